@@ -1,0 +1,104 @@
+# runecast-ingest: `make` lists what can be done.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# The release, and the commit where there is a repository: `sam build` builds a copy without one.
+RELEASE := 0.1.0
+VERSION ?= $(RELEASE)$(addprefix +,$(shell git describe --always --dirty --exclude '*' 2>/dev/null))
+
+STACK ?= runecast-ingest
+FUNCTION ?= collector
+EVENT ?= events/$(FUNCTION)-start.json
+ARGS ?=
+
+TOOL := go tool -modfile=infra/tools.mod
+S3_SERVER := out/bin/versitygw
+
+# What the shell holds for a real account must reach neither the tests nor the local stack. The go command itself keeps the
+# certificates: it may need them to download.
+ACCOUNT := $(filter AWS_%,$(.VARIABLES))
+WITHOUT_ACCOUNT := env $(addprefix -u ,$(ACCOUNT))
+WITHOUT_CERTIFICATES := env -u SSL_CERT_FILE -u SSL_CERT_DIR
+
+# Reproducible: nothing of the machine, the folder or the time gets in.
+LAMBDA_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=arm64 GOFLAGS= go build -trimpath -buildvcs=false \
+	-tags lambda.norpc,grpcnotrace -ldflags "-s -w -buildid= -X main.version=$(VERSION)"
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-zA-Z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
+	@echo
+
+##@ develop
+
+.PHONY: build test lint fmt bench template tools clean
+build: build-CollectorFunction build-ForwarderFunction ## Build both Lambda binaries (linux/arm64) under out/
+
+test: tools ## Run every test, shuffled, and with -race where a C compiler is found
+	@race=-race; \
+	if ! printf '#include <stdlib.h>\nint main(void) { return 0; }' | $$(go env CC) -x c -o /dev/null - 2>/dev/null; then \
+		race=; echo 'make test: no C compiler, so without -race (Debian: apt-get install gcc libc6-dev)'; \
+	fi; set -x; \
+	CGO_ENABLED=$${race:+1} $(WITHOUT_ACCOUNT) go test $$race -shuffle=on -exec '$(WITHOUT_CERTIFICATES)' $(ARGS) ./...
+
+lint: ## Vet and lint
+	go vet ./...
+	$(TOOL) golangci-lint run ./...
+
+fmt: ## Format
+	$(TOOL) golangci-lint fmt ./...
+
+bench: tools ## Run the benchmarks
+	$(WITHOUT_ACCOUNT) go test -run '^$$' -bench . -benchmem $(ARGS) ./...
+
+template: ## Lint template.yaml, as it is and as SAM transforms it (needs cfn-lint)
+	cfn-lint -t template.yaml
+	@mkdir -p out
+	python3 infra/template/transform.py template.yaml > out/template.json
+	cfn-lint -t out/template.json
+
+tools: $(S3_SERVER) ## Build the S3 server of the local stack (about a minute, once)
+
+$(S3_SERVER): infra/tools.mod infra/tools.sum
+	@echo 'building the S3 server of the local stack, about a minute …'
+	@mkdir -p $(@D)
+	go build -modfile=infra/tools.mod -buildvcs=false -o $@ github.com/versity/versitygw/cmd/versitygw
+	@touch $@
+
+clean: ## Remove everything that was built, the local archive too
+	rm -rf out .aws-sam
+
+##@ run
+
+.PHONY: run
+run: tools ## Watch the whole product work on this machine: make run ARGS="-objects 200000 -seed 7"
+	$(WITHOUT_ACCOUNT) go run -buildvcs=false ./infra/local $(ARGS)
+
+##@ deploy
+
+.PHONY: deploy
+deploy: ## Build and deploy with SAM; the first time: make deploy ARGS=--guided
+	sam build
+	sam deploy $(ARGS)
+
+##@ operate
+
+.PHONY: invoke logs
+invoke: ## Invoke a deployed function: make invoke FUNCTION=collector EVENT=events/collector-status.json
+	@mkdir -p out
+	aws lambda invoke --function-name $(STACK)-$(FUNCTION) --payload fileb://$(EVENT) --cli-read-timeout 910 out/answer.json
+	@cat out/answer.json; echo
+
+logs: ## Follow a deployed function's log: make logs FUNCTION=forwarder
+	aws logs tail /aws/lambda/$(STACK)-$(FUNCTION) --follow --since 1h
+
+# `sam build` calls these, in a copy of this folder, with ARTIFACTS_DIR.
+.PHONY: build-CollectorFunction build-ForwarderFunction
+build-CollectorFunction: NAME := collector
+build-ForwarderFunction: NAME := forwarder
+build-CollectorFunction build-ForwarderFunction:
+	$(LAMBDA_BUILD) -o $(or $(ARTIFACTS_DIR),out/$(NAME))/bootstrap ./functions/$(NAME)

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"runecast-ingest/infra/local/display"
+	"runecast-ingest/infra/local/schedule"
+	"runecast-ingest/infra/local/trigger"
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/simulate/lambda"
+)
+
+// redraw is how often the progress is looked at.
+const redraw = 200 * time.Millisecond
+
+// collect drives the collector through one run while it shows how far it is.
+func (s *stack) collect(ctx context.Context, show *display.Display) (schedule.Answer, error) {
+	type outcome struct {
+		answer schedule.Answer
+		err    error
+	}
+	over := make(chan outcome, 1)
+	go func() {
+		a, err := schedule.Run(ctx, s.collector, time.Now(), s.o.tick)
+		over <- outcome{a, err}
+	}()
+	look := time.NewTicker(redraw)
+	defer look.Stop()
+	show.Begin("analyse")
+	archiving := false
+	for {
+		select {
+		case <-look.C:
+			states := count(s.bucket.run())
+			archived := states[archive.SystemArchived]
+			if archived > 0 && !archiving {
+				archiving = true
+				show.Done("%d systems", states.total())
+				show.Begin("archive")
+			}
+			if archiving {
+				show.Update("%d of %d systems, %s findings sent", archived, states.total(), thousands(s.sent()))
+			} else {
+				show.Update("%d of %d systems being analysed", states[archive.SystemScanning], states.total())
+			}
+		case out := <-over:
+			if out.err != nil {
+				return out.answer, s.explain("collector", out.err)
+			}
+			if !archiving {
+				show.Done("%d systems", out.answer.Systems)
+				show.Begin("archive")
+			}
+			return out.answer, s.collected(show, out.answer)
+		}
+	}
+}
+
+// collected judges the collector's last answer.
+func (s *stack) collected(show *display.Display, a schedule.Answer) error {
+	show.Done("%d of %d systems, %s", a.Archived, a.Systems, size(a.Bytes))
+	for _, f := range a.Failures {
+		_, _ = fmt.Fprintf(s.o.stdout, "         not archived: %s: %s\n", display.Shorten(f.System, nameLimit), f.Reason)
+	}
+	if a.State == archive.RunDone && a.Archived > 0 {
+		return nil
+	}
+	return fmt.Errorf("the collector ended its run as %q, %d of %d systems archived: %s\n  its log: %s",
+		a.State, a.Archived, a.Systems, a.Next, s.logOf("collector"))
+}
+
+// states is the number of systems in each state.
+type states map[string]int
+
+func count(r archive.Run) states {
+	n := states{}
+	for _, system := range r.Systems {
+		n[system.State]++
+	}
+	return n
+}
+
+func (n states) total() int {
+	sum := 0
+	for _, systems := range n {
+		sum += systems
+	}
+	return sum
+}
+
+// sent is the number of events that the receiver has accepted.
+func (s *stack) sent() int64 { return int64(s.receiver.Stats().Accepted) }
+
+// deliver waits until every raw object's delivery is final and every event dealt with.
+func (s *stack) deliver(ctx context.Context, show *display.Display) ([]delivery, error) {
+	look := time.NewTicker(redraw)
+	defer look.Stop()
+	show.Begin("deliver")
+	for {
+		all, err := s.bucket.deliveries()
+		if err != nil {
+			return nil, fmt.Errorf("look into the archive: %w", err)
+		}
+		var open []delivery
+		for _, d := range all {
+			if !d.Final() {
+				open = append(open, d)
+			}
+		}
+		t := s.trigger.Status()
+		if t.Open == 0 && len(open) == 0 {
+			show.Done("%d of %d systems, %s events sent", len(all), len(all), thousands(s.sent()))
+			return all, nil
+		}
+		// What the trigger gave up, or was never told of, nobody will deliver.
+		if t.Open == 0 && (time.Since(t.Changed) > s.o.settle || givenUp(open, t.Dead)) {
+			return nil, s.explain("forwarder", undelivered(open, t.Dead))
+		}
+		show.Update("%d of %d systems, %s events sent", len(all)-len(open), len(all), thousands(s.sent()))
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// givenUp tells whether the events of all these raw objects were given up.
+func givenUp(open []delivery, dead []trigger.Dead) bool {
+	for _, d := range open {
+		if lastTry(d.key, dead) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// lastTry is the error with which an object's event was given up, nil if it was not.
+func lastTry(key string, dead []trigger.Dead) error {
+	for _, d := range dead {
+		if d.Key == key {
+			return d.Err
+		}
+	}
+	return nil
+}
+
+// undelivered says why raw objects are left over.
+func undelivered(open []delivery, dead []trigger.Dead) error {
+	first := open[0]
+	why := lastTry(first.key, dead)
+	switch {
+	case first.Reason != "":
+		why = errors.New(first.Reason)
+	case why == nil && first.State == "":
+		why = errors.New("no event of it reached the forwarder")
+	case why == nil:
+		why = errors.New("the forwarder left it without a reason")
+	}
+	return fmt.Errorf("%d raw objects are not delivered; %s: %w", len(open), first.key, why)
+}
+
+// explain says which function failed, why, and where its log is. Why a process
+// ended is only in its log: the last line.
+func (s *stack) explain(name string, err error) error {
+	if e, ok := errors.AsType[*lambda.Error](err); ok && e.Type == "Runtime.ExitError" {
+		if last := lastLine(s.logOf(name)); last != "" {
+			err = fmt.Errorf("%w: %s", err, last)
+		}
+	}
+	return fmt.Errorf("the %s failed: %w\n  its log: %s", name, err, s.logOf(name))
+}
+
+func (s *stack) logOf(name string) string {
+	if s.o.verbose {
+		return "above"
+	}
+	return filepath.Join(s.o.logs(), name+".jsonl")
+}
+
+func lastLine(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+	return strings.ToValidUTF8(string(lines[len(lines)-1]), "?")
+}

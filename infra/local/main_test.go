@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"runecast-ingest/infra/local/display"
+	"runecast-ingest/infra/local/trigger"
+	"runecast-ingest/internal/simulate/appliance"
+)
+
+// binFolder is where the functions' binaries are, for all tests.
+var binFolder string
+
+func TestMain(m *testing.M) {
+	var err error
+	if binFolder, err = os.MkdirTemp("", "functions"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(binFolder)
+	os.Exit(code)
+}
+
+var buildOnce = sync.OnceValue(func() error {
+	return build(context.Background(), filepath.Join("..", ".."), binFolder)
+})
+
+// small is a run that takes a few seconds, in a folder of its own.
+func small(t *testing.T) options {
+	t.Helper()
+	if err := buildOnce(); err != nil {
+		t.Fatal(err)
+	}
+	o, err := parse([]string{"-objects", "600", "-scan-time", "200ms", "-timeout", "2m"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.bin, o.out = binFolder, t.TempDir()
+	o.tick, o.settle = 100*time.Millisecond, time.Second
+	if o.stdout, err = os.Create(filepath.Join(o.out, "stdout")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = o.stdout.Close() })
+	o.stderr = o.stdout
+	return o
+}
+
+// playSmall runs it and gives what it printed.
+func playSmall(t *testing.T, o options) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), o.timeout)
+	defer cancel()
+	failure := play(ctx, o, display.New(o.stdout, false))
+	text, err := os.ReadFile(o.stdout.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text), failure
+}
+
+func TestTheDashboardShowsWhatTheApplianceShows(t *testing.T) {
+	t.Parallel()
+	for name, mode := range map[string]trigger.Mode{"direct": trigger.Direct(), "queue": trigger.Queue(region)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := small(t)
+			o.mode = mode
+			text, err := playSmall(t, o)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, text)
+			}
+			equal := regexp.MustCompile(`(?m)^\S.* [A-Z_]+ .*% {2}yes$`).FindAllString(text, -1)
+			if len(equal) < 8 || strings.Contains(text, "  NO") {
+				t.Errorf("%d systems are equal, at least 8 expected\n%s", len(equal), text)
+			}
+			for _, want := range []string{
+				`(?m)^collector  (\d+) systems analysed, \d+ archived   [\d.]+ [kM]B   raw/v1/dt=\d{4}-\d\d-\d\d/run=\S+$`,
+				`(?m)^forwarder  [\d,]+ mapped = [\d,]+ accepted \+ 0 quarantined \+ \d+ skipped   \d+ requests$`,
+				`(?m)^memory     collector [1-9]\d* MiB   forwarder [1-9]\d* MiB  \(peak\)$`,
+				`(?m)^X-Ray      [1-9]\d* traces, [1-9]\d* subsegments$`,
+			} {
+				if !regexp.MustCompile(want).MatchString(text) {
+					t.Errorf("no line like %s in\n%s", want, text)
+				}
+			}
+		})
+	}
+}
+
+func TestSavedDocumentsGiveTheSameResult(t *testing.T) {
+	t.Parallel()
+	o := small(t)
+	from, err := appliance.New(o.appliance)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.appliance.ResultsFile = save(t, "results.json.gz", from.WriteResults)
+	o.appliance.IssuesFile = save(t, "issues.json.gz", from.WriteIssues)
+	if text, err := playSmall(t, o); err != nil {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+func save(t *testing.T, name string, write func(io.Writer) error) string {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := gzip.NewWriter(f)
+	if err := errors.Join(write(z), z.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return f.Name()
+}
+
+// A wrong token ends the run with one sentence and the place of the log, and
+// never shows the token.
+func TestAWrongTokenIsNamed(t *testing.T) {
+	t.Parallel()
+	const wrong = "dt0c01.WRONG.VERYSECRETINDEED"
+	for name, c := range map[string]struct {
+		change func(*options)
+		want   []string
+	}{
+		"Dynatrace": {func(o *options) { o.token = wrong }, []string{"the forwarder failed", "401", "forwarder.jsonl"}},
+		"Runecast":  {func(o *options) { o.runecastToken = wrong }, []string{"the collector failed", "401", "collector.jsonl"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := small(t)
+			c.change(&o)
+			text, err := playSmall(t, o)
+			if err == nil {
+				t.Fatalf("it succeeded:\n%s", text)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q lacks %q", err, want)
+				}
+			}
+			_ = filepath.WalkDir(o.out, func(path string, d os.DirEntry, _ error) error {
+				if d.IsDir() {
+					return nil
+				}
+				if b, err := os.ReadFile(path); err != nil || strings.Contains(string(b), "VERYSECRET") {
+					t.Errorf("%s shows the token (%v)", path, err)
+				}
+				return nil
+			})
+		})
+	}
+}
+
+func TestAFunctionThatCannotStartSaysWhy(t *testing.T) {
+	t.Parallel()
+	o := small(t)
+	o.bin = t.TempDir()
+	for _, name := range []string{"collector", "forwarder"} {
+		script := "#!/bin/sh\necho RUNECAST_URL is missing >&2\nexit 1\n"
+		if err := os.WriteFile(filepath.Join(o.bin, name), []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := playSmall(t, o); err == nil || !strings.Contains(err.Error(), "exit status 1: RUNECAST_URL is missing\n  its log: ") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestOneStackAtATimeInAFolder(t *testing.T) {
+	t.Parallel()
+	o := small(t)
+	first, err := startStack(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := startStack(t.Context(), o); err == nil || !strings.Contains(err.Error(), "another local stack") {
+		t.Errorf("error %v", err)
+	}
+	first.close()
+	second, err := startStack(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second.close()
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	o, err := parse([]string{"-objects", "200000", "-seed", "7", "-trigger", "queue", "-keep", "-v"}, io.Discard)
+	if err != nil || o.appliance.Findings != 200_000 || o.appliance.Seed != 7 || !o.keep || !o.verbose || o.mode != trigger.Queue(region) {
+		t.Errorf("%+v %v", o, err)
+	}
+	for name, args := range map[string]string{
+		"trigger":   "-trigger sideways",
+		"objects":   "-objects 0",
+		"scan time": "-scan-time 0s",
+		"argument":  "now",
+		"issues":    "-issues f",
+		"unknown":   "-what",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var said strings.Builder
+			if _, err := parse(strings.Fields(args), &said); err == nil || said.Len() == 0 {
+				t.Errorf("%s: %v, said %q", args, err, said.String())
+			}
+		})
+	}
+	if _, err := parse([]string{"-h"}, io.Discard); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("help: %v", err)
+	}
+}
+
+func TestRunOutsideOfTheRepository(t *testing.T) {
+	t.Parallel()
+	if err := build(t.Context(), t.TempDir(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "make run") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+
+	"runecast-ingest/infra/local/secrets"
+	"runecast-ingest/infra/local/tracing"
+	"runecast-ingest/infra/local/trigger"
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/simulate/appliance"
+	"runecast-ingest/internal/simulate/lambda"
+	"runecast-ingest/internal/simulate/pki"
+	"runecast-ingest/internal/simulate/receiver"
+	"runecast-ingest/internal/simulate/s3server"
+)
+
+const (
+	region               = "eu-central-1"
+	functionTimeout      = 900 * time.Second
+	functionMemory       = 512 // MB
+	bucketName           = "bucket"
+	forwarderConcurrency = 2
+)
+
+// stack is everything that runs.
+type stack struct {
+	o         options
+	log       *log.Logger // of the parts that are no function
+	bucket    bucket
+	appliance *appliance.Appliance
+	receiver  *receiver.Receiver
+	traces    *tracing.Sink
+	trigger   *trigger.Trigger
+	collector *lambda.Function
+	forwarder *lambda.Function
+	closers   []io.Closer // in the order of starting
+}
+
+// startStack starts everything; nothing is left behind on an error.
+func startStack(ctx context.Context, o options) (*stack, error) {
+	s := &stack{o: o}
+	if err := s.start(ctx); err != nil {
+		s.close()
+		return nil, fmt.Errorf("start the local stack: %w", err)
+	}
+	return s, nil
+}
+
+func (s *stack) start(ctx context.Context) error {
+	out, err := s.folders()
+	if err != nil {
+		return err
+	}
+	collectorEnv, forwarderEnv, err := s.endpoints()
+	if err != nil {
+		return err
+	}
+	// The S3 server greets the webhook before the forwarder is deployed, which
+	// in turn needs the server's address.
+	deployed := &deployment{ready: make(chan struct{})}
+	s.trigger = trigger.New(trigger.Options{
+		Function: deployed, Mode: s.o.mode,
+		Bucket: bucketName, Prefix: archive.RawPrefix, Region: region, Size: s.bucket.size, Log: s.log,
+	})
+	s.opened(s.trigger)
+	awsEnv, err := s.services(ctx, out)
+	if err != nil {
+		return err
+	}
+	if s.collector, err = s.deploy("collector", 1, slices.Concat(awsEnv, collectorEnv)); err != nil {
+		return err
+	}
+	if s.forwarder, err = s.deploy("forwarder", forwarderConcurrency, slices.Concat(awsEnv, forwarderEnv)); err != nil {
+		return err
+	}
+	deployed.function = s.forwarder
+	close(deployed.ready)
+	return nil
+}
+
+// folders makes the folders and the log of the stack itself, and removes what
+// the last run archived.
+func (s *stack) folders() (out string, err error) {
+	if out, err = filepath.Abs(s.o.out); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(s.o.logs(), 0o755); err != nil {
+		return "", err
+	}
+	if err := s.lock(out); err != nil {
+		return "", err
+	}
+	s.bucket = bucket(filepath.Join(out, bucketName))
+	if !s.o.keep {
+		if err := os.RemoveAll(string(s.bucket)); err != nil {
+			return "", err
+		}
+	}
+	local, err := s.logFile("stack.log")
+	if err != nil {
+		return "", err
+	}
+	s.log = log.New(local, "", log.LstdFlags)
+	return out, nil
+}
+
+// lock keeps a second stack from removing the archive of the first. The lock
+// ends with the process, however that ends.
+func (s *stack) lock(out string) error {
+	f, err := os.Create(filepath.Join(out, "stack.lock"))
+	if err != nil {
+		return err
+	}
+	s.opened(f)
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return &fault.Error{
+			Class: fault.Config, Where: out, What: "another local stack is at work in this folder",
+			Cure: "wait for its end, or use another copy of the repository",
+		}
+	}
+	return nil
+}
+
+func (s *stack) logFile(name string) (*os.File, error) {
+	f, err := os.Create(filepath.Join(s.o.logs(), name))
+	if err == nil {
+		s.opened(f)
+	}
+	return f, err
+}
+
+// endpoints starts the appliance and Dynatrace's ingest, with TLS by an
+// authority of their own, and gives the functions' settings for them.
+func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
+	authority, err := pki.New()
+	if err != nil {
+		return nil, nil, err
+	}
+	a := s.o.appliance
+	a.Token = uuid.NewString()
+	if s.appliance, err = appliance.New(a); err != nil {
+		return nil, nil, err
+	}
+	token := "dt0c01.LOCALSTACK." + rand.Text()
+	s.receiver = receiver.New(receiver.Options{Token: token})
+
+	store := new(secrets.Manager)
+	manager, err := s.serve(store, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	endpoint := func(h http.Handler, name, token, wrong string) (url, arn string, err error) {
+		conf, err := authority.Server()
+		if err != nil {
+			return "", "", err
+		}
+		if wrong != "" {
+			token = wrong
+		}
+		text, err := json.Marshal(map[string]string{"token": token, "ca_pem": string(authority.PEM())})
+		if err != nil {
+			return "", "", err
+		}
+		address, err := s.serve(h, conf)
+		return "https://" + address, store.Put(name, string(text)), err
+	}
+	common := []string{"AWS_ENDPOINT_URL_SECRETS_MANAGER=http://" + manager, "ALLOW_LOOPBACK=true"}
+	url, arn, err := endpoint(s.appliance, "runecast", a.Token, s.o.runecastToken)
+	if err != nil {
+		return nil, nil, err
+	}
+	collectorEnv = append(slices.Clone(common), "RUNECAST_URL="+url, "RUNECAST_SECRET_ID="+arn, "POLL_INTERVAL=1s")
+	url, arn, err = endpoint(s.receiver, "dynatrace", token, s.o.token)
+	if err != nil {
+		return nil, nil, err
+	}
+	forwarderEnv = append(slices.Clone(common), "OPENPIPELINE_URL="+url, "OPENPIPELINE_SECRET_ID="+arn)
+	return collectorEnv, forwarderEnv, nil
+}
+
+// services starts S3, with the trigger as its webhook, and the X-Ray daemon,
+// and gives the functions' settings for them.
+func (s *stack) services(ctx context.Context, out string) ([]string, error) {
+	hook, err := s.serve(s.trigger, nil)
+	if err != nil {
+		return nil, err
+	}
+	log, err := s.logFile("s3.log")
+	if err != nil {
+		return nil, err
+	}
+	server, err := s3server.Start(ctx, s3server.Options{Dir: out, WebhookURL: "http://" + hook, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	s.opened(server)
+	if err := server.CreateBucket(ctx, bucketName); err != nil {
+		return nil, err
+	}
+	if s.traces, err = tracing.Listen(); err != nil {
+		return nil, err
+	}
+	s.opened(s.traces)
+	return []string{
+		"ARCHIVE_BUCKET=" + bucketName, "S3_PATH_STYLE=true", "AWS_ENDPOINT_URL_S3=" + server.URL(),
+		"AWS_REGION=" + server.Region(), "AWS_ACCESS_KEY_ID=" + server.AccessKey(), "AWS_SECRET_ACCESS_KEY=" + server.SecretKey(),
+		"AWS_XRAY_DAEMON_ADDRESS=" + s.traces.Address(),
+	}, nil
+}
+
+// deploy puts a function under the Runtime API.
+func (s *stack) deploy(name string, concurrency int, env []string) (*lambda.Function, error) {
+	var log io.Writer = s.o.stderr
+	if !s.o.verbose {
+		file, err := s.logFile(name + ".jsonl")
+		if err != nil {
+			return nil, err
+		}
+		log = file
+	}
+	f, err := lambda.Start(lambda.Options{
+		Binary: filepath.Join(s.o.bin, name), Name: name, Env: env, Log: log,
+		Timeout: functionTimeout, MemoryMB: functionMemory, Concurrency: concurrency,
+	})
+	if err == nil {
+		s.opened(f)
+	}
+	return f, err
+}
+
+// serve answers on a free port of 127.0.0.1, over TLS if there is a configuration.
+func (s *stack) serve(h http.Handler, conf *tls.Config) (address string, err error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	server := &http.Server{Handler: h, TLSConfig: conf, ReadHeaderTimeout: time.Minute, ErrorLog: s.log}
+	s.opened(server)
+	go func() { // ends with server.Close
+		if conf != nil {
+			_ = server.ServeTLS(ln, "", "")
+		} else {
+			_ = server.Serve(ln)
+		}
+	}()
+	return ln.Addr().String(), nil
+}
+
+func (s *stack) opened(c io.Closer) { s.closers = append(s.closers, c) }
+
+// close ends everything, the last started first. Nothing can be done about a
+// part that does not close: the process ends next.
+func (s *stack) close() {
+	for _, c := range slices.Backward(s.closers) {
+		_ = c.Close()
+	}
+	s.closers = nil
+}
+
+// deployment is a function that may not be deployed yet: invocations wait.
+type deployment struct {
+	ready    chan struct{}
+	function *lambda.Function
+}
+
+func (d *deployment) Invoke(ctx context.Context, payload []byte) (lambda.Result, error) {
+	select {
+	case <-d.ready:
+		return d.function.Invoke(ctx, payload)
+	case <-ctx.Done():
+		return lambda.Result{}, ctx.Err()
+	}
+}

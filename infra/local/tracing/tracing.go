@@ -1,0 +1,144 @@
+// Package tracing is an X-Ray daemon that sends nothing on. It promises to
+// take what the X-Ray SDK sends over UDP, and to count what the service would
+// take and what it would drop.
+package tracing
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"regexp"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+)
+
+// maxDatagram is the largest UDP packet; a segment document has at most 64 kB.
+const maxDatagram = 64 << 10
+
+// Stats is what has arrived so far.
+type Stats struct {
+	// Segments and Subsegments count documents and what is nested in them.
+	Segments, Subsegments int
+	// Faults counts those of them that are marked as error, fault or throttle.
+	Faults int
+	// Traces is the number of different trace ids.
+	Traces int
+	// Refused counts packets that X-Ray would not take.
+	Refused int
+}
+
+// Sink is a listening daemon.
+type Sink struct {
+	conn   net.PacketConn
+	closed chan struct{}
+
+	mu     sync.Mutex
+	stats  Stats
+	traces map[string]struct{}
+}
+
+// Listen opens a free UDP port on 127.0.0.1.
+func Listen() (*Sink, error) {
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("open the X-Ray listener: %w", err)
+	}
+	s := &Sink{conn: conn, closed: make(chan struct{}), traces: map[string]struct{}{}}
+	go s.receive()
+	return s, nil
+}
+
+// Address is the value for AWS_XRAY_DAEMON_ADDRESS.
+func (s *Sink) Address() string { return s.conn.LocalAddr().String() }
+
+// Stats gives what has arrived so far.
+func (s *Sink) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.Traces = len(s.traces)
+	return s.stats
+}
+
+// Close stops listening and returns when nothing is read any more.
+func (s *Sink) Close() error {
+	err := s.conn.Close()
+	<-s.closed
+	return err
+}
+
+func (s *Sink) receive() {
+	defer close(s.closed)
+	packet := make([]byte, maxDatagram)
+	for {
+		n, _, err := s.conn.ReadFrom(packet)
+		if err != nil {
+			return // closed
+		}
+		s.take(packet[:n])
+	}
+}
+
+// document is a segment document, reduced to what X-Ray requires of it.
+// https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html
+type document struct {
+	Name        string     `json:"name"`
+	ID          string     `json:"id"`
+	TraceID     string     `json:"trace_id"`
+	ParentID    string     `json:"parent_id"`
+	Type        string     `json:"type"`
+	StartTime   float64    `json:"start_time"`
+	Error       bool       `json:"error"`
+	Fault       bool       `json:"fault"`
+	Throttle    bool       `json:"throttle"`
+	Subsegments []document `json:"subsegments"`
+}
+
+type header struct {
+	Format  string `json:"format"`
+	Version int    `json:"version"`
+}
+
+var (
+	traceID   = regexp.MustCompile(`^1-[0-9a-f]{8}-[0-9a-f]{24}$`)
+	segmentID = regexp.MustCompile(`^[0-9a-f]{16}$`)
+)
+
+func (s *Sink) take(packet []byte) {
+	d, ok := parse(packet)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !ok {
+		s.stats.Refused++
+		return
+	}
+	s.traces[d.TraceID] = struct{}{}
+	s.count(d, d.Type == "subsegment")
+}
+
+// parse reads a packet: a header line, then one document.
+func parse(packet []byte) (document, bool) {
+	var h header
+	var d document
+	first, rest, found := bytes.Cut(packet, []byte("\n"))
+	if !found || json.Unmarshal(first, &h) != nil || h != (header{"json", 1}) || json.Unmarshal(rest, &d) != nil {
+		return d, false
+	}
+	ok := d.Name != "" && segmentID.MatchString(d.ID) && traceID.MatchString(d.TraceID) && d.StartTime > 0 &&
+		(d.Type == "" || d.Type == "subsegment" && segmentID.MatchString(d.ParentID))
+	return d, ok
+}
+
+func (s *Sink) count(d document, sub bool) {
+	if sub {
+		s.stats.Subsegments++
+	} else {
+		s.stats.Segments++
+	}
+	if d.Error || d.Fault || d.Throttle {
+		s.stats.Faults++
+	}
+	for _, inner := range d.Subsegments {
+		s.count(inner, true)
+	}
+}

@@ -1,0 +1,108 @@
+package tracing
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-xray-sdk-go/v2/strategy/sampling"
+	"github.com/aws/aws-xray-sdk-go/v2/xray"
+	"github.com/google/go-cmp/cmp"
+)
+
+func listen(t *testing.T) *Sink {
+	t.Helper()
+	s, err := Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// traced gives a context of the real SDK that sends to the sink, everything.
+func traced(t *testing.T, s *Sink) context.Context {
+	t.Helper()
+	emitter, err := xray.NewDefaultEmitter(s.conn.LocalAddr().(*net.UDPAddr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, err := xray.ContextWithConfig(t.Context(), xray.Config{DaemonAddr: s.Address(), Emitter: emitter, SamplingStrategy: all{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+type all struct{}
+
+func (all) ShouldTrace(*sampling.Request) *sampling.Decision { return &sampling.Decision{Sample: true} }
+
+// await waits until the counts are as wanted: UDP gives no sign of arrival.
+func await(t *testing.T, s *Sink, want Stats) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		d := cmp.Diff(want, s.Stats())
+		if d == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(d)
+		}
+	}
+}
+
+func TestTheSDKsSegmentsArrive(t *testing.T) {
+	t.Parallel()
+	s := listen(t)
+	ctx, segment := xray.BeginSegment(traced(t, s), "collector")
+	_ = xray.Capture(ctx, "upload", func(ctx context.Context) error {
+		return xray.Capture(ctx, "part", func(context.Context) error { return errors.New("refused") })
+	})
+	segment.Close(nil)
+	await(t, s, Stats{Segments: 1, Subsegments: 2, Faults: 2, Traces: 1})
+}
+
+// In Lambda the service makes the segment; the SDK sends subsegments alone.
+func TestTheSDKsSubsegmentsInLambdaArrive(t *testing.T) {
+	s := listen(t)
+	t.Setenv("LAMBDA_TASK_ROOT", "/var/task")
+	//nolint:staticcheck // the key is the one under which aws-lambda-go passes the header
+	ctx := context.WithValue(traced(t, s), xray.LambdaTraceHeaderKey, "Root=1-6b02fba2-fe5f934fb45275ae83545dcb;Parent=53995c3f42cd8ad8;Sampled=1")
+	if err := xray.Capture(ctx, "upload", func(context.Context) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	await(t, s, Stats{Subsegments: 1, Traces: 1})
+}
+
+func TestOtherPacketsAreRefused(t *testing.T) {
+	t.Parallel()
+	s := listen(t)
+	conn, err := net.Dial("udp", s.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	const head = `{"format":"json","version":1}` + "\n"
+	const good = `{"name":"a","id":"53995c3f42cd8ad8","trace_id":"1-6b02fba2-fe5f934fb45275ae83545dcb","start_time":1.5}`
+	bad := []string{
+		good, "{}\n" + good, `{"format":"json","version":2}` + "\n" + good, head, head + "[]",
+		head + strings.Replace(good, `"a"`, `""`, 1),
+		head + strings.Replace(good, "1-6b02fba2", "6b02fba2", 1),
+		head + strings.Replace(good, `"53995c3f42cd8ad8"`, `"x"`, 1),
+		head + strings.Replace(good, "1.5", "0", 1),
+		head + strings.Replace(good, "{", `{"type":"subsegment",`, 1), // of nobody
+	}
+	for _, p := range bad {
+		if _, err := conn.Write([]byte(p)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := conn.Write([]byte(head + good)); err != nil {
+		t.Fatal(err)
+	}
+	await(t, s, Stats{Segments: 1, Traces: 1, Refused: len(bad)})
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"runecast-ingest/infra/local/display"
+	"runecast-ingest/infra/local/schedule"
+	"runecast-ingest/infra/local/tracing"
+	"runecast-ingest/infra/local/trigger"
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/dashboard"
+	"runecast-ingest/internal/simulate/appliance"
+	"runecast-ingest/internal/simulate/expect"
+	"runecast-ingest/internal/simulate/receiver"
+)
+
+// nameLimit is the longest name of a system shown, in characters.
+const nameLimit = 36
+
+// verdict is what a run has come to.
+type verdict struct {
+	answer     schedule.Answer
+	deliveries []delivery // of this run
+	dead       []trigger.Dead
+	stats      receiver.Stats
+	want, got  dashboard.Tiles
+	types      map[string]string // of systems, by id
+	traces     tracing.Stats
+	memory     [2]int64 // peaks of collector and forwarder, bytes
+	archive    string   // the folder of the bucket
+	problems   []string // one sentence each; empty: the dashboard is right
+}
+
+// judge computes the tiles of what the appliance has and of what was sent.
+func (s *stack) judge(a schedule.Answer, all []delivery) (verdict, error) {
+	v := verdict{
+		answer: a, stats: s.receiver.Stats(), got: s.receiver.Tiles(), traces: s.traces.Stats(), types: map[string]string{},
+		dead: s.trigger.Status().Dead, memory: [2]int64{s.collector.MaxMemory(), s.forwarder.MaxMemory()}, archive: filepath.Join(s.o.out, bucketName),
+	}
+	for _, d := range all {
+		if d.ofRun(a.Run) {
+			v.deliveries = append(v.deliveries, d)
+		}
+	}
+	systems := s.appliance.Systems()
+	for _, system := range systems {
+		v.types[system.ID] = system.Type
+	}
+	var err error
+	if v.want, err = expected(s.appliance, systems); err != nil {
+		return v, err
+	}
+	v.problems = v.differences()
+	return v, nil
+}
+
+// expected computes the tiles from the appliance's own document.
+func expected(a *appliance.Appliance, systems []appliance.System) (dashboard.Tiles, error) {
+	results, document := io.Pipe()
+	go func() { _ = document.CloseWithError(a.WriteResults(document)) }()
+	defer results.Close()
+	tiles, err := expect.Tiles(results, systems)
+	if err != nil {
+		return tiles, fmt.Errorf("compute what the dashboard should show: %w", err)
+	}
+	return tiles, nil
+}
+
+// differences says what is wrong.
+func (v verdict) differences() []string {
+	out := v.got.Diff(v.want)
+	for _, d := range v.deliveries {
+		if d.State == archive.DeliveryFailed {
+			out = append(out, fmt.Sprintf("the delivery of %s failed: %s", d.name(), d.Reason))
+		}
+		if d.Mapped != d.Accepted+d.Quarantined+d.Skipped {
+			out = append(out, fmt.Sprintf("%s: %d mapped, but %d accepted + %d quarantined + %d skipped", d.name(), d.Mapped, d.Accepted, d.Quarantined, d.Skipped))
+		}
+	}
+	for _, d := range v.dead {
+		out = append(out, fmt.Sprintf("the event of %s was given up: %v", cmp.Or(d.Key, "s3:TestEvent"), d.Err))
+	}
+	for _, fault := range []struct {
+		n    int
+		what string
+	}{
+		{v.stats.ShapeErrors, "faults in accepted events: " + strings.Join(v.stats.Examples, "; ")},
+		{v.stats.DuplicateEvents, "events were sent twice"},
+		{v.stats.DuplicateFindings, "findings were sent twice in one scan"},
+		{v.stats.Stale, "events were too old and dropped by the ingest"},
+		{v.stats.Future, "events were ahead of the clock"},
+		{v.stats.Parameters, "query parameters would overwrite fields of events"},
+		{v.traces.Refused, "trace packets are not X-Ray's"},
+	} {
+		if fault.n > 0 {
+			out = append(out, fmt.Sprintf("%d %s", fault.n, fault.what))
+		}
+	}
+	return out
+}
+
+// err is nil if the dashboard shows what the appliance shows.
+func (v verdict) err() error {
+	if len(v.problems) == 0 {
+		return nil
+	}
+	return errors.New("the dashboard does not show what the appliance has:\n  " + strings.Join(v.problems, "\n  "))
+}
+
+// print writes the summary.
+func (v verdict) print(w io.Writer) {
+	var out strings.Builder
+	v.figures(&out)
+	v.table(&out)
+	fmt.Fprintf(&out, "\n%-24s archive: %s    next: make test\n", "", v.archive)
+	fmt.Fprintf(&out, "memory     collector %s   forwarder %s  (peak)\n", mebibytes(v.memory[0]), mebibytes(v.memory[1]))
+	fmt.Fprintf(&out, "X-Ray      %d traces, %d subsegments\n", v.traces.Traces, v.traces.Subsegments)
+	_, _ = io.WriteString(w, out.String()) // nobody to tell if the terminal is gone
+}
+
+func (v verdict) figures(w io.Writer) {
+	folder := ""
+	var sum archive.Scan
+	for _, d := range v.deliveries {
+		folder = d.key[:strings.LastIndexByte(d.key, '/')]
+		sum.Mapped += d.Mapped
+		sum.Accepted += d.Accepted
+		sum.Quarantined += d.Quarantined
+		sum.Skipped += d.Skipped
+		sum.Requests += d.Requests
+	}
+	fmt.Fprintf(w, "\ncollector  %d systems analysed, %d archived   %s   %s\n", v.answer.Systems, v.answer.Archived, size(v.answer.Bytes), folder)
+	fmt.Fprintf(w, "forwarder  %s mapped = %s accepted + %s quarantined + %s skipped   %s requests\n",
+		thousands(sum.Mapped), thousands(sum.Accepted), thousands(sum.Quarantined), thousands(sum.Skipped), thousands(sum.Requests))
+}
+
+// table compares the systems as the appliance has them with the dashboard.
+func (v verdict) table(w io.Writer) {
+	width := len("system")
+	for _, s := range v.want.Systems {
+		width = max(width, min(len([]rune(s.Name)), nameLimit))
+	}
+	fmt.Fprintf(w, "\n%-*s  %-18s %7s %6s %6s %6s  %7s  %s\n", width, "system", "type", "rules", "failed", "manual", "passed", "posture", "dashboard = appliance")
+	for _, s := range v.want.Systems {
+		same := "yes"
+		if d := v.got.DiffSystem(s.ID, v.want); len(d) > 0 {
+			same = "NO"
+		}
+		fmt.Fprintf(w, "%s  %-18s %7s %6s %6s %6s  %6d%%  %s\n", pad(display.Shorten(s.Name, nameLimit), width), cmp.Or(v.types[s.ID], s.Type),
+			thousands(int64(s.Rules())), thousands(int64(s.Failed)), thousands(int64(s.Manual)), thousands(int64(s.Passed)), s.Posture(), same)
+	}
+}
+
+// pad fills with spaces by characters, not bytes.
+func pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(0, width-len([]rune(text))))
+}
+
+// thousands writes a number with commas.
+func thousands(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// size writes a number of bytes.
+func size(n int64) string {
+	if n < 1e6 {
+		return fmt.Sprintf("%d kB", (n+999)/1000)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+}
+
+func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", n>>20) }

@@ -1,0 +1,466 @@
+package archive_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/simulate/s3server"
+)
+
+const bucket = "archive"
+
+// client gives an S3 client of a fresh, real S3 server.
+func client(t *testing.T) *s3.Client {
+	t.Helper()
+	srv, err := s3server.Start(t.Context(), s3server.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = srv.Close() })
+	if err := srv.CreateBucket(t.Context(), bucket); err != nil {
+		t.Fatal(err)
+	}
+	return archive.Client(aws.Config{
+		BaseEndpoint: aws.String(srv.URL()), Region: srv.Region(),
+		Credentials: credentials.NewStaticCredentialsProvider(srv.AccessKey(), srv.SecretKey(), ""),
+	}, true)
+}
+
+func read(t *testing.T, s *archive.Store, key string) (string, error) {
+	t.Helper()
+	info, err := s.Head(t.Context(), key)
+	if err != nil {
+		return "", err
+	}
+	r, err := s.Open(t.Context(), info)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = r.Close() }()
+	b, err := io.ReadAll(r)
+	return string(b), err
+}
+
+func noUploadsLeft(t *testing.T, c *s3.Client) {
+	t.Helper()
+	left, err := c.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: aws.String(bucket)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(left.Uploads) > 0 {
+		t.Errorf("%d multipart uploads are left behind", len(left.Uploads))
+	}
+}
+
+func TestRawObjects(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	s := archive.New(c, bucket)
+	key := archive.RawKey(time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC), "r1", "/a/b", "VC 1")
+	noise := make([]byte, 12<<20) // does not compress: three parts
+	rand.NewChaCha8([32]byte{}).Read(noise)
+
+	stored, err := s.PutRaw(t.Context(), key, func(w io.Writer) error {
+		_, err := w.Write(noise)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := read(t, s, key); err != nil || got != string(noise) {
+		t.Errorf("read back %d bytes, %v", len(got), err)
+	}
+	out, err := c.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(bucket), Key: &key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _ := io.ReadAll(out.Body)
+	sum := sha256.Sum256(b)
+	if stored.Bytes != int64(len(b)) || stored.SHA256 != hex.EncodeToString(sum[:]) || stored.Key != key {
+		t.Errorf("stored %+v, but the object has %d bytes", stored, len(b))
+	}
+	_, err = s.PutRaw(t.Context(), key, func(w io.Writer) error {
+		_, err := io.WriteString(w, "other")
+		return err
+	})
+	if !errors.Is(err, archive.ErrExists) {
+		t.Errorf("a second write gave %v", err)
+	}
+	noUploadsLeft(t, c)
+}
+
+func TestBrokenSourceLeavesNothing(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	s := archive.New(c, bucket)
+	broken := errors.New("the appliance hung up")
+	for name, size := range map[string]int{"in the first part": 1 << 10, "after parts were sent": 13 << 20} {
+		noise := make([]byte, size)
+		rand.NewChaCha8([32]byte{}).Read(noise)
+		_, err := s.PutRaw(t.Context(), "raw/v1/x.json.gz", func(w io.Writer) error {
+			if _, err := w.Write(noise); err != nil {
+				return err
+			}
+			return broken
+		})
+		if !errors.Is(err, broken) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := s.Head(t.Context(), "raw/v1/x.json.gz"); !errors.Is(err, archive.ErrMissing) {
+			t.Errorf("%s: an incomplete object is there: %v", name, err)
+		}
+		noUploadsLeft(t, c)
+	}
+}
+
+func TestOpenReadsGzipAndPlainAndNamesDamage(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	s := archive.New(c, bucket)
+	if _, err := s.PutRaw(t.Context(), "raw/good", func(w io.Writer) error { _, err := io.WriteString(w, "hello"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String("raw/good")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gz, _ := io.ReadAll(out.Body)
+	bad := bytes.Clone(gz)
+	bad[len(bad)-6] ^= 0xff // the checksum
+	for key, c2 := range map[string]struct {
+		body       []byte
+		want, says string
+	}{
+		"raw/plain":   {[]byte("hello"), "hello", ""},
+		"raw/short":   {[]byte("h"), "h", ""},
+		"raw/empty":   {nil, "", ""},
+		"raw/gz":      {gz, "hello", ""},
+		"raw/two":     {append(bytes.Clone(gz), gz...), "hellohello", ""},
+		"raw/cut":     {gz[:len(gz)-9], "", "cut off"},
+		"raw/magic":   {gz[:2], "", "cut off"},
+		"raw/corrupt": {bad, "", "corrupt"},
+	} {
+		if _, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: &key, Body: bytes.NewReader(c2.body)}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := read(t, s, key)
+		if c2.says == "" && (err != nil || got != c2.want) {
+			t.Errorf("%s: %q %v", key, got, err)
+		}
+		if c2.says != "" && (err == nil || !strings.Contains(err.Error(), c2.says) || fault.ClassOf(err) != fault.Reject) {
+			t.Errorf("%s: error %v, class %s", key, err, fault.ClassOf(err))
+		}
+	}
+}
+
+func TestReplacedObjectIsNotReadAsTheOld(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	s := archive.New(c, bucket)
+	put := func(body string) {
+		if _, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String("raw/manual/x"), Body: strings.NewReader(body)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("old")
+	info, err := s.Head(t.Context(), "raw/manual/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	put("new")
+	if _, err := s.Open(t.Context(), info); !errors.Is(err, archive.ErrChanged) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// cutting breaks the body of each GET after some bytes, a number of times.
+type cutting struct {
+	*s3.Client
+	after, times int
+}
+
+func (c *cutting) GetObject(ctx context.Context, in *s3.GetObjectInput, o ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+	out, err := c.Client.GetObject(ctx, in, o...)
+	if err == nil && c.times > 0 {
+		c.times--
+		out.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(io.LimitReader(out.Body, int64(c.after)), broken{}), out.Body}
+	}
+	return out, err
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, errors.New("connection reset by peer") }
+
+func TestBrokenDownloadGoesOnWhereItBroke(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	text := strings.Repeat("0123456789", 1000)
+	if _, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String("raw/x"), Body: strings.NewReader(text)}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := read(t, archive.New(&cutting{c, 1234, 4}, bucket), "raw/x"); err != nil || got != text {
+		t.Errorf("got %d bytes, %v", len(got), err)
+	}
+	_, err := read(t, archive.New(&cutting{c, 1, 100}, bucket), "raw/x")
+	if err == nil || fault.ClassOf(err) != fault.Retry {
+		t.Errorf("broken for ever: %v", err)
+	}
+}
+
+func TestCatalogIsStoredOnceUnderItsHash(t *testing.T) {
+	t.Parallel()
+	s := archive.New(client(t), bucket)
+	write := func(w io.Writer) error { _, err := io.WriteString(w, `{"issues":[]}`); return err }
+	key, err := s.PutCatalog(t.Context(), write)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(`{"issues":[]}`))
+	if key != "catalog/"+hex.EncodeToString(sum[:])+".json.gz" {
+		t.Errorf("key %s", key)
+	}
+	if again, err := s.PutCatalog(t.Context(), write); err != nil || again != key {
+		t.Errorf("again: %s %v", again, err)
+	}
+	r, err := s.OpenCatalog(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(r); err != nil || string(b) != `{"issues":[]}` {
+		t.Errorf("read %q %v", b, err)
+	}
+	if _, err := s.OpenCatalog(t.Context(), "catalog/none"); !errors.Is(err, archive.ErrMissing) {
+		t.Errorf("missing: %v", err)
+	}
+}
+
+func save(t *testing.T, s *archive.Store, d *archive.Doc[archive.Register]) error {
+	t.Helper()
+	return archive.Save(t.Context(), s, "systems/x.json", archive.RegisterSchema, d)
+}
+
+func TestStateIsWrittenByCompareAndSwap(t *testing.T) {
+	t.Parallel()
+	s := archive.New(client(t), bucket)
+	load := func() archive.Doc[archive.Register] {
+		d, err := archive.Load[archive.Register](t.Context(), s, "systems/x.json", archive.RegisterSchema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	a, b := load(), load()
+	if a.Exists() {
+		t.Fatal("it exists before it was written")
+	}
+	a.Value.ScanID, b.Value.ScanID = "a", "b"
+	if err := save(t, s, &a); err != nil {
+		t.Fatal(err)
+	}
+	if err := save(t, s, &b); !errors.Is(err, archive.ErrConflict) {
+		t.Errorf("a second creation gave %v", err)
+	}
+	stale := load()
+	a.Value.Generation = 7
+	if err := save(t, s, &a); err != nil {
+		t.Fatal(err)
+	}
+	if err := save(t, s, &stale); !errors.Is(err, archive.ErrConflict) {
+		t.Errorf("a stale write gave %v", err)
+	}
+	if got := load().Value; got.ScanID != "a" || got.Generation != 7 || got.Schema != archive.RegisterSchema || got.WriteID == "" {
+		t.Errorf("stored %+v", got)
+	}
+}
+
+func TestOneOfManyWritersWins(t *testing.T) {
+	t.Parallel()
+	s := archive.New(client(t), bucket)
+	var wg sync.WaitGroup
+	won := make(chan int, 16)
+	for i := range 16 {
+		wg.Go(func() {
+			var d archive.Doc[archive.Register]
+			d.Value.Generation = i
+			if err := save(t, s, &d); err == nil {
+				won <- i
+			}
+		})
+	}
+	wg.Wait()
+	close(won)
+	if len(won) != 1 {
+		t.Errorf("%d writers won", len(won))
+	}
+}
+
+// silent applies or drops a PUT and answers as if the line was cut.
+type silent struct {
+	*s3.Client
+	apply bool
+}
+
+func (c *silent) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+	if c.apply {
+		if _, err := c.Client.PutObject(ctx, in, o...); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.New("connection reset by peer")
+}
+
+func TestUnknownOutcomeIsSettledByTheWriteID(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	var d archive.Doc[archive.Register]
+	if err := save(t, archive.New(&silent{c, false}, bucket), &d); !errors.Is(err, archive.ErrUnknown) {
+		t.Errorf("not applied: %v", err)
+	}
+	if err := save(t, archive.New(&silent{c, true}, bucket), &d); err != nil {
+		t.Errorf("applied: %v", err)
+	}
+	d.Value.Generation = 3 // the ETag of the settled write is good for the next one
+	if err := save(t, archive.New(c, bucket), &d); err != nil {
+		t.Errorf("next: %v", err)
+	}
+}
+
+func TestSchemas(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	s := archive.New(c, bucket)
+	for body, says := range map[string]string{
+		`{"schema":"runecast-system/2"}`: "newer",
+		`{"schema":"runecast-run/1"}`:    "is not",
+		`{}`:                             "is not",
+		`{"schema":`:                     "not readable",
+		`{"schema":"runecast-system/1","generation":"x"}`: "not readable",
+		`{"schema":"runecast-system/0","unknown":1}`:      "",
+	} {
+		if _, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String("systems/x.json"), Body: strings.NewReader(body)}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := archive.Load[archive.Register](t.Context(), s, "systems/x.json", archive.RegisterSchema)
+		if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
+// refusing answers each request with a status, as S3 does.
+type refusing struct {
+	*s3.Client
+	status int
+	code   string
+}
+
+func (c *refusing) err() error {
+	return &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{
+		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: c.status}}, Err: &smithy.GenericAPIError{Code: c.code},
+	}}
+}
+
+func (c *refusing) GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+	return nil, c.err()
+}
+
+func (c *refusing) PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+	return nil, c.err()
+}
+
+func TestErrorsHaveClassAndCure(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		api   *refusing
+		class fault.Class
+		says  string
+	}{
+		"forbidden": {&refusing{status: 403, code: "AccessDenied"}, fault.Config, "s3:GetObject and s3:ListBucket"},
+		"no bucket": {&refusing{status: 404, code: "NoSuchBucket"}, fault.Config, "ARCHIVE_BUCKET"},
+		"slow down": {&refusing{status: 503, code: "SlowDown"}, fault.Retry, "S3 answered"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := archive.Load[archive.Register](t.Context(), archive.New(c.api, bucket), "systems/x.json", archive.RegisterSchema)
+			if err == nil || fault.ClassOf(err) != c.class || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("class %s: %v", fault.ClassOf(err), err)
+			}
+		})
+	}
+	var d archive.Doc[archive.Register]
+	if err := save(t, archive.New(&refusing{status: 409, code: "ConditionalRequestConflict"}, bucket), &d); !errors.Is(err, archive.ErrRace) {
+		t.Errorf("409: %v", err)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 22, 23, 30, 0, 0, time.FixedZone("", -3600))
+	for name, c := range map[string]struct{ id, system, want string }{
+		"plain":   {"44c4a75d", "vc1.example", "raw/v1/dt=2026-11-23/run=r/vc1.example-"},
+		"slashes": {"/subscriptions/1/../..", "/a//b/../é ü", "raw/v1/dt=2026-11-23/run=r/a-b-"},
+		"no name": {"x", "日本", "raw/v1/dt=2026-11-23/run=r/system-"},
+		"long":    {"x", strings.Repeat("n", 300), "raw/v1/dt=2026-11-23/run=r/" + strings.Repeat("n", 40) + "-"},
+	} {
+		got := archive.RawKey(at, "r", c.id, c.system)
+		if !strings.HasPrefix(got, c.want) || len(got) != len(c.want)+len("01234567.json.gz") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	if archive.RawKey(at, "r", "a", "n") == archive.RawKey(at, "r", "b", "n") {
+		t.Error("two systems of one name share a key")
+	}
+}
+
+func TestEnvelope(t *testing.T) {
+	t.Parallel()
+	e := archive.Envelope{
+		Run:    archive.EnvelopeRun{ID: "r", Trigger: "schedule", StartedAt: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)},
+		System: archive.System{ID: "i", Name: "n\xff\"", Type: "VCENTER"}, Catalog: "catalog/x",
+	}
+	var b bytes.Buffer
+	if err := e.WriteHead(&b); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"schema":"runecast-raw/1","run":{"id":"r","trigger":"schedule","startedAt":"2026-11-22T02:00:00Z"},` +
+		`"appliance":{"url":"","api":"","instanceUuid":"","version":"","definitions":""},"system":{"id":"i","name":"n` + "\ufffd" + `\"","type":"VCENTER"},` +
+		`"scan":{"status":"","completedAt":""},"catalog":"catalog/x","result":`
+	if b.String() != want {
+		t.Errorf("got  %s\nwant %s", b.String(), want)
+	}
+}
+
+func TestMain(m *testing.M) {
+	for _, name := range []string{"AWS_CA_BUNDLE", "AWS_PROFILE"} { // the machine's own settings are not the test's
+		if err := os.Unsetenv(name); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	os.Exit(m.Run())
+}

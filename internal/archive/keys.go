@@ -1,0 +1,69 @@
+package archive
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Prefixes and fixed keys of the bucket.
+const (
+	RawPrefix    = "raw/"        // raw objects; the only prefix that triggers the forwarder
+	ManualPrefix = "raw/manual/" // raw documents uploaded by hand
+	ActiveRunKey = "runs/active.json"
+
+	analysesPrefix  = "raw/v1/"
+	catalogPrefix   = "catalog/"
+	deliveryPrefix  = "delivery/"
+	registerPrefix  = "systems/"
+	runsPrefix      = "runs/"
+	maxSlug         = 40
+	hashChars       = 8
+	registerHashLen = 32
+)
+
+// RawKey is where one system's results of one analysis lie:
+// raw/v1/dt=<start date>/run=<run id>/<slug>-<hash8>.json.gz. Identifiers of
+// systems hold slashes and worse, so only their slug and hash are used.
+func RawKey(startedAt time.Time, runID, systemID, systemName string) string {
+	return fmt.Sprintf("%sdt=%s/run=%s/%s-%s.json.gz",
+		analysesPrefix, startedAt.UTC().Format(time.DateOnly), runID, slug(systemName), digest(systemID, hashChars))
+}
+
+// RunKey is the document of a finished run.
+func RunKey(runID string) string { return runsPrefix + runID + ".json" }
+
+// DeliveryKey is the delivery state of a raw object.
+func DeliveryKey(rawKey string) string { return deliveryPrefix + rawKey + ".json" }
+
+// RegisterKey is the commit register of a system.
+func RegisterKey(systemID string) string {
+	return registerPrefix + digest(systemID, registerHashLen) + ".json"
+}
+
+func catalogKey(sum string) string { return catalogPrefix + sum + ".json.gz" }
+
+func digest(s string, chars int) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])[:chars]
+}
+
+// slug keeps what is readable of a name: a–z, 0–9, dot and hyphen.
+func slug(name string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(name) {
+		switch {
+		case b.Len() >= maxSlug:
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '.':
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+	}
+	if s := strings.Trim(b.String(), "-."); s != "" {
+		return s
+	}
+	return "system"
+}

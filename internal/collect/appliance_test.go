@@ -1,0 +1,204 @@
+package collect
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/endpoint"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/runecast"
+	"runecast-ingest/internal/secret"
+	"runecast-ingest/internal/simulate/appliance"
+	"runecast-ingest/internal/simulate/pki"
+)
+
+var _ Store = Archive{}
+
+// clock is moved by those who sleep.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	return ctx.Err()
+}
+
+// site is a simulated appliance behind TLS, and a collector with the real client.
+type site struct {
+	appliance *appliance.Appliance
+	store     *memory
+	collector *Collector
+}
+
+func newSite(t *testing.T, token string, trust func(ca string) string, intercept func(http.ResponseWriter, *http.Request) bool) *site {
+	t.Helper()
+	clock := &clock{now: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)}
+	app, err := appliance.New(appliance.Options{Findings: 2000, ScanTime: 10 * time.Minute, Token: "admin", ReadOnlyToken: "reader", Now: clock.Now, Intercept: intercept})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, err := pki.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewUnstartedServer(app)
+	if srv.TLS, err = ca.Server(); err != nil {
+		t.Fatal(err)
+	}
+	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	u, err := endpoint.Parse(srv.URL, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := newMemory(&outside{})
+	return &site{app, store, New(Options{
+		Store: store, ApplianceURL: u.String(), ScanTimeout: time.Hour, PollInterval: 30 * time.Second,
+		Log: slog.New(slog.DiscardHandler), Now: clock.Now, Sleep: clock.Sleep,
+		Connect: func(context.Context) (Appliance, error) { return connect(u, token, trust(string(ca.PEM())), clock) },
+	})}
+}
+
+func connect(u *url.URL, token, ca string, clock *clock) (Appliance, error) {
+	cred := secret.Credential{Token: secret.NewValue(token), CAPEM: ca}
+	hc, err := endpoint.Client(cred, endpoint.Options{AllowLoopback: true})
+	if err != nil {
+		return nil, err
+	}
+	return runecast.New(runecast.Options{URL: u, HTTP: hc, Token: cred.Token, Version: "test", Sleep: clock.Sleep}), nil
+}
+
+func asIs(ca string) string { return ca }
+
+// TestWithAppliance: what is archived of every system is what the appliance serves.
+func TestWithAppliance(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "admin", asIs, nil)
+	a, err := s.collector.Handle(t.Context(), []byte(nightly))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc bytes.Buffer
+	if err := s.appliance.WriteResults(&doc); err != nil {
+		t.Fatal(err)
+	}
+	served := map[string]string{}
+	if err := runecast.Split(&doc, func(e *runecast.Element) error {
+		var b strings.Builder
+		_, err := e.WriteTo(&b)
+		served[e.ID] = b.String()
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	systems := s.appliance.Systems()
+	if a.State != archive.RunDone || a.Archived != len(systems) || len(served) != len(systems) {
+		t.Errorf("%+v for %d systems, %d served", a, len(systems), len(served))
+	}
+	r := s.store.run(t, archive.RunKey(a.Run))
+	raw := s.store.raw()
+	for _, system := range systems {
+		var got archive.RunSystem
+		for _, rs := range r.Systems {
+			if rs.ID == system.ID {
+				got = rs
+			}
+		}
+		if got.Name != system.Name || got.Type != system.Type {
+			t.Errorf("%+v was taken for %s %s", system, got.Type, got.Name)
+		}
+		if !strings.HasSuffix(raw[got.RawKey], `,"result":`+served[system.ID]+`}`) {
+			t.Errorf("%s: not what the appliance serves", system.Name)
+		}
+	}
+}
+
+// TestBadInput: the sentence that a person sees.
+func TestBadInput(t *testing.T) {
+	t.Parallel()
+	page := func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte("<html>please log in</html>"))
+		return true
+	}
+	login := func(w http.ResponseWriter, r *http.Request) bool {
+		http.Redirect(w, r, "/rc2/login", http.StatusFound)
+		return true
+	}
+	cut := func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.RequestURI(), "/results") {
+			return false
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(1<<20))
+		_, _ = w.Write([]byte(`{"results":[{"uid":"x"`))
+		panic(http.ErrAbortHandler)
+	}
+	stranger, err := pki.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]struct {
+		token     string
+		trust     func(string) string
+		intercept func(http.ResponseWriter, *http.Request) bool
+		class     fault.Class
+		says      string
+	}{
+		"wrong token":         {"wrong", asIs, nil, fault.Auth, "the token was refused (401)"},
+		"unknown authority":   {"admin", func(string) string { return string(stranger.PEM()) }, nil, fault.Config, "ca_pem"},
+		"no authority":        {"admin", func(string) string { return "" }, nil, fault.Config, "ca_pem"},
+		"HTML":                {"admin", asIs, page, fault.Config, "HTML page instead of JSON"},
+		"login redirect":      {"admin", asIs, login, fault.Config, "redirected to /rc2/login"},
+		"download always cut": {"admin", asIs, cut, fault.Retry, "cut"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, c.token, c.trust, c.intercept)
+			_, err := s.collector.Handle(t.Context(), []byte(nightly))
+			if err == nil || fault.ClassOf(err) != c.class || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "127.0.0.1") {
+				t.Errorf("error %v (%s), want %q (%s)", err, fault.ClassOf(err), c.says, c.class)
+			}
+			if len(s.store.raw()) > 0 {
+				t.Errorf("%d objects were archived", len(s.store.raw()))
+			}
+		})
+	}
+}
+
+func TestReadOnlyToken(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "reader", asIs, nil)
+	a, err := s.collector.Handle(t.Context(), []byte(nightly))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.State != archive.RunFailed || a.Failed != a.Systems || !strings.Contains(a.Failures[0].Reason, `mode "latest"`) {
+		t.Errorf("analyze: %+v", a)
+	}
+	a, err = s.collector.Handle(t.Context(), []byte(`{"mode":"latest"}`))
+	if err != nil || a.State != archive.RunDone || a.Archived != a.Systems {
+		t.Errorf("latest: %+v, %v", a, err)
+	}
+}

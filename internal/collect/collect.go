@@ -1,0 +1,112 @@
+// Package collect carries out one analysis run: trigger every system, wait
+// until its new results are final, archive them. It promises that a run
+// survives the end of any invocation at any point: each step is written to
+// runs/active.json by a conditional write before it is taken or after it is
+// proven, the next tick goes on from there, and a system's results are
+// archived at most once per run, whole, or not at all.
+//
+// What is reported instead of archived, because a dashboard would take it for
+// "all clear": a system whose results hold no check at all or nothing but
+// UNLICENSED, one that the appliance lists no more, one that was never
+// analysed. Results with assessed checks of which none belongs to a security
+// profile (only knowledge-base articles, say) are archived, since a replay may
+// want them, and the run says so in the system's reason. A name in the systems
+// filter that fits two systems is an error that lists their ids.
+package collect
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"time"
+
+	"runecast-ingest/internal/runecast"
+)
+
+// Appliance is what a run needs of the client of one appliance.
+type Appliance interface {
+	// Systems lists all connected systems with their last scan.
+	Systems(ctx context.Context) ([]runecast.System, error)
+	// Statuses gives the last scan of every system that has results, by id.
+	Statuses(ctx context.Context) (map[string]runecast.Scan, error)
+	// Trigger starts the analysis of a system.
+	Trigger(ctx context.Context, id string) error
+	// Results streams the last results of all systems, one element each.
+	Results(ctx context.Context, visit func(*runecast.Element) error) error
+	// Issues copies the catalogue of checks.
+	Issues(ctx context.Context, dst io.Writer) error
+	// Info describes the appliance; optional, so without an error.
+	Info(ctx context.Context) runecast.Info
+}
+
+// Options are the settings of a collector.
+type Options struct {
+	Store Store
+	// Connect makes the client of the appliance; it is called once per
+	// invocation that needs one, so that a rotated token is taken up.
+	Connect func(context.Context) (Appliance, error)
+	// ApplianceURL is written into every raw object.
+	ApplianceURL string
+	// Systems limits runs to these names or ids; empty: all. A payload's list
+	// takes its place.
+	Systems []string
+	// SystemTypes overrides what is found out about a system's type, by id or name.
+	SystemTypes map[string]string
+	// ScanTimeout is how long a run may take.
+	ScanTimeout time.Duration
+	// PollInterval is the mean time between two looks at the scans.
+	PollInterval time.Duration
+	Log          *slog.Logger
+	// Now is the wall clock; nil: time.Now.
+	Now func() time.Time
+	// Sleep waits between polls; nil: a timer. It ends early with the context's error.
+	Sleep func(context.Context, time.Duration) error
+}
+
+// Collector carries out runs. It keeps nothing between two calls of Handle.
+type Collector struct{ o Options }
+
+// New makes a collector.
+func New(o Options) *Collector {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Sleep == nil {
+		o.Sleep = sleep
+	}
+	return &Collector{o}
+}
+
+// Handle carries out one payload: start, tick, status or cancel. It works
+// until the run is over, or until a while before the context's deadline: the
+// smaller of 60 s and a quarter of the time there was. An error means that
+// nobody can go on without help or another attempt; what happened to single
+// systems is in the answer.
+func (c *Collector) Handle(ctx context.Context, payload json.RawMessage) (Answer, error) {
+	req, err := parse(payload)
+	if err != nil {
+		return Answer{}, err
+	}
+	v := c.invocation(ctx)
+	switch req.Action {
+	case actionTick:
+		return v.tick(ctx)
+	case actionStatus:
+		return v.status(ctx)
+	case actionCancel:
+		return v.decide(ctx, v.cancel)
+	}
+	return v.decide(ctx, func(ctx context.Context) (Answer, error) { return v.start(ctx, req) })
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,490 @@
+package collect
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/runecast"
+)
+
+func TestRunArchivesEverySystem(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("a", "b")
+		a := w.must(t, nightly)
+		raw := w.store.raw()
+		var size int64
+		for _, body := range raw {
+			size += int64(len(body))
+		}
+		id := a.Run
+		want := Answer{Run: id, State: "done", Systems: 2, Archived: 2, Bytes: size, Failures: []Failure{},
+			Next: "nothing to do: the forwarder delivers what was archived; see raw/v1/dt=2000-01-01/run=" + id + "/"}
+		if d := cmp.Diff(want, a); d != "" {
+			t.Error(d)
+		}
+		if !strings.HasPrefix(id, "20261122T020000Z-") || len(id) != len("20261122T020000Z-4f3a") {
+			t.Errorf("run id %q", id)
+		}
+		head := `{"schema":"runecast-raw/1","run":{"id":"` + id + `","trigger":"schedule","startedAt":"2000-01-01T00:00:00Z"},` +
+			`"appliance":{"url":"https://rc.example","api":"v1","instanceUuid":"instance","version":"6.9.12.0","definitions":"6.9.12.1"},` +
+			`"system":{"id":"a","name":"a.example","type":"VCENTER"},"scan":{"status":"FINISHED_SUCCESSFULLY","completedAt":"2000-01-01T00:01:00Z"},` +
+			`"catalog":"catalog/13.json.gz","result":{ "uid":"a",`
+		if body := raw[archive.RawKey(time.Now(), id, "a", "a.example")]; !strings.HasPrefix(body, head) {
+			t.Errorf("raw object %s\nwant %s", body, head)
+		}
+		checkArchived(t, w)
+	})
+}
+
+func TestSecondStart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("a")
+		w.machine("a").takes = 10 * time.Hour
+		first := w.must(t, nightly)
+		again := w.must(t, nightly)
+		if again.Run != first.Run || w.machine("a").posts != 1 {
+			t.Errorf("the same event again: %+v with %d triggers, want the same run", again, w.machine("a").posts)
+		}
+		other := w.must(t, `{}`)
+		if other.Run != first.Run || !strings.Contains(other.Next, "not started") {
+			t.Errorf("another start meanwhile: %+v, want it skipped", other)
+		}
+		time.Sleep(5 * time.Hour)
+		w.machine("a").takes, w.machine("a").due = time.Minute, time.Time{}
+		late := w.must(t, `{}`)
+		if late.Run == first.Run || late.State != "done" || late.Archived != 1 {
+			t.Errorf("a start after SCAN_TIMEOUT: %+v, want a new run", late)
+		}
+		old := w.store.run(t, archive.RunKey(first.Run))
+		if old.State != archive.RunFailed || old.Systems[0].State != archive.SystemTimedOut || !strings.Contains(old.Systems[0].Reason, "SCAN_TIMEOUT (5h0m0s)") {
+			t.Errorf("the old run was closed as %+v", old)
+		}
+		if now := w.store.run(t, archive.ActiveRunKey); !now.StartedAt.After(old.StartedAt) {
+			t.Errorf("started at %s after %s", now.StartedAt, old.StartedAt)
+		}
+		if done := w.must(t, nightly); done.Run != first.Run || done.TimedOut != 1 || len(w.store.raw()) != 1 {
+			t.Errorf("the event of a finished run: %+v, want its outcome and no new run", done)
+		}
+	})
+}
+
+func TestOverlappingStartsAreOneRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("a", "b")
+		answers := make(chan Answer)
+		for range 3 {
+			go func() {
+				a, err := New(w.options).Handle(t.Context(), []byte(nightly))
+				if err != nil {
+					t.Error(err)
+				}
+				answers <- a
+			}()
+		}
+		runs := map[string]int{}
+		for range 3 {
+			runs[(<-answers).Run]++
+		}
+		if len(runs) != 1 {
+			t.Errorf("runs %v, want one", runs)
+		}
+		checkArchived(t, w)
+	})
+}
+
+func TestStartedAtNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("a")
+		skew := time.Hour
+		w.options.Now = func() time.Time { return time.Now().Add(skew) }
+		w.must(t, `{}`)
+		before := w.store.run(t, archive.ActiveRunKey).StartedAt
+		skew = 0
+		w.must(t, `{}`)
+		if after := w.store.run(t, archive.ActiveRunKey).StartedAt; !after.Equal(before.Add(time.Millisecond)) {
+			t.Errorf("started at %s after %s", after, before)
+		}
+	})
+}
+
+// TestOutcomes: what becomes of one odd system beside a healthy one.
+func TestOutcomes(t *testing.T) {
+	t.Parallel()
+	forbidden := &fault.Error{Class: fault.Auth, What: "may not start an analysis (403)"}
+	busy := &fault.Error{Class: fault.Retry, What: "failed on the appliance (500)"}
+	cases := map[string]struct {
+		odd    func(*world, *machine)
+		state  string
+		says   string
+		posts  int
+		ticked bool // takes more than one invocation
+	}{
+		"healthy":                  {func(*world, *machine) {}, archive.SystemArchived, "", 1, false},
+		"never analysed before":    {func(_ *world, m *machine) { m.scan = runecast.Scan{} }, archive.SystemArchived, "", 1, false},
+		"trigger forbidden":        {func(_ *world, m *machine) { m.refuses = forbidden }, archive.SystemFailed, "403", 1, false},
+		"trigger fails for ever":   {func(_ *world, m *machine) { m.refuses = busy }, archive.SystemFailed, "500", patience, false},
+		"analysis fails":           {func(_ *world, m *machine) { m.ends = "FAILED" }, archive.SystemFailed, `"FAILED"`, 1, false},
+		"analysis never ends":      {func(_ *world, m *machine) { m.takes = 100 * time.Hour }, archive.SystemTimedOut, "still shows the analysis of before", 1, true},
+		"running status for ever":  {func(_ *world, m *machine) { m.ends = "RUNNING" }, archive.SystemTimedOut, `"RUNNING"`, 1, true},
+		"removed during the run":   {func(w *world, m *machine) { w.box.beforeGet = func() { m.gone = true }; m.takes = time.Hour }, archive.SystemFailed, "lists it no more", 1, false},
+		"no results":               {func(_ *world, m *machine) { m.issues = `[]` }, archive.SystemFailed, "no check at all", 1, false},
+		"null results":             {func(_ *world, m *machine) { m.issues = `null` }, archive.SystemFailed, "no check at all", 1, false},
+		"nothing but unlicensed":   {func(_ *world, m *machine) { m.issues = `[{"type":"CIS","status":"UNLICENSED"}]` }, archive.SystemFailed, "licence", 1, false},
+		"no security profile":      {func(_ *world, m *machine) { m.issues = `[{"type":"KB","status":"FAIL"}]` }, archive.SystemArchived, "no check of a security profile", 1, false},
+		"appliance a day behind":   {func(_ *world, m *machine) { m.scan.Timestamp = "2999-01-01T00:00:00Z" }, archive.SystemArchived, "", 1, false},
+		"element of another scan":  {moved, archive.SystemArchived, "", 1, false},
+		"two uploads met":          {func(w *world, _ *machine) { w.store.raced = 2 }, archive.SystemArchived, "", 1, false},
+		"malformed results":        {func(_ *world, m *machine) { m.issues = `[{]` }, archive.SystemFailed, "not valid JSON", 1, false},
+		"download cut once":        {cutOnce, archive.SystemArchived, "", 1, false},
+		"answer of trigger is 409": {func(_ *world, m *machine) { m.due = time.Now().Add(3 * time.Minute) }, archive.SystemArchived, "", 1, false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld("healthy", "odd")
+				odd := w.machine("odd")
+				c.odd(w, odd)
+				a, err := w.handle(t, nightly)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if ticked := a.State == archive.RunRunning; ticked != c.ticked {
+					t.Fatalf("after the first invocation: %+v", a)
+				}
+				w.ticks(t, 100)
+				r := w.store.run(t, archive.RunKey(a.Run))
+				if healthy := r.Systems[0]; healthy.State != archive.SystemArchived {
+					t.Errorf("the healthy system: %+v", healthy)
+				}
+				got := r.Systems[1]
+				if got.State != c.state || !strings.Contains(got.Reason, c.says) || c.says == "" && got.Reason != "" || odd.posts != c.posts {
+					t.Errorf("%s (%s) after %d triggers, want %s (%s) after %d", got.State, got.Reason, odd.posts, c.state, c.says, c.posts)
+				}
+				if want := 1 + map[bool]int{true: 1}[c.state == archive.SystemArchived]; len(w.store.raw()) != want {
+					t.Errorf("%d raw objects, want %d", len(w.store.raw()), want)
+				}
+			})
+		})
+	}
+}
+
+// moved: the appliance finishes one more analysis between poll and download.
+func moved(w *world, m *machine) {
+	n := 0
+	w.box.beforeGet = func() {
+		if n++; n <= 2 && !strings.HasPrefix(m.scan.Timestamp, "1999") {
+			m.scan.Timestamp = fmt.Sprint("moved ", n)
+		}
+	}
+}
+
+// cutOnce: the first download of the odd system breaks in the middle of it.
+func cutOnce(w *world, m *machine) {
+	w.box.beforeGet = func() {
+		w.box.cut = 0
+		if !strings.HasPrefix(m.scan.Timestamp, "1999") {
+			w.box.cut, w.box.beforeGet = 150, func() { w.box.cut = 0 }
+		}
+	}
+}
+
+func TestAppliancesTrouble(t *testing.T) {
+	t.Parallel()
+	html := &fault.Error{Class: fault.Config, What: "the answer is an HTML page"}
+	auth := &fault.Error{Class: fault.Auth, What: "the token was refused (401)"}
+	down := &fault.Error{Class: fault.Retry, What: "it refused the connection"}
+	cases := map[string]struct {
+		method string
+		err    error
+		starts bool // a run is there afterwards
+		polls  int
+	}{
+		"bad token":               {"Systems", auth, false, 0},
+		"HTML":                    {"Systems", html, false, 0},
+		"down at the start":       {"Systems", down, false, 0},
+		"no secret":               {"connect", auth, false, 0},
+		"bad token later":         {"Statuses", auth, true, 1},
+		"HTML later":              {"Statuses", html, true, 1},
+		"down later":              {"Statuses", down, true, patience},
+		"HTML instead of results": {"Results", html, true, 0},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld("a")
+				w.box.failures[c.method] = c.err
+				if c.method == "connect" {
+					w.connect = c.err
+				}
+				if _, err := w.handle(t, nightly); !errors.Is(err, c.err) {
+					t.Errorf("error %v, want %v", err, c.err)
+				}
+				if len(w.store.raw()) > 0 {
+					t.Errorf("archived %v", w.store.raw())
+				}
+				_, active := w.store.objects[archive.ActiveRunKey]
+				if active != c.starts {
+					t.Fatalf("a run document exists: %v, want %v", active, c.starts)
+				}
+				delete(w.box.failures, c.method)
+				w.connect = nil
+				if !c.starts {
+					w.must(t, nightly)
+				}
+				w.ticks(t, 3)
+				checkArchived(t, w)
+			})
+		})
+	}
+}
+
+// A download that is always cut archives what was whole, and nothing else; the
+// invocation says why it gave up.
+func TestDownloadAlwaysCut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("a", "b")
+		w.machine("b").takes = w.machine("a").takes
+		w.box.cut = 200
+		_, err := w.handle(t, nightly)
+		if err == nil || !strings.Contains(err.Error(), "cut after 200 bytes") || fault.ClassOf(err) != fault.Retry {
+			t.Errorf("error %v, want the cut", err)
+		}
+		if len(w.store.raw()) != 1 {
+			t.Errorf("%d raw objects, want the whole one only", len(w.store.raw()))
+		}
+		w.box.cut = 0
+		w.ticks(t, 3)
+		checkArchived(t, w)
+	})
+}
+
+func TestNoCatalogueIsNoTrouble(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("a")
+		w.box.failures["Issues"] = &fault.Error{Class: fault.Retry, What: "GET issues failed (500)"}
+		if a := w.must(t, nightly); a.Archived != 1 {
+			t.Errorf("%+v", a)
+		}
+		for _, body := range w.store.raw() {
+			if !strings.Contains(body, `"catalog":"",`) {
+				t.Errorf("raw object %s", body)
+			}
+		}
+	})
+}
+
+func TestModeLatest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("a", "b", "new", "failed", "busy")
+		w.machine("new").scan = runecast.Scan{}
+		w.machine("failed").scan.Status = "ERROR"
+		busy := w.machine("busy")
+		busy.scan.Status = "RUNNING"
+		busy.takes, busy.due = time.Minute, time.Now().Add(time.Minute)
+		first := w.must(t, `{"mode":"latest"}`)
+		if first.Archived != 3 || first.Failed != 2 {
+			t.Errorf("first: %+v, want a, b and busy archived", first)
+		}
+		if d := cmp.Diff([]string{"new.example", "failed.example"}, []string{first.Failures[0].System, first.Failures[1].System}); d != "" {
+			t.Error(d)
+		}
+		w.machine("b").scan.Timestamp = "2000-01-01T02:00:00Z"
+		second := w.must(t, `{"mode":"latest"}`)
+		if second.Archived != 1 || second.Unchanged != 2 {
+			t.Errorf("second: %+v, want only b archived", second)
+		}
+		forced := w.must(t, `{"mode":"latest","systems":["a.example"],"force":true}`)
+		if forced.Archived != 1 || forced.Systems != 1 {
+			t.Errorf("forced: %+v", forced)
+		}
+		if none := w.must(t, `{"mode":"latest","systems":["a"]}`); none.Unchanged != 1 || none.State != "done" || !strings.Contains(none.Next, "no newer results") {
+			t.Errorf("nothing new: %+v", none)
+		}
+		for _, m := range w.box.machines {
+			if m.posts > 0 {
+				t.Errorf("%s was triggered", m.id)
+			}
+		}
+	})
+}
+
+func TestCancelStopsTheOtherInvocation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("a", "b")
+		w.machine("b").takes = 10 * time.Minute
+		first := make(chan Answer)
+		go func() {
+			a, err := New(w.options).Handle(t.Context(), []byte(nightly))
+			if err != nil {
+				t.Error(err)
+			}
+			first <- a
+		}()
+		time.Sleep(5 * time.Minute)
+		if a := w.must(t, `{"action":"status"}`); a.State != "running" || a.Archived != 1 {
+			t.Errorf("status: %+v", a)
+		}
+		a := w.must(t, `{"action":"cancel"}`)
+		if a.State != "cancelled" || a.Archived != 1 || a.Failed != 1 || !strings.HasPrefix(a.Failures[0].Reason, "cancelled by hand") {
+			t.Errorf("cancel: %+v", a)
+		}
+		if a := <-first; !strings.Contains(a.Next, "another invocation") {
+			t.Errorf("the first invocation: %+v", a)
+		}
+		if r := w.store.run(t, archive.RunKey(a.Run)); r.State != archive.RunCancelled {
+			t.Errorf("kept as %s", r.State)
+		}
+		for _, action := range []string{"status", "tick", "cancel"} {
+			if a := w.must(t, `{"action":"`+action+`"}`); a.State != "idle" {
+				t.Errorf("%s afterwards: %+v", action, a)
+			}
+		}
+	})
+}
+
+// An idle tick costs one read, and never asks the appliance.
+func TestIdleTick(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("a")
+		w.connect = errors.New("must not connect")
+		for range 2 {
+			if a := w.must(t, `{"action":"tick"}`); a.State != "idle" || a.Run != "" {
+				t.Errorf("%+v", a)
+			}
+		}
+		if w.calls != 2 {
+			t.Errorf("%d calls", w.calls)
+		}
+	})
+}
+
+func TestPayloads(t *testing.T) {
+	t.Parallel()
+	for payload, says := range map[string]string{
+		`{"action":"scan"}`:                     `"scan" is not known`,
+		`{"action":"check"}`:                    `"check" is not known`,
+		`{"mode":"fast"}`:                       `"fast" is not known`,
+		`{"system":"vc1"}`:                      "not understood",
+		`{"systems":"vc1"}`:                     "not understood",
+		`{"scheduledTime":"today"}`:             "RFC 3339",
+		`{"scheduledTime":"<aws.scheduler.x>"}`: "RFC 3339",
+		`[]`:                                    "not understood",
+		`x`:                                     "not understood",
+	} {
+		w := newWorld("a")
+		_, err := w.handle(t, payload)
+		if err == nil || fault.ClassOf(err) != fault.Reject || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: error %v, want %q", payload, err, says)
+		}
+		for _, action := range []string{actionStart, actionTick, actionStatus, actionCancel} {
+			if err != nil && !strings.Contains(err.Error(), `"`+action+`"`) {
+				t.Errorf("%s: error %v does not name the action %s", payload, err, action)
+			}
+		}
+		if w.calls > 0 {
+			t.Errorf("%s: %d calls were made", payload, w.calls)
+		}
+	}
+	for _, payload := range []string{"", " ", "null", "{}", `{"action":"","mode":""}`} {
+		req, err := parse([]byte(payload))
+		if err != nil || req.Action != actionStart || req.Mode != modeAnalyze || req.trigger() != triggerConsole {
+			t.Errorf("%q: %+v, %v", payload, req, err)
+		}
+	}
+}
+
+func TestRunID(t *testing.T) {
+	t.Parallel()
+	id := func(payload string) string {
+		req, err := parse([]byte(payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return req.runID(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
+	}
+	same := id(nightly)
+	if id(nightly) != same || id(`{"scheduledTime":"2026-11-22T03:00:00+01:00"}`) != same {
+		t.Error("one event gives two ids")
+	}
+	if id(`{"scheduledTime":"2026-11-22T02:00:00Z","systems":["a"]}`) == same || id(`{"scheduledTime":"2026-11-22T02:00:00Z","mode":"latest"}`) == same {
+		t.Error("two schedules of one time give one id")
+	}
+	if a, b := id(`{}`), id(`{}`); !strings.HasPrefix(a, "20300101T000000Z-") || a == b && id(`{}`) == a {
+		t.Errorf("console starts give %s and %s", a, b)
+	}
+}
+
+func TestChoose(t *testing.T) {
+	t.Parallel()
+	all := []runecast.System{{ID: "1", Name: "vc1.example"}, {ID: "2", Name: "aws"}, {ID: "3", Name: "aws"}, {ID: "vc1.EXAMPLE", Name: "odd"}}
+	cases := map[string]struct {
+		names []string
+		want  []string
+		says  string
+	}{
+		"all":            {nil, []string{"1", "2", "3", "vc1.EXAMPLE"}, ""},
+		"name":           {[]string{"VC1.example"}, []string{"1"}, ""},
+		"id before name": {[]string{"vc1.EXAMPLE"}, []string{"vc1.EXAMPLE"}, ""},
+		"ids, own order": {[]string{"3", "1", "3"}, []string{"1", "3"}, ""},
+		"unknown":        {[]string{"1", "vc9"}, nil, `no system is named "vc9": take one of these names, or its id: vc1.example, aws, aws, odd`},
+		"ambiguous":      {[]string{"aws"}, nil, `2 systems are named "aws": take their ids: 2, 3`},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := choose(all, c.names)
+			if c.says != "" {
+				if err == nil || err.Error() != c.says || fault.ClassOf(err) != fault.Config {
+					t.Errorf("error %v, want %q", err, c.says)
+				}
+				return
+			}
+			var ids []string
+			for _, s := range got {
+				ids = append(ids, s.ID)
+			}
+			if d := cmp.Diff(c.want, ids); d != "" || err != nil {
+				t.Error(d, err)
+			}
+		})
+	}
+	if _, err := choose(nil, nil); err == nil || fault.ClassOf(err) != fault.Config {
+		t.Errorf("no system at all: %v", err)
+	}
+}
+
+func TestSystemTypes(t *testing.T) {
+	t.Parallel()
+	c := New(Options{SystemTypes: map[string]string{"id": "GCP", "By Name": "LINUX"}})
+	before := []archive.RunSystem{{ID: "seen", Type: "AWS"}, {ID: "changed", Type: "AWS"}}
+	for want, s := range map[string]runecast.System{
+		"GCP":     {ID: "id", Name: "by name", Type: "AWS"},
+		"LINUX":   {ID: "x", Name: "by name", Type: "AWS"},
+		"AWS":     {ID: "seen", Name: "y", Type: "UNKNOWN"},
+		"NSXT":    {ID: "changed", Name: "y", Type: "NSXT"},
+		"UNKNOWN": {ID: "new", Name: "y", Type: "UNKNOWN"},
+	} {
+		if got := c.typeOf(s, before); got != want {
+			t.Errorf("%+v is %s, want %s", s, got, want)
+		}
+	}
+}

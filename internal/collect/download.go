@@ -1,0 +1,175 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/runecast"
+)
+
+// errMoved: the element downloaded is of another scan than the one polled.
+var errMoved = errors.New("the results changed while they were read")
+
+// nothing says why results must not be taken for "all clear".
+type nothing struct{ reason string }
+
+func (n *nothing) Error() string { return n.reason }
+
+// download archives all systems that are ready, from one download. Each is
+// saved when it is archived, so that the end of this invocation costs nothing.
+func (v *invocation) download(ctx, work context.Context, app Appliance, ready map[string]runecast.Scan) error {
+	if err := v.catalogue(work, app); err != nil {
+		return err
+	}
+	err := app.Results(work, func(e *runecast.Element) error {
+		scan, wanted := ready[e.ID]
+		if !wanted {
+			return nil
+		}
+		s := v.system(e.ID)
+		err := v.archive(ctx, work, s, scan, e)
+		if !open(s) {
+			delete(ready, e.ID) // a second element of the same id is none of ours
+		}
+		return err
+	})
+	if err != nil && fault.ClassOf(err) == fault.Reject { // it will not get better by asking again
+		for id := range ready {
+			v.fail(v.system(id), err.Error())
+		}
+		return nil
+	}
+	return err
+}
+
+func (v *invocation) system(id string) *archive.RunSystem {
+	for i := range v.run.Systems {
+		if v.run.Systems[i].ID == id {
+			return &v.run.Systems[i]
+		}
+	}
+	return nil
+}
+
+// catalogue archives the catalogue once per run, before the first raw object
+// that names it. The results stand without it: appliances fail on it.
+func (v *invocation) catalogue(work context.Context, app Appliance) error {
+	if v.run.Catalog != "" || v.catalogTried {
+		return nil
+	}
+	v.catalogTried = true
+	var unread error
+	key, err := v.o.Store.PutCatalog(work, func(w io.Writer) error {
+		unread = app.Issues(work, w)
+		return unread
+	})
+	switch {
+	case err == nil:
+		v.run.Catalog = key
+	case work.Err() != nil:
+		return err
+	case unread != nil:
+		v.o.Log.WarnContext(work, "no catalogue of checks", "run", v.run.ID, "error", err.Error())
+	default:
+		return err
+	}
+	return nil
+}
+
+// archive stores one element as a raw object. What is wrong with the stream
+// itself is left to Results, which finds out at the same place; an error here
+// is about the archive or the state, and ends the download.
+func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, scan runecast.Scan, e *runecast.Element) error {
+	key := archive.RawKey(v.run.StartedAt, v.run.ID, s.ID, s.Name)
+	envelope := archive.Envelope{
+		Run:       archive.EnvelopeRun{ID: v.run.ID, Trigger: v.run.Trigger, StartedAt: v.run.StartedAt},
+		Appliance: v.run.Appliance,
+		System:    archive.System{ID: s.ID, Name: s.Name, Type: s.Type},
+		Scan:      archive.EnvelopeScan{Status: scan.Status, CompletedAt: scan.Timestamp},
+		Catalog:   v.run.Catalog,
+	}
+	var unread error // what ended the copy
+	stored, err := v.o.Store.PutRaw(work, key, func(w io.Writer) error {
+		if err := envelope.WriteHead(w); err != nil {
+			return err
+		}
+		if _, unread = e.WriteTo(w); unread != nil {
+			return unread
+		}
+		if err := verdict(e, scan); err != nil {
+			return err
+		}
+		_, err := io.WriteString(w, "}")
+		return err
+	})
+	empty, _ := errors.AsType[*nothing](err)
+	switch {
+	case err == nil:
+		v.remember(s.ID, scan)
+		s.State, s.RawKey, s.Bytes, s.SHA256, s.Reason = archive.SystemArchived, key, stored.Bytes, stored.SHA256, remark(e)
+	case errors.Is(err, archive.ErrExists), errors.Is(err, archive.ErrRace):
+		if err := v.adopt(work, s, key); err != nil {
+			return err
+		}
+	case errors.Is(err, errMoved):
+		s.Reason = err.Error()
+		return nil
+	case empty != nil:
+		v.fail(s, empty.reason)
+	case unread != nil && errors.Is(err, unread):
+		return nil
+	default:
+		return fmt.Errorf("archive %s: %w", s.Name, err)
+	}
+	v.o.Log.InfoContext(ctx, "system "+s.State, "run", v.run.ID, "system", s.ID, "name", s.Name, "key", s.RawKey, "bytes", s.Bytes)
+	return v.save(ctx)
+}
+
+// remember keeps the last archived scan, for runs in mode latest.
+func (v *invocation) remember(id string, scan runecast.Scan) {
+	if v.run.Last == nil {
+		v.run.Last = make(map[string]string)
+	}
+	v.run.Last[id] = scan.Timestamp
+}
+
+// verdict lets the element itself decide whether it may be kept.
+func verdict(e *runecast.Element, polled runecast.Scan) error {
+	switch {
+	case e.Scan != polled:
+		return errMoved
+	case e.Issues == 0:
+		return &nothing{"its results hold no check at all: enable a security profile for it, and look at its connection in the appliance"}
+	case e.Assessed == 0:
+		return &nothing{"all its checks are UNLICENSED: assign it a licence in the appliance"}
+	}
+	return nil
+}
+
+// remark is what the run says of results that are archived and yet say little.
+func remark(e *runecast.Element) string {
+	if e.Compliance == 0 {
+		return "archived, but no check of a security profile is in it: enable one in the appliance"
+	}
+	return ""
+}
+
+// adopt takes over what an earlier invocation of this run has stored without
+// being able to say so. Which scan it holds is not known here, so that the
+// next run in mode latest rather archives a scan twice than never.
+func (v *invocation) adopt(work context.Context, s *archive.RunSystem, key string) error {
+	info, err := v.o.Store.Head(work, key)
+	if errors.Is(err, archive.ErrMissing) { // two uploads met and neither won: the next round uploads anew
+		s.Reason = "two uploads met"
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("adopt %s: %w", key, err)
+	}
+	s.State, s.RawKey, s.Bytes, s.Reason = archive.SystemArchived, key, info.Size, ""
+	return nil
+}

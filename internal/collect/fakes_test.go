@@ -1,0 +1,443 @@
+package collect
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/runecast"
+)
+
+// accident is how the nth call to the outside ends.
+type accident string
+
+const (
+	crashBefore accident = "crash before"  // the call has no effect; the process is dead
+	crashAfter  accident = "crash after"   // the call has its effect; the process is dead
+	failOnce    accident = "fail once"     // the call has no effect and says so
+	loseAnswer  accident = "answer lost"   // the call has its effect and says it failed
+	lostRead    accident = "unknown write" // a state write whose outcome stays unknown; it was applied
+	met         accident = "409"           // a state write that met another one: no effect
+)
+
+var errCrash = errors.New("the process is dead")
+
+// outside is what separates a run from the world: every call passes it.
+type outside struct {
+	mu       sync.Mutex
+	calls    int
+	at       int // the call that meets the accident; 0: none
+	accident accident
+	dead     bool
+}
+
+// kind of a call.
+type kind int
+
+const (
+	other kind = iota
+	read       // of a state document
+	write      // of a state document
+)
+
+func (o *outside) call(k kind, effect func() error) error {
+	o.mu.Lock()
+	o.calls++
+	hit, dead := o.calls == o.at, o.dead
+	o.mu.Unlock()
+	switch {
+	case dead:
+		return errCrash
+	case !hit:
+		return effect()
+	}
+	busy := &fault.Error{Class: fault.Retry, What: "did not answer"}
+	switch o.accident {
+	case failOnce:
+		return busy
+	case loseAnswer:
+		if err := effect(); err != nil {
+			return err
+		}
+		if k == write {
+			return nil // the archive settles it by reading
+		}
+		return busy
+	case lostRead:
+		if err := effect(); err != nil {
+			return err
+		}
+		if k == write {
+			return archive.ErrUnknown
+		}
+		return busy
+	case met:
+		if k == write {
+			return archive.ErrRace
+		}
+		return busy
+	case crashAfter:
+		if err := effect(); err != nil {
+			return err
+		}
+	}
+	o.mu.Lock()
+	o.dead = true
+	o.mu.Unlock()
+	return errCrash
+}
+
+// newProcess is what Lambda does after a crash.
+func (o *outside) newProcess() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.dead = false
+}
+
+// memory is an archive bucket with the conditional writes of S3.
+type memory struct {
+	*outside
+	mu      sync.Mutex
+	objects map[string]string
+	etags   map[string]string
+	puts    map[string]int // raw uploads that took effect
+	raced   int            // uploads yet to end with ErrRace
+	order   []string       // keys in the order of their first write
+}
+
+func newMemory(o *outside) *memory {
+	return &memory{outside: o, objects: map[string]string{}, etags: map[string]string{}, puts: map[string]int{}}
+}
+
+func (m *memory) LoadRun(_ context.Context, key string) (doc archive.Doc[archive.Run], err error) {
+	err = m.call(read, func() error {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.etags[key] == "" {
+			return nil
+		}
+		doc.ETag = m.etags[key]
+		return json.Unmarshal([]byte(m.objects[key]), &doc.Value)
+	})
+	return doc, err
+}
+
+func (m *memory) SaveRun(ctx context.Context, key string, doc *archive.Doc[archive.Run]) error {
+	return m.call(write, func() error {
+		if ctx.Err() != nil {
+			return archive.ErrUnknown
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.etags[key] != doc.ETag {
+			return archive.ErrConflict
+		}
+		body, err := json.Marshal(doc.Value)
+		if err != nil {
+			return err
+		}
+		m.write(key, string(body))
+		doc.ETag = m.etags[key]
+		return nil
+	})
+}
+
+func (m *memory) write(key, body string) {
+	if m.etags[key] == "" {
+		m.order = append(m.order, key)
+	}
+	m.objects[key], m.etags[key] = body, uuid.NewString()
+}
+
+func (m *memory) PutRaw(_ context.Context, key string, write func(io.Writer) error) (stored archive.Stored, err error) {
+	err = m.call(other, func() error {
+		var b bytes.Buffer
+		if err := write(&b); err != nil {
+			return err
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.raced > 0 {
+			m.raced--
+			return archive.ErrRace
+		}
+		if m.etags[key] != "" {
+			return archive.ErrExists
+		}
+		m.write(key, b.String())
+		m.puts[key]++
+		stored = archive.Stored{Key: key, Bytes: int64(b.Len()), SHA256: "sum"}
+		return nil
+	})
+	return stored, err
+}
+
+func (m *memory) PutCatalog(_ context.Context, write func(io.Writer) error) (key string, err error) {
+	err = m.call(other, func() error {
+		var b bytes.Buffer
+		if err := write(&b); err != nil {
+			return err
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		key = "catalog/" + fmt.Sprint(b.Len()) + ".json.gz"
+		m.write(key, b.String())
+		return nil
+	})
+	return key, err
+}
+
+func (m *memory) Head(_ context.Context, key string) (info archive.RawInfo, err error) {
+	err = m.call(other, func() error {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.etags[key] == "" {
+			return archive.ErrMissing
+		}
+		info = archive.RawInfo{Key: key, Size: int64(len(m.objects[key]))}
+		return nil
+	})
+	return info, err
+}
+
+func (m *memory) run(t *testing.T, key string) archive.Run {
+	t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var r archive.Run
+	if err := json.Unmarshal([]byte(m.objects[key]), &r); err != nil {
+		t.Fatalf("%s: %v", key, err)
+	}
+	return r
+}
+
+func (m *memory) raw() map[string]string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := map[string]string{}
+	for key, body := range m.objects {
+		if strings.HasPrefix(key, archive.RawPrefix) {
+			all[key] = body
+		}
+	}
+	return all
+}
+
+// machine is one system of the fake appliance.
+type machine struct {
+	id, name string
+	scan     runecast.Scan
+	issues   string
+	takes    time.Duration // of its analysis; 0: at once
+	ends     string        // status of its next analysis; empty: success
+	refuses  error         // of a trigger
+	gone     bool          // the appliance lists it no more
+	due      time.Time     // when the running analysis ends; zero: none runs
+	posts    int
+}
+
+const passed = `[{"id":"1","type":"CIS","status":"PASS"}]`
+
+// box is a fake appliance.
+type box struct {
+	*outside
+	mu        sync.Mutex
+	machines  []*machine
+	failures  map[string]error // by method
+	cut       int              // bytes after which downloads break; 0: never
+	beforeGet func()           // runs before a download
+	hold      func()           // runs in Statuses
+	gets      int
+	polls     int
+}
+
+func (b *box) settle() {
+	for _, m := range b.machines {
+		if !m.due.IsZero() && !time.Now().Before(m.due) {
+			m.scan = runecast.Scan{Status: "FINISHED_SUCCESSFULLY", Timestamp: m.due.UTC().Format(time.RFC3339Nano)}
+			if m.ends != "" {
+				m.scan.Status = m.ends
+			}
+			m.due = time.Time{}
+		}
+	}
+}
+
+func (b *box) do(name string, effect func() error) error {
+	return b.call(other, func() error {
+		if err := b.failures[name]; err != nil {
+			return err
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.settle()
+		return effect()
+	})
+}
+
+func (b *box) Systems(context.Context) (all []runecast.System, err error) {
+	err = b.do("Systems", func() error {
+		for _, m := range b.machines {
+			if !m.gone {
+				all = append(all, runecast.System{ID: m.id, Name: m.name, Type: "VCENTER", Scan: m.scan})
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+func (b *box) Statuses(context.Context) (scans map[string]runecast.Scan, err error) {
+	if b.hold != nil {
+		b.hold()
+	}
+	scans = map[string]runecast.Scan{}
+	err = b.do("Statuses", func() error {
+		b.polls++
+		for _, m := range b.machines {
+			if !m.gone && m.scan != (runecast.Scan{}) {
+				scans[m.id] = m.scan
+			}
+		}
+		return nil
+	})
+	return scans, err
+}
+
+func (b *box) Trigger(_ context.Context, id string) error {
+	return b.do("Trigger", func() error {
+		for _, m := range b.machines {
+			if m.id != id {
+				continue
+			}
+			m.posts++
+			if m.refuses != nil {
+				return m.refuses
+			}
+			if m.due.IsZero() {
+				m.due = time.Now().Add(m.takes)
+			}
+		}
+		return nil
+	})
+}
+
+func (b *box) element(m *machine) string {
+	return fmt.Sprintf(` { "uid":%q, "issues":%s,"scanStatus":{"status":%q,"timestamp":%q},"n":1e400 }`, m.id, m.issues, m.scan.Status, m.scan.Timestamp)
+}
+
+func (b *box) Results(_ context.Context, visit func(*runecast.Element) error) error {
+	if b.beforeGet != nil {
+		b.beforeGet()
+	}
+	var doc string
+	err := b.do("Results", func() error {
+		b.gets++
+		var all []string
+		for _, m := range b.machines {
+			if !m.gone {
+				all = append(all, b.element(m))
+			}
+		}
+		doc = `{"results":[` + strings.Join(all, ",") + `]}`
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if b.cut > 0 && b.cut < len(doc) {
+		doc = doc[:b.cut]
+	}
+	return runecast.Split(strings.NewReader(doc), visit)
+}
+
+func (b *box) Issues(_ context.Context, dst io.Writer) error {
+	return b.do("Issues", func() error {
+		_, err := io.WriteString(dst, `{"issues":[]}`)
+		return err
+	})
+}
+
+func (b *box) Info(context.Context) runecast.Info {
+	return runecast.Info{InstanceUUID: "instance", Version: "6.9.12.0", Definitions: "6.9.12.1"}
+}
+
+// world is a fake appliance, a bucket, and collectors that work on them.
+type world struct {
+	*outside
+	store   *memory
+	box     *box
+	options Options
+	connect error
+}
+
+// newWorld has machines named by their ids, analysed long ago, whose analysis
+// takes some minutes.
+func newWorld(ids ...string) *world {
+	o := &outside{}
+	w := &world{outside: o, store: newMemory(o), box: &box{outside: o, failures: map[string]error{}}}
+	for i, id := range ids {
+		w.box.machines = append(w.box.machines, &machine{
+			id: id, name: id + ".example", issues: passed, takes: time.Duration(i+1) * time.Minute,
+			scan: runecast.Scan{Status: "FINISHED_SUCCESSFULLY", Timestamp: "1999-12-31T02:00:00Z"},
+		})
+	}
+	w.options = Options{
+		Store: w.store, ApplianceURL: "https://rc.example", ScanTimeout: 5 * time.Hour, PollInterval: 30 * time.Second,
+		Log:     slog.New(slog.DiscardHandler),
+		Connect: func(context.Context) (Appliance, error) { return w.box, w.connect },
+	}
+	return w
+}
+
+// handle is one invocation of a function with 15 minutes.
+func (w *world) handle(t *testing.T, payload string) (Answer, error) {
+	t.Helper()
+	w.newProcess()
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+	defer cancel()
+	return New(w.options).Handle(ctx, []byte(payload))
+}
+
+func (w *world) must(t *testing.T, payload string) Answer {
+	t.Helper()
+	a, err := w.handle(t, payload)
+	if err != nil {
+		t.Fatalf("%s: %v", payload, err)
+	}
+	return a
+}
+
+// machine finds one by its id.
+func (w *world) machine(id string) *machine {
+	for _, m := range w.box.machines {
+		if m.id == id {
+			return m
+		}
+	}
+	panic(id)
+}
+
+// ticks invokes tick every 5 minutes until no run is active.
+func (w *world) ticks(t *testing.T, most int) {
+	t.Helper()
+	for range most {
+		if a, err := w.handle(t, `{"action":"tick"}`); err == nil && a.State == archive.RunIdle {
+			return
+		}
+		time.Sleep(5 * time.Minute)
+	}
+	t.Fatalf("the run is still active after %d ticks", most)
+}

@@ -1,0 +1,214 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+)
+
+const (
+	// reserve is the most time that is kept back for saving and leaving.
+	reserve = time.Minute
+	// leaseMargin is how long a lease outlives its owner's deadline.
+	leaseMargin = time.Minute
+	// unbounded stands for the time of an invocation without a deadline, in its lease.
+	unbounded = 15 * time.Minute
+	// decisions is how often a start or cancel is decided anew when another
+	// invocation was faster.
+	decisions = 3
+)
+
+// errTaken: another invocation has written the run since we read it. It owns
+// the run now; whatever we do not know any more, we leave to it.
+var errTaken = errors.New("another invocation took the run over")
+
+// invocation is one call of Handle: it may own the run for a while.
+type invocation struct {
+	*Collector
+	lease archive.Lease
+	stop  time.Time // no new work from then on; zero: no limit
+	doc   archive.Doc[archive.Run]
+	run   *archive.Run // within doc
+
+	app          Appliance      // nil until needed
+	attempts     map[string]int // failed triggers, by system id
+	catalogTried bool
+}
+
+func (c *Collector) invocation(ctx context.Context) *invocation {
+	v := &invocation{Collector: c, attempts: make(map[string]int)}
+	v.run = &v.doc.Value
+	now := c.o.Now()
+	left := unbounded
+	if deadline, ok := ctx.Deadline(); ok {
+		left = time.Until(deadline)
+		v.stop = now.Add(left - min(reserve, left/4))
+	}
+	v.lease = archive.Lease{Owner: uuid.NewString(), Until: now.Add(left + leaseMargin).UTC()}
+	return v
+}
+
+func (v *invocation) load(ctx context.Context) error {
+	doc, err := v.o.Store.LoadRun(ctx, archive.ActiveRunKey)
+	if err != nil {
+		return fmt.Errorf("load the active run: %w", err)
+	}
+	v.doc = doc
+	return nil
+}
+
+// save writes the run. errTaken means to stop at once.
+func (v *invocation) save(ctx context.Context) error {
+	err := v.o.Store.SaveRun(ctx, archive.ActiveRunKey, &v.doc)
+	if errors.Is(err, archive.ErrRace) {
+		now, lerr := v.o.Store.LoadRun(ctx, archive.ActiveRunKey)
+		if lerr != nil {
+			return fmt.Errorf("save the run: %w", lerr)
+		}
+		if now.ETag != v.doc.ETag {
+			return errTaken
+		}
+		err = v.o.Store.SaveRun(ctx, archive.ActiveRunKey, &v.doc)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, archive.ErrConflict), errors.Is(err, archive.ErrRace):
+		return errTaken
+	}
+	return &stateError{err}
+}
+
+// stateError is a state write that failed: nothing may be done after it.
+type stateError struct{ err error }
+
+func (e *stateError) Error() string { return "save the run: " + e.err.Error() }
+func (e *stateError) Unwrap() error { return e.err }
+
+// decide repeats a decision that another invocation overtook.
+func (v *invocation) decide(ctx context.Context, do func(context.Context) (Answer, error)) (Answer, error) {
+	for range decisions {
+		a, err := do(ctx)
+		if !errors.Is(err, errTaken) {
+			return a, err
+		}
+	}
+	return Answer{}, &fault.Error{Class: fault.Retry, What: "other invocations keep changing the run", Cure: "try again in a minute"}
+}
+
+func (v *invocation) status(ctx context.Context) (Answer, error) {
+	if err := v.load(ctx); err != nil {
+		return Answer{}, err
+	}
+	switch v.run.State {
+	case "", archive.RunIdle:
+		return idle(v.run), nil
+	}
+	return goesOn(v.run), nil
+}
+
+// tick goes on with the active run, if there is one and nobody else does.
+func (v *invocation) tick(ctx context.Context) (Answer, error) {
+	if err := v.load(ctx); err != nil {
+		return Answer{}, err
+	}
+	switch v.run.State {
+	case "", archive.RunIdle:
+		return idle(v.run), nil
+	case archive.RunRunning:
+		return v.resume(ctx)
+	}
+	return v.close(ctx)
+}
+
+// resume takes the run over, unless its lease is live.
+func (v *invocation) resume(ctx context.Context) (Answer, error) {
+	if v.run.Lease.Live(v.o.Now()) {
+		return busy(v.run), nil
+	}
+	v.run.Lease = &v.lease
+	switch err := v.save(ctx); {
+	case errors.Is(err, errTaken):
+		return busy(v.run), nil
+	case err != nil:
+		return Answer{}, err
+	}
+	v.o.Log.InfoContext(ctx, "run resumed", "run", v.run.ID)
+	return v.work(ctx)
+}
+
+func (v *invocation) cancel(ctx context.Context) (Answer, error) {
+	if err := v.load(ctx); err != nil {
+		return Answer{}, err
+	}
+	switch v.run.State {
+	case "", archive.RunIdle:
+		return idle(v.run), nil
+	case archive.RunRunning:
+		v.endOpen(archive.SystemFailed, "cancelled by hand")
+		return v.end(ctx, archive.RunCancelled)
+	}
+	return v.close(ctx)
+}
+
+// end closes a run whose systems have all ended, under a final state.
+func (v *invocation) end(ctx context.Context, state string) (Answer, error) {
+	v.run.State, v.run.Lease = state, nil
+	if err := v.save(ctx); err != nil {
+		return Answer{}, err
+	}
+	return v.close(ctx)
+}
+
+// close keeps the ended run for ever and makes room for the next. Every step
+// may be repeated by anyone.
+func (v *invocation) close(ctx context.Context) (Answer, error) {
+	kept := archive.Doc[archive.Run]{Value: *v.run}
+	kept.Value.Last = nil
+	err := v.o.Store.SaveRun(ctx, archive.RunKey(v.run.ID), &kept)
+	if err != nil && !errors.Is(err, archive.ErrConflict) {
+		return Answer{}, fmt.Errorf("keep the finished run: %w", err)
+	}
+	a := finished(v.run)
+	v.o.Log.InfoContext(ctx, "run ended", "run", a.Run, "state", a.State, "systems", a.Systems, "archived", a.Archived,
+		"unchanged", a.Unchanged, "failed", a.Failed, "timedout", a.TimedOut, "bytes", a.Bytes)
+	v.run.State = archive.RunIdle
+	if err := v.save(ctx); err != nil && !errors.Is(err, errTaken) { // taken: somebody else closed it
+		return Answer{}, err
+	}
+	return a, nil
+}
+
+// endOpen ends the systems that are still open.
+func (v *invocation) endOpen(state, reason string) {
+	for i := range v.run.Systems {
+		s := &v.run.Systems[i]
+		if !open(s) {
+			continue
+		}
+		last := s.Reason
+		s.State, s.Reason = state, reason
+		if last != "" {
+			s.Reason += "; last seen: " + last
+		}
+	}
+}
+
+func open(s *archive.RunSystem) bool {
+	return s.State == archive.SystemPending || s.State == archive.SystemTriggering || s.State == archive.SystemScanning
+}
+
+func (v *invocation) anyOpen() bool {
+	for i := range v.run.Systems {
+		if open(&v.run.Systems[i]) {
+			return true
+		}
+	}
+	return false
+}

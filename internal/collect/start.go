@@ -1,0 +1,124 @@
+package collect
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/runecast"
+)
+
+// start begins a run, or does what a start means while there is one: the same
+// start event delivered again goes on with its run, another one is skipped
+// while the run is young enough and ends it when it is not.
+func (v *invocation) start(ctx context.Context, req request) (Answer, error) {
+	if err := v.load(ctx); err != nil {
+		return Answer{}, err
+	}
+	now := v.o.Now()
+	id := req.runID(now)
+	switch state := v.run.State; {
+	case state == archive.RunRunning && v.run.ID == id:
+		return v.resume(ctx)
+	case state == archive.RunRunning && now.Before(v.run.Deadline):
+		v.o.Log.WarnContext(ctx, "start skipped: a run is active", "run", v.run.ID, "skipped", id)
+		return skipped(v.run), nil
+	case state == archive.RunRunning:
+		if err := v.expire(ctx); err != nil {
+			return Answer{}, err
+		}
+	case state != "" && state != archive.RunIdle: // its last invocation ended while closing it
+		if _, err := v.close(ctx); err != nil {
+			return Answer{}, err
+		}
+	}
+	if done, err := v.o.Store.LoadRun(ctx, archive.RunKey(id)); err != nil {
+		return Answer{}, fmt.Errorf("look for the run %s: %w", id, err)
+	} else if done.Exists() {
+		return finished(&done.Value), nil
+	}
+	if err := v.create(ctx, req, id); err != nil {
+		return Answer{}, err
+	}
+	return v.work(ctx)
+}
+
+func (v *invocation) expire(ctx context.Context) error {
+	v.endOpen(archive.SystemTimedOut, v.overtime())
+	_, err := v.end(ctx, v.outcome())
+	return err
+}
+
+func (v *invocation) overtime() string {
+	return fmt.Sprintf("not finished within SCAN_TIMEOUT (%s)", v.o.ScanTimeout)
+}
+
+// create writes the new run with the baseline of each system, before the first trigger.
+func (v *invocation) create(ctx context.Context, req request, id string) error {
+	app, err := v.appliance(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := app.Systems(ctx)
+	if err != nil {
+		return err
+	}
+	names := req.Systems
+	if len(names) == 0 {
+		names = v.o.Systems
+	}
+	chosen, err := choose(all, names)
+	if err != nil {
+		return err
+	}
+	info := app.Info(ctx)
+	started := v.o.Now().UTC()
+	if least := v.run.StartedAt.Add(time.Millisecond); started.Before(least) {
+		started = least // the order of runs never depends on the clock alone
+	}
+	before := v.run.Systems
+	*v.run = archive.Run{
+		Header: v.run.Header, ID: id, Trigger: req.trigger(), Mode: req.Mode, State: archive.RunRunning,
+		StartedAt: started, Deadline: started.Add(v.o.ScanTimeout), Lease: &v.lease, Last: v.run.Last,
+		Appliance: archive.Appliance{URL: v.o.ApplianceURL, API: "v1", InstanceUUID: info.InstanceUUID, Version: info.Version, Definitions: info.Definitions},
+	}
+	for _, s := range chosen {
+		v.run.Systems = append(v.run.Systems, v.begin(s, req, v.typeOf(s, before)))
+	}
+	if err := v.save(ctx); err != nil {
+		return err
+	}
+	v.o.Log.InfoContext(ctx, "run started", "run", id, "trigger", v.run.Trigger, "mode", req.Mode, "systems", len(chosen))
+	return nil
+}
+
+// begin gives a system its first state. In mode latest the baseline is the
+// scan that was archived last: the same scan is nothing new.
+func (v *invocation) begin(s runecast.System, req request, kind string) archive.RunSystem {
+	rs := archive.RunSystem{ID: s.ID, Name: s.Name, Type: kind, State: archive.SystemPending, Baseline: s.Scan.Timestamp}
+	if req.Mode == modeAnalyze {
+		return rs
+	}
+	rs.State, rs.Baseline = archive.SystemScanning, ""
+	if !req.Force {
+		rs.Baseline = v.run.Last[s.ID]
+	}
+	if s.Scan == (runecast.Scan{}) {
+		rs.State = archive.SystemFailed
+		rs.Reason = `it was never analysed: start it with the mode "analyze", or analyse it in the appliance`
+	}
+	return rs
+}
+
+// appliance connects once per invocation.
+func (v *invocation) appliance(ctx context.Context) (Appliance, error) {
+	if v.app == nil {
+		app, err := v.o.Connect(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("connect to the appliance: %w", err)
+		}
+		v.app = app
+	}
+	return v.app, nil
+}

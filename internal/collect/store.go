@@ -1,0 +1,35 @@
+package collect
+
+import (
+	"context"
+	"io"
+
+	"runecast-ingest/internal/archive"
+)
+
+// Store is what a run needs of the archive; errors are those of package archive.
+type Store interface {
+	// LoadRun reads a run document; a missing one is no error.
+	LoadRun(ctx context.Context, key string) (archive.Doc[archive.Run], error)
+	// SaveRun writes it if it is still what was read.
+	SaveRun(ctx context.Context, key string, doc *archive.Doc[archive.Run]) error
+	// PutRaw stores what write produces under a key that must not exist.
+	PutRaw(ctx context.Context, key string, write func(io.Writer) error) (archive.Stored, error)
+	// PutCatalog stores a catalogue under its hash.
+	PutCatalog(ctx context.Context, write func(io.Writer) error) (string, error)
+	// Head describes an object.
+	Head(ctx context.Context, key string) (archive.RawInfo, error)
+}
+
+// Archive makes a Store of the archive bucket.
+type Archive struct{ *archive.Store }
+
+// LoadRun reads a run document.
+func (a Archive) LoadRun(ctx context.Context, key string) (archive.Doc[archive.Run], error) {
+	return archive.Load[archive.Run](ctx, a.Store, key, archive.RunSchema)
+}
+
+// SaveRun writes a run document.
+func (a Archive) SaveRun(ctx context.Context, key string, doc *archive.Doc[archive.Run]) error {
+	return archive.Save(ctx, a.Store, key, archive.RunSchema, doc)
+}

@@ -1,0 +1,81 @@
+package endpoint
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"runecast-ingest/internal/fault"
+)
+
+var (
+	// awsLocal holds the instance metadata, DNS and identity services that EC2
+	// and EKS offer over IPv6 (fd00:ec2::254 and neighbours).
+	awsLocal = netip.MustParsePrefix("fd00:ec2::/32")
+	// nat64 carries an IPv4 address in its last four bytes (RFC 6052).
+	nat64 = netip.MustParsePrefix("64:ff9b::/96")
+	// thisHost reaches the machine itself on Linux (0.0.0.0).
+	thisHost  = netip.MustParsePrefix("0.0.0.0/8")
+	broadcast = netip.MustParseAddr("255.255.255.255")
+)
+
+// dialer connects to addresses that pass check; the check sees what DNS
+// resolved to, immediately before each connection.
+func dialer(allowLoopback bool, timeout, stall time.Duration) func(context.Context, string, string) (net.Conn, error) {
+	d := &net.Dialer{
+		Timeout: timeout,
+		Control: func(_, address string, _ syscall.RawConn) error { return check(address, allowLoopback) },
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := d.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &stallConn{Conn: conn, limit: stall}, nil
+	}
+}
+
+// check refuses an address and port that a service outside AWS never has.
+// Private networks (RFC 1918, ULA) pass: appliances live there.
+func check(address string, allowLoopback bool) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return forbidden(address, "not an IP address")
+	}
+	ip := ap.Addr().Unmap().WithZone("")
+	if nat64.Contains(ip) {
+		b := ip.As16()
+		ip = netip.AddrFrom4([4]byte(b[12:]))
+	}
+	switch {
+	case ip.IsLoopback():
+		if !allowLoopback {
+			return forbidden(address, "a loopback address")
+		}
+	case ip.IsUnspecified(), thisHost.Contains(ip):
+		return forbidden(address, "an unspecified address")
+	case ip.IsLinkLocalUnicast():
+		return forbidden(address, "a link-local address (metadata services live there)")
+	case ip.IsMulticast(), ip == broadcast:
+		return forbidden(address, "a multicast or broadcast address")
+	case awsLocal.Contains(ip):
+		return forbidden(address, "an address of the AWS metadata services")
+	}
+	return nil
+}
+
+func forbidden(address, what string) error {
+	return &fault.Error{
+		Class: fault.Config,
+		Where: address,
+		What:  "the connection was refused by policy: the host's name leads to " + what,
+		Cure:  "correct the host in the URL, or its DNS record",
+	}
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}

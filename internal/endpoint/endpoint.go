@@ -1,0 +1,116 @@
+// Package endpoint makes the HTTP client of one service outside AWS. It
+// promises that a token only ever travels, over verified TLS 1.2 or newer, to
+// the host it was configured for: redirects are not followed, proxies from the
+// environment are not used, verification cannot be switched off, and addresses
+// that belong to the function's own machine (loopback, link-local, metadata
+// services) are refused after DNS, whatever name led to them.
+package endpoint
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/secret"
+)
+
+const (
+	defaultDial   = 10 * time.Second
+	defaultHeader = 5 * time.Minute
+	defaultStall  = time.Minute
+	// idleConn is how long an unused connection is kept for the next request.
+	idleConn = 30 * time.Second
+	// maxIdle bounds the connections kept; there are never more than requests
+	// that once ran at the same time.
+	maxIdle = 64
+)
+
+// Options are the limits of one client. A zero duration means its default.
+type Options struct {
+	// AllowLoopback permits loopback addresses: local stacks and tests only.
+	AllowLoopback bool
+	// DialTimeout bounds DNS and TCP together, and TLS once more; default 10 s.
+	DialTimeout time.Duration
+	// HeaderTimeout bounds the wait between the request's last byte and the
+	// answer's first; default 5 min, since an appliance may compute for long.
+	HeaderTimeout time.Duration
+	// StallTimeout bounds the silence while a body is read or a request is
+	// written; default 1 min. There is no limit for the whole request: a large
+	// body may take as long as it keeps moving.
+	StallTimeout time.Duration
+}
+
+// Parse checks an endpoint's URL: https with a host, and no user name, query
+// or fragment. Plain http passes only to a loopback host, and only if
+// allowLoopback is set.
+func Parse(raw string, allowLoopback bool) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil { // its text may quote a password
+		return nil, badURL("it is not a URL")
+	}
+	switch {
+	case u.User != nil:
+		return nil, badURL("it holds a user name or password")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, badURL("it holds a query or a fragment")
+	case u.Hostname() == "" || u.Opaque != "":
+		return nil, badURL("it names no host")
+	case !validPort(u):
+		return nil, badURL("its port is not a number from 1 to 65535")
+	case u.Scheme == "https":
+		return u, nil
+	case u.Scheme == "http" && allowLoopback && isLoopback(u.Hostname()):
+		return u, nil
+	}
+	return nil, badURL(fmt.Sprintf("its scheme is %q", u.Scheme))
+}
+
+func validPort(u *url.URL) bool {
+	if u.Port() == "" {
+		return u.Host == u.Hostname() || u.Host == "["+u.Hostname()+"]"
+	}
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && n > 0
+}
+
+func badURL(what string) error {
+	return &fault.Error{
+		Class: fault.Config,
+		What:  "the URL cannot be used, " + what,
+		Cure:  "write https://host or https://host:port, with nothing after the path",
+	}
+}
+
+// Client makes a client that trusts what the credential says: the authorities
+// in CAPEM instead of the system's, and the key whose SPKISHA256 is given.
+// Both together must both hold. The client speaks HTTP/1.1, which never
+// repeats a POST by itself. An error is a *fault.Error of class Config.
+func Client(cred secret.Credential, o Options) (*http.Client, error) {
+	conf, err := tlsConfig(cred)
+	if err != nil {
+		return nil, err
+	}
+	dialTimeout, stall := or(o.DialTimeout, defaultDial), or(o.StallTimeout, defaultStall)
+	transport := &http.Transport{
+		DialContext:           dialer(o.AllowLoopback, dialTimeout, stall),
+		TLSClientConfig:       conf,
+		TLSHandshakeTimeout:   dialTimeout,
+		ResponseHeaderTimeout: or(o.HeaderTimeout, defaultHeader),
+		IdleConnTimeout:       idleConn,
+		MaxIdleConnsPerHost:   maxIdle,
+	}
+	return &http.Client{
+		Transport:     &stallGuard{next: transport, limit: stall},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, nil
+}
+
+func or(d, byDefault time.Duration) time.Duration {
+	if d == 0 {
+		return byDefault
+	}
+	return d
+}

@@ -1,0 +1,83 @@
+package endpoint
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/secret"
+)
+
+// pinError is a server key that is not the pinned one.
+type pinError struct{ got string }
+
+func (e *pinError) Error() string { return "its key's SHA-256 is " + e.got }
+
+func tlsConfig(cred secret.Credential) (*tls.Config, error) {
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	if cred.CAPEM != "" {
+		conf.RootCAs = x509.NewCertPool()
+		if !conf.RootCAs.AppendCertsFromPEM([]byte(cred.CAPEM)) {
+			return nil, badSecret(`the member "ca_pem" holds no certificate`,
+				"store the authority's certificate in PEM, with its BEGIN and END lines and \\n between lines")
+		}
+	}
+	if cred.SPKISHA256 != "" {
+		pin, err := parsePin(cred.SPKISHA256)
+		if err != nil {
+			return nil, err
+		}
+		conf.VerifyConnection = func(s tls.ConnectionState) error { return verifyPin(s, pin, time.Now()) }
+		// Without an authority the pin takes the place of the chain and the
+		// name: the peer proves that it has the very key, which says more.
+		conf.InsecureSkipVerify = cred.CAPEM == "" //nolint:gosec // VerifyConnection checks key and validity on every handshake
+	}
+	return conf, nil
+}
+
+// verifyPin checks the leaf only: of no other certificate has the peer proven
+// that it holds the key.
+func verifyPin(s tls.ConnectionState, pin []byte, now time.Time) error {
+	if len(s.PeerCertificates) == 0 {
+		return &pinError{got: "missing"}
+	}
+	leaf := s.PeerCertificates[0]
+	got := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
+	if subtle.ConstantTimeCompare(got[:], pin) != 1 {
+		return &pinError{got: base64.StdEncoding.EncodeToString(got[:])}
+	}
+	if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
+		return x509.CertificateInvalidError{Cert: leaf, Reason: x509.Expired, Detail: validity(leaf)}
+	}
+	return nil
+}
+
+func validity(c *x509.Certificate) string {
+	return fmt.Sprintf("it is valid from %s to %s", c.NotBefore.UTC().Format(time.RFC3339), c.NotAfter.UTC().Format(time.RFC3339))
+}
+
+// parsePin reads a SHA-256 in base64 (as curl and HPKP write it, their
+// "sha256/" prefix allowed) or in hexadecimal (colons allowed, as openssl writes).
+func parsePin(text string) ([]byte, error) {
+	text = strings.TrimLeft(strings.TrimPrefix(strings.TrimSpace(text), "sha256"), "/")
+	if pin, err := hex.DecodeString(strings.ReplaceAll(text, ":", "")); err == nil && len(pin) == sha256.Size {
+		return pin, nil
+	}
+	text = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(text, "="))
+	if pin, err := base64.RawStdEncoding.DecodeString(text); err == nil && len(pin) == sha256.Size {
+		return pin, nil
+	}
+	return nil, badSecret(`the member "spki_sha256" is no SHA-256 in base64 or hexadecimal`,
+		"make it with: openssl x509 -in cert.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64")
+}
+
+func badSecret(what, cure string) error {
+	return &fault.Error{Class: fault.Config, What: "the secret cannot be used, " + what, Cure: cure}
+}

@@ -1,0 +1,373 @@
+package forward_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/securityevent"
+)
+
+// small makes many batches of a few events.
+func small(c *config.Forwarder) { c.MaxBatchBytes = 10_000 }
+
+func TestScanIsDeliveredOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, small)
+	key := r.put(scan{system: "vc-a", minute: 1, failing: 50, passing: 3})
+	out := r.delivered(key, archive.DeliveryComplete)
+	if out.Scan.Mapped != 53 || out.Scan.Accepted != 53 || out.Scan.Generation != 1 || out.Scan.Requests < 5 {
+		t.Errorf("outcome %+v", out)
+	}
+	r.shown("vc-a failed=50 passed=3 posture=75")
+	st := r.receiver.Stats()
+	if st.Bytes != out.Scan.Bytes || int64(st.Requests) != 0 && int64(st.Requests) != out.Scan.Requests {
+		t.Errorf("document says %d bytes, the receiver %d", out.Scan.Bytes, st.Bytes)
+	}
+	if st.DuplicateEvents+st.DuplicateFindings > 0 {
+		t.Errorf("%d events, %d findings twice", st.DuplicateEvents, st.DuplicateFindings)
+	}
+	d := r.document(key)
+	if d.Lease != nil || d.RawKey != key || d.Order.Run != out.Scan.Order.Run || d.Mapping == "" || d.State != archive.DeliveryComplete {
+		t.Errorf("document %+v", d)
+	}
+
+	before := r.requests
+	again := r.delivered(key, archive.DeliveryComplete) // the same event once more
+	r.config.Mapping.Evidence = false                   // and after a deployment with another mapping
+	r.delivered(key, archive.DeliveryComplete)
+	if r.requests != before || again.Scan.ScanID != out.Scan.ScanID {
+		t.Errorf("a repeated trigger sent %d requests", r.requests-before)
+	}
+}
+
+// The scan-completed event is the commit: it must come after every finding.
+func TestScanCompletedComesLast(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, small)
+	r.delivered(r.put(scan{system: "vc-a", minute: 1, failing: 100}), archive.DeliveryComplete)
+	last := len(r.bodies) - 1
+	for i, b := range r.bodies {
+		if has := strings.Contains(b, securityevent.TypeCompleted); has != (i == last) {
+			t.Errorf("body %d of %d: completed=%v", i, last, has)
+		}
+		if i == last && strings.Contains(b, `"COMPLIANCE_FINDING"`) {
+			t.Error("findings travel with the commit")
+		}
+	}
+}
+
+func TestNoCommitUnlessEverythingWasAccepted(t *testing.T) {
+	t.Parallel()
+	envelope := `{"error":{"code":%d,"message":"no"}}`
+	for name, c := range map[string]struct {
+		status int
+		state  string
+		class  fault.Class
+	}{
+		"400": {400, archive.DeliveryFailed, ""},
+		"401": {401, "", fault.Auth},
+		"403": {403, "", fault.Auth},
+		"404": {404, "", fault.Config},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, small)
+			r.intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+				if n != 3 {
+					return false
+				}
+				w.WriteHeader(c.status)
+				_, _ = fmt.Fprintf(w, envelope, c.status)
+				return true
+			}
+			key := r.put(scan{system: "vc-a", minute: 1, failing: 100})
+			out, err := r.deliver(key)
+			if c.state != "" && (err != nil || out.State != c.state || out.Reason == "") {
+				t.Fatalf("%+v %v", out, err)
+			}
+			if c.class != "" && fault.ClassOf(err) != c.class {
+				t.Fatalf("class %s: %v", fault.ClassOf(err), err)
+			}
+			r.shown()
+			for _, b := range r.bodies {
+				if strings.Contains(b, securityevent.TypeCompleted) {
+					t.Error("the scan was committed")
+				}
+			}
+			if c.class == "" {
+				return
+			}
+			d := r.document(key)
+			if d.State != archive.DeliverySending || d.Lease != nil || d.Doubt || d.Reason == "" {
+				t.Errorf("not released: %+v", d)
+			}
+			r.intercept = nil // healed: the same generation goes on
+			if out := r.delivered(key, archive.DeliveryComplete); out.Scan.Generation != 1 {
+				t.Errorf("generation %d", out.Scan.Generation)
+			}
+			r.shown("vc-a failed=100 passed=0 posture=0")
+			if st := r.receiver.Stats(); st.DuplicateFindings > 0 {
+				t.Errorf("%d findings twice", st.DuplicateFindings)
+			}
+		})
+	}
+}
+
+// What is refused for now is waited out; what is in doubt is never repeated
+// under the same scan id.
+func TestFaultsNeitherLoseNorDouble(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault      func(r *rig, w http.ResponseWriter, req *http.Request)
+		generation int
+	}{
+		"429": {func(_ *rig, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }, 1},
+		"503": {func(_ *rig, w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(503)
+			_, _ = io.WriteString(w, `{"error":{"code":503}}`)
+		}, 1},
+		"500 although it was accepted": {func(r *rig, w http.ResponseWriter, req *http.Request) {
+			r.receiver.Ingest(httptest.NewRecorder(), req)
+			w.WriteHeader(500)
+		}, 2},
+		"answer lost although it was accepted": {func(r *rig, _ http.ResponseWriter, req *http.Request) {
+			r.receiver.Ingest(httptest.NewRecorder(), req)
+			panic(http.ErrAbortHandler)
+		}, 2},
+		"answer lost, not accepted": {func(*rig, http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 2},
+	} {
+		for _, at := range []int{0, 3} {
+			t.Run(fmt.Sprintf("%s at request %d", name, at), func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t, small)
+				r.intercept = func(n int, w http.ResponseWriter, req *http.Request) bool {
+					if n == at {
+						c.fault(r, w, req)
+					}
+					return n == at
+				}
+				out := r.delivered(r.put(scan{system: "vc-a", minute: 1, failing: 100, passing: 1}), archive.DeliveryComplete)
+				if out.Scan.Generation != c.generation {
+					t.Errorf("generation %d, want %d", out.Scan.Generation, c.generation)
+				}
+				r.shown("vc-a failed=100 passed=1 posture=50")
+			})
+		}
+	}
+}
+
+func TestLostAnswerToTheCommitIsRepeated(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, small)
+	lost := false
+	r.intercept = func(_ int, _ http.ResponseWriter, req *http.Request) bool {
+		body, _ := io.ReadAll(req.Body)
+		req.Body = io.NopCloser(strings.NewReader(string(body)))
+		if lost || !strings.Contains(string(body), securityevent.TypeCompleted) {
+			return false
+		}
+		lost = true
+		r.receiver.Ingest(httptest.NewRecorder(), req)
+		panic(http.ErrAbortHandler)
+	}
+	out := r.delivered(r.put(scan{system: "vc-a", minute: 1, failing: 10}), archive.DeliveryComplete)
+	if out.Scan.Generation != 1 || !lost {
+		t.Errorf("generation %d, lost=%v", out.Scan.Generation, lost)
+	}
+	r.shown("vc-a failed=10 passed=0 posture=0")
+}
+
+func TestOldNewsNeverReplacesNew(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	older := r.put(scan{system: "vc-a", minute: 1, failing: 5})
+	newer := r.put(scan{system: "vc-a", minute: 2, failing: 2, passing: 1})
+	r.delivered(newer, archive.DeliveryComplete)
+	out := r.delivered(older, archive.DeliverySuperseded)
+	if out.Scan.Requests != 0 || !strings.Contains(out.Reason, newer) {
+		t.Errorf("%+v", out)
+	}
+	r.shown("vc-a failed=2 passed=1 posture=50")
+	r.delivered(r.put(scan{system: "vc-a", minute: 3, passing: 1}), archive.DeliveryComplete)
+	r.shown("vc-a failed=0 passed=1 posture=100")
+}
+
+func TestSystemsDoNotDisturbEachOther(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, small)
+	var wg sync.WaitGroup
+	f := r.forwarder()
+	for i, name := range []string{"vc-a", "vc-b", "vc-c"} {
+		key := r.put(scan{system: name, minute: i, failing: 30, passing: 1})
+		for range 2 { // each event comes twice at the same time
+			wg.Go(func() {
+				if _, err := f.Deliver(t.Context(), key); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	r.shown("vc-a failed=30 passed=1 posture=50", "vc-b failed=30 passed=1 posture=50", "vc-c failed=30 passed=1 posture=50")
+	if n := r.receiver.Tiles().Resources; n != 93 {
+		t.Errorf("%d resources, want 93: hosts of two vCenters were merged", n)
+	}
+}
+
+func TestExpiredLeaseBeginsANewGeneration(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, small)
+	key := r.put(scan{system: "vc-a", minute: 1, failing: 40})
+	ctx, cancel := context.WithCancel(t.Context())
+	r.intercept = func(n int, _ http.ResponseWriter, req *http.Request) bool {
+		if n == 2 {
+			cancel() // the process dies: neither its requests nor its writes go on
+		}
+		return false
+	}
+	if _, err := r.forwarder().Deliver(ctx, key); err == nil {
+		t.Fatal("the delivery did not notice")
+	}
+	r.intercept = nil
+	r.delivered(key, "busy") // the dead one's lease still holds
+	r.clock.ahead = 20 * time.Minute
+	out := r.delivered(key, archive.DeliveryComplete)
+	if out.Scan.Generation < 2 {
+		t.Errorf("generation %d: a delivery in doubt was finished in place", out.Scan.Generation)
+	}
+	r.shown("vc-a failed=40 passed=0 posture=0")
+}
+
+func TestForeignLeaseIsRespected(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	key := r.put(scan{system: "vc-a", minute: 1, failing: 1})
+	d := archive.Doc[archive.Delivery]{Value: archive.Delivery{RawKey: key, Scan: archive.Scan{State: archive.DeliverySending, Generation: 1, ScanID: "x"},
+		Lease: &archive.Lease{Owner: "other", Until: time.Now().Add(time.Minute)}}}
+	if err := archive.Save(t.Context(), r.store, archive.DeliveryKey(key), archive.DeliverySchema, &d); err != nil {
+		t.Fatal(err)
+	}
+	r.delivered(key, "busy")
+	if r.requests != 0 {
+		t.Error("it sent beside another invocation")
+	}
+	r.clock.ahead = 2 * time.Minute
+	if out := r.delivered(key, archive.DeliveryComplete); out.Scan.Generation != 2 {
+		t.Errorf("generation %d", out.Scan.Generation)
+	}
+}
+
+func TestDeadlineReleasesAndTheNextGoesOn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *config.Forwarder) { small(c); c.SendConcurrency = 1 })
+	key := r.put(scan{system: "vc-a", minute: 1, failing: 100})
+	r.intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
+		if n > 0 && n%3 == 0 {
+			_ = r.clock.Sleep(t.Context(), 50*time.Second)
+		}
+		return false
+	}
+	invocations := 0
+	for ; invocations < 30; invocations++ {
+		ctx, cancel := context.WithDeadline(t.Context(), r.clock.Now().Add(time.Minute))
+		out, err := r.forwarder().Deliver(ctx, key)
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out.State == archive.DeliveryComplete {
+			break
+		}
+		if d := r.document(key); out.State != archive.DeliverySending || d.Lease != nil || len(d.Done) == 0 {
+			t.Fatalf("not released: %+v", d)
+		}
+	}
+	if d := r.document(key); invocations < 2 || d.Generation != 1 || d.Accepted != 100 {
+		t.Errorf("%d invocations, %+v", invocations, d)
+	}
+	r.shown("vc-a failed=100 passed=0 posture=0")
+	if st := r.receiver.Stats(); st.DuplicateFindings > 0 {
+		t.Errorf("%d findings twice", st.DuplicateFindings)
+	}
+}
+
+func TestWhatTheObjectIsToBlameForIsRecorded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ result, says string }{
+		"malformed":          {`{"issues":[{]}`, "not valid JSON"},
+		"no compliance":      {`{"issues":[{"id":"1","type":"KB","status":"FAIL"}]}`, "enable security profiles"},
+		"empty":              {`{"issues":[]}`, "enable security profiles"},
+		"unlicensed":         {`{"issues":[{"id":"1","type":"CIS","status":"UNLICENSED"}]}`, "licence"},
+		"html in the result": {`"<html>"`, "not a JSON object"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, nil)
+			key := r.put(scan{system: "vc-a", minute: 1, result: c.result})
+			out := r.delivered(key, archive.DeliveryFailed)
+			if !strings.Contains(out.Reason, c.says) || r.document(key).Reason != out.Reason {
+				t.Errorf("reason %q", out.Reason)
+			}
+			r.delivered(key, archive.DeliveryFailed) // done as far as triggers are concerned
+			r.shown()
+			if st := r.receiver.Stats(); st.Accepted != 0 {
+				t.Errorf("%d events were sent", st.Accepted)
+			}
+		})
+	}
+}
+
+func TestObjectThatIsNoRawObjectIsRecorded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	for key, body := range map[string]string{"raw/v1/html": "<html>", "raw/v1/cut": "\x1f\x8b\x08", "raw/v1/empty": "", "raw/v1/a b+c%/ü": "[]"} {
+		if _, err := r.s3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &r.bucket, Key: aws.String(key), Body: strings.NewReader(body)}); err != nil {
+			t.Fatal(err)
+		}
+		out := r.delivered(key, archive.DeliveryFailed)
+		if out.Reason == "" || r.document(key).ETag == "" {
+			t.Errorf("%s: %+v", key, out)
+		}
+	}
+	if _, err := r.deliver("raw/v1/none"); err == nil || fault.ClassOf(err) != fault.Reject {
+		t.Errorf("missing object: %v", err)
+	}
+}
+
+func TestCoverage(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		model, coverage string
+		want            int
+	}{
+		"system": {"both", "system", 1}, "object": {"external", "object", 31}, "none": {"both", "none", 0}, "not in xspm": {"xspm", "object", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, func(cfg *config.Forwarder) {
+				small(cfg)
+				cfg.Mapping.EventModel, cfg.Mapping.Coverage = c.model, c.coverage
+			})
+			r.delivered(r.put(scan{system: "vc-a", minute: 1, failing: 30, passing: 1}), archive.DeliveryComplete)
+			if got := r.receiver.Stats().Events; got["COMPLIANCE_SCAN"] != c.want || got["COMPLIANCE_SCAN_COMPLETED"] != 1 {
+				t.Errorf("%v, want %d coverage events", got, c.want)
+			}
+			if last := r.bodies[len(r.bodies)-1]; !strings.Contains(last, securityevent.TypeCompleted) {
+				t.Error("the commit is not the last request")
+			}
+		})
+	}
+}

@@ -1,0 +1,192 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+)
+
+// Answer is what an invocation by hand or by a bare S3 event shows.
+type Answer struct {
+	// Objects is the number of raw objects in the event.
+	Objects int `json:"objects"`
+	// Complete, Superseded and Failed ended; Pending are left to a later trigger.
+	Complete    int      `json:"complete"`
+	Superseded  int      `json:"superseded"`
+	Failed      int      `json:"failed"`
+	Pending     int      `json:"pending"`
+	Mapped      int64    `json:"mapped"`
+	Accepted    int64    `json:"accepted"`
+	Quarantined int64    `json:"quarantined"`
+	Skipped     int64    `json:"skipped"`
+	Requests    int64    `json:"requests"`
+	Bytes       int64    `json:"bytes"`
+	Reasons     []string `json:"reasons"`
+	// Next says what to do now.
+	Next string `json:"next"`
+}
+
+// Handle takes an invocation's payload: an S3 event, bare or in SQS messages.
+// An S3 test event is dropped. For SQS the answer names the messages to be
+// delivered again; otherwise an error makes Lambda try again.
+func (f *Forwarder) Handle(ctx context.Context, payload jsontext.Value) (any, error) {
+	var probe struct {
+		Records []struct {
+			EventSource string `json:"eventSource"`
+		} `json:"Records"`
+		Event  string `json:"Event"`
+		Action string `json:"action"`
+	}
+	if err := json.Unmarshal(payload, &probe, json.MatchCaseInsensitiveNames(false)); err != nil {
+		return nil, unknownPayload("it is not a JSON object (" + err.Error() + ")")
+	}
+	switch {
+	case probe.Event == testEvent:
+		return Answer{Reasons: []string{}, Next: "nothing: this was S3's test event"}, nil
+	case len(probe.Records) > 0 && probe.Records[0].EventSource == "aws:sqs":
+		return f.queue(ctx, payload)
+	case len(probe.Records) > 0 && probe.Records[0].EventSource == "aws:s3":
+		return f.direct(ctx, payload)
+	}
+	return nil, unknownPayload("it is no S3 event")
+}
+
+const testEvent = "s3:TestEvent"
+
+func unknownPayload(what string) error {
+	return &fault.Error{Class: fault.Reject, Where: "payload", What: "cannot be understood: " + what,
+		Cure: "send an S3 event, as in events/forwarder-s3.json"}
+}
+
+// direct delivers the objects of a bare S3 event. One error does not keep the
+// other objects from being delivered.
+func (f *Forwarder) direct(ctx context.Context, payload []byte) (Answer, error) {
+	a := Answer{Reasons: []string{}}
+	keys, err := f.keys(payload)
+	if err != nil {
+		return a, err
+	}
+	var failed error
+	for _, key := range keys {
+		out, err := f.Deliver(ctx, key)
+		failed = errors.Join(failed, err)
+		a.add(out)
+	}
+	a.Next = next(a)
+	return a, failed
+}
+
+// queue delivers the objects of SQS messages. A message whose object is not
+// finished is given back, by its message id.
+func (f *Forwarder) queue(ctx context.Context, payload []byte) (events.SQSEventResponse, error) {
+	res := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
+	var batch events.SQSEvent
+	if err := json.Unmarshal(payload, &batch); err != nil {
+		return res, unknownPayload(err.Error())
+	}
+	for _, m := range batch.Records {
+		if err := f.message(ctx, m); err != nil {
+			f.o.Log.WarnContext(ctx, "message given back to the queue", "message", m.MessageId, "error", err.Error())
+			res.BatchItemFailures = append(res.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
+		}
+	}
+	return res, nil
+}
+
+func (f *Forwarder) message(ctx context.Context, m events.SQSMessage) error {
+	keys, err := f.keys([]byte(m.Body))
+	if err != nil {
+		return err
+	}
+	var pending error
+	for _, key := range keys {
+		out, err := f.Deliver(ctx, key)
+		if err == nil && !final(out.State) {
+			err = fmt.Errorf("%s is %s: %s", key, out.State, out.Reason)
+		}
+		pending = errors.Join(pending, err)
+	}
+	return pending
+}
+
+func final(state string) bool {
+	return state == archive.DeliveryComplete || state == archive.DeliverySuperseded || state == archive.DeliveryFailed
+}
+
+// keys gives the raw objects that an S3 event says were created. S3 encodes
+// keys as in a URL's query; the event type decodes them.
+func (f *Forwarder) keys(payload []byte) ([]string, error) {
+	var e struct {
+		Event   string                 `json:"Event"`
+		Records []events.S3EventRecord `json:"Records"`
+	}
+	if err := json.Unmarshal(payload, &e); err != nil {
+		return nil, unknownPayload(err.Error())
+	}
+	if e.Event == testEvent {
+		return nil, nil
+	}
+	var keys []string
+	for _, r := range e.Records {
+		if !strings.HasPrefix(r.EventName, "ObjectCreated:") {
+			continue
+		}
+		bucket, key := r.S3.Bucket.Name, r.S3.Object.URLDecodedKey
+		switch {
+		case bucket != f.o.Config.Bucket:
+			return nil, &fault.Error{Class: fault.Reject, Where: "payload", What: fmt.Sprintf("bucket %q is not the archive", bucket),
+				Cure: "remove the notification of the other bucket"}
+		case !strings.HasPrefix(key, archive.RawPrefix):
+			return nil, &fault.Error{Class: fault.Reject, Where: "payload", What: fmt.Sprintf("key %q is not under %s", key, archive.RawPrefix),
+				Cure: "limit the bucket's notification to the prefix " + archive.RawPrefix}
+		}
+		keys = append(keys, key)
+	}
+	if len(e.Records) == 0 {
+		return nil, unknownPayload("it is no S3 event")
+	}
+	return keys, nil
+}
+
+func (a *Answer) add(o Outcome) {
+	a.Objects++
+	switch o.State {
+	case archive.DeliveryComplete:
+		a.Complete++
+	case archive.DeliverySuperseded:
+		a.Superseded++
+	case archive.DeliveryFailed:
+		a.Failed++
+	default:
+		a.Pending++
+	}
+	a.Mapped += o.Scan.Mapped
+	a.Accepted += o.Scan.Accepted
+	a.Quarantined += o.Scan.Quarantined
+	a.Skipped += o.Scan.Skipped
+	a.Requests += o.Scan.Requests
+	a.Bytes += o.Scan.Bytes
+	if o.Reason != "" {
+		a.Reasons = append(a.Reasons, o.Reason)
+	}
+}
+
+func next(a Answer) string {
+	switch {
+	case a.Failed > 0:
+		return "mend what the reason says; the raw object stays in the archive"
+	case a.Pending > 0:
+		return "invoke again with the same event once the reason is mended; nothing is sent twice"
+	case a.Objects == 0:
+		return "nothing: no object was created under raw/"
+	}
+	return "look at the dashboard Security Posture overview"
+}

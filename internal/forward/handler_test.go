@@ -1,0 +1,203 @@
+package forward_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/forward"
+)
+
+// s3Event is an event as AWS sends it, with an encoded key.
+func s3Event(bucket string, keys ...string) string {
+	var records []string
+	for _, k := range keys {
+		records = append(records, fmt.Sprintf(`{"eventVersion":"2.1","eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":%q},"object":{"key":%q,"size":1}}}`, bucket, k))
+	}
+	return `{"Records":[` + strings.Join(records, ",") + `]}`
+}
+
+func sqs(bodies ...string) string {
+	var records []string
+	for i, b := range bodies {
+		text, _ := json.Marshal(b)
+		records = append(records, fmt.Sprintf(`{"messageId":"m%d","eventSource":"aws:sqs","body":%s}`, i, text))
+	}
+	return `{"Records":[` + strings.Join(records, ",") + `]}`
+}
+
+func (r *rig) invoke(payload string) (any, error) {
+	return r.forwarder().Handle(r.t.Context(), jsontext.Value(payload))
+}
+
+func TestBareEvent(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	good := r.put(scan{system: "vc-a", minute: 1, failing: 2})
+	bad := r.put(scan{system: "vc-b", minute: 1, result: `{}`})
+	got, err := r.invoke(s3Event(r.bucket, strings.ReplaceAll(good, "=", "%3D"), bad))
+	a, ok := got.(forward.Answer)
+	if err != nil || !ok || a.Objects != 2 || a.Complete != 1 || a.Failed != 1 || a.Mapped != 2 || len(a.Reasons) != 1 || a.Next == "" {
+		t.Errorf("%+v %v", got, err)
+	}
+	r.shown("vc-a failed=2 passed=0 posture=0")
+}
+
+func TestAwkwardKeysAreDecoded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	for encoded, key := range map[string]string{
+		"raw/manual/a+b%2Bc%25d%3D.json": "raw/manual/a b+c%d=.json",
+		"raw/manual/%C3%BC%E2%82%AC":     "raw/manual/ü€",
+	} {
+		got, err := r.invoke(s3Event(r.bucket, encoded))
+		if err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s: %v %v; want the missing key named as %s", encoded, got, err, key)
+		}
+	}
+}
+
+func TestEndpointErrorOfABareEventIsAnError(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true }
+	_, err := r.invoke(s3Event(r.bucket, r.put(scan{system: "vc-a", minute: 1, failing: 2})))
+	if err == nil || fault.ClassOf(err) != fault.Auth || !strings.Contains(err.Error(), "openpipeline.events_security") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestQueueGivesBackWhatIsNotFinished(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.intercept = func(_ int, w http.ResponseWriter, req *http.Request) bool {
+		b := make([]byte, 4096)
+		n, _ := req.Body.Read(b)
+		req.Body = http.NoBody
+		if strings.Contains(string(b[:n]), "vc-b") {
+			w.WriteHeader(403)
+		} else {
+			w.WriteHeader(202)
+		}
+		return true
+	}
+	a, b := r.put(scan{system: "vc-a", minute: 1, failing: 1}), r.put(scan{system: "vc-b", minute: 1, failing: 1})
+	bad := r.put(scan{system: "vc-c", minute: 1, result: "[]"})
+	got, err := r.invoke(sqs(s3Event(r.bucket, a), s3Event(r.bucket, b), "nonsense", `{"Service":"Amazon S3","Event":"s3:TestEvent"}`, s3Event(r.bucket, bad)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, ok := got.(events.SQSEventResponse)
+	if !ok || len(res.BatchItemFailures) != 2 || res.BatchItemFailures[0].ItemIdentifier != "m1" || res.BatchItemFailures[1].ItemIdentifier != "m2" {
+		t.Errorf("%+v", got)
+	}
+	if d := r.document(bad); d.State != archive.DeliveryFailed {
+		t.Errorf("the bad object is %q", d.State)
+	}
+}
+
+func TestPayloadsThatAreNotUnderstood(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	for name, c := range map[string]struct{ payload, says string }{
+		"other bucket":  {s3Event("other", "raw/x"), `bucket "other"`},
+		"other prefix":  {s3Event(r.bucket, "delivery/raw/x.json"), "not under raw/"},
+		"empty":         {`{}`, "no S3 event"},
+		"array":         {`[]`, "not a JSON object"},
+		"bad escape":    {s3Event(r.bucket, "raw/%zz"), "cannot be understood"},
+		"other records": {`{"Records":[{"eventSource":"aws:sns"}]}`, "cannot be understood"},
+	} {
+		got, err := r.invoke(c.payload)
+		if err == nil || !strings.Contains(err.Error(), c.says) || fault.ClassOf(err) != fault.Reject {
+			t.Errorf("%s: %v %v", name, got, err)
+		}
+	}
+	for name, payload := range map[string]string{
+		"test event": `{"Service":"Amazon S3","Event":"s3:TestEvent","Time":"2026-11-22T02:00:00Z","Bucket":"b"}`,
+		"deletion":   strings.ReplaceAll(s3Event(r.bucket, "raw/x"), "ObjectCreated:Put", "ObjectRemoved:Delete"),
+	} {
+		if got, err := r.invoke(payload); err != nil || got.(forward.Answer).Objects != 0 {
+			t.Errorf("%s: %+v %v", name, got, err)
+		}
+	}
+	if r.requests != 0 {
+		t.Errorf("%d requests", r.requests)
+	}
+}
+
+// The sample payloads are what AWS sends: the handler takes these very files.
+func TestSamplePayloads(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]func(got any) bool{
+		"forwarder-s3.json": func(got any) bool { return got.(forward.Answer).Complete == 1 },
+		"forwarder-sqs.json": func(got any) bool {
+			return len(got.(events.SQSEventResponse).BatchItemFailures) == 0
+		},
+		"forwarder-s3-test-event.json": func(got any) bool { return got.(forward.Answer).Objects == 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			payload, err := os.ReadFile("../../events/" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := newRig(t, nil)
+			bucket, key := named(t, payload)
+			if key != "" {
+				r.use(bucket)
+				s := scan{system: "vc-a", minute: 1, failing: 2}
+				r.putAs(key, s)
+			}
+			got, err := r.invoke(string(payload))
+			if err != nil || !c(got) {
+				t.Fatalf("%+v %v", got, err)
+			}
+			if key != "" {
+				r.shown("vc-a failed=2 passed=0 posture=0")
+			}
+		})
+	}
+	files, err := filepath.Glob("../../events/forwarder-*.json")
+	if err != nil || len(files) != 3 {
+		t.Errorf("%d samples, three are tested: %v %v", len(files), files, err)
+	}
+}
+
+// named gives the bucket and the decoded key of the first S3 record in a
+// payload, also inside a message.
+func named(t *testing.T, payload []byte) (bucket, key string) {
+	t.Helper()
+	var e struct {
+		Records []struct {
+			Body string
+			S3   struct {
+				Bucket struct{ Name string }
+				Object struct{ Key string }
+			}
+		}
+	}
+	if err := json.Unmarshal(payload, &e); err != nil {
+		t.Fatal(err)
+	}
+	if len(e.Records) == 0 {
+		return "", ""
+	}
+	if body := e.Records[0].Body; body != "" {
+		return named(t, []byte(body))
+	}
+	key, err := url.QueryUnescape(e.Records[0].S3.Object.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e.Records[0].S3.Bucket.Name, key
+}

@@ -1,0 +1,183 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/mapping"
+	"runecast-ingest/internal/openpipeline"
+)
+
+// sendOutcome is why a generation did not get through.
+type sendOutcome int
+
+const (
+	sendNothing  sendOutcome = iota // sending was not the reason
+	sendLater                       // refused for now, or no time left
+	sendUnusable                    // the endpoint cannot be used
+	sendRefused                     // the content was refused
+	sendDoubt                       // it cannot be known what was accepted
+)
+
+var errStopped = errors.New("sending stopped")
+
+// pipeline streams one generation: decode, map, pack, post concurrently.
+type pipeline struct {
+	d       *delivery
+	dry     bool // map only: everything was sent before
+	batcher *openpipeline.Batcher
+	group   errgroup.Group
+	next    int64 // index of the next event
+	before  doneRanges
+
+	mu         sync.Mutex
+	done       doneRanges
+	accepted   int64
+	requests   int64
+	bytes      int64
+	duplicates bool
+	outcome    sendOutcome
+	err        error
+	cancel     context.CancelFunc
+}
+
+func newPipeline(d *delivery, dry bool) *pipeline {
+	p := &pipeline{d: d, dry: dry}
+	for _, r := range d.doc.Value.Done {
+		p.before.add(r[0], r[1])
+		p.done.add(r[0], r[1])
+	}
+	p.accepted = p.done.count()
+	p.group.SetLimit(d.f.o.Config.SendConcurrency)
+	return p
+}
+
+// run maps the object and sends every event that is not done. It returns when
+// no request is in flight any more.
+func (p *pipeline) run(ctx context.Context) (mapping.Result, error) {
+	d := p.d
+	ctx, p.cancel = context.WithDeadline(ctx, d.win.hard)
+	defer p.cancel()
+	p.batcher = openpipeline.NewBatcher(d.batchBytes, d.f.buffers, func(b *openpipeline.Batch) error { return p.submit(ctx, b) })
+	res, err := p.mapObject(ctx)
+	if err == nil {
+		err = p.batcher.Flush()
+	}
+	_ = p.group.Wait() // senders report to p
+	if p.err != nil {
+		return res, p.err
+	}
+	if p.dry { // the commit point is passed only once every event is accounted for
+		p.accepted = p.next
+	}
+	return res, err
+}
+
+func (p *pipeline) mapObject(ctx context.Context) (mapping.Result, error) {
+	f := p.d.f
+	open := func() (io.ReadCloser, error) { return f.o.Archive.Open(ctx, p.d.info) }
+	body, err := open()
+	if err != nil {
+		return mapping.Result{}, err
+	}
+	defer body.Close()
+	doc, err := mapping.Open(body)
+	if err != nil {
+		return mapping.Result{}, err
+	}
+	return f.mapper.Map(mapping.Input{
+		Document: doc, Catalog: f.catalog(ctx, doc.Catalog), ScanID: p.d.doc.Value.ScanID,
+		Now: f.o.Now, Reopen: open, Emit: p.emit,
+	})
+}
+
+func (p *pipeline) emit(event []byte) error {
+	index := p.next
+	p.next++
+	if p.dry || p.before.contains(index) {
+		return nil
+	}
+	return p.batcher.Add(index, event)
+}
+
+// submit posts a batch as soon as one of the senders is free.
+func (p *pipeline) submit(ctx context.Context, b *openpipeline.Batch) error {
+	if p.stopped() || p.d.ended {
+		return errStopped
+	}
+	p.group.Go(func() error {
+		defer p.d.f.buffers.Release(b)
+		p.post(ctx, b)
+		return nil
+	})
+	return nil
+}
+
+func (p *pipeline) stopped() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err != nil
+}
+
+func (p *pipeline) post(ctx context.Context, b *openpipeline.Batch) {
+	if p.stopped() {
+		return
+	}
+	for {
+		r := p.d.f.o.Sender.Send(ctx, b.Body, p.d.win.soft)
+		if p.record(b, r) {
+			return
+		}
+	}
+}
+
+// record takes a result in; false: the same batch goes out once more.
+func (p *pipeline) record(b *openpipeline.Batch, r openpipeline.Result) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.requests += r.Requests
+	events := fmt.Sprintf("events %d to %d", b.From, b.To-1)
+	switch r.Outcome {
+	case openpipeline.Accepted:
+		p.accepted += b.To - b.From
+		p.bytes += int64(len(b.Body))
+		p.done.add(b.From, b.To)
+	case openpipeline.Doubt:
+		if p.d.f.o.Config.Delivery == "at-least-once" && p.d.f.o.Now().Before(p.d.win.soft) {
+			p.duplicates = true
+			return false
+		}
+		p.fail(sendDoubt, fmt.Errorf("send %s: %w", events, r.Err))
+		p.cancel() // the generation is lost: its other requests need not end
+	case openpipeline.Busy:
+		p.fail(sendLater, fmt.Errorf("send %s: %w", events, r.Err))
+	case openpipeline.Unusable:
+		p.fail(sendUnusable, fmt.Errorf("send %s: %w", events, r.Err))
+	default:
+		p.fail(sendRefused, fmt.Errorf("send %s: %w", events, r.Err))
+	}
+	return true
+}
+
+// fail keeps the gravest reason: doubt outranks all others.
+func (p *pipeline) fail(o sendOutcome, err error) {
+	if p.err == nil || o > p.outcome {
+		p.outcome, p.err = o, err
+	}
+}
+
+// conserved checks that every event mapped is accounted for.
+func conserved(mapped, accepted, quarantined, skipped int64) error {
+	if mapped != accepted+quarantined+skipped {
+		return &fault.Error{Class: fault.Reject,
+			What: fmt.Sprintf("events are not conserved: %d mapped, but %d accepted + %d quarantined + %d skipped", mapped, accepted, quarantined, skipped),
+			Cure: "report this with the function's log; the scan was not committed"}
+	}
+	return nil
+}

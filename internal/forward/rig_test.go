@@ -1,0 +1,252 @@
+package forward_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/uuid"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/openpipeline"
+	"runecast-ingest/internal/secret"
+	"runecast-ingest/internal/simulate/receiver"
+	"runecast-ingest/internal/simulate/s3server"
+)
+
+const token = "dt0c01.PUBLIC.PRIVATE"
+
+// rig is a forwarder between a real S3 server and a simulated receiver.
+type rig struct {
+	t        *testing.T
+	srv      *s3server.Server
+	s3       *s3.Client
+	bucket   string
+	store    *archive.Store
+	receiver *receiver.Receiver
+	server   *httptest.Server
+	config   config.Forwarder
+	clock    *clock
+	// intercept is asked before the receiver.
+	mu        sync.Mutex
+	intercept func(n int, w http.ResponseWriter, r *http.Request) bool
+	requests  int
+	bodies    []string
+}
+
+// clock is real time moved ahead by waiting, so that back-off takes no time.
+type clock struct {
+	mu    sync.Mutex
+	ahead time.Duration
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.ahead)
+}
+
+func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead += d
+	return ctx.Err()
+}
+
+func newRig(t *testing.T, change func(*config.Forwarder)) *rig {
+	t.Helper()
+	srv, err := s3server.Start(t.Context(), s3server.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = srv.Close() })
+	r := &rig{t: t, srv: srv, bucket: "archive", clock: &clock{}}
+	if err := srv.CreateBucket(t.Context(), r.bucket); err != nil {
+		t.Fatal(err)
+	}
+	r.s3 = archive.Client(aws.Config{
+		BaseEndpoint: aws.String(srv.URL()), Region: srv.Region(),
+		Credentials: credentials.NewStaticCredentialsProvider(srv.AccessKey(), srv.SecretKey(), ""),
+	}, true)
+	r.store = archive.New(r.s3, r.bucket)
+	r.receiver = receiver.New(receiver.Options{Token: token, Now: r.clock.Now})
+	r.server = httptest.NewServer(http.HandlerFunc(r.serve))
+	t.Cleanup(r.server.Close)
+	r.config, err = config.LoadForwarder(func(name string) string {
+		return map[string]string{"ARCHIVE_BUCKET": r.bucket, "OPENPIPELINE_URL": r.server.URL, "OPENPIPELINE_SECRET_ID": "s", "ALLOW_LOOPBACK": "true"}[name]
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(&r.config)
+	}
+	return r
+}
+
+func (r *rig) serve(w http.ResponseWriter, req *http.Request) {
+	body, _ := io.ReadAll(req.Body)
+	req.Body = io.NopCloser(strings.NewReader(string(body)))
+	r.mu.Lock()
+	n := r.requests
+	r.requests++
+	r.bodies = append(r.bodies, string(body))
+	intercept := r.intercept
+	r.mu.Unlock()
+	if intercept == nil || !intercept(n, w, req) {
+		r.receiver.Ingest(w, req)
+	}
+}
+
+// forwarder makes a new one, as a new sandbox does.
+func (r *rig) forwarder() *forward.Forwarder {
+	cred := secret.Credential{Token: secret.NewValue(token)}
+	u, err := url.Parse(r.config.URL.String())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	sender := openpipeline.New(openpipeline.Options{
+		URL: u, Credentials: fixed{cred}, UserAgent: "test", Timeout: 20 * time.Second,
+		HTTP: func(secret.Credential) (*http.Client, error) { return r.server.Client(), nil },
+		Now:  r.clock.Now, Sleep: r.clock.Sleep, Jitter: func() float64 { return 1 },
+	})
+	return forward.New(forward.Options{
+		Config: r.config, Archive: r.store, Sender: sender, Log: slog.New(slog.DiscardHandler),
+		Now: r.clock.Now, Sleep: r.clock.Sleep, NewID: uuid.NewString,
+	})
+}
+
+type fixed struct{ cred secret.Credential }
+
+func (f fixed) Get(context.Context) (secret.Credential, error) { return f.cred, nil }
+
+func (f fixed) Refresh(context.Context, secret.Credential) (secret.Credential, bool, error) {
+	return f.cred, false, nil
+}
+
+// scan is a raw object to be.
+type scan struct {
+	system  string
+	minute  int // of the run's start
+	failing int // objects that fail CIS-1
+	passing int // rules that pass
+	result  string
+}
+
+func (s scan) key() string {
+	return archive.RawKey(s.started(), s.run(), s.system, s.system)
+}
+
+func (s scan) started() time.Time { return time.Date(2026, 11, 22, 2, s.minute, 0, 0, time.UTC) }
+
+func (s scan) run() string { return s.started().Format("20060102T150405Z") + "-4f3a" }
+
+func (s scan) body() string {
+	if s.result != "" {
+		return s.result
+	}
+	var issues []string
+	if s.failing > 0 {
+		var objects []string
+		for i := range s.failing {
+			objects = append(objects, fmt.Sprintf(`{"vcUid":%q,"moid":"host-%d","name":"esx%d","type":"HostSystem","resultValues":[{"description":"d","value":"%d"}]}`, s.system, i, i, i))
+		}
+		issues = append(issues, fmt.Sprintf(`{"id":"1","issueDisplayId":"CIS-1","severity":"Critical","type":"CIS","title":"T","status":"FAIL","affectedObjectsCount":%d,"affectedObjects":[%s]}`,
+			s.failing, strings.Join(objects, ",")))
+	}
+	for i := range s.passing {
+		issues = append(issues, fmt.Sprintf(`{"id":"p%d","issueDisplayId":"CIS-P%d","severity":"Low","type":"CIS","title":"P","status":"PASS","affectedObjectsCount":0}`, i, i))
+	}
+	return `{"issues":[` + strings.Join(issues, ",") + `]}`
+}
+
+// put archives a scan as the collector does.
+func (r *rig) put(s scan) string { return r.putAs(s.key(), s) }
+
+// use makes another bucket the archive.
+func (r *rig) use(bucket string) {
+	r.t.Helper()
+	if err := r.srv.CreateBucket(r.t.Context(), bucket); err != nil {
+		r.t.Fatal(err)
+	}
+	r.bucket, r.config.Bucket, r.store = bucket, bucket, archive.New(r.s3, bucket)
+}
+
+func (r *rig) putAs(key string, s scan) string {
+	r.t.Helper()
+	_, err := r.store.PutRaw(r.t.Context(), key, func(w io.Writer) error {
+		err := archive.Envelope{
+			Run:    archive.EnvelopeRun{ID: s.run(), Trigger: "schedule", StartedAt: s.started()},
+			System: archive.System{ID: s.system, Name: s.system + ".example", Type: "VCENTER"},
+			Scan:   archive.EnvelopeScan{Status: "FINISHED_SUCCESSFULLY", CompletedAt: s.started().Add(time.Minute).Format(time.RFC3339)},
+		}.WriteHead(w)
+		if err == nil {
+			_, err = io.WriteString(w, s.body()+"}")
+		}
+		return err
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return key
+}
+
+func (r *rig) deliver(key string) (forward.Outcome, error) {
+	return r.forwarder().Deliver(r.t.Context(), key)
+}
+
+// delivered expects a delivery to end in a state.
+func (r *rig) delivered(key, state string) forward.Outcome {
+	r.t.Helper()
+	out, err := r.deliver(key)
+	if err != nil || out.State != state {
+		r.t.Fatalf("delivery of %s: %q, %v, %s; want %q", key, out.State, err, out.Reason, state)
+	}
+	return out
+}
+
+func (r *rig) document(key string) archive.Delivery {
+	r.t.Helper()
+	d, err := archive.Load[archive.Delivery](r.t.Context(), r.store, archive.DeliveryKey(key), archive.DeliverySchema)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return d.Value
+}
+
+// shown expects what the dashboard shows: rows and posture per system.
+func (r *rig) shown(want ...string) {
+	r.t.Helper()
+	var got []string
+	for _, s := range r.receiver.Tiles().Systems {
+		got = append(got, fmt.Sprintf("%s failed=%d passed=%d posture=%d", s.ID, s.Rows.Failed, s.Rows.Passed, s.Posture()))
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		r.t.Errorf("the dashboard shows %q, want %q", got, want)
+	}
+	if st := r.receiver.Stats(); st.ShapeErrors > 0 || st.Stale > 0 {
+		r.t.Errorf("%d shape errors %v, %d stale", st.ShapeErrors, st.Examples, st.Stale)
+	}
+}
+
+func TestMain(m *testing.M) {
+	if err := os.Unsetenv("AWS_CA_BUNDLE"); err != nil { // the machine's own settings are not the test's
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}

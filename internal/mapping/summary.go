@@ -1,0 +1,74 @@
+package mapping
+
+import (
+	"slices"
+	"strings"
+
+	"runecast-ingest/internal/securityevent"
+)
+
+// summary computes the posture that the dashboard will show for this system.
+type summary struct {
+	rules map[string]ruleState
+	rows  map[securityevent.Status]int64
+}
+
+type ruleState struct {
+	standard string
+	worst    securityevent.Status
+}
+
+func newSummary() *summary {
+	return &summary{rules: map[string]ruleState{}, rows: map[securityevent.Status]int64{}}
+}
+
+// row counts one finding. A rule's status is its worst row's: FAILED before
+// MANUAL before PASSED.
+func (s *summary) row(c *securityevent.Check) {
+	s.rows[c.Status]++
+	r, ok := s.rules[c.RuleID]
+	if !ok || c.Status.Score() > r.worst.Score() {
+		if !ok {
+			r.standard = c.StandardShortName
+		}
+		r.worst = c.Status
+		s.rules[c.RuleID] = r
+	}
+}
+
+func (s *summary) close() securityevent.Summary {
+	var all securityevent.StandardSummary
+	by := map[string]*securityevent.StandardSummary{}
+	for _, r := range s.rules {
+		std := by[r.standard]
+		if std == nil {
+			std = &securityevent.StandardSummary{StandardCode: r.standard}
+			by[r.standard] = std
+		}
+		count(std, r.worst)
+		count(&all, r.worst)
+	}
+	out := securityevent.Summary{CompliancePercentage: all.CompliancePercentage, Standards: []securityevent.StandardSummary{}, Rows: s.rows}
+	for _, std := range by {
+		out.Standards = append(out.Standards, *std)
+	}
+	slices.SortFunc(out.Standards, func(a, b securityevent.StandardSummary) int {
+		return strings.Compare(a.StandardCode, b.StandardCode)
+	})
+	return out
+}
+
+func count(s *securityevent.StandardSummary, status securityevent.Status) {
+	switch status {
+	case securityevent.Failed:
+		s.Failed++
+	case securityevent.Manual:
+		s.Manual++
+	case securityevent.Passed:
+		s.Passed++
+	default:
+		return // the dashboard leaves NOT_RELEVANT rules out
+	}
+	s.Rules++
+	s.CompliancePercentage = securityevent.Posture(s.Passed, s.Manual, s.Failed)
+}

@@ -1,0 +1,96 @@
+package mapping
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// surveyed is what a first look at the document found out about an issue whose
+// objects are too many to be held: its members that may follow the objects,
+// and how many objects there are.
+type surveyed struct {
+	head   head
+	listed int
+}
+
+// stream maps the current issue while its objects are being read. Whether the
+// list fits the count must be known before the first finding goes out, and the
+// status may come after the objects; so the document is surveyed once.
+func (w *work) stream() error {
+	if w.survey == nil {
+		if err := w.takeSurvey(); err != nil {
+			return err
+		}
+	}
+	s, ok := w.survey[w.index]
+	if !ok {
+		return reject("the document changed while it was read", "deliver it again")
+	}
+	w.issues.head = s.head
+	read := false
+	err := w.issue(s.listed, func(held func() error) error {
+		read = true
+		for w.issues.dec.PeekKind() != ']' {
+			w.issues.drop()
+			if err := w.issues.object(); err != nil {
+				return err
+			}
+			if err := held(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil || read {
+		return err
+	}
+	return skipRest(w.issues.dec)
+}
+
+// skipRest reads the remaining elements of an array.
+func skipRest(dec *jsontext.Decoder) error {
+	for dec.PeekKind() != ']' {
+		if err := dec.SkipValue(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeSurvey reads the document again and notes the issues with very many objects.
+func (w *work) takeSurvey() error {
+	body, err := w.in.Reopen()
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	d, err := Open(body)
+	if err != nil {
+		return err
+	}
+	w.survey = map[int]surveyed{}
+	r := issueReader{dec: d.dec}
+	listed := 0
+	r.overflow = func() error {
+		listed = len(r.objects)
+		for d.dec.PeekKind() != ']' {
+			listed++
+			if err := d.dec.SkipValue(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	index := -1
+	return d.issues(func() error {
+		index++
+		if err := r.read(); err != nil {
+			return err
+		}
+		if r.streamed {
+			h := r.head
+			h.products = append([]string(nil), h.products...)
+			w.survey[index] = surveyed{head: h, listed: listed}
+		}
+		return nil
+	})
+}

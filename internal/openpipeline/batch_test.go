@@ -1,0 +1,60 @@
+package openpipeline
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// Whatever the events' sizes and the gaps between their indexes: every event
+// goes out once, in order, in bodies that are JSON arrays within the limit.
+func TestBatchesHoldEveryEventOnce(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		limit := rapid.IntRange(20, 300).Draw(t, "limit")
+		sizes := rapid.SliceOf(rapid.IntRange(0, 120)).Draw(t, "sizes")
+		gaps := rapid.SliceOfN(rapid.IntRange(0, 3), len(sizes), len(sizes)).Draw(t, "gaps")
+		var got []string
+		buffers := NewBuffers(1, limit)
+		b := NewBatcher(limit, buffers, func(batch *Batch) error {
+			var events []map[string]string
+			if err := json.Unmarshal(batch.Body, &events); err != nil {
+				t.Fatalf("body is no JSON array: %v", err)
+			}
+			if len(batch.Body) > limit && len(events) > 1 {
+				t.Fatalf("%d bytes in a batch of %d events, the limit is %d", len(batch.Body), len(events), limit)
+			}
+			if int64(len(events)) != batch.To-batch.From {
+				t.Fatalf("indexes %d to %d for %d events", batch.From, batch.To, len(events))
+			}
+			for i, e := range events {
+				if e["i"] != fmt.Sprint(batch.From+int64(i)) {
+					t.Fatalf("event %s at index %d", e["i"], batch.From+int64(i))
+				}
+				got = append(got, e["i"])
+			}
+			buffers.Release(batch)
+			return nil
+		})
+		var want []string
+		index := int64(0)
+		for i, size := range sizes {
+			index += int64(gaps[i])
+			event := fmt.Sprintf(`{"i":"%d","x":"%s"}`, index, strings.Repeat("x", size))
+			if err := b.Add(index, []byte(event)); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, fmt.Sprint(index))
+			index++
+		}
+		if err := b.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Fatalf("sent %v, want %v", got, want)
+		}
+	})
+}

@@ -1,0 +1,89 @@
+package openpipeline
+
+import (
+	"context"
+	"time"
+
+	"runecast-ingest/internal/secret"
+)
+
+const (
+	firstWait = 500 * time.Millisecond
+	maxWait   = 30 * time.Second
+)
+
+// Result is what became of a body after all attempts.
+type Result struct {
+	Outcome Outcome
+	// Requests that were made.
+	Requests int64
+	// Err explains any outcome but Accepted.
+	Err error
+}
+
+// Send posts a body until it is accepted, refused, in doubt, or no attempt can
+// start before stop. Refusals for now are waited out with full jitter, at least
+// as long as the endpoint asks. A 401 reads the secret again, once. The context
+// bounds the requests themselves: its end puts a running one in doubt.
+func (c *Client) Send(ctx context.Context, body []byte, stop time.Time) Result {
+	var r Result
+	cred, err := c.o.Credentials.Get(ctx)
+	if err != nil {
+		return Result{Outcome: Unusable, Err: err}
+	}
+	for backoff := firstWait; ; backoff = min(2*backoff, maxWait) {
+		if !c.o.Now().Before(stop) {
+			return r.late()
+		}
+		a := c.post(ctx, cred, body)
+		r.Requests++
+		r.Outcome = classify(a)
+		if r.Outcome == Accepted {
+			r.Err = nil
+			return r
+		}
+		r.Err = explain(a, c.o.URL.Host)
+		switch r.Outcome {
+		case unauthorized:
+			next, changed := c.rotated(ctx, cred)
+			if !changed {
+				r.Outcome = Unusable
+				return r
+			}
+			cred = next
+		case Busy:
+			wait := max(time.Duration(c.o.Jitter()*float64(backoff)), a.after)
+			if !c.o.Now().Add(wait).Before(stop) || c.o.Sleep(ctx, wait) != nil {
+				return r
+			}
+		default:
+			return r
+		}
+	}
+}
+
+// late is the result when there is no time for an attempt.
+func (r Result) late() Result {
+	r.Outcome = Busy
+	if r.Err == nil {
+		r.Err = context.DeadlineExceeded
+	}
+	return r
+}
+
+func (c *Client) rotated(ctx context.Context, used secret.Credential) (secret.Credential, bool) {
+	now, changed, err := c.o.Credentials.Refresh(ctx, used)
+	return now, changed && err == nil
+}
+
+// Sleep waits for a duration or the context's end.
+func Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,215 @@
+package openpipeline
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/secret"
+)
+
+const (
+	token       = "dt0c01.PUBLIC.PRIVATE"
+	envelope429 = `{"error":{"code":429,"message":"slow down"}}`
+)
+
+// clock is time that passes only by waiting.
+type clock struct {
+	mu    sync.Mutex
+	now   time.Time
+	slept []time.Duration
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Sleep(_ context.Context, d time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	c.slept = append(c.slept, d)
+	return nil
+}
+
+type credentials struct {
+	token, next string
+	refreshed   int
+}
+
+func (c *credentials) Get(context.Context) (secret.Credential, error) {
+	return secret.Credential{Token: secret.NewValue(c.token)}, nil
+}
+
+func (c *credentials) Refresh(_ context.Context, used secret.Credential) (secret.Credential, bool, error) {
+	c.refreshed++
+	if c.next != "" {
+		c.token = c.next
+	}
+	return secret.Credential{Token: secret.NewValue(c.token)}, used.Token.Reveal() != c.token, nil
+}
+
+func client(t *testing.T, target string, creds *credentials, c *clock) *Client {
+	t.Helper()
+	u, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return New(Options{
+		URL: u, Credentials: creds, UserAgent: "runecast-ingest/test", Timeout: 10 * time.Second,
+		HTTP: func(secret.Credential) (*http.Client, error) {
+			return &http.Client{Transport: &http.Transport{}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
+		},
+		Now: c.Now, Sleep: c.Sleep, Jitter: func() float64 { return 1 },
+	})
+}
+
+func start() *clock { return &clock{now: time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)} }
+
+// reply answers the n-th request.
+type reply struct {
+	status int
+	header string // Retry-After
+	body   string
+	hangUp bool // read the body, then cut the connection
+}
+
+func serve(t *testing.T, replies ...reply) (*httptest.Server, func() []string) {
+	t.Helper()
+	var mu sync.Mutex
+	var bodies []string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		a := replies[min(len(bodies), len(replies)-1)]
+		bodies = append(bodies, r.Header.Get("Authorization")+" "+string(body))
+		mu.Unlock()
+		if a.hangUp {
+			panic(http.ErrAbortHandler)
+		}
+		if a.header != "" {
+			w.Header().Set("Retry-After", a.header)
+		}
+		if a.status == http.StatusTemporaryRedirect {
+			w.Header().Set("Location", "http://127.0.0.1:1/elsewhere")
+		}
+		w.WriteHeader(a.status)
+		_, _ = io.WriteString(w, a.body)
+	}))
+	t.Cleanup(srv.Close)
+	return srv, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return bodies
+	}
+}
+
+func TestSend(t *testing.T) {
+	t.Parallel()
+	ok := reply{status: 202}
+	cases := map[string]struct {
+		replies  []reply
+		outcome  Outcome
+		requests int64
+		waited   time.Duration
+		class    fault.Class
+		says     string
+	}{
+		"accepted":                 {replies: []reply{ok}, outcome: Accepted, requests: 1},
+		"429 then accepted":        {replies: []reply{{status: 429, body: envelope429}, {status: 429}, ok}, outcome: Accepted, requests: 3, waited: 1500 * time.Millisecond},
+		"Retry-After seconds":      {replies: []reply{{status: 429, header: "7"}, ok}, outcome: Accepted, requests: 2, waited: 7 * time.Second},
+		"Retry-After date":         {replies: []reply{{status: 429, header: "Sun, 22 Nov 2026 03:00:09 GMT"}, ok}, outcome: Accepted, requests: 2, waited: 9 * time.Second},
+		"Retry-After beyond stop":  {replies: []reply{{status: 429, header: "3600"}, ok}, outcome: Busy, requests: 1, class: fault.Retry, says: "429"},
+		"Retry-After nonsense":     {replies: []reply{{status: 429, header: "-5"}, ok}, outcome: Accepted, requests: 2, waited: 500 * time.Millisecond},
+		"503 with envelope":        {replies: []reply{{status: 503, body: `{"error":{"code":503}}`}, ok}, outcome: Accepted, requests: 2, waited: 500 * time.Millisecond},
+		"503 without envelope":     {replies: []reply{{status: 503, body: "<html>"}, ok}, outcome: Doubt, requests: 1, class: fault.Retry},
+		"408":                      {replies: []reply{{status: 408}, ok}, outcome: Accepted, requests: 2, waited: 500 * time.Millisecond},
+		"500":                      {replies: []reply{{status: 500, body: `{"error":{"code":500}}`}, ok}, outcome: Doubt, requests: 1, class: fault.Retry},
+		"502":                      {replies: []reply{{status: 502}, ok}, outcome: Doubt, requests: 1},
+		"no answer after the body": {replies: []reply{{hangUp: true}, ok}, outcome: Doubt, requests: 1, says: "before an answer"},
+		"400":                      {replies: []reply{{status: 400, body: `{"error":{"code":400,"message":"bad ` + token + `"}}`}}, outcome: Refused, requests: 1, class: fault.Reject, says: "bad [redacted]"},
+		"413":                      {replies: []reply{{status: 413}}, outcome: TooLarge, requests: 1, class: fault.Reject},
+		"403":                      {replies: []reply{{status: 403}}, outcome: Unusable, requests: 1, class: fault.Auth, says: "openpipeline.events_security"},
+		"404":                      {replies: []reply{{status: 404}}, outcome: Unusable, requests: 1, class: fault.Config, says: "OPENPIPELINE_URL"},
+		"redirect":                 {replies: []reply{{status: 307}}, outcome: Unusable, requests: 1, class: fault.Config, says: "redirects"},
+		"401 for ever":             {replies: []reply{{status: 401}}, outcome: Unusable, requests: 1, class: fault.Auth, says: "token"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv, bodies := serve(t, c.replies...)
+			clk := start()
+			r := client(t, srv.URL, &credentials{token: token}, clk).Send(t.Context(), []byte(`[{}]`), clk.now.Add(10*time.Minute))
+			if r.Outcome != c.outcome || r.Requests != c.requests || int64(len(bodies())) != c.requests {
+				t.Fatalf("outcome %d after %d requests (%d seen), %v; want %d after %d", r.Outcome, r.Requests, len(bodies()), r.Err, c.outcome, c.requests)
+			}
+			if waited := clk.Now().Sub(start().now); waited != c.waited {
+				t.Errorf("waited %s, want %s", waited, c.waited)
+			}
+			if (r.Err == nil) != (c.outcome == Accepted) {
+				t.Errorf("error %v", r.Err)
+			}
+			if c.class != "" && fault.ClassOf(r.Err) != c.class {
+				t.Errorf("class %s, want %s", fault.ClassOf(r.Err), c.class)
+			}
+			if c.says != "" && !strings.Contains(r.Err.Error(), c.says) {
+				t.Errorf("error %q does not say %q", r.Err, c.says)
+			}
+			if r.Err != nil && strings.Contains(r.Err.Error(), "PRIVATE") {
+				t.Errorf("the token is in the error %q", r.Err)
+			}
+		})
+	}
+}
+
+func TestRotatedTokenIsUsedAtOnce(t *testing.T) {
+	t.Parallel()
+	srv, bodies := serve(t, reply{status: 401}, reply{status: 202})
+	clk := start()
+	creds := &credentials{token: "old", next: "new"}
+	r := client(t, srv.URL, creds, clk).Send(t.Context(), []byte(`[{}]`), clk.now.Add(time.Minute))
+	if r.Outcome != Accepted || creds.refreshed != 1 || len(clk.slept) != 0 {
+		t.Fatalf("outcome %d, refreshed %d times, waited %v, %v", r.Outcome, creds.refreshed, clk.slept, r.Err)
+	}
+	if b := bodies(); b[0] != "Api-Token old [{}]" || b[1] != "Api-Token new [{}]" {
+		t.Errorf("sent %q", b)
+	}
+}
+
+func TestRefusedConnectionIsNoDoubt(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := "http://" + l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	clk := start()
+	r := client(t, address, &credentials{token: token}, clk).Send(t.Context(), []byte(`[{}]`), clk.now.Add(time.Minute))
+	if r.Outcome != Busy || r.Requests < 2 {
+		t.Errorf("outcome %d after %d requests, %v; want to wait and try again until there is no time", r.Outcome, r.Requests, r.Err)
+	}
+}
+
+func TestNoRequestStartsAfterStop(t *testing.T) {
+	t.Parallel()
+	srv, bodies := serve(t, reply{status: 202})
+	clk := start()
+	r := client(t, srv.URL, &credentials{token: token}, clk).Send(t.Context(), []byte(`[{}]`), clk.now)
+	if r.Outcome != Busy || len(bodies()) != 0 || !errors.Is(r.Err, context.DeadlineExceeded) {
+		t.Errorf("outcome %d, %d requests, %v", r.Outcome, len(bodies()), r.Err)
+	}
+}

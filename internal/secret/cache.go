@@ -1,0 +1,117 @@
+package secret
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
+
+	"runecast-ingest/internal/fault"
+)
+
+const (
+	// ttl is how long a credential is used before it is read again: the time a
+	// rotation takes to be noticed without a 401.
+	ttl = 5 * time.Minute
+	// maxStale is how long an old credential bridges an outage of Secrets Manager.
+	maxStale = time.Hour
+	// minRefresh keeps a refused token from hammering Secrets Manager.
+	minRefresh = 30 * time.Second
+	// readTimeout makes a missing VPC endpoint visible in seconds.
+	readTimeout = 5 * time.Second
+)
+
+// Getter is the one call of the Secrets Manager client that is used.
+type Getter interface {
+	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+}
+
+// Cache holds one secret's credential for a few minutes. It is safe for
+// concurrent use; one read is under way at a time.
+type Cache struct {
+	api Getter
+	id  string
+	now func() time.Time
+
+	mu     sync.Mutex
+	cred   Credential
+	readAt time.Time // when cred was read; zero: never
+	tried  time.Time // when a read was last attempted
+}
+
+// NewCache makes a cache of the secret with this name or ARN.
+func NewCache(api Getter, id string, now func() time.Time) *Cache {
+	return &Cache{api: api, id: id, now: now}
+}
+
+// Get gives the credential, at most 5 minutes old; up to an hour old while
+// Secrets Manager fails.
+func (c *Cache) Get(ctx context.Context) (Credential, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	age := c.now().Sub(c.readAt)
+	if !c.readAt.IsZero() && age < ttl {
+		return c.cred, nil
+	}
+	err := c.read(ctx)
+	if err != nil && !c.readAt.IsZero() && age < maxStale {
+		return c.cred, nil
+	}
+	return c.cred, err
+}
+
+// Refresh is called after the endpoint refused the credential used: it reads
+// the secret again, at most every 30 seconds, and tells whether there is
+// another version now.
+func (c *Cache) Refresh(ctx context.Context, used Credential) (Credential, bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cred != used || c.now().Sub(c.tried) < minRefresh {
+		return c.cred, c.cred != used, nil
+	}
+	err := c.read(ctx)
+	return c.cred, c.cred != used, err
+}
+
+func (c *Cache) read(ctx context.Context) error {
+	c.tried = c.now()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	out, err := c.api.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &c.id})
+	if err != nil {
+		return explain(err, c.id)
+	}
+	cred, err := Parse(aws.ToString(out.SecretString))
+	if err != nil {
+		return fmt.Errorf("read secret %s: %w", c.id, err)
+	}
+	cred.VersionID = aws.ToString(out.VersionId)
+	c.cred, c.readAt = cred, c.tried
+	return nil
+}
+
+func explain(err error, id string) error {
+	e := &fault.Error{Class: fault.Retry, Where: "secret " + id, What: "could not be read", Err: err}
+	var api smithy.APIError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		e.What = "Secrets Manager did not answer in " + readTimeout.String()
+		e.Cure = "in a VPC, add the interface endpoint com.amazonaws.<region>.secretsmanager or a NAT gateway"
+		e.Err = nil
+	case errors.As(err, &api):
+		switch api.ErrorCode() {
+		case "ResourceNotFoundException":
+			e.Class, e.What, e.Err = fault.Config, "it does not exist", nil
+			e.Cure = "check the secret's ARN and region in the stack's parameters"
+		case "AccessDeniedException", "DecryptionFailure":
+			e.Class, e.What = fault.Config, "the function's role may not read it"
+			e.Cure = "allow secretsmanager:GetSecretValue on the secret, and kms:Decrypt on its key"
+		}
+	}
+	return e
+}

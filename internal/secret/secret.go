@@ -1,0 +1,91 @@
+// Package secret reads credentials from AWS Secrets Manager. It promises that
+// a token is never printed: the type that holds it redacts itself in every
+// format that logs, errors and traces use.
+package secret
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"runecast-ingest/internal/fault"
+)
+
+const redacted = "[redacted]"
+
+// Value is a secret text. Only Reveal gives it away.
+type Value struct{ text string }
+
+// NewValue wraps a text as a secret.
+func NewValue(text string) Value { return Value{text} }
+
+// Reveal gives the text itself, for the one header that carries it.
+func (v Value) Reveal() string { return v.text }
+
+// Format keeps the text out of every fmt verb.
+func (v Value) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
+
+// String gives "[redacted]".
+func (v Value) String() string { return redacted }
+
+// GoString gives "[redacted]".
+func (v Value) GoString() string { return redacted }
+
+// MarshalText keeps the text out of JSON and of map keys.
+func (v Value) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// LogValue keeps the text out of slog.
+func (v Value) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// Credential is what a secret holds about one endpoint.
+type Credential struct {
+	// Token is sent in the Authorization header.
+	Token Value
+	// CAPEM, if set, is the only authority trusted for the endpoint (PEM).
+	CAPEM string
+	// SPKISHA256, if set, pins the endpoint's public key: SHA-256 of the
+	// certificate's SubjectPublicKeyInfo in base64 or hexadecimal.
+	SPKISHA256 string
+	// VersionID is the Secrets Manager version that was read; it changes with rotation.
+	VersionID string
+}
+
+// Parse reads a secret's text: a bare token, or a JSON object
+// {"token":"…","ca_pem":"…","spki_sha256":"…"}. An error names the member
+// that is bad, never its value.
+func Parse(raw string) (Credential, error) {
+	text := strings.TrimSpace(raw)
+	var c Credential
+	if strings.HasPrefix(text, "{") {
+		var doc struct {
+			Token      string `json:"token"`
+			CAPEM      string `json:"ca_pem"`
+			SPKISHA256 string `json:"spki_sha256"`
+		}
+		if json.Unmarshal([]byte(text), &doc) != nil { // its error may quote the secret
+			return Credential{}, bad("it begins with { but is not a JSON object with string members")
+		}
+		text = strings.TrimSpace(doc.Token)
+		c.CAPEM, c.SPKISHA256 = doc.CAPEM, strings.TrimSpace(doc.SPKISHA256)
+	}
+	if text == "" {
+		return Credential{}, bad(`the member "token" is missing or empty`)
+	}
+	for _, r := range text {
+		if r <= ' ' || r == 0x7f {
+			return Credential{}, bad("the token holds a space or a control character")
+		}
+	}
+	c.Token = NewValue(text)
+	return c, nil
+}
+
+func bad(what string) error {
+	return &fault.Error{
+		Class: fault.Config,
+		What:  "the secret cannot be used, " + what,
+		Cure:  `store the bare token, or {"token":"…","ca_pem":"…"}`,
+	}
+}

@@ -1,0 +1,163 @@
+package secret
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
+
+	"runecast-ingest/internal/fault"
+)
+
+const token = "dt0c01.PUBLIC.PRIVATE"
+
+func TestValueNeverPrintsItself(t *testing.T) {
+	t.Parallel()
+	c, err := Parse(`{"token":"` + token + `"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logged bytes.Buffer
+	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "token", c.Token, "cred", c)
+	js, _ := json.Marshal(c)
+	shown := logged.String() + string(js)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		shown += fmt.Sprintf(verb, c.Token) + fmt.Sprintf(verb, c) + fmt.Sprintf(verb, &c)
+	}
+	if strings.Contains(shown, "PRIVATE") || strings.Contains(shown, fmt.Sprintf("%x", "PRIVATE")) {
+		t.Errorf("the token was printed: %s", shown)
+	}
+	if c.Token.Reveal() != token {
+		t.Errorf("Reveal() = %q", c.Token.Reveal())
+	}
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		raw, token, ca, spki, wrong string
+	}{
+		"bare":                {raw: " " + token + "\n", token: token},
+		"json":                {raw: `{"token":"t","ca_pem":"pem","spki_sha256":" ab "}`, token: "t", ca: "pem", spki: "ab"},
+		"empty":               {raw: "", wrong: "token"},
+		"json without token":  {raw: `{"ca_pem":"x"}`, wrong: `"token"`},
+		"cut json":            {raw: `{"token":"hush`, wrong: "JSON"},
+		"json of wrong types": {raw: `{"token":["hush"]}`, wrong: "JSON"},
+		"header injection":    {raw: "hush\r\nX-Evil: 1", wrong: "control character"},
+		"inner space":         {raw: "Api-Token hush", wrong: "space"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := Parse(c.raw)
+			if c.wrong != "" {
+				if err == nil || !strings.Contains(err.Error(), c.wrong) || strings.Contains(err.Error(), "hush") {
+					t.Errorf("error %v, want one with %q and without the secret", err, c.wrong)
+				}
+				if fault.ClassOf(err) != fault.Config {
+					t.Errorf("class %s", fault.ClassOf(err))
+				}
+				return
+			}
+			if err != nil || got.Token.Reveal() != c.token || got.CAPEM != c.ca || got.SPKISHA256 != c.spki {
+				t.Errorf("got %v %v", got, err)
+			}
+		})
+	}
+}
+
+type fakeManager struct {
+	text, version string
+	err           error
+	calls         int
+}
+
+func (f *fakeManager) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	f.calls++
+	if f.err != nil {
+		return nil, f.err
+	}
+	return &secretsmanager.GetSecretValueOutput{SecretString: &f.text, VersionId: &f.version}, nil
+}
+
+func TestCache(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
+	m := &fakeManager{text: "one", version: "v1"}
+	c := NewCache(m, "id", func() time.Time { return now })
+	ctx := t.Context()
+	want := func(step, token string, calls int) {
+		t.Helper()
+		got, err := c.Get(ctx)
+		if err != nil || got.Token.Reveal() != token || m.calls != calls {
+			t.Fatalf("%s: token %q, %d calls, %v; want %q, %d", step, got.Token.Reveal(), m.calls, err, token, calls)
+		}
+	}
+	want("first", "one", 1)
+	want("cached", "one", 1)
+	m.text, m.version = "two", "v2"
+	now = now.Add(ttl)
+	want("expired", "two", 2)
+	now = now.Add(ttl)
+	m.err = errors.New("down")
+	want("stale while down", "two", 3)
+	now = now.Add(maxStale)
+	if _, err := c.Get(ctx); err == nil {
+		t.Error("a credential older than an hour was used")
+	}
+}
+
+func TestRefreshReadsOncePerHalfMinute(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
+	m := &fakeManager{text: "one", version: "v1"}
+	c := NewCache(m, "id", func() time.Time { return now })
+	used, err := c.Get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(minRefresh)
+	if _, changed, _ := c.Refresh(t.Context(), used); changed || m.calls != 2 {
+		t.Fatalf("changed=%v calls=%d, want no change after one more read", changed, m.calls)
+	}
+	m.text, m.version = "two", "v2"
+	if _, changed, _ := c.Refresh(t.Context(), used); changed || m.calls != 2 {
+		t.Fatalf("changed=%v calls=%d, want no read within 30 s", changed, m.calls)
+	}
+	now = now.Add(minRefresh)
+	got, changed, err := c.Refresh(t.Context(), used)
+	if err != nil || !changed || got.Token.Reveal() != "two" {
+		t.Fatalf("got %v changed=%v %v, want the rotated token", got, changed, err)
+	}
+	if _, changed, _ := c.Refresh(t.Context(), used); !changed || m.calls != 3 {
+		t.Fatalf("a second caller with the old token must get the new one without a read, calls=%d", m.calls)
+	}
+}
+
+func TestReadErrorsNameTheCure(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err  error
+		cure string
+	}{
+		"missing":  {&smithy.GenericAPIError{Code: "ResourceNotFoundException"}, "ARN"},
+		"denied":   {&smithy.GenericAPIError{Code: "AccessDeniedException"}, "secretsmanager:GetSecretValue"},
+		"no route": {context.DeadlineExceeded, "interface endpoint"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := NewCache(&fakeManager{err: c.err}, "id", time.Now).Get(t.Context())
+			if err == nil || !strings.Contains(err.Error(), c.cure) {
+				t.Errorf("error %v does not name the cure %q", err, c.cure)
+			}
+		})
+	}
+}

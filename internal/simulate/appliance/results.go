@@ -1,0 +1,171 @@
+package appliance
+
+import (
+	"math/rand/v2"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// results streams as the document of /results: each level writes its members
+// one by one, so that only one object is in memory at a time.
+type results struct {
+	Results elements `json:"results"`
+}
+
+type elements struct {
+	estate       *estate
+	analyses     map[string]analysis
+	detectedOnly bool
+}
+
+// MarshalJSONTo writes one element per system.
+func (e elements) MarshalJSONTo(enc *jsontext.Encoder) error {
+	if err := enc.WriteToken(jsontext.BeginArray); err != nil {
+		return err
+	}
+	for _, s := range e.estate.list {
+		status := s.status(e.analyses[s.ID])
+		issues := issueList{system: s, detectedOnly: e.detectedOnly}
+		var element any = earlyElement{UID: s.ID, Name: s.memberName, Status: status, Issues: issues}
+		if s.lateStatus {
+			element = lateElement{UID: s.ID, Name: s.memberName, Definitions: definitionsVersion, Issues: issues, Status: status}
+		}
+		if err := json.MarshalEncode(enc, element); err != nil {
+			return err
+		}
+	}
+	return enc.WriteToken(jsontext.EndArray)
+}
+
+// earlyElement and lateElement are the same, in two orders that JSON allows.
+type earlyElement struct {
+	UID    string     `json:"uid"`
+	Name   string     `json:"name,omitzero"`
+	Status scanStatus `json:"scanStatus"`
+	Issues issueList  `json:"issues"`
+}
+
+type lateElement struct {
+	UID         string     `json:"uid"`
+	Name        string     `json:"name,omitzero"`
+	Definitions string     `json:"definitions"` // a member that no client knows
+	Issues      issueList  `json:"issues"`
+	Status      scanStatus `json:"scanStatus"`
+}
+
+// status is the old one while a scan runs; some systems show that it runs.
+func (s *system) status(a analysis) scanStatus {
+	status := scanStatus{Status: statusFinished, Timestamp: a.ended.Format(timeLayout)}
+	if a.running && s.showsRunning {
+		status.Status = statusRunning
+	}
+	return status
+}
+
+type issueList struct {
+	system       *system
+	detectedOnly bool
+}
+
+// MarshalJSONTo writes one issue after the other.
+func (l issueList) MarshalJSONTo(enc *jsontext.Encoder) error {
+	if err := enc.WriteToken(jsontext.BeginArray); err != nil {
+		return err
+	}
+	for i := range l.system.plan {
+		planned := &l.system.plan[i]
+		if l.detectedOnly && !detected(planned.status) {
+			continue
+		}
+		if err := json.MarshalEncode(enc, l.system.document(planned)); err != nil {
+			return err
+		}
+	}
+	return enc.WriteToken(jsontext.EndArray)
+}
+
+func (s *system) document(p *plannedIssue) issue {
+	document := issue{
+		ID: p.id, DisplayID: p.displayID, Affects: p.affects, AppliesTo: p.layer, Severity: p.severity,
+		Type: p.profile, Title: p.title, URL: p.url, Products: []product{{Name: s.platform.product}},
+		Status: p.status, Affected: p.counted, Objects: objectList{system: s, issue: p},
+	}
+	if p.number%17 == 0 {
+		document.Extra = raw(`{"Section":"3.4 \u00a7 caf\u00e9","Level":[1,null,{}],"Scored":true}`)
+	}
+	if p.number%19 == 0 {
+		document.Ranking = raw(`1.50`)
+	}
+	return document
+}
+
+type objectList struct {
+	system *system
+	issue  *plannedIssue
+}
+
+// IsZero leaves the member out.
+func (l objectList) IsZero() bool { return l.issue.objects == objectsMissing }
+
+// MarshalJSONTo writes one object after the other.
+func (l objectList) MarshalJSONTo(enc *jsontext.Encoder) error {
+	if l.issue.objects == objectsNull {
+		return enc.WriteToken(jsontext.Null)
+	}
+	if err := enc.WriteToken(jsontext.BeginArray); err != nil {
+		return err
+	}
+	random := l.system.evidenceRandom(l.issue.number)
+	var values []resultValue
+	for i := l.issue.first; i < l.issue.first+l.issue.listed; i++ {
+		object := l.system.affected(&l.issue.kind, i)
+		values = appendEvidence(values[:0], l.issue.check, random)
+		object.ResultValues = values
+		if err := json.MarshalEncode(enc, &object); err != nil {
+			return err
+		}
+	}
+	return enc.WriteToken(jsontext.EndArray)
+}
+
+// affected gives the i-th object of a kind: the same in every issue.
+func (s *system) affected(kind *objectKind, i int) affectedObject {
+	object := affectedObject{VCUID: s.ID, Type: &kind.name}
+	object.MOID, object.Name = kind.locate(s, i)
+	if len(s.regions) > 0 {
+		object.VCUID = s.regions[i%len(s.regions)]
+	}
+	if kind.untypedEvery > 0 && i%kind.untypedEvery == kind.untypedEvery-1 {
+		object.Type = nil
+	}
+	if i%23 == 22 {
+		object.Extra = raw(`{"moid":"group-1","path":"\/Datacenter\/vm"}`)
+	}
+	return object
+}
+
+// longValue is longer than the 3,000 characters at which evidence is cut, and
+// has characters of several bytes near the cut.
+var longValue = strings.Repeat("rule: allow any → any; ", 140)
+
+// appendEvidence makes the values of one object. They come from a handful of
+// possibilities, since common misconfigurations are found by equal evidence;
+// sometimes there is none.
+func appendEvidence(values []resultValue, c *check, random *rand.Rand) []resultValue {
+	for n := range c.number % 4 {
+		value := resultValue{Description: c.setting}
+		if n > 0 {
+			value.Description = "related setting"
+		}
+		value.Value = observed[random.IntN(len(observed))]
+		if random.IntN(500) == 0 {
+			value.Value = longValue
+		}
+		values = append(values, value)
+	}
+	return values
+}
+
+var observed = []string{"disabled", "", "0", `not "on"`, "Ümlaut – 値"}

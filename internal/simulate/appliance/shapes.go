@@ -1,0 +1,75 @@
+package appliance
+
+// shape is one way in which an issue reports a check's outcome.
+type shape struct {
+	status string
+	objects
+	// rows is how many the default mapping sends for it; if scaled, the least:
+	// the number of objects follows Options.Findings.
+	rows   int
+	scaled bool
+}
+
+// objects says how the list of affected objects relates to their count.
+type objects int
+
+const (
+	objectsNone     objects = iota // empty list, count 0
+	objectsAll                     // as many as counted
+	objectsCut                     // fewer than counted
+	objectsUnlisted                // counted, but none listed
+	objectsSurplus                 // more than counted: ambiguous
+	objectsUnasked                 // listed although the count is 0
+	objectsNull                    // null instead of a list
+	objectsMissing                 // no member at all
+)
+
+// unknownStatus is made up; the other statuses are proven.
+const unknownStatus = "PENDING_REVIEW"
+
+// newBlock gives the shapes of one block of compliance checks. Every block
+// holds every shape, in an order of its own.
+func newBlock() []shape {
+	block := []shape{
+		{status: "FAIL", objects: objectsCut, scaled: true, rows: 1},
+		{status: "FAIL", objects: objectsUnlisted, rows: 1},
+		{status: "M_FAIL", objects: objectsAll, scaled: true, rows: 1},
+		{status: "M_FAIL", objects: objectsSurplus, rows: 1},
+		{status: "MANUAL", objects: objectsAll, scaled: true, rows: 1},
+		{status: "MANUAL", rows: 1},
+		{status: "MANUAL", objects: objectsUnlisted, rows: 1},
+		{status: "PASS", objects: objectsUnasked, rows: 1},
+		{status: "M_PASS", rows: 1},
+		{status: "NOT_RELEVANT"},
+		{status: "NOT_APPLICABLE", objects: objectsMissing},
+		{status: "FILTERED"},
+		{status: "UNLICENSED", objects: objectsNull},
+		{status: unknownStatus, objects: objectsAll},
+	}
+	for range 5 {
+		block = append(block, shape{status: "FAIL", objects: objectsAll, scaled: true, rows: 1})
+	}
+	for range 21 {
+		block = append(block, shape{status: "PASS", rows: 1})
+	}
+	return block
+}
+
+// knowledgeShapes are those of issues that are no compliance; they count for
+// nothing in Options.Findings.
+var knowledgeShapes = []shape{
+	{status: "FAIL", objects: objectsAll},
+	{status: "PASS"},
+	{status: "NOT_RELEVANT"},
+	{status: "FAIL", objects: objectsUnlisted},
+}
+
+// detected says whether /results?onlyDetectedIssues=true keeps an issue: all
+// but checks that passed or do not apply. That rule is inferred, not proven.
+func detected(status string) bool {
+	switch status {
+	case "PASS", "M_PASS", "NOT_RELEVANT", "NOT_APPLICABLE", "FILTERED":
+		return false
+	}
+	return true
+}

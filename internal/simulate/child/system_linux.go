@@ -1,0 +1,22 @@
+package child
+
+import "syscall"
+
+func attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// awaitStop returns when all threads of the child have stopped, or it is gone.
+// WNOWAIT leaves its status for the Wait that reaps it.
+func awaitStop(pid int) {
+	const (
+		idIsPID = 1 // P_PID
+		stopped = 2 // WSTOPPED
+	)
+	for {
+		_, _, err := syscall.Syscall6(syscall.SYS_WAITID, idIsPID, uintptr(pid), 0, stopped|syscall.WNOWAIT, 0, 0)
+		if err != syscall.EINTR {
+			return
+		}
+	}
+}

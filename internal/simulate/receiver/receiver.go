@@ -1,0 +1,199 @@
+// Package receiver simulates Dynatrace OpenPipeline's built-in ingest of
+// security events. It promises to refuse what OpenPipeline documents to
+// refuse, to drop silently what OpenPipeline drops silently, to keep what was
+// accepted for the dashboard, and to count what is accepted but would show
+// wrongly there.
+package receiver
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"runecast-ingest/internal/dashboard"
+)
+
+// Path is where OpenPipeline's built-in endpoint takes security events.
+const Path = "/platform/ingest/v1/security.events"
+
+const (
+	defaultMaxBytes = 10_000_000
+	oldest          = 24 * time.Hour   // older events are accepted, and dropped
+	furthest        = 10 * time.Minute // later events are set to this far ahead
+)
+
+// Options of a Receiver.
+type Options struct {
+	// Token is the only one accepted.
+	Token string
+	// Now is the clock; default time.Now.
+	Now func() time.Time
+	// MaxBytes is the largest body; default 10,000,000.
+	MaxBytes int64
+	// Intercept, if set, sees every request first; true means that it has
+	// answered. A lost answer is Receiver.Ingest into a discarded recorder.
+	Intercept func(http.ResponseWriter, *http.Request) bool
+	// KeepRaw is how many accepted events are kept as they were sent.
+	KeepRaw int
+}
+
+// Receiver is the endpoint as an http.Handler, without TLS; safe for
+// concurrent use.
+type Receiver struct {
+	options Options
+
+	mu       sync.Mutex
+	events   []dashboard.Event
+	raw      []jsontext.Value
+	stats    Stats
+	texts    dashboard.Pool
+	ids      map[dashboard.Text]struct{}
+	findings map[scanFinding]struct{}
+	commits  map[scanSystem]struct{}
+}
+
+type scanFinding struct{ scan, finding dashboard.Text }
+
+type scanSystem struct{ scan, system dashboard.Text }
+
+// New makes a Receiver that has seen nothing.
+func New(o Options) *Receiver {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.MaxBytes = cmp.Or(o.MaxBytes, defaultMaxBytes)
+	return &Receiver{
+		options:  o,
+		stats:    Stats{Events: map[string]int{}, Refused: map[int]int{}},
+		ids:      map[dashboard.Text]struct{}{},
+		findings: map[scanFinding]struct{}{},
+		commits:  map[scanSystem]struct{}{},
+	}
+}
+
+// ServeHTTP answers as OpenPipeline does, unless Intercept does.
+func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	intercepted := r.options.Intercept != nil && r.options.Intercept(w, req)
+	r.countRequest(intercepted)
+	if !intercepted {
+		r.Ingest(w, req)
+	}
+}
+
+// Ingest answers without asking Intercept: 202 and an empty body, or an error
+// envelope, and then nothing of the request was accepted.
+func (r *Receiver) Ingest(w http.ResponseWriter, req *http.Request) {
+	b, no := r.read(req)
+	if no != nil {
+		// A sender that is still writing would else see a reset, not the answer.
+		_, _ = io.CopyN(io.Discard, req.Body, 4*r.options.MaxBytes)
+		r.countRefusal(no.status)
+		no.write(w)
+		return
+	}
+	r.accept(b)
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// Events gives what was accepted and not dropped, in order of arrival. The
+// slice is shared: it must not be changed.
+func (r *Receiver) Events() []dashboard.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clip(r.events)
+}
+
+// Raw gives the first accepted events as they were sent, up to Options.KeepRaw.
+func (r *Receiver) Raw() []jsontext.Value {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clip(r.raw)
+}
+
+// Tiles gives what the dashboard shows now.
+func (r *Receiver) Tiles() dashboard.Tiles { return dashboard.Compute(r.Events()) }
+
+// Stats gives the counts so far.
+func (r *Receiver) Stats() Stats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.stats
+	s.Events, s.Refused, s.Examples = maps.Clone(s.Events), maps.Clone(s.Refused), slices.Clone(s.Examples)
+	return s
+}
+
+// refusal is an answer other than 202.
+type refusal struct {
+	status  int
+	message string
+}
+
+func refuse(status int, format string, args ...any) *refusal {
+	return &refusal{status, fmt.Sprintf(format, args...)}
+}
+
+// write sends the documented ErrorResponseEnvelope.
+func (n *refusal) write(w http.ResponseWriter) {
+	var envelope struct {
+		Error struct {
+			Code    int    `json:"code"`
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	envelope.Error.Code, envelope.Error.Message = n.status, n.message
+	if n.status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", http.MethodPost)
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(n.status)
+	_ = json.MarshalWrite(w, envelope, jsontext.AllowInvalidUTF8(true)) // the sender may be gone
+}
+
+// read checks a request and decodes its events; it changes nothing.
+func (r *Receiver) read(req *http.Request) (batch, *refusal) {
+	if no := r.checkHeader(req); no != nil {
+		return batch{}, no
+	}
+	limit := r.options.MaxBytes
+	body := &io.LimitedReader{R: req.Body, N: limit + 1}
+	b, err := decode(body, r.options.Now(), r.options.KeepRaw)
+	switch {
+	case body.N == 0:
+		return batch{}, refuse(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", limit)
+	case err != nil:
+		return batch{}, refuse(http.StatusBadRequest, "%v", err)
+	}
+	b.bytes = limit + 1 - body.N
+	b.parameters = len(req.URL.Query())
+	return b, nil
+}
+
+func (r *Receiver) checkHeader(req *http.Request) *refusal {
+	if req.URL.Path != Path {
+		return refuse(http.StatusNotFound, "no endpoint at %s", req.URL.Path)
+	}
+	if req.Method != http.MethodPost {
+		return refuse(http.StatusMethodNotAllowed, "method %s is not allowed", req.Method)
+	}
+	if r.options.Token == "" || req.Header.Get("Authorization") != "Api-Token "+r.options.Token {
+		return refuse(http.StatusUnauthorized, "the token is missing or invalid")
+	}
+	media, _, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
+	if err != nil || media != "application/json" {
+		return refuse(http.StatusUnsupportedMediaType, "the content type must be application/json")
+	}
+	// Compression is documented nowhere for this endpoint, so no sender may rely on it.
+	if encoding := req.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return refuse(http.StatusBadRequest, "the content encoding %q is not supported", encoding)
+	}
+	return nil
+}
