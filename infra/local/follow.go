@@ -67,13 +67,18 @@ func (s *stack) collect(ctx context.Context, show *display.Display) (schedule.An
 func (s *stack) collected(show *display.Display, a schedule.Answer) error {
 	show.Done("%d of %d systems, %s", a.Archived, a.Systems, size(a.Bytes))
 	for _, f := range a.Failures {
-		_, _ = fmt.Fprintf(s.o.stdout, "         not archived: %s: %s\n", display.Shorten(f.System, nameLimit), f.Reason)
+		s.note("not archived", f.System, f.Reason)
 	}
 	if a.State == archive.RunDone && a.Archived > 0 {
 		return nil
 	}
 	return fmt.Errorf("the collector ended its run as %q, %d of %d systems archived: %s\n  its log: %s",
 		a.State, a.Archived, a.Systems, a.Next, s.logOf("collector"))
+}
+
+// note says what became of a system that is not on the dashboard.
+func (s *stack) note(what, system, why string) {
+	_, _ = fmt.Fprintf(s.o.stdout, "         %s: %s: %s\n", what, display.Shorten(system, nameLimit), why) // nobody to tell if the terminal is gone
 }
 
 // states is the number of systems in each state.
@@ -117,6 +122,11 @@ func (s *stack) deliver(ctx context.Context, show *display.Display) ([]delivery,
 		t := s.trigger.Status()
 		if t.Open == 0 && len(open) == 0 {
 			show.Done("%d of %d systems, %s events sent", len(all), len(all), thousands(s.sent()))
+			for _, d := range all {
+				if d.State == archive.DeliveryFailed {
+					s.note("not delivered", d.name(), d.Reason)
+				}
+			}
 			return all, nil
 		}
 		// What the trigger gave up, or was never told of, nobody will deliver.

@@ -157,7 +157,7 @@ func play(ctx context.Context, o options, show *display.Display) error {
 	if len(v.problems) == 0 {
 		show.Done("every tile of the dashboard is equal")
 	} else {
-		show.Done("%d differences", len(v.problems))
+		show.Done("differences: %d", len(v.problems))
 	}
 	v.print(o.stdout)
 	return v.err()

@@ -185,13 +185,20 @@ func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	collectorEnv = append(slices.Clone(common), "RUNECAST_URL="+url, "RUNECAST_SECRET_ID="+arn, "POLL_INTERVAL=1s")
+	collectorEnv = append(slices.Clone(common), "RUNECAST_URL="+url, "RUNECAST_SECRET_ID="+arn,
+		"POLL_INTERVAL=1s", "SCAN_TIMEOUT="+scanTimeout(a).String())
 	url, arn, err = endpoint(s.receiver, "dynatrace", token, s.o.token)
 	if err != nil {
 		return nil, nil, err
 	}
 	forwarderEnv = append(slices.Clone(common), "OPENPIPELINE_URL="+url, "OPENPIPELINE_SECRET_ID="+arn)
 	return collectorEnv, forwarderEnv, nil
+}
+
+// scanTimeout is long enough for any system that is analysed at all. Saved
+// documents may name systems without results: they time out.
+func scanTimeout(a appliance.Options) time.Duration {
+	return time.Minute + 10*a.ScanTime + time.Duration(a.Findings)*time.Millisecond/10
 }
 
 // services starts S3, with the trigger as its webhook, and the X-Ray daemon,

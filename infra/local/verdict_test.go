@@ -75,7 +75,6 @@ func TestEveryFlawIsADifference(t *testing.T) {
 	}{
 		"tile":               {func(v *verdict) { v.got.Critical = 1 }, "Critical"},
 		"lost system":        {func(v *verdict) { v.want.Systems = []dashboard.System{system("1", "vc1", "vCenter", 1, 0, 0)} }, `"1" is missing`},
-		"failed delivery":    {func(v *verdict) { v.deliveries[0].State = archive.DeliveryFailed }, "a failed: why not"},
 		"lost event":         {func(v *verdict) { v.deliveries[0].Accepted-- }, "8 mapped, but 4 accepted + 1 quarantined + 2 skipped"},
 		"test event refused": {func(v *verdict) { v.dead = []trigger.Dead{{Err: errors.New("no Records")}} }, "s3:TestEvent was given up: no Records"},
 		"shape":              {func(v *verdict) { v.stats = receiver.Stats{ShapeErrors: 2, Examples: []string{"no scan.id"}} }, "2 faults in accepted events: no scan.id"},
