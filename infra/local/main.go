@@ -73,10 +73,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&a.Findings, "objects", appliance.DefaultFindings, "about how many findings the appliance's systems have together")
 	f.Uint64Var(&a.Seed, "seed", 1, "the appliance's systems and results are made from this number")
 	f.DurationVar(&a.ScanTime, "scan-time", appliance.DefaultScanTime, "how long the analysis of one system takes")
-	f.StringVar(&a.ResultsFile, "results", "", "serve this saved /results document (plain or gzip) instead of made-up systems")
-	f.StringVar(&a.IssuesFile, "issues", "", "the saved /issues document that belongs to it")
-	f.StringVar(&a.VCentersFile, "vcenters", "", "the saved /vcenters document that belongs to it")
-	f.Func("trigger", "how S3 calls the forwarder: direct or queue (default direct)", func(way string) error {
+	f.StringVar(&a.ResultsFile, "results", "", "serve the saved /results document in `FILE` (plain or gzip) instead of made-up systems")
+	f.StringVar(&a.IssuesFile, "issues", "", "`FILE` with the saved /issues document that belongs to it")
+	f.StringVar(&a.VCentersFile, "vcenters", "", "`FILE` with the saved /vcenters document that belongs to it")
+	f.Func("trigger", "how S3 calls the forwarder, `direct` or queue (default direct)", func(way string) error {
 		switch way {
 		case "direct":
 			o.mode = trigger.Direct()

@@ -198,7 +198,7 @@ func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 // scanTimeout is long enough for any system that is analysed at all. Saved
 // documents may name systems without results: they time out.
 func scanTimeout(a appliance.Options) time.Duration {
-	return time.Minute + 10*a.ScanTime + time.Duration(a.Findings)*time.Millisecond/10
+	return 30*time.Second + 10*a.ScanTime + time.Duration(a.Findings)*time.Millisecond/10
 }
 
 // services starts S3, with the trigger as its webhook, and the X-Ray daemon,

@@ -146,22 +146,31 @@ type Scan struct {
 	Reason             string     `json:"reason"`
 }
 
+// SystemScan is one system's part in a document of several.
+type SystemScan struct {
+	System System `json:"system"`
+	Scan   `json:",inline"`
+}
+
+// Final tells whether a trigger has nothing left to do.
+func (s *Scan) Final() bool {
+	return s.State == DeliveryComplete || s.State == DeliverySuperseded || s.State == DeliveryFailed
+}
+
 // Delivery is delivery/<raw key>.json.
 type Delivery struct {
 	Header
 	RawKey string `json:"rawKey"`
 	ETag   string `json:"etag"`
 	Scan   `json:",inline"`
+	// Scans are the parts of a hand-made document of several systems; the
+	// inline scan then sums them up.
+	Scans []SystemScan `json:"scans,omitzero"`
 	// Mapping is a hash of the mapping's version and settings: event indexes
 	// mean the same only under the same hash.
 	Mapping   string    `json:"mapping"`
 	Lease     *Lease    `json:"lease"`
 	UpdatedAt time.Time `json:"updatedAt"`
-}
-
-// Final tells whether a trigger has nothing left to do.
-func (d *Delivery) Final() bool {
-	return d.State == DeliveryComplete || d.State == DeliverySuperseded || d.State == DeliveryFailed
 }
 
 // RegisterSchema is the schema of a commit register.

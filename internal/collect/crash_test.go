@@ -37,7 +37,10 @@ func TestEveryAccident(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					w := newWorld("a", "b", "c")
 					w.at, w.accident = at, kind
-					_, _ = w.handle(t, nightly)
+					a, err := w.handle(t, nightly)
+					if kind == met && w.hit == write && (err != nil || a.State != archive.RunDone) {
+						t.Errorf("after two writes met: %+v, %v; want them settled at once", a, err)
+					}
 					time.Sleep(time.Minute)
 					_, _ = w.handle(t, nightly)
 					w.ticks(t, 20)
@@ -94,6 +97,32 @@ func checkArchived(t *testing.T, w *world) {
 	}
 	if active := w.store.run(t, archive.ActiveRunKey); active.State != archive.RunIdle || active.Lease != nil {
 		t.Errorf("the active document is left as %q with lease %v", active.State, active.Lease)
+	}
+}
+
+// TestCancelSurvives: once a run is kept as cancelled, nobody goes on with it.
+func TestCancelSurvives(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []accident{crashBefore, crashAfter, failOnce, loseAnswer, lostRead, met} {
+		for at := 1; at <= 4; at++ { // load, end, keep, idle
+			t.Run(fmt.Sprintf("%s/%d", kind, at), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld("a", "b")
+					w.machine("b").takes = time.Hour
+					run := w.must(t, nightly).Run
+					w.at, w.accident = w.calls+at, kind
+					_, _ = w.handle(t, `{"action":"cancel"}`)
+					time.Sleep(time.Minute)
+					w.must(t, `{"action":"cancel"}`)
+					w.ticks(t, 20)
+					r := w.store.run(t, archive.RunKey(run))
+					if r.State != archive.RunCancelled || answer(&r, "").Archived != len(w.store.raw()) {
+						t.Errorf("kept as %s with %d archived, but %d objects are there", r.State, answer(&r, "").Archived, len(w.store.raw()))
+					}
+				})
+			})
+		}
 	}
 }
 

@@ -63,19 +63,19 @@ func (v *invocation) load(ctx context.Context) error {
 	return nil
 }
 
-// save writes the run. errTaken means to stop at once.
-func (v *invocation) save(ctx context.Context) error {
-	err := v.o.Store.SaveRun(ctx, archive.ActiveRunKey, &v.doc)
+// write writes a run document. Two writes that met (409) were both not
+// applied: the same condition decides once more.
+func (v *invocation) write(ctx context.Context, key string, doc *archive.Doc[archive.Run]) error {
+	err := v.o.Store.SaveRun(ctx, key, doc)
 	if errors.Is(err, archive.ErrRace) {
-		now, lerr := v.o.Store.LoadRun(ctx, archive.ActiveRunKey)
-		if lerr != nil {
-			return fmt.Errorf("save the run: %w", lerr)
-		}
-		if now.ETag != v.doc.ETag {
-			return errTaken
-		}
-		err = v.o.Store.SaveRun(ctx, archive.ActiveRunKey, &v.doc)
+		err = v.o.Store.SaveRun(ctx, key, doc)
 	}
+	return err
+}
+
+// save writes the active run. errTaken means to stop at once.
+func (v *invocation) save(ctx context.Context) error {
+	err := v.write(ctx, archive.ActiveRunKey, &v.doc)
 	switch {
 	case err == nil:
 		return nil
@@ -171,7 +171,7 @@ func (v *invocation) end(ctx context.Context, state string) (Answer, error) {
 func (v *invocation) close(ctx context.Context) (Answer, error) {
 	kept := archive.Doc[archive.Run]{Value: *v.run}
 	kept.Value.Last = nil
-	err := v.o.Store.SaveRun(ctx, archive.RunKey(v.run.ID), &kept)
+	err := v.write(ctx, archive.RunKey(v.run.ID), &kept)
 	if err != nil && !errors.Is(err, archive.ErrConflict) {
 		return Answer{}, fmt.Errorf("keep the finished run: %w", err)
 	}

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -121,6 +122,27 @@ func TestTrust(t *testing.T) {
 	}
 }
 
+func TestParsePin(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]byte{"plain": 0x00, "base64 begins with a slash": 0xff} {
+		pin := bytes.Repeat([]byte{0xab}, sha256.Size)
+		pin[0] = first
+		b64, hexa := base64.StdEncoding.EncodeToString(pin), hex.EncodeToString(pin)
+		for _, text := range []string{
+			b64, " " + b64 + "\n", strings.TrimRight(b64, "="), base64.URLEncoding.EncodeToString(pin), "sha256//" + b64, "sha256/" + b64, hexa, strings.ToUpper(hexa),
+		} {
+			if got, err := parsePin(text); err != nil || !bytes.Equal(got, pin) {
+				t.Errorf("%s: parsePin(%q) = %x, %v", name, text, got, err)
+			}
+		}
+	}
+	for _, text := range []string{"x", "deadbeef", strings.Repeat("A", 44), strings.Repeat("A", 42), strings.Repeat("0", 66), "sha256/", "sha1/" + strings.Repeat("A", 43)} {
+		if got, err := parsePin(text); err == nil {
+			t.Errorf("parsePin(%q) = %x", text, got)
+		}
+	}
+}
+
 func TestOldTLSIsRefused(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
@@ -193,6 +215,27 @@ func TestSilentBodyEnds(t *testing.T) {
 		t.Errorf("error %v, want a stall of class retry", err)
 	}
 }
+
+// An upload that the server does not read ends, too.
+func TestBlockedUploadEnds(t *testing.T) {
+	t.Parallel()
+	hang := make(chan struct{})
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
+	defer srv.Close()
+	defer close(hang)
+	client, err := Client(trusting(srv), Options{AllowLoopback: true, StallTimeout: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.Post(srv.URL, "application/json", endlessZeros{})
+	if err = Explain(err, "rc.example"); err == nil || !strings.Contains(err.Error(), "no answer in time") || fault.ClassOf(err) != fault.Retry {
+		t.Errorf("error %v, want a time-out of class retry", err)
+	}
+}
+
+type endlessZeros struct{}
+
+func (endlessZeros) Read(p []byte) (int, error) { return len(p), nil }
 
 func TestExplainNetwork(t *testing.T) {
 	t.Parallel()

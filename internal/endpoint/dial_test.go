@@ -31,6 +31,8 @@ func TestCheckAddress(t *testing.T) {
 		"loopback mapped":         {"[::ffff:127.0.0.1]:443", "loopback"},
 		"unspecified":             {"0.0.0.0:443", "unspecified"},
 		"this network":            {"0.1.2.3:443", "unspecified"},
+		"this network mapped":     {"[::ffff:0.1.2.3]:443", "unspecified"},
+		"broadcast mapped":        {"[::ffff:255.255.255.255]:443", "multicast"},
 		"unspecified IPv6":        {"[::]:443", "unspecified"},
 		"instance metadata":       {"169.254.169.254:80", "link-local"},
 		"metadata mapped":         {"[::ffff:169.254.169.254]:80", "link-local"},

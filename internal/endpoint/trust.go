@@ -66,11 +66,14 @@ func validity(c *x509.Certificate) string {
 // parsePin reads a SHA-256 in base64 (as curl and HPKP write it, their
 // "sha256/" prefix allowed) or in hexadecimal (colons allowed, as openssl writes).
 func parsePin(text string) ([]byte, error) {
-	text = strings.TrimLeft(strings.TrimPrefix(strings.TrimSpace(text), "sha256"), "/")
+	text = strings.TrimRight(strings.TrimSpace(text), "=")
+	if rest, prefixed := strings.CutPrefix(text, "sha256/"); prefixed {
+		text = rest[max(0, len(rest)-base64.RawStdEncoding.EncodedLen(sha256.Size)):] // curl's prefix has two slashes, and base64 may begin with one
+	}
 	if pin, err := hex.DecodeString(strings.ReplaceAll(text, ":", "")); err == nil && len(pin) == sha256.Size {
 		return pin, nil
 	}
-	text = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(text, "="))
+	text = strings.NewReplacer("-", "+", "_", "/").Replace(text)
 	if pin, err := base64.RawStdEncoding.DecodeString(text); err == nil && len(pin) == sha256.Size {
 		return pin, nil
 	}

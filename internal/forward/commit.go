@@ -13,31 +13,37 @@ import (
 	"runecast-ingest/internal/securityevent"
 )
 
-// finish is steps 6 to 8, for a generation whose events were all accepted.
-func (d *delivery) finish(ctx context.Context, res mapping.Result) (Outcome, error) {
-	v := &d.doc.Value
+// finish is steps 6 and 7, for a generation whose events were all accepted.
+// False: this invocation delivers nothing more.
+func (d *delivery) finish(ctx context.Context, t *target, res mapping.Result) (bool, error) {
 	for reason, n := range res.Reasons {
-		d.f.o.Log.InfoContext(ctx, "not sent as it came", "key", d.key, "run", d.order.Run, "reason", reason, "issues", n)
+		d.f.o.Log.InfoContext(ctx, "not sent as it came", "key", d.key, "run", t.order.Run, "reason", reason, "issues", n)
 	}
 	for _, word := range res.Unknown {
 		d.f.o.Log.WarnContext(ctx, "unknown value in the results", "key", d.key, "value", word)
 	}
 	if !res.Assessed {
-		return d.end(ctx, archive.DeliveryFailed, notAssessed(res))
+		return t.end(archive.DeliveryFailed, notAssessed(res))
 	}
-	if err := conserved(v.Mapped, v.Accepted, v.Quarantined, v.Skipped); err != nil {
-		return d.end(ctx, archive.DeliveryFailed, err.Error())
+	if err := conserved(t.scan); err != nil {
+		return t.end(archive.DeliveryFailed, err.Error())
 	}
-	at, step, err := d.commitPoint(ctx)
+	at, step, err := d.commitPoint(ctx, t)
 	switch {
 	case err != nil:
-		return d.interrupted(ctx, err)
+		return t.interrupted(err)
 	case step == commitSupersede:
-		return d.end(ctx, archive.DeliverySuperseded, "a newer scan was committed meanwhile")
+		return t.end(archive.DeliverySuperseded, "a newer scan was committed meanwhile")
 	case step == commitStop:
-		return Outcome{State: stateBusy, Reason: "a higher generation is committed"}, nil
+		return false, errNotSaved{archive.ErrConflict} // a higher generation is committed: it owns the document
 	}
-	return d.announce(ctx, res, at)
+	return d.announce(ctx, t, res, at)
+}
+
+// end gives the scan a final state.
+func (t *target) end(state, reason string) (bool, error) {
+	t.scan.State, t.scan.Reason = state, reason
+	return true, nil
 }
 
 func notAssessed(res mapping.Result) string {
@@ -47,38 +53,37 @@ func notAssessed(res mapping.Result) string {
 	return "no compliance results: enable security profiles for this system in Runecast; it is not shown as all clear"
 }
 
-// interrupted releases after an error at the commit point: the generation
-// stays, so that whoever comes next commits it.
-func (d *delivery) interrupted(ctx context.Context, err error) (Outcome, error) {
-	out, serr := d.release(ctx, err.Error())
-	return out, errors.Join(err, serr)
+// interrupted leaves the generation at the commit point to whoever comes next.
+func (t *target) interrupted(err error) (bool, error) {
+	t.scan.Reason = err.Error()
+	return false, err
 }
 
 // commitPoint reserves the commit in the register (step 6) and gives its timestamp.
-func (d *delivery) commitPoint(ctx context.Context) (time.Time, commitStep, error) {
+func (d *delivery) commitPoint(ctx context.Context, t *target) (time.Time, commitStep, error) {
+	key := archive.RegisterKey(t.env.System.ID)
 	for {
-		reg, failed, err := d.register(ctx)
+		c, reg, err := d.candidate(ctx, t)
 		if err != nil {
 			return time.Time{}, 0, err
 		}
-		now, v := d.f.o.Now(), &d.doc.Value
-		step := commit(reg.Value, failed, d.order, v.Generation, v.ScanID)
+		now := d.f.o.Now()
+		step := commit(c)
 		switch {
 		case step == commitSupersede || step == commitStop:
 			return time.Time{}, step, nil
 		case step == commitMine && reg.Value.Timestamp.After(now.Add(maxAhead)):
-			return time.Time{}, 0, &fault.Error{Class: fault.Retry, Where: archive.RegisterKey(d.env.System.ID),
+			return time.Time{}, 0, &fault.Error{Class: fault.Retry, Where: key,
 				What: "the reserved timestamp lies ahead of this clock", Cure: "the sweep tries again"}
 		case step == commitMine && now.Sub(reg.Value.Timestamp) <= maxReserved:
 			return reg.Value.Timestamp, step, nil
 		}
 		at := reserve(reg.Value.Timestamp, now)
 		reg.Value = archive.Register{
-			System: archive.System{ID: d.env.System.ID, Name: d.env.System.Name, Type: d.env.System.Type},
-			Order:  d.order, Generation: v.Generation, ScanID: v.ScanID, RawKey: d.key,
-			Timestamp: at, CompletedAt: d.env.CompletedAt(), CommittedAt: now.UTC(),
+			System: t.system(), Order: t.order, Generation: t.scan.Generation, ScanID: t.scan.ScanID, RawKey: d.key,
+			Timestamp: at, CompletedAt: t.env.CompletedAt(), CommittedAt: now.UTC(),
 		}
-		err = archive.Save(ctx, d.f.o.Archive, archive.RegisterKey(d.env.System.ID), archive.RegisterSchema, &reg)
+		err = archive.Save(ctx, d.f.o.Archive, key, archive.RegisterSchema, &reg)
 		switch {
 		case err == nil:
 			return at, commitMine, nil
@@ -89,17 +94,17 @@ func (d *delivery) commitPoint(ctx context.Context) (time.Time, commitStep, erro
 	}
 }
 
-// announce posts the scan events until they are accepted (step 7), and
-// completes the delivery (step 8). They may be repeated by anyone at any time:
-// a late one sorts before a newer one. The scan-completed event comes last.
-func (d *delivery) announce(ctx context.Context, res mapping.Result, at time.Time) (Outcome, error) {
-	body, err := d.scanEvents(ctx, res, at)
+// announce posts the scan events until they are accepted (step 7). They may be
+// repeated by anyone at any time: a late one sorts before a newer one. The
+// scan-completed event comes last.
+func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, at time.Time) (bool, error) {
+	body, err := d.scanEvents(ctx, t, res, at)
 	if err != nil {
-		return d.interrupted(ctx, err)
+		return t.interrupted(err)
 	}
 	hard, cancel := context.WithDeadline(ctx, d.win.hard)
 	defer cancel()
-	v := &d.doc.Value
+	v := t.scan
 	for {
 		r := d.f.o.Sender.Send(hard, body, d.win.soft)
 		v.Requests += r.Requests
@@ -107,24 +112,24 @@ func (d *delivery) announce(ctx context.Context, res mapping.Result, at time.Tim
 		case openpipeline.Accepted:
 			v.Bytes += int64(len(body))
 			v.Doubt, v.Done = false, [][2]int64{}
-			return d.end(ctx, archive.DeliveryComplete, "")
+			return t.end(archive.DeliveryComplete, "")
 		case openpipeline.Doubt:
 			if d.f.o.Now().Before(d.win.soft) && d.f.o.Sleep(hard, time.Second) == nil {
 				continue
 			}
 		case openpipeline.Refused, openpipeline.TooLarge:
-			return d.end(ctx, archive.DeliveryFailed, "the scan-completed event was refused: "+r.Err.Error())
+			return t.end(archive.DeliveryFailed, "the scan-completed event was refused: "+r.Err.Error())
 		case openpipeline.Unusable:
-			return d.interrupted(ctx, r.Err)
+			return t.interrupted(r.Err)
 		}
-		out, err := d.release(ctx, "the scan-completed event is not accepted yet: "+r.Err.Error())
-		return out, err
+		v.Reason = "the scan-completed event is not accepted yet: " + r.Err.Error()
+		return false, nil
 	}
 }
 
 // scanEvents is the body that ends a scan. Coverage of single objects goes out
 // before it.
-func (d *delivery) scanEvents(ctx context.Context, res mapping.Result, at time.Time) ([]byte, error) {
+func (d *delivery) scanEvents(ctx context.Context, t *target, res mapping.Result, at time.Time) ([]byte, error) {
 	m := d.f.o.Config.Mapping
 	body := []byte{'['}
 	if m.EventModel != string(securityevent.XSPM) {
@@ -132,7 +137,7 @@ func (d *delivery) scanEvents(ctx context.Context, res mapping.Result, at time.T
 		case "system":
 			body = append(securityevent.AppendCoverage(body, &res.Scan, nil, d.key, at), ',')
 		case "object":
-			if err := d.coverage(ctx); err != nil {
+			if err := d.coverage(ctx, t); err != nil {
 				return nil, err
 			}
 		}
@@ -143,16 +148,16 @@ func (d *delivery) scanEvents(ctx context.Context, res mapping.Result, at time.T
 
 // coverage sends an event per object, in a second reading of the document. In
 // doubt a batch is repeated: the events' ids are the same.
-func (d *delivery) coverage(ctx context.Context) error {
+func (d *delivery) coverage(ctx context.Context, t *target) error {
 	ctx, cancel := context.WithDeadline(ctx, d.win.hard)
 	defer cancel()
 	batcher := openpipeline.NewBatcher(d.batchBytes, d.f.buffers, func(b *openpipeline.Batch) error {
 		defer d.f.buffers.Release(b)
 		for again := 0; ; again++ {
 			r := d.f.o.Sender.Send(ctx, b.Body, d.win.soft)
-			d.doc.Value.Requests += r.Requests
+			t.scan.Requests += r.Requests
 			if r.Outcome == openpipeline.Accepted {
-				d.doc.Value.Bytes += int64(len(b.Body))
+				t.scan.Bytes += int64(len(b.Body))
 				return nil
 			}
 			if r.Outcome != openpipeline.Doubt || again == maxStartOver {
@@ -160,17 +165,13 @@ func (d *delivery) coverage(ctx context.Context) error {
 			}
 		}
 	})
-	body, err := d.f.o.Archive.Open(ctx, d.info)
+	doc, done, err := d.document(ctx, t)
 	if err != nil {
 		return err
 	}
-	defer body.Close()
-	doc, err := mapping.Open(body)
-	if err != nil {
-		return err
-	}
+	defer func() { _ = done() }() // reading is over
 	index := int64(-1)
-	err = d.f.mapper.Coverage(mapping.Input{Document: doc, ScanID: d.doc.Value.ScanID, Now: d.f.o.Now, Emit: func(e []byte) error {
+	err = d.f.mapper.Coverage(mapping.Input{Document: doc, ScanID: t.scan.ScanID, Now: d.f.o.Now, Emit: func(e []byte) error {
 		index++
 		return batcher.Add(index, e)
 	}}, d.key)

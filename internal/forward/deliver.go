@@ -32,13 +32,12 @@ const stateBusy = "busy"
 
 // delivery is the delivery of one object in one invocation.
 type delivery struct {
-	f     *Forwarder
-	key   string
-	info  archive.RawInfo
-	doc   archive.Doc[archive.Delivery]
-	env   mapping.Envelope
-	order archive.Order
-	win   window
+	f       *Forwarder
+	key     string
+	info    archive.RawInfo
+	doc     archive.Doc[archive.Delivery]
+	targets []*target
+	win     window
 	// batchBytes bounds a body; halved after doubt.
 	batchBytes int
 	ended      bool // a release was attempted: nothing may be sent any more
@@ -63,7 +62,7 @@ func (f *Forwarder) Deliver(ctx context.Context, key string) (Outcome, error) {
 }
 
 func (d *delivery) log(ctx context.Context, out Outcome, err error, took time.Duration) {
-	log := d.f.o.Log.With("key", d.key, "run", d.order.Run, "system", d.env.System.Name, "state", out.State,
+	log := d.f.o.Log.With("key", d.key, "run", out.Scan.Order.Run, "system", out.System, "state", out.State,
 		"generation", out.Scan.Generation, "mapped", out.Scan.Mapped, "accepted", out.Scan.Accepted, "quarantined", out.Scan.Quarantined,
 		"skipped", out.Scan.Skipped, "requests", out.Scan.Requests, "bytes", out.Scan.Bytes, "ms", took.Milliseconds())
 	switch {
@@ -95,71 +94,139 @@ func (d *delivery) run(ctx context.Context) (Outcome, error) {
 	case stepBusy:
 		return Outcome{State: stateBusy, Reason: "another invocation holds the lease"}, nil
 	}
-	if err := d.readEnvelope(ctx); err != nil {
+	if err := d.contents(ctx); err != nil {
 		return d.reject(ctx, err)
 	}
-	reg, failed, err := d.register(ctx)
+	steps, err := d.take(ctx, &s)
 	if err != nil {
 		return Outcome{}, err
 	}
-	s.register, s.registerFailed = reg.Value, failed
-	next := s.after(d.order)
-	lease := archive.Lease{Owner: d.f.o.NewID(), Until: d.win.deadline.Add(leaseSpare)}
-	d.doc.Value = s.lease(d.key, d.order, lease, d.f.o.NewID())
-	if next == stepSupersede {
-		return d.end(ctx, archive.DeliverySuperseded, "a newer scan is committed: "+reg.Value.RawKey)
+	for i, t := range d.targets {
+		if steps[i] != stepSend && steps[i] != stepFinish {
+			continue
+		}
+		if goOn, err := d.deliver(ctx, t, steps[i] == stepFinish); !goOn {
+			return d.release(ctx, err)
+		}
 	}
-	if err := d.save(ctx); err != nil {
-		return Outcome{}, err
-	}
-	return d.send(ctx, next == stepFinish)
+	return d.release(ctx, nil)
 }
 
-// send is step 4, again after doubt, and what follows it.
-func (d *delivery) send(ctx context.Context, committed bool) (Outcome, error) {
+// take decides what is done with each scan, and takes the lease by the one
+// write that also decides the generations (steps 2 and 3).
+func (d *delivery) take(ctx context.Context, s *situation) ([]step, error) {
+	v := &d.doc.Value
+	v.RawKey, v.ETag, v.UpdatedAt = d.key, d.info.ETag, s.now
+	v.Lease = &archive.Lease{Owner: d.f.o.NewID(), Until: d.win.deadline.Add(leaseSpare)}
+	d.place(s)
+	steps := make([]step, len(d.targets))
+	for i, t := range d.targets {
+		c, _, err := d.candidate(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		switch steps[i] = s.step(c); steps[i] {
+		case stepDone:
+		case stepSupersede:
+			t.scan.Order, t.scan.State, t.scan.Reason = t.order, archive.DeliverySuperseded, "a newer scan is committed: "+c.register.RawKey
+		default:
+			*t.scan = s.generation(c, d.key, d.f.o.NewID())
+		}
+	}
+	v.Mapping = d.f.mapper.Hash()
+	return steps, d.save(ctx)
+}
+
+// place gives every scan its part in the document: the document itself for
+// one, an entry each for several.
+func (d *delivery) place(s *situation) {
+	v := &d.doc.Value
+	v.Force = v.Force && s.same() // a replay's force is for the version it saw
+	if len(d.targets) == 1 {
+		v.Scans, d.targets[0].scan = nil, &v.Scan
+		return
+	}
+	known := map[string]archive.Scan{}
+	for _, part := range v.Scans {
+		known[part.System.ID] = part.Scan
+	}
+	v.Scans = make([]archive.SystemScan, len(d.targets))
+	for i, t := range d.targets {
+		v.Scans[i] = archive.SystemScan{System: t.system()}
+		if s.same() {
+			v.Scans[i].Scan = known[t.env.System.ID]
+		}
+		t.scan = &v.Scans[i].Scan
+	}
+}
+
+// candidate reads what is committed of a scan's system, and whether the
+// delivery that the register names failed.
+func (d *delivery) candidate(ctx context.Context, t *target) (*candidate, archive.Doc[archive.Register], error) {
+	store := d.f.o.Archive
+	c := &candidate{order: t.order, completedAt: t.env.CompletedAt(), handMade: d.handMade(), before: *t.scan}
+	reg, err := archive.Load[archive.Register](ctx, store, archive.RegisterKey(t.env.System.ID), archive.RegisterSchema)
+	c.register = reg.Value
+	if err != nil || !reg.Exists() || reg.Value.RawKey == d.key {
+		return c, reg, err
+	}
+	named, err := archive.Load[archive.Delivery](ctx, store, archive.DeliveryKey(reg.Value.RawKey), archive.DeliverySchema)
+	c.registerFailed = named.Value.State == archive.DeliveryFailed
+	return c, reg, err
+}
+
+// deliver is steps 4 to 7 for one scan, sending again after doubt. False: this
+// invocation delivers nothing more; an error says that a person or another try
+// is needed.
+func (d *delivery) deliver(ctx context.Context, t *target, committed bool) (bool, error) {
 	for again := 0; ; again++ {
-		p := newPipeline(d, committed)
+		p := newPipeline(d, t, committed)
 		res, err := p.run(ctx)
-		d.account(p, res)
+		t.account(p, res)
 		switch {
 		case err == nil:
-			return d.finish(ctx, res)
+			return d.finish(ctx, t, res)
 		case p.outcome == sendDoubt && again < maxStartOver && d.f.o.Now().Before(d.win.soft):
 			d.f.o.Log.WarnContext(ctx, "it is not known what was accepted, starting over in a new generation",
-				"key", d.key, "generation", d.doc.Value.Generation, "error", err.Error())
-			d.doc.Value = abandon(d.doc.Value, d.doc.Value.Generation, d.f.o.NewID(), d.f.mapper.Hash())
+				"key", d.key, "generation", t.scan.Generation, "error", err.Error())
+			*t.scan = abandon(*t.scan, d.f.o.NewID())
 			d.batchBytes = max(d.batchBytes/2, minBatchBytes)
 			if err := d.save(ctx); err != nil {
-				return Outcome{}, err
+				return false, errNotSaved{err}
 			}
 		default:
-			return d.stop(ctx, p, err)
+			return t.stop(p, err)
 		}
 	}
 }
 
+// errNotSaved: a state write failed, so nothing more may be written or sent.
+type errNotSaved struct{ err error }
+
+func (e errNotSaved) Error() string { return e.err.Error() }
+func (e errNotSaved) Unwrap() error { return e.err }
+
 // minBatchBytes is the least that MAX_BATCH_BYTES may be.
 const minBatchBytes = 60_000
 
-// stop is step 5: what the object is to blame for ends it, all else releases it.
-func (d *delivery) stop(ctx context.Context, p *pipeline, err error) (Outcome, error) {
+// stop is step 5: what the object is to blame for ends the scan, all else
+// leaves it to be gone on with.
+func (t *target) stop(p *pipeline, err error) (bool, error) {
+	t.scan.Reason = err.Error()
 	if p.outcome == sendRefused || p.outcome == sendNothing && fault.ClassOf(err) == fault.Reject {
-		return d.end(ctx, archive.DeliveryFailed, err.Error())
+		t.scan.State = archive.DeliveryFailed
+		return true, nil
 	}
-	d.doc.Value.Doubt = p.outcome == sendDoubt
-	out, serr := d.release(ctx, err.Error())
-	if serr != nil {
-		return out, serr
-	}
+	t.scan.Doubt = p.outcome == sendDoubt
 	if p.outcome == sendLater || errors.Is(err, context.DeadlineExceeded) {
-		return out, nil // released in time; the sweep goes on
+		return false, nil // released in time; whoever comes next goes on
 	}
-	return out, err
+	return false, err
 }
 
 // account takes over what a generation has sent so far.
-func (d *delivery) account(p *pipeline, res mapping.Result) {
-	v := &d.doc.Value
+func (t *target) account(p *pipeline, res mapping.Result) {
+	v := t.scan
 	v.Done, v.Accepted = p.done.ranges(), p.accepted
 	v.Requests += p.requests
 	v.Bytes += p.bytes
@@ -174,54 +241,49 @@ func (d *delivery) reject(ctx context.Context, err error) (Outcome, error) {
 	}
 	v := &d.doc.Value
 	v.RawKey, v.ETag, v.Mapping = d.key, d.info.ETag, d.f.mapper.Hash()
-	return d.end(ctx, archive.DeliveryFailed, err.Error())
+	v.State, v.Reason = archive.DeliveryFailed, err.Error()
+	return d.release(ctx, nil)
 }
 
-// readEnvelope learns the scan's system and order from the object's beginning.
-func (d *delivery) readEnvelope(ctx context.Context) error {
-	body, err := d.f.o.Archive.Open(ctx, d.info)
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	doc, err := mapping.Open(body)
-	if err != nil {
-		return err
-	}
-	d.env = doc.Envelope
-	d.order = archive.Order{StartedAt: d.env.Run.StartedAt, Run: d.env.Run.ID}
-	return nil
-}
-
-// register reads the system's commit register, and whether the delivery that it
-// names failed.
-func (d *delivery) register(ctx context.Context) (archive.Doc[archive.Register], bool, error) {
-	store := d.f.o.Archive
-	reg, err := archive.Load[archive.Register](ctx, store, archive.RegisterKey(d.env.System.ID), archive.RegisterSchema)
-	if err != nil || !reg.Exists() || reg.Value.RawKey == d.key {
-		return reg, false, err
-	}
-	named, err := archive.Load[archive.Delivery](ctx, store, archive.DeliveryKey(reg.Value.RawKey), archive.DeliverySchema)
-	return reg, err == nil && named.Value.State == archive.DeliveryFailed, err
-}
-
-// end writes a final state.
-func (d *delivery) end(ctx context.Context, state, reason string) (Outcome, error) {
-	d.doc.Value.State = state
-	return d.release(ctx, reason)
-}
-
-// release gives the lease back. Nothing is sent after an attempt at it.
-func (d *delivery) release(ctx context.Context, reason string) (Outcome, error) {
+// release writes how far the delivery came and gives the lease back. Nothing
+// is sent after an attempt at it. cause is why the delivery stopped, nil if
+// nobody needs to know.
+func (d *delivery) release(ctx context.Context, cause error) (Outcome, error) {
 	d.ended = true
-	v := &d.doc.Value
-	v.Lease, v.Reason = nil, reason
+	if _, lost := errors.AsType[errNotSaved](cause); lost {
+		return Outcome{}, cause
+	}
+	d.doc.Value.Lease = nil
+	d.sumUp()
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), d.win.deadline)
 	defer cancel()
 	if err := d.save(ctx); err != nil {
-		return Outcome{}, err
+		return Outcome{}, errors.Join(cause, err)
 	}
-	return d.outcome(), nil
+	return d.outcome(), cause
+}
+
+// sumUp makes the document of several scans show their sum: failed if one
+// failed, complete once all ended.
+func (d *delivery) sumUp() {
+	v := &d.doc.Value
+	if len(v.Scans) == 0 {
+		return
+	}
+	v.Scan = archive.Scan{Order: v.Scans[0].Order, State: archive.DeliverySuperseded, Generation: v.Scans[0].Generation}
+	rank := map[string]int{archive.DeliverySuperseded: 0, archive.DeliveryComplete: 1, archive.DeliveryFailed: 2, archive.DeliverySending: 3}
+	for _, s := range v.Scans {
+		if rank[s.State] >= rank[v.State] {
+			v.State, v.Reason = s.State, s.Reason
+		}
+		v.Mapped += s.Mapped
+		v.Accepted += s.Accepted
+		v.Quarantined += s.Quarantined
+		v.Skipped += s.Skipped
+		v.Requests += s.Requests
+		v.Bytes += s.Bytes
+		v.DuplicatesPossible = v.DuplicatesPossible || s.DuplicatesPossible
+	}
 }
 
 func (d *delivery) save(ctx context.Context) error {
@@ -231,7 +293,11 @@ func (d *delivery) save(ctx context.Context) error {
 
 func (d *delivery) outcome() Outcome {
 	v := &d.doc.Value
-	return Outcome{State: v.State, Scan: v.Scan, System: d.env.System.Name, Reason: v.Reason}
+	out := Outcome{State: v.State, Scan: v.Scan, Reason: v.Reason}
+	if len(d.targets) == 1 {
+		out.System = d.targets[0].env.System.Name
+	}
+	return out
 }
 
 func missing(err error, key string) error {

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
+	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/openpipeline"
@@ -30,6 +30,7 @@ var errStopped = errors.New("sending stopped")
 // pipeline streams one generation: decode, map, pack, post concurrently.
 type pipeline struct {
 	d       *delivery
+	t       *target
 	dry     bool // map only: everything was sent before
 	batcher *openpipeline.Batcher
 	group   errgroup.Group
@@ -47,9 +48,9 @@ type pipeline struct {
 	cancel     context.CancelFunc
 }
 
-func newPipeline(d *delivery, dry bool) *pipeline {
-	p := &pipeline{d: d, dry: dry}
-	for _, r := range d.doc.Value.Done {
+func newPipeline(d *delivery, t *target, dry bool) *pipeline {
+	p := &pipeline{d: d, t: t, dry: dry}
+	for _, r := range t.scan.Done {
 		p.before.add(r[0], r[1])
 		p.done.add(r[0], r[1])
 	}
@@ -80,20 +81,15 @@ func (p *pipeline) run(ctx context.Context) (mapping.Result, error) {
 }
 
 func (p *pipeline) mapObject(ctx context.Context) (mapping.Result, error) {
+	doc, done, err := p.d.document(ctx, p.t)
+	if err != nil {
+		return mapping.Result{}, err
+	}
+	defer func() { _ = done() }() // reading is over
 	f := p.d.f
-	open := func() (io.ReadCloser, error) { return f.o.Archive.Open(ctx, p.d.info) }
-	body, err := open()
-	if err != nil {
-		return mapping.Result{}, err
-	}
-	defer body.Close()
-	doc, err := mapping.Open(body)
-	if err != nil {
-		return mapping.Result{}, err
-	}
 	return f.mapper.Map(mapping.Input{
-		Document: doc, Catalog: f.catalog(ctx, doc.Catalog), ScanID: p.d.doc.Value.ScanID,
-		Now: f.o.Now, Reopen: open, Emit: p.emit,
+		Document: doc, Catalog: f.catalog(ctx, doc.Catalog), ScanID: p.t.scan.ScanID, Now: f.o.Now, Emit: p.emit,
+		Reopen: func() (*mapping.Document, func() error, error) { return p.d.document(ctx, p.t) },
 	})
 }
 
@@ -173,11 +169,11 @@ func (p *pipeline) fail(o sendOutcome, err error) {
 }
 
 // conserved checks that every event mapped is accounted for.
-func conserved(mapped, accepted, quarantined, skipped int64) error {
-	if mapped != accepted+quarantined+skipped {
-		return &fault.Error{Class: fault.Reject,
-			What: fmt.Sprintf("events are not conserved: %d mapped, but %d accepted + %d quarantined + %d skipped", mapped, accepted, quarantined, skipped),
-			Cure: "report this with the function's log; the scan was not committed"}
+func conserved(s *archive.Scan) error {
+	if s.Mapped == s.Accepted+s.Quarantined+s.Skipped {
+		return nil
 	}
-	return nil
+	return &fault.Error{Class: fault.Reject,
+		What: fmt.Sprintf("events are not conserved: %d mapped, but %d accepted + %d quarantined + %d skipped", s.Mapped, s.Accepted, s.Quarantined, s.Skipped),
+		Cure: "report this with the function's log; the scan was not committed"}
 }

@@ -10,89 +10,106 @@ import (
 type step int
 
 const (
-	stepDone       step = iota // it ended before; only a replay sends again
-	stepBusy                   // somebody else delivers it
-	stepSupersede              // a newer scan of the system is committed
-	stepSend                   // take the lease and send
-	stepFinish                 // the commit point has passed: send the scan event
-	stepOpenObject             // the order of the scan must be read first
+	stepDone      step = iota // it ended before; only a replay sends again
+	stepBusy                  // somebody else delivers it
+	stepLook                  // the scans in the object must be looked at first
+	stepSupersede             // a newer scan of the system is committed
+	stepSend                  // send, and commit
+	stepFinish                // the commit point has passed: send the scan event
 )
 
-// situation is all that a delivery is decided on.
+// situation is what a delivery begins with: its document and the object.
 type situation struct {
 	delivery archive.Delivery
 	exists   bool
-	register archive.Register
-	// registerFailed: the delivery that the register names is failed, so that
-	// any order may replace it.
-	registerFailed bool
-	etag           string
-	mapping        string
-	now            time.Time
+	etag     string
+	mapping  string
+	now      time.Time
 }
 
 // before decides by the delivery document alone (step 1).
 func (s *situation) before() step {
-	same := s.exists && s.delivery.ETag == s.etag
 	switch {
-	case same && s.delivery.Final():
+	case s.same() && s.delivery.Final():
 		return stepDone // whatever the mapping
 	case s.exists && s.delivery.Lease.Live(s.now):
 		return stepBusy
 	}
-	return stepOpenObject
+	return stepLook
 }
 
-// after decides once the order of the scan and the register are known (step 2).
-func (s *situation) after(order archive.Order) step {
+// same tells that the document is about this version of the object.
+func (s *situation) same() bool { return s.exists && s.delivery.ETag == s.etag }
+
+// candidate is one scan of the object, what the document says of it, and what
+// is committed of its system.
+type candidate struct {
+	order archive.Order
+	// completedAt is when the appliance finished it; used for hand-made documents only.
+	completedAt time.Time
+	handMade    bool
+	before      archive.Scan
+	register    archive.Register
+	// registerFailed: the delivery that the register names is failed, so that
+	// any order may replace it.
+	registerFailed bool
+}
+
+// step decides what is done with one scan (step 2).
+func (s *situation) step(c *candidate) step {
 	switch {
-	case s.register.Order.Compare(order) > 0 && !s.registerFailed:
-		return stepSupersede
-	case s.committed():
+	case s.same() && c.before.Final():
+		return stepDone
+	case s.committed(c):
 		return stepFinish
+	case c.outdated():
+		return stepSupersede
 	}
 	return stepSend
 }
 
-// committed tells that the register names this delivery's scan already.
-func (s *situation) committed() bool {
-	return s.exists && s.delivery.ETag == s.etag && s.register.ScanID != "" && s.register.ScanID == s.delivery.ScanID
+// outdated tells that a newer scan of the system is committed. A hand-made
+// document is ordered by its upload, so its own time must not be older.
+func (c *candidate) outdated() bool {
+	if c.registerFailed || c.before.Force {
+		return false
+	}
+	return c.register.Order.Compare(c.order) > 0 || c.handMade && c.completedAt.Before(c.register.CompletedAt)
 }
 
-// resumable tells that the generation can go on: released cleanly, the same
+// committed tells that the register names this generation of the scan already.
+func (s *situation) committed(c *candidate) bool {
+	return s.same() && c.register.ScanID != "" && c.register.ScanID == c.before.ScanID
+}
+
+// resumable tells that a generation can go on: released cleanly, the same
 // object, the same mapping (step 3).
-func (s *situation) resumable() bool {
+func (s *situation) resumable(c *candidate) bool {
 	d := &s.delivery
-	return s.exists && d.State == archive.DeliverySending && d.Lease == nil && !d.Doubt &&
-		d.ETag == s.etag && d.Mapping == s.mapping && d.Generation > 0
+	return s.same() && d.Lease == nil && d.Mapping == s.mapping &&
+		c.before.State == archive.DeliverySending && !c.before.Doubt && c.before.Generation > 0
 }
 
-// lease gives the document that takes the lease (step 3). A generation that
+// generation gives the scan that is delivered from now on (step 3). One that
 // cannot go on is abandoned: its rows stay invisible, since its scan id is
 // never committed.
-func (s *situation) lease(rawKey string, order archive.Order, lease archive.Lease, newScanID string) archive.Delivery {
-	d := s.delivery
-	d.RawKey, d.ETag, d.Order = rawKey, s.etag, order
-	d.State, d.Lease, d.UpdatedAt = archive.DeliverySending, &lease, s.now
-	if s.committed() || s.resumable() {
-		return d
+func (s *situation) generation(c *candidate, rawKey, newScanID string) archive.Scan {
+	if s.committed(c) || s.resumable(c) {
+		scan := c.before
+		scan.Order, scan.State = c.order, archive.DeliverySending
+		return scan
 	}
-	return abandon(d, max(d.Generation, s.registered(rawKey)), newScanID, s.mapping)
-}
-
-// registered is the generation that the register holds of this object.
-func (s *situation) registered(rawKey string) int {
-	if s.register.RawKey == rawKey {
-		return s.register.Generation
+	scan := c.before
+	scan.Order = c.order
+	if c.register.RawKey == rawKey {
+		scan.Generation = max(scan.Generation, c.register.Generation)
 	}
-	return 0
+	return abandon(scan, newScanID)
 }
 
 // abandon begins the next generation: a new scan id, nothing sent.
-func abandon(d archive.Delivery, generation int, newScanID, mapping string) archive.Delivery {
-	d.Scan = archive.Scan{Order: d.Order, State: archive.DeliverySending, Force: d.Force, ScanID: newScanID, Generation: generation + 1}
-	d.Mapping = mapping
-	return d
+func abandon(s archive.Scan, newScanID string) archive.Scan {
+	return archive.Scan{Order: s.Order, State: archive.DeliverySending, Force: s.Force, ScanID: newScanID, Generation: s.Generation + 1}
 }
 
 // commitStep is what the commit point finds.
@@ -106,16 +123,14 @@ const (
 )
 
 // commit decides the commit point (step 6).
-func commit(reg archive.Register, registerFailed bool, order archive.Order, generation int, scanID string) commitStep {
-	c := reg.Order.Compare(order)
+func commit(c *candidate) commitStep {
+	order := c.register.Order.Compare(c.order)
 	switch {
-	case reg.ScanID != "" && reg.ScanID == scanID:
+	case c.register.ScanID != "" && c.register.ScanID == c.before.ScanID:
 		return commitMine
-	case registerFailed:
-		return commitWrite
-	case c > 0:
+	case c.outdated():
 		return commitSupersede
-	case c == 0 && reg.Generation >= generation:
+	case order == 0 && !c.registerFailed && c.register.Generation >= c.before.Generation:
 		return commitStop
 	}
 	return commitWrite

@@ -17,53 +17,67 @@ func order(minute int) archive.Order {
 func TestDecisions(t *testing.T) {
 	t.Parallel()
 	now := order(30).StartedAt
-	sending := archive.Delivery{ETag: "e", Mapping: "m", Scan: archive.Scan{State: archive.DeliverySending, ScanID: "s1", Generation: 2, Order: order(1)}}
-	with := func(change func(*situation)) situation {
-		s := situation{delivery: sending, exists: true, etag: "e", mapping: "m", now: now}
-		change(&s)
-		return s
+	type world struct {
+		situation
+		candidate
 	}
+	scan := archive.Scan{State: archive.DeliverySending, ScanID: "s1", Generation: 2, Order: order(1)}
 	cases := map[string]struct {
-		s          situation
+		change     func(*world)
 		before     step
-		after      step
+		step       step
 		generation int
 		keeps      bool // the scan id
 	}{
-		"first time":                 {with(func(s *situation) { s.exists, s.delivery = false, archive.Delivery{} }), stepOpenObject, stepSend, 1, false},
-		"released cleanly":           {with(func(*situation) {}), stepOpenObject, stepSend, 2, true},
-		"live lease":                 {with(func(s *situation) { s.delivery.Lease = &archive.Lease{Until: now.Add(1)} }), stepBusy, stepSend, 3, false},
-		"expired lease":              {with(func(s *situation) { s.delivery.Lease = &archive.Lease{Until: now} }), stepOpenObject, stepSend, 3, false},
-		"in doubt":                   {with(func(s *situation) { s.delivery.Doubt = true }), stepOpenObject, stepSend, 3, false},
-		"other mapping":              {with(func(s *situation) { s.mapping = "n" }), stepOpenObject, stepSend, 3, false},
-		"other object":               {with(func(s *situation) { s.etag = "f" }), stepOpenObject, stepSend, 3, false},
-		"complete":                   {with(func(s *situation) { s.delivery.State = archive.DeliveryComplete; s.mapping = "n" }), stepDone, stepSend, 3, false},
-		"complete, replaced":         {with(func(s *situation) { s.delivery.State = archive.DeliveryComplete; s.etag = "f" }), stepOpenObject, stepSend, 3, false},
-		"failed":                     {with(func(s *situation) { s.delivery.State = archive.DeliveryFailed }), stepDone, stepSend, 3, false},
-		"newer committed":            {with(func(s *situation) { s.register.Order = order(2) }), stepOpenObject, stepSupersede, 2, true},
-		"newer committed has failed": {with(func(s *situation) { s.register.Order = order(2); s.registerFailed = true }), stepOpenObject, stepSend, 2, true},
-		"older committed":            {with(func(s *situation) { s.register.Order = order(0) }), stepOpenObject, stepSend, 2, true},
-		"commit point passed": {with(func(s *situation) {
-			s.register = archive.Register{Order: order(1), ScanID: "s1", RawKey: "k", Generation: 2}
-			s.delivery.Lease = &archive.Lease{Until: now}
-		}), stepOpenObject, stepFinish, 2, true},
-		"above the register's generation": {with(func(s *situation) {
-			s.register = archive.Register{Order: order(1), ScanID: "s9", RawKey: "k", Generation: 7}
-			s.delivery.Doubt = true
-		}), stepOpenObject, stepSend, 8, false},
+		"first time":       {func(w *world) { w.exists, w.delivery, w.candidate.before = false, archive.Delivery{}, archive.Scan{} }, stepLook, stepSend, 1, false},
+		"released cleanly": {func(*world) {}, stepLook, stepSend, 2, true},
+		"live lease":       {func(w *world) { w.delivery.Lease = &archive.Lease{Until: now.Add(1)} }, stepBusy, stepSend, 3, false},
+		"expired lease":    {func(w *world) { w.delivery.Lease = &archive.Lease{Until: now} }, stepLook, stepSend, 3, false},
+		"in doubt":         {func(w *world) { w.candidate.before.Doubt = true }, stepLook, stepSend, 3, false},
+		"other mapping":    {func(w *world) { w.mapping = "n" }, stepLook, stepSend, 3, false},
+		"other object":     {func(w *world) { w.etag = "f" }, stepLook, stepSend, 3, false},
+		"complete": {func(w *world) {
+			w.delivery.State, w.candidate.before.State, w.mapping = archive.DeliveryComplete, archive.DeliveryComplete, "n"
+		}, stepDone, stepDone, 3, false},
+		"complete, object replaced": {func(w *world) {
+			w.delivery.State, w.candidate.before.State, w.etag = archive.DeliveryComplete, archive.DeliveryComplete, "f"
+		}, stepLook, stepSend, 3, false},
+		"failed": {func(w *world) {
+			w.delivery.State, w.candidate.before.State = archive.DeliveryFailed, archive.DeliveryFailed
+		}, stepDone, stepDone, 3, false},
+		"one of several is complete":           {func(w *world) { w.candidate.before.State = archive.DeliveryComplete }, stepLook, stepDone, 3, false},
+		"newer committed":                      {func(w *world) { w.register.Order = order(2) }, stepLook, stepSupersede, 2, true},
+		"newer committed has failed":           {func(w *world) { w.register.Order, w.registerFailed = order(2), true }, stepLook, stepSend, 2, true},
+		"newer committed, but forced":          {func(w *world) { w.register.Order, w.candidate.before.Force = order(2), true }, stepLook, stepSend, 2, true},
+		"older committed":                      {func(w *world) { w.register.Order = order(0) }, stepLook, stepSend, 2, true},
+		"hand-made, older results":             {func(w *world) { w.handMade, w.completedAt, w.register.CompletedAt = true, now, now.Add(1) }, stepLook, stepSupersede, 2, true},
+		"archived, older by appliance's clock": {func(w *world) { w.completedAt, w.register.CompletedAt = now, now.Add(1) }, stepLook, stepSend, 2, true},
+		"commit point passed": {func(w *world) {
+			w.register = archive.Register{Order: order(1), ScanID: "s1", RawKey: "k", Generation: 2}
+			w.delivery.Lease = &archive.Lease{Until: now}
+		}, stepLook, stepFinish, 2, true},
+		"above the register's generation": {func(w *world) {
+			w.register = archive.Register{Order: order(1), ScanID: "s9", RawKey: "k", Generation: 7}
+			w.candidate.before.Doubt = true
+		}, stepLook, stepSend, 8, false},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := c.s.before(); got != c.before {
+			w := world{
+				situation{delivery: archive.Delivery{ETag: "e", Mapping: "m", Scan: scan}, exists: true, etag: "e", mapping: "m", now: now},
+				candidate{order: order(1), before: scan},
+			}
+			c.change(&w)
+			if got := w.situation.before(); got != c.before {
 				t.Errorf("before: %d, want %d", got, c.before)
 			}
-			if got := c.s.after(order(1)); got != c.after {
-				t.Errorf("after: %d, want %d", got, c.after)
+			if got := w.step(&w.candidate); got != c.step {
+				t.Errorf("step: %d, want %d", got, c.step)
 			}
-			d := c.s.lease("k", order(1), archive.Lease{Owner: "me"}, "new")
-			if d.Generation != c.generation || (d.ScanID == "s1") != c.keeps || d.Lease.Owner != "me" || d.State != archive.DeliverySending {
-				t.Errorf("lease: %+v", d)
+			s := w.situation.generation(&w.candidate, "k", "new")
+			if s.Generation != c.generation || (s.ScanID == "s1") != c.keeps || s.State != archive.DeliverySending || s.Order != order(1) {
+				t.Errorf("generation: %+v", s)
 			}
 		})
 	}
@@ -83,11 +97,12 @@ func TestCommit(t *testing.T) {
 		"mine":                     {archive.Register{Order: order(1), ScanID: "s1", Generation: 2}, false, commitMine},
 		"mine, lower generation":   {archive.Register{Order: order(1), ScanID: "s0", Generation: 1}, false, commitWrite},
 		"mine, higher generation":  {archive.Register{Order: order(1), ScanID: "s3", Generation: 3}, false, commitStop},
-		"same run id, later start": {archive.Register{Order: archive.Order{StartedAt: order(1).StartedAt, Run: "s"}, ScanID: "x"}, false, commitSupersede},
+		"same start, later run id": {archive.Register{Order: archive.Order{StartedAt: order(1).StartedAt, Run: "s"}, ScanID: "x"}, false, commitSupersede},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := commit(c.reg, c.failed, order(1), 2, "s1"); got != c.want {
+			got := commit(&candidate{order: order(1), before: archive.Scan{Generation: 2, ScanID: "s1"}, register: c.reg, registerFailed: c.failed})
+			if got != c.want {
 				t.Errorf("got %d, want %d", got, c.want)
 			}
 		})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -37,11 +38,17 @@ type Envelope struct {
 }
 
 // CompletedAt is the scan's end; zero if the appliance's text is no time.
-func (e *Envelope) CompletedAt() time.Time {
+func (e *Envelope) CompletedAt() time.Time { return parseTime(e.Scan.CompletedAt) }
+
+// parseTime reads a time as appliances write it: ISO 8601, or epoch milliseconds.
+func parseTime(text string) time.Time {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02 15:04:05"} {
-		if t, err := time.Parse(layout, e.Scan.CompletedAt); err == nil {
+		if t, err := time.Parse(layout, text); err == nil {
 			return t
 		}
+	}
+	if ms, err := strconv.ParseInt(text, 10, 64); err == nil && ms > 0 {
+		return time.UnixMilli(ms).UTC()
 	}
 	return time.Time{}
 }
@@ -56,6 +63,70 @@ type Document struct {
 	dec *jsontext.Decoder
 	// atResult: the next value is the result's.
 	atResult bool
+	// bare: there is no envelope, so nothing of ours follows the result.
+	bare bool
+}
+
+// ErrBare: a document is what an appliance answered, without an envelope.
+var ErrBare = errors.New("no envelope")
+
+// OpenBare reads a document that an appliance answered: of v1 results the
+// element of this index, of a v2 scan (index -1) the whole. What an envelope
+// would say comes from the caller, who has checked the document.
+func OpenBare(r io.Reader, e Envelope, index int) (*Document, error) {
+	d := &Document{Envelope: e, dec: newDecoder(r), atResult: true, bare: true}
+	if index < 0 {
+		return d, nil
+	}
+	if _, err := d.dec.ReadToken(); err != nil {
+		return nil, malformed(err)
+	}
+	for d.dec.PeekKind() != '}' {
+		name, err := d.dec.ReadToken()
+		if err != nil {
+			return nil, malformed(err)
+		}
+		if name.String() == "results" && d.dec.PeekKind() == '[' {
+			_, err = d.dec.ReadToken()
+			for ; err == nil && index > 0; index-- {
+				err = d.dec.SkipValue()
+			}
+			return d, malformed(err)
+		}
+		if err := d.dec.SkipValue(); err != nil {
+			return nil, malformed(err)
+		}
+	}
+	return nil, reject("the document has no results", "save what the appliance answers to /results")
+}
+
+// ScanTime reads a v2 scan through and gives the time that it names; zero if
+// that cannot be read. Bad input is a fault of class Reject.
+func ScanTime(r io.Reader) (time.Time, error) {
+	i := issueReader{dec: newDecoder(r)}
+	var created string
+	err := members(i.dec, func(name []byte) (err error) {
+		if string(name) != `"createdTs"` {
+			return i.dec.SkipValue()
+		}
+		created, err = i.string()
+		return err
+	})
+	if err != nil {
+		return time.Time{}, malformed(err)
+	}
+	return parseTime(created), ended(i.dec)
+}
+
+// ended checks that nothing follows.
+func ended(dec *jsontext.Decoder) error {
+	switch _, err := dec.ReadToken(); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return malformed(err)
+	}
+	return reject("something follows the document", "upload it again")
 }
 
 // newDecoder reads JSON as appliances send it: duplicate members and bytes that
@@ -83,9 +154,14 @@ func Open(r io.Reader) (*Document, error) {
 		if err != nil {
 			return nil, malformed(err)
 		}
-		if name.String() == "result" {
+		switch name.String() {
+		case "result":
 			d.atResult = true
 			return d, d.check()
+		case "results", "scannedIssues", "createdTs", "configScanResultSummary":
+			if d.Schema == "" {
+				return nil, &fault.Error{Class: fault.Reject, What: "it is what an appliance answered, not a raw object", Cure: "upload it under raw/manual/", Err: ErrBare}
+			}
 		}
 		if err := d.member(members[name.String()]); err != nil {
 			return nil, fmt.Errorf("read envelope: %w", err)
@@ -138,7 +214,7 @@ func (d *Document) issues(each func() error) error {
 		}
 		return d.dec.SkipValue()
 	})
-	if err == nil {
+	if err == nil && !d.bare {
 		err = d.end()
 	}
 	return malformed(err)
@@ -154,13 +230,7 @@ func (d *Document) end() error {
 	if _, err := d.dec.ReadToken(); err != nil {
 		return err
 	}
-	if _, err := d.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		if err == nil {
-			return reject("something follows the document", "upload it again")
-		}
-		return err
-	}
-	return nil
+	return ended(d.dec)
 }
 
 // members calls each with the quoted name of every member of an object (valid

@@ -14,7 +14,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -58,8 +57,8 @@ type Input struct {
 	// Now stamps the events.
 	Now func() time.Time
 	// Reopen reads the same document again, for issues whose objects are too
-	// many to be held; nil: they are refused.
-	Reopen func() (io.ReadCloser, error)
+	// many to be held, and gives what ends the reading; nil: they are all held.
+	Reopen func() (*Document, func() error, error)
 	// Emit takes the next event, valid during the call only.
 	Emit func(event []byte) error
 }

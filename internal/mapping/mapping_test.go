@@ -49,7 +49,7 @@ func mapDocument(t testing.TB, m config.Mapping, text string, catalog *mapping.C
 	var events []event
 	res, err := mapping.New(m).Map(mapping.Input{
 		Document: d, Catalog: catalog, ScanID: scanID, Now: at,
-		Reopen: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil },
+		Reopen: reopen(text),
 		Emit: func(b []byte) error {
 			var e event
 			if err := json.Unmarshal(b, &e); err != nil {
@@ -60,6 +60,13 @@ func mapDocument(t testing.TB, m config.Mapping, text string, catalog *mapping.C
 		},
 	})
 	return events, res, err
+}
+
+func reopen(text string) func() (*mapping.Document, func() error, error) {
+	return func() (*mapping.Document, func() error, error) {
+		d, err := mapping.Open(strings.NewReader(text))
+		return d, func() error { return nil }, err
+	}
 }
 
 func issue(id, profile, severity, status string, count int, objects ...string) string {
@@ -382,7 +389,7 @@ func TestVeryManyObjectsAreStreamed(t *testing.T) {
 			ids := map[string]bool{}
 			res, err := mapping.New(settings(nil)).Map(mapping.Input{
 				Document: d, ScanID: scanID, Now: at,
-				Reopen: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil },
+				Reopen: reopen(text),
 				Emit: func(b []byte) error {
 					i := bytes.Index(b, []byte(`"finding.id":"`))
 					ids[string(b[i:i+51])] = true

@@ -58,15 +58,11 @@ func skipRest(dec *jsontext.Decoder) error {
 
 // takeSurvey reads the document again and notes the issues with very many objects.
 func (w *work) takeSurvey() error {
-	body, err := w.in.Reopen()
+	d, done, err := w.in.Reopen()
 	if err != nil {
 		return err
 	}
-	defer body.Close()
-	d, err := Open(body)
-	if err != nil {
-		return err
-	}
+	defer func() { _ = done() }() // reading is over
 	w.survey = map[int]surveyed{}
 	r := issueReader{dec: d.dec}
 	listed := 0

@@ -19,6 +19,8 @@ const maxHead = 1 << 20
 type Element struct {
 	// ID is the system's uid, known from the beginning.
 	ID string
+	// Index is the element's place in results[], from 0.
+	Index int
 	// Name is the first of name, viewName, displayName and address that is
 	// there; no appliance is proven to send one.
 	Name string
@@ -38,6 +40,9 @@ type Element struct {
 	ended bool
 	taken bool
 }
+
+// Type is one of the Type constants, by the evidence that has passed.
+func (e *Element) Type() string { return kindOf(e.ID, false, e.kind) }
 
 // Split reads a v1 results document and calls visit for every element of
 // results[] that has a uid, in order. visit may take the element with WriteTo;
@@ -63,7 +68,8 @@ func (w *walker) split(visit func(*Element) error) error {
 			return w.skip()
 		}
 		found = true
-		return w.elements(func() error { return w.element(visit) })
+		index := -1
+		return w.elements(func() error { index++; return w.element(index, visit) })
 	})
 	if err != nil {
 		return err
@@ -81,14 +87,14 @@ func noResults() error {
 	return &fault.Error{Class: fault.Reject, What: "the answer is JSON but has no results", Cure: otherService}
 }
 
-func (w *walker) element(visit func(*Element) error) error {
+func (w *walker) element(index int, visit func(*Element) error) error {
 	if w.dec.PeekKind() != '{' {
 		return w.skip()
 	}
 	if _, err := w.token(); err != nil {
 		return err
 	}
-	e := &Element{w: w}
+	e := &Element{Index: index, w: w}
 	w.tap.begin(w.dec.InputOffset()-1, &limited{buf: &e.head})
 	defer func() {
 		w.tap.redirect(nil)

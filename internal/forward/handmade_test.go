@@ -1,0 +1,121 @@
+package forward_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"runecast-ingest/internal/archive"
+)
+
+func (r *rig) upload(key string, body []byte) {
+	r.t.Helper()
+	if _, err := r.s3.PutObject(r.t.Context(), &s3.PutObjectInput{Bucket: &r.bucket, Key: aws.String(key), Body: bytes.NewReader(body)}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// saved is a v1 results document of systems as "uid failing@day".
+func saved(systems ...string) []byte {
+	var elements []string
+	for _, s := range systems {
+		var uid string
+		var failing, day int
+		if _, err := fmt.Sscanf(s, "%s %d@%d", &uid, &failing, &day); err != nil {
+			panic(err)
+		}
+		elements = append(elements, fmt.Sprintf(`{"uid":%q,"issues":%s,"scanStatus":{"status":"FINISHED_SUCCESSFULLY","timestamp":"2026-11-%02dT02:00:00Z"}}`,
+			uid, strings.TrimSuffix(strings.TrimPrefix(scan{system: uid, failing: failing, passing: 1}.body(), `{"issues":`), "}"), day))
+	}
+	return []byte(`{"results":[null,` + strings.Join(elements, ",") + `]}`)
+}
+
+func packed(b []byte) []byte {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	_, _ = w.Write(b)
+	_ = w.Close()
+	return out.Bytes()
+}
+
+func TestHandMadeDocuments(t *testing.T) {
+	t.Parallel()
+	v2 := []byte(`{"createdTs":1793584800000,"configScanResultSummary":{},"scannedIssues":[{"issue":{"issueDisplayId":"CIS-1","type":"CIS","severity":"Major","title":"T"},"status":"FAIL","affectedObjectsCount":3}]}`)
+	for name, c := range map[string]struct {
+		key   string
+		body  []byte
+		state string
+		says  string
+		shown []string
+	}{
+		"v1 of several systems": {key: "raw/manual/all.json", body: saved("vc-a 2@1", "vc-b 1@1"), state: archive.DeliveryComplete,
+			shown: []string{"vc-a failed=2 passed=1 posture=50", "vc-b failed=1 passed=1 posture=50"}},
+		"v1, gzip, one system": {key: "raw/manual/x y+z.json.gz", body: packed(saved("vc-a 2@1")), state: archive.DeliveryComplete,
+			shown: []string{"vc-a failed=2 passed=1 posture=50"}},
+		"v2": {key: "raw/manual/vc9.example/latest.json", body: v2, state: archive.DeliveryComplete,
+			shown: []string{"manual:vc9.example failed=1 passed=0 posture=0"}},
+		"v2 without a name": {key: "raw/manual/latest.json", body: v2, state: archive.DeliveryFailed, says: "raw/manual/<system name>/"},
+		"outside of manual": {key: "raw/v1/all.json", body: saved("vc-a 2@1"), state: archive.DeliveryFailed, says: "raw/manual/"},
+		"cut":               {key: "raw/manual/all.json", body: saved("vc-a 2@1")[:90], state: archive.DeliveryFailed, says: "cut"},
+		"no system in it":   {key: "raw/manual/all.json", body: []byte(`{"results":[]}`), state: archive.DeliveryFailed, says: "no system"},
+		"scan goes on": {key: "raw/manual/all.json", body: bytes.Replace(saved("vc-a 2@1", "vc-b 1@1"), []byte(`FINISHED_SUCCESSFULLY`), []byte(`RUNNING`), 1), state: archive.DeliveryComplete,
+			shown: []string{"vc-b failed=1 passed=1 posture=50"}},
+		"something else": {key: "raw/manual/all.json", body: []byte(`{"a":1}`), state: archive.DeliveryFailed, says: "schema"},
+		"one without results": {key: "raw/manual/all.json", body: bytes.Replace(saved("vc-a 2@1", "vc-b 1@1"), []byte(`"CIS"`), []byte(`"KB"`), 2), state: archive.DeliveryFailed, says: "security profiles",
+			shown: []string{"vc-b failed=1 passed=1 posture=50"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, nil)
+			r.upload(c.key, c.body)
+			out := r.delivered(c.key, c.state)
+			if !strings.Contains(out.Reason, c.says) {
+				t.Errorf("reason %q does not say %q", out.Reason, c.says)
+			}
+			r.shown(c.shown...)
+			if d := r.document(c.key); len(c.shown) > 1 && (len(d.Scans) != 2 || d.Scans[1].System.ID != "vc-b" || d.Mapped != 5 || d.Scans[0].ScanID == d.Scans[1].ScanID) {
+				t.Errorf("document %+v", d)
+			}
+			before := r.requests
+			r.delivered(c.key, c.state)
+			if r.requests != before {
+				t.Error("a repeated trigger sent it again")
+			}
+		})
+	}
+}
+
+// A document uploaded later is newer, unless the appliance says it is older.
+func TestHandMadeDocumentOfOlderResultsIsSuperseded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.delivered(r.put(scan{system: "vc-a", minute: 1, failing: 1}), archive.DeliveryComplete)
+	r.upload("raw/manual/old.json", saved("vc-a 5@20", "vc-b 2@20"))
+	r.delivered("raw/manual/old.json", archive.DeliveryComplete)
+	if d := r.document("raw/manual/old.json"); d.Scans[0].State != archive.DeliverySuperseded || d.Scans[1].State != archive.DeliveryComplete {
+		t.Errorf("%+v", d.Scans)
+	}
+	r.shown("vc-a failed=1 passed=0 posture=0", "vc-b failed=2 passed=1 posture=50")
+	r.upload("raw/manual/new.json", saved("vc-a 5@23"))
+	r.delivered("raw/manual/new.json", archive.DeliveryComplete)
+	r.shown("vc-a failed=5 passed=1 posture=50", "vc-b failed=2 passed=1 posture=50")
+}
+
+// A new version under the same key is delivered anew, in a generation of its own.
+func TestReplacedHandMadeDocument(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.upload("raw/manual/x.json", saved("vc-a 5@23"))
+	first := r.delivered("raw/manual/x.json", archive.DeliveryComplete)
+	r.upload("raw/manual/x.json", saved("vc-a 2@24"))
+	second := r.delivered("raw/manual/x.json", archive.DeliveryComplete)
+	if second.Scan.Generation <= first.Scan.Generation {
+		t.Errorf("generations %d, %d", first.Scan.Generation, second.Scan.Generation)
+	}
+	r.shown("vc-a failed=2 passed=1 posture=50")
+}
