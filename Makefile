@@ -30,7 +30,7 @@ LAMBDA_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=arm64 GOFLAGS= go build -trimpat
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-zA-Z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
+		/^[a-zA-Z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 
 ##@ develop
@@ -77,6 +77,10 @@ clean: ## Remove everything that was built, the local archive too
 .PHONY: run
 run: tools ## Watch the whole product work on this machine: make run ARGS="-objects 200000 -seed 7"
 	$(WITHOUT_ACCOUNT) go run -buildvcs=false ./infra/local $(ARGS)
+
+.PHONY: replay-local
+replay-local: ## Map a saved document to events, or to a dashboard: make replay-local FILE=results.json REPORT=out/report.html
+	@go run -buildvcs=false ./infra/replay $(if $(REPORT),-report $(REPORT)) $(if $(SYSTEM),-system $(SYSTEM)) $(if $(CATALOG),-catalog $(CATALOG)) $(FILE)
 
 ##@ deploy
 

@@ -130,7 +130,20 @@ func LoadForwarder(getenv func(string) string) (Forwarder, error) {
 		MaxQuarantine:   e.percent("MAX_QUARANTINE", "1%"),
 		SendConcurrency: e.integer("SEND_CONCURRENCY", 4, 1, 64),
 	}
-	m := &c.Mapping
+	c.Mapping = mapping(e)
+	c.URL, c.URLNote = ingestURL(e.endpoint("OPENPIPELINE_URL", c.AllowLoopback, "https://abc12345.live.dynatrace.com"))
+	return c, e.err()
+}
+
+// LoadMapping reads the settings of the mapping alone; getenv is os.Getenv.
+func LoadMapping(getenv func(string) string) (Mapping, error) {
+	e := &env{get: getenv}
+	m := mapping(e)
+	return m, e.err()
+}
+
+func mapping(e *env) Mapping {
+	var m Mapping
 	m.EventModel = e.oneOf("EVENT_MODEL", "both", "both", "xspm", "external")
 	results := "FAILED,MANUAL,PASSED"
 	if m.EventModel == "external" {
@@ -145,8 +158,7 @@ func LoadForwarder(getenv func(string) string) (Forwarder, error) {
 	m.Coverage = e.oneOf("COVERAGE", "system", "system", "object", "none")
 	m.PassedObjects = e.oneOf("PASSED_OBJECTS", "system", "system", "object")
 	e.object("STANDARDS", &m.Standards)
-	c.URL, c.URLNote = ingestURL(e.endpoint("OPENPIPELINE_URL", c.AllowLoopback, "https://abc12345.live.dynatrace.com"))
-	return c, e.err()
+	return m
 }
 
 func common(e *env) Common {

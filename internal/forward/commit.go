@@ -35,7 +35,7 @@ func (d *delivery) finish(ctx context.Context, t *target, res mapping.Result) (b
 	case step == commitSupersede:
 		return t.end(archive.DeliverySuperseded, "a newer scan was committed meanwhile")
 	case step == commitStop:
-		return false, errNotSaved{archive.ErrConflict} // a higher generation is committed: it owns the document
+		return false, notSavedError{archive.ErrConflict} // a higher generation is committed: it owns the document
 	}
 	return d.announce(ctx, t, res, at)
 }
@@ -61,7 +61,7 @@ func (t *target) interrupted(err error) (bool, error) {
 
 // commitPoint reserves the commit in the register (step 6) and gives its timestamp.
 func (d *delivery) commitPoint(ctx context.Context, t *target) (time.Time, commitStep, error) {
-	key := archive.RegisterKey(t.env.System.ID)
+	key := archive.RegisterKey(t.Envelope.System.ID)
 	for {
 		c, reg, err := d.candidate(ctx, t)
 		if err != nil {
@@ -81,7 +81,7 @@ func (d *delivery) commitPoint(ctx context.Context, t *target) (time.Time, commi
 		at := reserve(reg.Value.Timestamp, now)
 		reg.Value = archive.Register{
 			System: t.system(), Order: t.order, Generation: t.scan.Generation, ScanID: t.scan.ScanID, RawKey: d.key,
-			Timestamp: at, CompletedAt: t.env.CompletedAt(), CommittedAt: now.UTC(),
+			Timestamp: at, CompletedAt: t.Envelope.CompletedAt(), CommittedAt: now.UTC(),
 		}
 		err = archive.Save(ctx, d.f.o.Archive, key, archive.RegisterSchema, &reg)
 		switch {
@@ -165,7 +165,7 @@ func (d *delivery) coverage(ctx context.Context, t *target) error {
 			}
 		}
 	})
-	doc, done, err := d.document(ctx, t)
+	doc, done, err := t.Open(d.source(ctx))
 	if err != nil {
 		return err
 	}

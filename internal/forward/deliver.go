@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/mapping"
+	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -41,6 +43,37 @@ type delivery struct {
 	// batchBytes bounds a body; halved after doubt.
 	batchBytes int
 	ended      bool // a release was attempted: nothing may be sent any more
+}
+
+// target is one scan of the object on its way.
+type target struct {
+	Part
+	order archive.Order
+	// scan is the scan's part in the delivery document.
+	scan *archive.Scan
+}
+
+func (t *target) system() archive.System {
+	s := &t.Envelope.System
+	return archive.System{ID: s.ID, Name: s.Name, Type: s.Type}
+}
+
+// contents lists the scans in the object. Archived ones are ordered by their
+// run, hand-made ones by their upload.
+func (d *delivery) contents(ctx context.Context) error {
+	parts, err := Contents(d.source(ctx), d.key)
+	for _, p := range parts {
+		run := &p.Envelope.Run
+		if handMade(d.key) {
+			run.ID, run.StartedAt = d.key, d.info.LastModified.UTC()
+		}
+		d.targets = append(d.targets, &target{Part: p, order: archive.Order{StartedAt: run.StartedAt, Run: run.ID}})
+	}
+	return err
+}
+
+func (d *delivery) source(ctx context.Context) Source {
+	return func() (io.ReadCloser, error) { return d.f.o.Archive.Open(ctx, d.info) }
 }
 
 // Deliver delivers the current version of a raw object. What the object itself
@@ -125,6 +158,7 @@ func (d *delivery) take(ctx context.Context, s *situation) ([]step, error) {
 		if err != nil {
 			return nil, err
 		}
+		t.recognise(&c.register.System)
 		switch steps[i] = s.step(c); steps[i] {
 		case stepDone:
 		case stepSupersede:
@@ -135,6 +169,18 @@ func (d *delivery) take(ctx context.Context, s *situation) ([]step, error) {
 	}
 	v.Mapping = d.f.mapper.Hash()
 	return steps, d.save(ctx)
+}
+
+// recognise takes from an earlier commit what a saved document does not say of
+// its system: v1 results name no vCenter.
+func (t *target) recognise(known *archive.System) {
+	s := &t.Envelope.System
+	if t.bare && (s.Name == "" || s.Name == s.ID) && known.Name != "" {
+		s.Name = known.Name
+	}
+	if t.bare && s.Type == runecast.TypeUnknown && known.Type != "" {
+		s.Type = known.Type
+	}
 }
 
 // place gives every scan its part in the document: the document itself for
@@ -154,7 +200,7 @@ func (d *delivery) place(s *situation) {
 	for i, t := range d.targets {
 		v.Scans[i] = archive.SystemScan{System: t.system()}
 		if s.same() {
-			v.Scans[i].Scan = known[t.env.System.ID]
+			v.Scans[i].Scan = known[t.Envelope.System.ID]
 		}
 		t.scan = &v.Scans[i].Scan
 	}
@@ -164,8 +210,8 @@ func (d *delivery) place(s *situation) {
 // delivery that the register names failed.
 func (d *delivery) candidate(ctx context.Context, t *target) (*candidate, archive.Doc[archive.Register], error) {
 	store := d.f.o.Archive
-	c := &candidate{order: t.order, completedAt: t.env.CompletedAt(), handMade: d.handMade(), before: *t.scan}
-	reg, err := archive.Load[archive.Register](ctx, store, archive.RegisterKey(t.env.System.ID), archive.RegisterSchema)
+	c := &candidate{order: t.order, completedAt: t.Envelope.CompletedAt(), handMade: handMade(d.key), before: *t.scan}
+	reg, err := archive.Load[archive.Register](ctx, store, archive.RegisterKey(t.Envelope.System.ID), archive.RegisterSchema)
 	c.register = reg.Value
 	if err != nil || !reg.Exists() || reg.Value.RawKey == d.key {
 		return c, reg, err
@@ -192,7 +238,7 @@ func (d *delivery) deliver(ctx context.Context, t *target, committed bool) (bool
 			*t.scan = abandon(*t.scan, d.f.o.NewID())
 			d.batchBytes = max(d.batchBytes/2, minBatchBytes)
 			if err := d.save(ctx); err != nil {
-				return false, errNotSaved{err}
+				return false, notSavedError{err}
 			}
 		default:
 			return t.stop(p, err)
@@ -200,11 +246,11 @@ func (d *delivery) deliver(ctx context.Context, t *target, committed bool) (bool
 	}
 }
 
-// errNotSaved: a state write failed, so nothing more may be written or sent.
-type errNotSaved struct{ err error }
+// notSavedError: a state write failed, so nothing more may be written or sent.
+type notSavedError struct{ err error }
 
-func (e errNotSaved) Error() string { return e.err.Error() }
-func (e errNotSaved) Unwrap() error { return e.err }
+func (e notSavedError) Error() string { return e.err.Error() }
+func (e notSavedError) Unwrap() error { return e.err }
 
 // minBatchBytes is the least that MAX_BATCH_BYTES may be.
 const minBatchBytes = 60_000
@@ -250,7 +296,7 @@ func (d *delivery) reject(ctx context.Context, err error) (Outcome, error) {
 // nobody needs to know.
 func (d *delivery) release(ctx context.Context, cause error) (Outcome, error) {
 	d.ended = true
-	if _, lost := errors.AsType[errNotSaved](cause); lost {
+	if _, lost := errors.AsType[notSavedError](cause); lost {
 		return Outcome{}, cause
 	}
 	d.doc.Value.Lease = nil
@@ -295,7 +341,7 @@ func (d *delivery) outcome() Outcome {
 	v := &d.doc.Value
 	out := Outcome{State: v.State, Scan: v.Scan, Reason: v.Reason}
 	if len(d.targets) == 1 {
-		out.System = d.targets[0].env.System.Name
+		out.System = d.targets[0].Envelope.System.Name
 	}
 	return out
 }

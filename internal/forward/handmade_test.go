@@ -104,6 +104,9 @@ func TestHandMadeDocumentOfOlderResultsIsSuperseded(t *testing.T) {
 	r.upload("raw/manual/new.json", saved("vc-a 5@23"))
 	r.delivered("raw/manual/new.json", archive.DeliveryComplete)
 	r.shown("vc-a failed=5 passed=1 posture=50", "vc-b failed=2 passed=1 posture=50")
+	if s := r.receiver.Tiles().Systems[0]; s.Name != "vc-a.example" || s.Type != "vCenter" {
+		t.Errorf("the system is shown as %q, %q: what was known of it is forgotten", s.Name, s.Type)
+	}
 }
 
 // A new version under the same key is delivered anew, in a generation of its own.

@@ -81,7 +81,7 @@ func (p *pipeline) run(ctx context.Context) (mapping.Result, error) {
 }
 
 func (p *pipeline) mapObject(ctx context.Context) (mapping.Result, error) {
-	doc, done, err := p.d.document(ctx, p.t)
+	doc, done, err := p.t.Open(p.d.source(ctx))
 	if err != nil {
 		return mapping.Result{}, err
 	}
@@ -89,7 +89,7 @@ func (p *pipeline) mapObject(ctx context.Context) (mapping.Result, error) {
 	f := p.d.f
 	return f.mapper.Map(mapping.Input{
 		Document: doc, Catalog: f.catalog(ctx, doc.Catalog), ScanID: p.t.scan.ScanID, Now: f.o.Now, Emit: p.emit,
-		Reopen: func() (*mapping.Document, func() error, error) { return p.d.document(ctx, p.t) },
+		Reopen: func() (*mapping.Document, func() error, error) { return p.t.Open(p.d.source(ctx)) },
 	})
 }
 

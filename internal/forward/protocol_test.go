@@ -75,7 +75,7 @@ func TestDecisions(t *testing.T) {
 			if got := w.step(&w.candidate); got != c.step {
 				t.Errorf("step: %d, want %d", got, c.step)
 			}
-			s := w.situation.generation(&w.candidate, "k", "new")
+			s := w.generation(&w.candidate, "k", "new")
 			if s.Generation != c.generation || (s.ScanID == "s1") != c.keeps || s.State != archive.DeliverySending || s.Order != order(1) {
 				t.Errorf("generation: %+v", s)
 			}
