@@ -23,6 +23,7 @@ import (
 // API is what the archive needs of an S3 client.
 type API interface {
 	transfermanager.S3APIClient
+	DeleteObject(context.Context, *s3.DeleteObjectInput, ...func(*s3.Options)) (*s3.DeleteObjectOutput, error)
 }
 
 // Store is one archive bucket. It is safe for concurrent use.

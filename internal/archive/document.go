@@ -111,6 +111,17 @@ type RunSystem struct {
 	// Bytes and SHA256 are of the object as stored, compressed.
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
+	// Watch is kept where the appliance does not tell when a scan is over.
+	Watch *Watch `json:"watch,omitzero"`
+}
+
+// Watch is what was seen of a scan whose end the appliance does not tell.
+type Watch struct {
+	// Checks is how many checks the scan before listed; -1: there was none.
+	Checks int `json:"checks"`
+	// Seen is the key of the last look, and Since when it shows the same.
+	Seen  string    `json:"seen"`
+	Since time.Time `json:"since"`
 }
 
 // DeliverySchema is the schema of a delivery document.

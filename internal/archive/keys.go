@@ -13,15 +13,17 @@ const (
 	RawPrefix    = "raw/"        // raw objects; the only prefix that triggers the forwarder
 	ManualPrefix = "raw/manual/" // raw documents uploaded by hand
 	ActiveRunKey = "runs/active.json"
+	RunCheckKey  = "runs/check" // written and deleted by the collector's check
 
-	analysesPrefix  = "raw/v1/"
-	catalogPrefix   = "catalog/"
-	deliveryPrefix  = "delivery/"
-	registerPrefix  = "systems/"
-	runsPrefix      = "runs/"
-	maxSlug         = 40
-	hashChars       = 8
-	registerHashLen = 32
+	analysesPrefix   = "raw/v1/"
+	catalogPrefix    = "catalog/"
+	deliveryPrefix   = "delivery/"
+	registerPrefix   = "systems/"
+	runsPrefix       = "runs/"
+	quarantinePrefix = "quarantine/"
+	maxSlug          = 40
+	hashChars        = 8
+	registerHashLen  = 32
 )
 
 // RawKey is where one system's results of one analysis lie:
@@ -41,6 +43,11 @@ func DeliveryKey(rawKey string) string { return deliveryPrefix + rawKey + ".json
 // RegisterKey is the commit register of a system.
 func RegisterKey(systemID string) string {
 	return registerPrefix + digest(systemID, registerHashLen) + ".json"
+}
+
+// QuarantineKey is where a refused event of a delivery's generation lies.
+func QuarantineKey(rawKey string, generation int, index int64) string {
+	return fmt.Sprintf("%s%s/g%d/%d.json", quarantinePrefix, rawKey, generation, index)
 }
 
 func catalogKey(sum string) string { return catalogPrefix + sum + ".json.gz" }

@@ -133,6 +133,19 @@ func (c *capped) Write(p []byte) (int, error) {
 	return c.w.Write(p)
 }
 
+// PutQuarantine keeps an event that the endpoint refused, with its answer. It
+// may be written again with the same content.
+func (s *Store) PutQuarantine(ctx context.Context, rawKey string, generation int, index int64, document []byte) error {
+	key := QuarantineKey(rawKey, generation, index)
+	_, err := s.api.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(document), ContentType: aws.String("application/json"),
+	})
+	if err != nil {
+		return fmt.Errorf("quarantine event: %w", s.explain(err, "s3:PutObject", key))
+	}
+	return nil
+}
+
 // RawInfo is one version of a raw object.
 type RawInfo struct {
 	Key string

@@ -25,7 +25,7 @@ func (d *delivery) finish(ctx context.Context, t *target, res mapping.Result) (b
 	if !res.Assessed {
 		return t.end(archive.DeliveryFailed, notAssessed(res))
 	}
-	if err := conserved(t.scan); err != nil {
+	if err := errors.Join(conserved(t.scan), t.tolerable(d.f.o.Config.MaxQuarantine)); err != nil {
 		return t.end(archive.DeliveryFailed, err.Error())
 	}
 	at, step, err := d.commitPoint(ctx, t)

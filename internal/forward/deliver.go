@@ -259,11 +259,11 @@ const minBatchBytes = 60_000
 // leaves it to be gone on with.
 func (t *target) stop(p *pipeline, err error) (bool, error) {
 	t.scan.Reason = err.Error()
-	if p.outcome == sendRefused || p.outcome == sendNothing && fault.ClassOf(err) == fault.Reject {
+	if p.outcome == sendNothing && fault.ClassOf(err) == fault.Reject {
 		t.scan.State = archive.DeliveryFailed
 		return true, nil
 	}
-	t.scan.Doubt = p.outcome == sendDoubt
+	t.scan.Doubt = p.outcome == sendDoubt || p.hopeless // the next try begins anew
 	if p.outcome == sendLater || errors.Is(err, context.DeadlineExceeded) {
 		return false, nil // released in time; whoever comes next goes on
 	}
@@ -273,7 +273,7 @@ func (t *target) stop(p *pipeline, err error) (bool, error) {
 // account takes over what a generation has sent so far.
 func (t *target) account(p *pipeline, res mapping.Result) {
 	v := t.scan
-	v.Done, v.Accepted = p.done.ranges(), p.accepted
+	v.Done, v.Accepted, v.Quarantined = p.done.ranges(), p.accepted, p.quarantined
 	v.Requests += p.requests
 	v.Bytes += p.bytes
 	v.Mapped, v.Skipped = res.Mapped, res.Skipped

@@ -21,7 +21,6 @@ const (
 	sendNothing  sendOutcome = iota // sending was not the reason
 	sendLater                       // refused for now, or no time left
 	sendUnusable                    // the endpoint cannot be used
-	sendRefused                     // the content was refused
 	sendDoubt                       // it cannot be known what was accepted
 )
 
@@ -37,11 +36,15 @@ type pipeline struct {
 	next    int64 // index of the next event
 	before  doneRanges
 
-	mu         sync.Mutex
-	done       doneRanges
-	accepted   int64
-	requests   int64
-	bytes      int64
+	mu          sync.Mutex
+	done        doneRanges
+	accepted    int64
+	requests    int64
+	bytes       int64
+	quarantined int64
+	refusals    int // answers 400 while nothing was accepted
+	// hopeless: everything is refused, so what was quarantined is not to blame.
+	hopeless   bool
 	duplicates bool
 	outcome    sendOutcome
 	err        error
@@ -54,7 +57,8 @@ func newPipeline(d *delivery, t *target, dry bool) *pipeline {
 		p.before.add(r[0], r[1])
 		p.done.add(r[0], r[1])
 	}
-	p.accepted = p.done.count()
+	p.quarantined = t.scan.Quarantined
+	p.accepted = p.done.count() - p.quarantined
 	p.group.SetLimit(d.f.o.Config.SendConcurrency)
 	return p
 }
@@ -75,7 +79,7 @@ func (p *pipeline) run(ctx context.Context) (mapping.Result, error) {
 		return res, p.err
 	}
 	if p.dry { // the commit point is passed only once every event is accounted for
-		p.accepted = p.next
+		p.accepted = p.next - p.quarantined
 	}
 	return res, err
 }
@@ -121,48 +125,59 @@ func (p *pipeline) stopped() bool {
 	return p.err != nil
 }
 
+// post sends a batch, and does what its answer asks for. One over the limit
+// that was learned meanwhile is halved unsent.
 func (p *pipeline) post(ctx context.Context, b *openpipeline.Batch) {
-	if p.stopped() {
+	if b.To-b.From > 1 && len(b.Body) > p.batcher.Limit() {
+		p.halves(ctx, b)
 		return
 	}
-	for {
+	for !p.stopped() {
 		r := p.d.f.o.Sender.Send(ctx, b.Body, p.d.win.soft)
-		if p.record(b, r) {
+		if p.record(ctx, b, r) {
 			return
 		}
 	}
 }
 
 // record takes a result in; false: the same batch goes out once more.
-func (p *pipeline) record(b *openpipeline.Batch, r openpipeline.Result) bool {
+func (p *pipeline) record(ctx context.Context, b *openpipeline.Batch, r openpipeline.Result) bool {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.requests += r.Requests
-	events := fmt.Sprintf("events %d to %d", b.From, b.To-1)
-	switch r.Outcome {
-	case openpipeline.Accepted:
+	if r.Outcome == openpipeline.Accepted {
 		p.accepted += b.To - b.From
 		p.bytes += int64(len(b.Body))
 		p.done.add(b.From, b.To)
+	}
+	p.mu.Unlock()
+	err := fmt.Errorf("send events %d to %d: %w", b.From, b.To-1, r.Err)
+	switch r.Outcome {
+	case openpipeline.Accepted:
 	case openpipeline.Doubt:
 		if p.d.f.o.Config.Delivery == "at-least-once" && p.d.f.o.Now().Before(p.d.win.soft) {
+			p.mu.Lock()
 			p.duplicates = true
+			p.mu.Unlock()
 			return false
 		}
-		p.fail(sendDoubt, fmt.Errorf("send %s: %w", events, r.Err))
+		p.fail(sendDoubt, err)
 		p.cancel() // the generation is lost: its other requests need not end
 	case openpipeline.Busy:
-		p.fail(sendLater, fmt.Errorf("send %s: %w", events, r.Err))
+		p.fail(sendLater, err)
 	case openpipeline.Unusable:
-		p.fail(sendUnusable, fmt.Errorf("send %s: %w", events, r.Err))
+		p.fail(sendUnusable, err)
+	case openpipeline.TooLarge:
+		p.tooLarge(ctx, b, r)
 	default:
-		p.fail(sendRefused, fmt.Errorf("send %s: %w", events, r.Err))
+		p.refused(ctx, b, r)
 	}
 	return true
 }
 
 // fail keeps the gravest reason: doubt outranks all others.
 func (p *pipeline) fail(o sendOutcome, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.err == nil || o > p.outcome {
 		p.outcome, p.err = o, err
 	}

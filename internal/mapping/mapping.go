@@ -260,8 +260,10 @@ func (w *work) emitSystem(c *securityevent.Check) error {
 	return w.emit(c, &f)
 }
 
-// emitObjects emits one finding per affected object.
+// emitObjects emits one finding per affected object; one on the system if none
+// of those listed has the issue's own verdict.
 func (w *work) emitObjects(c *securityevent.Check, v verdict, rest func(func() error) error) error {
+	before := w.res.Mapped
 	held := func() error {
 		for i := range w.issues.objects {
 			o := &w.issues.objects[i]
@@ -274,10 +276,14 @@ func (w *work) emitObjects(c *securityevent.Check, v verdict, rest func(func() e
 		}
 		return nil
 	}
-	if err := held(); err != nil || rest == nil {
-		return err
+	err := held()
+	if err == nil && rest != nil {
+		err = rest(held)
 	}
-	return rest(held)
+	if err == nil && w.res.Mapped == before {
+		err = w.emitSystem(c)
+	}
+	return err
 }
 
 func (w *work) emitObject(c *securityevent.Check, v verdict, o *affected) error {

@@ -108,6 +108,7 @@ func TestStatuses(t *testing.T) {
 		"object without anything":      {issue: issue("CIS-1", "CIS", "Low", "FAIL", 1, `{}`), want: []string{"FAILED s-1 LOW 3.9"}},
 		"arn":                          {issue: issue("CIS-1", "CIS", "Low", "FAIL", 1, object("arn:aws:s3:::b", "")), want: []string{"FAILED arn:aws:s3:::b LOW 3.9"}},
 		"azure id":                     {issue: issue("CIS-1", "CIS", "Low", "FAIL", 1, object("/subscriptions/x/y", "")), want: []string{"FAILED /subscriptions/x/y LOW 3.9"}},
+		"none with the own verdict":    {issue: issue("CIS-1", "CIS", "Low", "FAIL", 1, `{"moid":"b","status":"PASS"}`), want: []string{"FAILED s-1 LOW 3.9"}},
 		"objects with own verdict":     {issue: issue("CIS-1", "CIS", "Low", "FAIL", 1, `{"moid":"a","status":"FAIL"}`, `{"moid":"b","status":"PASS"}`), want: []string{"FAILED s-1/a LOW 3.9"}},
 	}
 	for name, c := range cases {

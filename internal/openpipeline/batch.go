@@ -1,11 +1,46 @@
 package openpipeline
 
+import "sync/atomic"
+
 // Batch is a body: a JSON array of consecutive events.
 type Batch struct {
 	// Body is the array, ready to be sent.
 	Body []byte
 	// From and To are the indexes of the events, [From, To).
 	From, To int64
+	// ends are the offsets in Body behind each event.
+	ends []int
+}
+
+// Event gives the event of an index, From ≤ index < To.
+func (b *Batch) Event(index int64) []byte {
+	begin, i := len("["), int(index-b.From)
+	if i > 0 {
+		begin = b.ends[i-1] + len(",")
+	}
+	return b.Body[begin:b.ends[i]]
+}
+
+// Halves splits a batch of two events at least into two, of about the same
+// number of events, in memory of their own.
+func (b *Batch) Halves() [2]*Batch {
+	middle := b.From + (b.To-b.From)/2
+	cut := b.ends[middle-b.From-1]
+	first := &Batch{From: b.From, To: middle, ends: b.ends[:middle-b.From]}
+	first.Body = append(append(first.Body, b.Body[:cut]...), ']')
+	second := &Batch{From: middle, To: b.To}
+	second.Body = append(append(second.Body, '['), b.Body[cut+len(","):]...)
+	for _, end := range b.ends[middle-b.From:] {
+		second.ends = append(second.ends, end-cut)
+	}
+	return [2]*Batch{first, second}
+}
+
+// Single is a batch of one event.
+func Single(index int64, event []byte) *Batch {
+	b := &Batch{From: index, To: index + 1, ends: []int{len("[") + len(event)}}
+	b.Body = append(append(append(b.Body, '['), event...), ']')
+	return b
 }
 
 // Buffers keeps the memory of batches for reuse, so that it is bounded by the
@@ -40,7 +75,7 @@ func (b *Buffers) Release(batch *Batch) {
 // Batcher packs events into bodies of at most a number of bytes. An event that
 // is larger than a body goes alone. It is not safe for concurrent use.
 type Batcher struct {
-	max     int
+	max     atomic.Int64
 	full    func(*Batch) error
 	buffers *Buffers
 	batch   *Batch
@@ -49,25 +84,37 @@ type Batcher struct {
 // NewBatcher makes a batcher that hands each full batch to full, which gives it
 // back to the buffers.
 func NewBatcher(maxBytes int, buffers *Buffers, full func(*Batch) error) *Batcher {
-	return &Batcher{max: maxBytes, full: full, buffers: buffers}
+	b := &Batcher{full: full, buffers: buffers}
+	b.max.Store(int64(maxBytes))
+	return b
 }
 
 // Add packs the event of this index; a gap in the indexes begins a new batch.
 func (b *Batcher) Add(index int64, event []byte) error {
-	if b.batch != nil && (index != b.batch.To || len(b.batch.Body)+len(event)+len(",]") > b.max) {
+	if b.batch != nil && (index != b.batch.To || int64(len(b.batch.Body)+len(event)+len(",]")) > b.max.Load()) {
 		if err := b.Flush(); err != nil {
 			return err
 		}
 	}
 	if b.batch == nil {
 		b.batch = b.buffers.take()
-		b.batch.Body, b.batch.From = append(b.batch.Body[:0], '['), index
+		b.batch.Body, b.batch.From, b.batch.ends = append(b.batch.Body[:0], '['), index, b.batch.ends[:0]
 	} else {
 		b.batch.Body = append(b.batch.Body, ',')
 	}
 	b.batch.Body = append(b.batch.Body, event...)
 	b.batch.To = index + 1
+	b.batch.ends = append(b.batch.ends, len(b.batch.Body))
 	return nil
+}
+
+// Limit is the most bytes of a body of several events.
+func (b *Batcher) Limit() int { return int(b.max.Load()) }
+
+// Shrink lowers the limit of later batches. It may be called from anywhere.
+func (b *Batcher) Shrink(maxBytes int) {
+	for old := b.max.Load(); int64(maxBytes) < old && !b.max.CompareAndSwap(old, int64(maxBytes)); old = b.max.Load() {
+	}
 }
 
 // Flush hands on what is packed.

@@ -30,6 +30,7 @@ func TestBatchesHoldEveryEventOnce(t *testing.T) {
 			if int64(len(events)) != batch.To-batch.From {
 				t.Fatalf("indexes %d to %d for %d events", batch.From, batch.To, len(events))
 			}
+			checkSplit(t, batch)
 			for i, e := range events {
 				if e["i"] != fmt.Sprint(batch.From+int64(i)) {
 					t.Fatalf("event %s at index %d", e["i"], batch.From+int64(i))
@@ -57,4 +58,33 @@ func TestBatchesHoldEveryEventOnce(t *testing.T) {
 			t.Fatalf("sent %v, want %v", got, want)
 		}
 	})
+}
+
+// checkSplit halves a batch down to single events: together they are the batch.
+func checkSplit(t *rapid.T, b *Batch) {
+	var events []json.RawMessage
+	if err := json.Unmarshal(b.Body, &events); err != nil || int64(len(events)) != b.To-b.From {
+		t.Fatalf("%d events from %d to %d, %v", len(events), b.From, b.To, err)
+	}
+	for i, e := range events {
+		if got := b.Event(b.From + int64(i)); string(got) != string(e) {
+			t.Fatalf("event %d is %s, want %s", i, got, e)
+		}
+	}
+	if len(events) == 1 {
+		if s := Single(b.From, b.Event(b.From)); string(s.Body) != string(b.Body) {
+			t.Fatalf("a single event makes %s, not %s", s.Body, b.Body)
+		}
+		return
+	}
+	before := string(b.Body)
+	h := b.Halves()
+	if h[0].From != b.From || h[0].To != h[1].From || h[1].To != b.To {
+		t.Fatalf("halves %d-%d, %d-%d of %d-%d", h[0].From, h[0].To, h[1].From, h[1].To, b.From, b.To)
+	}
+	checkSplit(t, h[0])
+	checkSplit(t, h[1])
+	if string(b.Body) != before {
+		t.Fatal("halving changed the batch")
+	}
 }

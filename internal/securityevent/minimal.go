@@ -1,0 +1,104 @@
+package securityevent
+
+import (
+	"bytes"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxMinimal bounds a text of a minimal event in bytes.
+const maxMinimal = 512
+
+// Minimal reduces a finding to what the dashboard needs to count it: ids, scan,
+// severity, status, standard, object id and type, times. No free text is left;
+// the rule's id is its title; texts are ASCII and at most 512 bytes. It is what
+// a refused event is tried as once more. What is no flat JSON object gives nil.
+func Minimal(event []byte) []byte {
+	return reduce(event, func(name string, value jsontext.Value) (jsontext.Value, bool) {
+		switch name {
+		case "finding.title", "rule.name", "compliance.rule.title":
+			return nil, true // the rule's id, see reduce
+		case "compliance.result.object.evidence_json":
+			return jsontext.Value(`"[]"`), true
+		case "event.kind", "event.type", "event.id", "event.provider", "product.vendor", "product.name", "timestamp", "scan.id",
+			"finding.id", "finding.type", "finding.severity", "finding.time.created", "dt.security.risk.level", "dt.security.risk.score",
+			"rule.id", "compliance.rule.id", "compliance.rule.severity.level", "compliance.rule.severity.score", "compliance.standard.short_name",
+			"compliance.result.status.level", "compliance.result.status.score", "compliance.status", "compliance.result.object.type",
+			"object.id", "object.type":
+			return plain(value), true
+		}
+		return nil, false
+	})
+}
+
+// WithoutEvidence takes the evidence and the appliance's own JSON out of a
+// finding that is too large. What is no flat JSON object gives nil.
+func WithoutEvidence(event []byte) []byte {
+	return reduce(event, func(name string, value jsontext.Value) (jsontext.Value, bool) {
+		switch name {
+		case "event.original_content":
+			return nil, false
+		case "compliance.result.object.evidence_json":
+			return jsontext.Value(`"[]"`), true
+		}
+		return value, true
+	})
+}
+
+// reduce copies the members that keep wants, with the values it gives; a nil
+// value stands for the rule's id.
+func reduce(event []byte, keep func(string, jsontext.Value) (jsontext.Value, bool)) []byte {
+	type member struct {
+		name  string
+		value jsontext.Value
+	}
+	var members []member
+	rule := jsontext.Value(`"unknown"`)
+	dec := jsontext.NewDecoder(bytes.NewReader(event))
+	if t, err := dec.ReadToken(); err != nil || t.Kind() != '{' {
+		return nil
+	}
+	for dec.PeekKind() != '}' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return nil
+		}
+		n := name.String()
+		value, err := dec.ReadValue()
+		if err != nil {
+			return nil
+		}
+		if n == "rule.id" {
+			rule = plain(value)
+		}
+		if v, ok := keep(n, value); ok {
+			members = append(members, member{n, v.Clone()})
+		}
+	}
+	o := object{'{'}
+	for _, m := range members {
+		if m.value == nil {
+			m.value = rule
+		}
+		o = append(o.key(m.name), m.value...)
+	}
+	return append(o, '}')
+}
+
+// plain makes a text ASCII, and cuts it; other values stay.
+func plain(v jsontext.Value) jsontext.Value {
+	if v.Kind() != '"' {
+		return v.Clone()
+	}
+	text, err := jsontext.AppendUnquote(nil, v)
+	if err != nil {
+		text = nil
+	}
+	for i, b := range text {
+		if b < ' ' || b > '~' {
+			text[i] = '?'
+		}
+	}
+	out, _ := jsontext.AppendQuote(nil, text[:min(len(text), maxMinimal)])
+	return out
+}

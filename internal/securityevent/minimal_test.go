@@ -1,0 +1,60 @@
+package securityevent_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"runecast-ingest/internal/securityevent"
+)
+
+func TestMinimal(t *testing.T) {
+	t.Parallel()
+	c := check()
+	c.Title, c.VendorSeverity = strings.Repeat("Ü", 9000), "Mäjor\u0000"
+	e := securityevent.NewEncoder(securityevent.Both, scan())
+	e.SetCheck(c)
+	full := e.Append(nil, &securityevent.Finding{ObjectID: []byte(strings.Repeat("i", 2000)), ObjectName: []byte("n"), ObjectType: []byte("T"), Evidence: []byte(`["x"]`)}, at())
+	small := securityevent.Minimal(full)
+	var before, got map[string]any
+	if json.Unmarshal(full, &before) != nil || json.Unmarshal(small, &got) != nil {
+		t.Fatalf("no JSON: %s", small)
+	}
+	for name, want := range map[string]any{
+		"compliance.rule.title": "CIS-1", "finding.title": "CIS-1", "rule.name": "CIS-1", "finding.severity": "M??jor?",
+		"compliance.result.object.evidence_json": "[]", "object.id": strings.Repeat("i", 512), "object.name": nil, "compliance.standards": nil,
+	} {
+		if got[name] != want {
+			t.Errorf("%s = %v, want %v", name, got[name], want)
+		}
+	}
+	for _, same := range []string{"finding.id", "event.id", "scan.id", "compliance.result.status.level", "compliance.rule.severity.score", "compliance.standard.short_name", "timestamp"} {
+		if got[same] == nil || got[same] != before[same] {
+			t.Errorf("%s = %v, was %v", same, got[same], before[same])
+		}
+	}
+	if len(small) > 3000 {
+		t.Errorf("%d bytes", len(small))
+	}
+}
+
+func TestWithoutEvidence(t *testing.T) {
+	t.Parallel()
+	e := securityevent.NewEncoder(securityevent.Both, scan())
+	e.SetCheck(check())
+	f := securityevent.Finding{ObjectID: []byte("o"), ObjectType: []byte("T"), Evidence: []byte(`["` + strings.Repeat("x", 5000) + `"]`), Original: []byte(strings.Repeat("y", 5000))}
+	full := e.Append(nil, &f, at())
+	f.Evidence, f.Original = nil, nil
+	if got, want := securityevent.WithoutEvidence(full), e.Append(nil, &f, at()); string(got) != string(want) {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestReducingWhatIsNoEvent(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "[]", "{", `{"a":`, "null"} {
+		if got := securityevent.Minimal([]byte(text)); got != nil {
+			t.Errorf("%q gives %s", text, got)
+		}
+	}
+}
