@@ -27,6 +27,7 @@ func TestArchiveRightsAreThoseOfTheContract(t *testing.T) {
 			"s3:PutObject":            {"/raw/v1/*", "/catalog/*", "/runs/*"},
 			"s3:GetObject":            {"/raw/v1/*", "/runs/*"},
 			"s3:AbortMultipartUpload": {"/raw/v1/*"},
+			"s3:DeleteObject":         {"/runs/check"},
 			"s3:ListBucket":           {""},
 		},
 		"ForwarderRole": {

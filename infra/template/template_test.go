@@ -166,11 +166,15 @@ func TestEveryParameterIsInOneGroup(t *testing.T) {
 
 func TestSchedulesSendTheSamplePayloads(t *testing.T) {
 	t.Parallel()
-	schedules := load(t).at("Resources", "CollectorFunction", "Properties", "Events")
-	for name, sample := range map[string]string{"Start": "collector-scheduled.json", "Tick": "collector-tick.json"} {
+	doc := load(t)
+	for name, sample := range map[string]string{"Start": "collector-scheduled.json", "Tick": "collector-tick.json", "Sweep": "forwarder-sweep.json"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			schedule := schedules.at(name, "Properties")
+			function := "CollectorFunction"
+			if strings.HasPrefix(sample, "forwarder") {
+				function = "ForwarderFunction"
+			}
+			schedule := doc.at("Resources", function, "Properties", "Events", name, "Properties")
 			if n := render(t, schedule.m["Name"]); !strings.Contains(n, "${AWS::StackName}") {
 				t.Errorf("the name %q would collide with a second stack's", n)
 			}

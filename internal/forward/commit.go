@@ -120,7 +120,7 @@ func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, 
 		case openpipeline.Refused, openpipeline.TooLarge:
 			return t.end(archive.DeliveryFailed, "the scan-completed event was refused: "+r.Err.Error())
 		case openpipeline.Unusable:
-			return t.interrupted(r.Err)
+			return t.interrupted(&endpointError{r.Err})
 		}
 		v.Reason = "the scan-completed event is not accepted yet: " + r.Err.Error()
 		return false, nil

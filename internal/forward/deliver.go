@@ -267,8 +267,18 @@ func (t *target) stop(p *pipeline, err error) (bool, error) {
 	if p.outcome == sendLater || errors.Is(err, context.DeadlineExceeded) {
 		return false, nil // released in time; whoever comes next goes on
 	}
+	if p.outcome == sendUnusable {
+		err = &endpointError{err}
+	}
 	return false, err
 }
+
+// endpointError: the endpoint cannot be used, so no other object can be
+// delivered either until a person has mended it.
+type endpointError struct{ err error }
+
+func (e *endpointError) Error() string { return e.err.Error() }
+func (e *endpointError) Unwrap() error { return e.err }
 
 // account takes over what a generation has sent so far.
 func (t *target) account(p *pipeline, res mapping.Result) {

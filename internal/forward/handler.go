@@ -34,7 +34,8 @@ type Answer struct {
 	Next string `json:"next"`
 }
 
-// Handle takes an invocation's payload: an S3 event, bare or in SQS messages.
+// Handle takes an invocation's payload: an S3 event, bare or in SQS messages,
+// or {"action":"sweep"}.
 // An S3 test event is dropped. For SQS the answer names the messages to be
 // delivered again; otherwise an error makes Lambda try again.
 func (f *Forwarder) Handle(ctx context.Context, payload jsontext.Value) (any, error) {
@@ -55,15 +56,22 @@ func (f *Forwarder) Handle(ctx context.Context, payload jsontext.Value) (any, er
 		return f.queue(ctx, payload)
 	case len(probe.Records) > 0 && probe.Records[0].EventSource == "aws:s3":
 		return f.direct(ctx, payload)
+	case probe.Action == actionSweep:
+		return f.Sweep(ctx)
+	case probe.Action != "":
+		return nil, unknownPayload(fmt.Sprintf("the action %q is not known", probe.Action))
 	}
-	return nil, unknownPayload("it is no S3 event")
+	return nil, unknownPayload("it is no S3 event and has no action")
 }
 
-const testEvent = "s3:TestEvent"
+const (
+	testEvent   = "s3:TestEvent"
+	actionSweep = "sweep"
+)
 
 func unknownPayload(what string) error {
 	return &fault.Error{Class: fault.Reject, Where: "payload", What: "cannot be understood: " + what,
-		Cure: "send an S3 event, as in events/forwarder-s3.json"}
+		Cure: `send an S3 event, as in events/forwarder-s3.json, or {"action":"sweep"}`}
 }
 
 // direct delivers the objects of a bare S3 event. One error does not keep the

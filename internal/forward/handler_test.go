@@ -113,6 +113,7 @@ func TestPayloadsThatAreNotUnderstood(t *testing.T) {
 		"other bucket":  {s3Event("other", "raw/x"), `bucket "other"`},
 		"other prefix":  {s3Event(r.bucket, "delivery/raw/x.json"), "not under raw/"},
 		"empty":         {`{}`, "no S3 event"},
+		"other action":  {`{"action":"dance"}`, `"dance" is not known`},
 		"array":         {`[]`, "not a JSON object"},
 		"bad escape":    {s3Event(r.bucket, "raw/%zz"), "cannot be understood"},
 		"other records": {`{"Records":[{"eventSource":"aws:sns"}]}`, "cannot be understood"},
@@ -143,6 +144,7 @@ func TestSamplePayloads(t *testing.T) {
 		"forwarder-sqs.json": func(got any) bool {
 			return len(got.(events.SQSEventResponse).BatchItemFailures) == 0
 		},
+		"forwarder-sweep.json":         func(got any) bool { return got.(forward.Answer).Objects == 0 },
 		"forwarder-s3-test-event.json": func(got any) bool { return got.(forward.Answer).Objects == 0 },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -168,8 +170,8 @@ func TestSamplePayloads(t *testing.T) {
 		})
 	}
 	files, err := filepath.Glob("../../events/forwarder-*.json")
-	if err != nil || len(files) != 3 {
-		t.Errorf("%d samples, three are tested: %v %v", len(files), files, err)
+	if err != nil || len(files) != 4 {
+		t.Errorf("%d samples, four are tested: %v %v", len(files), files, err)
 	}
 }
 

