@@ -179,8 +179,10 @@ type Delivery struct {
 	Scans []SystemScan `json:"scans,omitzero"`
 	// Mapping is a hash of the mapping's version and settings: event indexes
 	// mean the same only under the same hash.
-	Mapping   string    `json:"mapping"`
-	Lease     *Lease    `json:"lease"`
+	Mapping string `json:"mapping"`
+	Lease   *Lease `json:"lease"`
+	// Expired counts the leases in a row that were not given back.
+	Expired   int       `json:"expired,omitzero"`
 	UpdatedAt time.Time `json:"updatedAt"`
 }
 

@@ -17,6 +17,9 @@ import (
 const (
 	// maxStartOver is how often one invocation begins a new generation after doubt.
 	maxStartOver = 3
+	// maxExpired is how many leases in a row may run out before an object is
+	// held to be what kills its invocations.
+	maxExpired = 5
 	// leaseSpare keeps a lease beyond the deadline, for clocks that differ.
 	leaseSpare = time.Minute
 )
@@ -134,6 +137,11 @@ func (d *delivery) run(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	if d.doc.Value.Expired >= maxExpired {
+		return d.reject(ctx, &fault.Error{Class: fault.Reject, Where: d.key,
+			What: fmt.Sprintf("%d invocations in a row ended without a word", maxExpired),
+			Cure: "look into the function's log for time-outs and memory, then replay"})
+	}
 	for i, t := range d.targets {
 		if steps[i] != stepSend && steps[i] != stepFinish {
 			continue
@@ -149,6 +157,11 @@ func (d *delivery) run(ctx context.Context) (Outcome, error) {
 // write that also decides the generations (steps 2 and 3).
 func (d *delivery) take(ctx context.Context, s *situation) ([]step, error) {
 	v := &d.doc.Value
+	if v.Lease == nil || !s.same() {
+		v.Expired = 0
+	} else {
+		v.Expired++
+	}
 	v.RawKey, v.ETag, v.UpdatedAt = d.key, d.info.ETag, s.now
 	v.Lease = &archive.Lease{Owner: d.f.o.NewID(), Until: d.win.deadline.Add(leaseSpare)}
 	d.place(s)
@@ -358,7 +371,7 @@ func (d *delivery) outcome() Outcome {
 
 func missing(err error, key string) error {
 	if errors.Is(err, archive.ErrMissing) {
-		return &fault.Error{Class: fault.Reject, Where: key, What: "there is no such raw object", Cure: "check the key"}
+		return &fault.Error{Class: fault.Reject, Where: key, What: "there is no such raw object", Cure: "check the key", Err: archive.ErrMissing}
 	}
 	return fmt.Errorf("deliver: %w", err)
 }

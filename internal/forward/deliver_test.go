@@ -243,6 +243,26 @@ func TestExpiredLeaseBeginsANewGeneration(t *testing.T) {
 	r.shown("vc-a failed=40 passed=0 posture=0")
 }
 
+// An object that kills every invocation is not tried for ever.
+func TestFiveExpiredLeasesInARowFail(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	key := r.put(scan{system: "vc-a", minute: 1, failing: 1})
+	for range 5 {
+		ctx, cancel := context.WithCancel(t.Context())
+		r.intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { cancel(); panic(http.ErrAbortHandler) }
+		if _, err := r.forwarder().Deliver(ctx, key); err == nil {
+			t.Fatal("the delivery did not notice that it died")
+		}
+		r.clock.ahead += 20 * time.Minute
+	}
+	r.intercept = nil
+	if out := r.delivered(key, archive.DeliveryFailed); !strings.Contains(out.Reason, "5 invocations in a row") {
+		t.Errorf("%+v", out)
+	}
+	r.shown()
+}
+
 func TestForeignLeaseIsRespected(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

@@ -34,34 +34,33 @@ type Answer struct {
 	Next string `json:"next"`
 }
 
-// Handle takes an invocation's payload: an S3 event, bare or in SQS messages,
-// or {"action":"sweep"}.
-// An S3 test event is dropped. For SQS the answer names the messages to be
-// delivered again; otherwise an error makes Lambda try again.
+// Handle takes an invocation's payload: an S3 event, bare, by EventBridge or in
+// SQS messages, a task of S3 Batch Operations, the record of a failed
+// invocation, or {"action":"sweep"}. An S3 test event is dropped. For SQS and
+// Batch Operations the answer says what is to be tried again; otherwise an
+// error makes Lambda try again.
 func (f *Forwarder) Handle(ctx context.Context, payload jsontext.Value) (any, error) {
 	var probe struct {
 		Records []struct {
 			EventSource string `json:"eventSource"`
 		} `json:"Records"`
-		Event  string `json:"Event"`
-		Action string `json:"action"`
+		Tasks  []jsontext.Value `json:"tasks"`
+		Action string           `json:"action"`
 	}
-	if err := json.Unmarshal(payload, &probe, json.MatchCaseInsensitiveNames(false)); err != nil {
+	if err := json.Unmarshal(payload, &probe); err != nil {
 		return nil, unknownPayload("it is not a JSON object (" + err.Error() + ")")
 	}
 	switch {
-	case probe.Event == testEvent:
-		return Answer{Reasons: []string{}, Next: "nothing: this was S3's test event"}, nil
 	case len(probe.Records) > 0 && probe.Records[0].EventSource == "aws:sqs":
 		return f.queue(ctx, payload)
-	case len(probe.Records) > 0 && probe.Records[0].EventSource == "aws:s3":
-		return f.direct(ctx, payload)
+	case len(probe.Tasks) > 0:
+		return f.batch(ctx, payload)
 	case probe.Action == actionSweep:
 		return f.Sweep(ctx)
 	case probe.Action != "":
 		return nil, unknownPayload(fmt.Sprintf("the action %q is not known", probe.Action))
 	}
-	return nil, unknownPayload("it is no S3 event and has no action")
+	return f.direct(ctx, payload)
 }
 
 const (
@@ -129,39 +128,53 @@ func final(state string) bool {
 	return state == archive.DeliveryComplete || state == archive.DeliverySuperseded || state == archive.DeliveryFailed
 }
 
-// keys gives the raw objects that an S3 event says were created. S3 encodes
-// keys as in a URL's query; the event type decodes them.
+// keys gives the raw objects that an event says were created.
 func (f *Forwarder) keys(payload []byte) ([]string, error) {
 	var e struct {
 		Event   string                 `json:"Event"`
 		Records []events.S3EventRecord `json:"Records"`
+		eventBridge
+		kept
 	}
 	if err := json.Unmarshal(payload, &e); err != nil {
 		return nil, unknownPayload(err.Error())
 	}
-	if e.Event == testEvent {
+	switch {
+	case e.Event == testEvent:
 		return nil, nil
+	case len(e.RequestPayload) > 0:
+		return f.keys(e.RequestPayload)
+	case e.Source == "aws.s3":
+		return f.created(&e.eventBridge)
+	case len(e.Records) == 0 || e.Records[0].EventSource != "aws:s3":
+		return nil, unknownPayload("it is no S3 event and has no action")
 	}
 	var keys []string
 	for _, r := range e.Records {
 		if !strings.HasPrefix(r.EventName, "ObjectCreated:") {
 			continue
 		}
-		bucket, key := r.S3.Bucket.Name, r.S3.Object.URLDecodedKey
-		switch {
-		case bucket != f.o.Config.Bucket:
-			return nil, &fault.Error{Class: fault.Reject, Where: "payload", What: fmt.Sprintf("bucket %q is not the archive", bucket),
-				Cure: "remove the notification of the other bucket"}
-		case !strings.HasPrefix(key, archive.RawPrefix):
-			return nil, &fault.Error{Class: fault.Reject, Where: "payload", What: fmt.Sprintf("key %q is not under %s", key, archive.RawPrefix),
-				Cure: "limit the bucket's notification to the prefix " + archive.RawPrefix}
+		key := r.S3.Object.URLDecodedKey // S3 encodes keys as in a URL's query
+		if err := f.ours(r.S3.Bucket.Name, key); err != nil {
+			return nil, err
 		}
 		keys = append(keys, key)
 	}
-	if len(e.Records) == 0 {
-		return nil, unknownPayload("it is no S3 event")
-	}
 	return keys, nil
+}
+
+// ours refuses objects of another bucket and those that are not raw: what the
+// function writes itself must never come back to it.
+func (f *Forwarder) ours(bucket, key string) error {
+	switch {
+	case bucket != f.o.Config.Bucket:
+		return &fault.Error{Class: fault.Reject, Where: "payload", What: fmt.Sprintf("bucket %q is not the archive", bucket),
+			Cure: "remove the notification of the other bucket"}
+	case !strings.HasPrefix(key, archive.RawPrefix):
+		return &fault.Error{Class: fault.Reject, Where: "payload", What: fmt.Sprintf("key %q is not under %s", key, archive.RawPrefix),
+			Cure: "limit the bucket's notification to the prefix " + archive.RawPrefix}
+	}
+	return nil
 }
 
 func (a *Answer) add(o Outcome) {

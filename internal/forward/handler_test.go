@@ -144,6 +144,10 @@ func TestSamplePayloads(t *testing.T) {
 		"forwarder-sqs.json": func(got any) bool {
 			return len(got.(events.SQSEventResponse).BatchItemFailures) == 0
 		},
+		"forwarder-eventbridge.json":   func(got any) bool { return got.(forward.Answer).Complete == 1 },
+		"forwarder-failed.json":        func(got any) bool { return got.(forward.Answer).Complete == 1 },
+		"forwarder-batch-1.json":       func(got any) bool { return got.(events.S3BatchJobResponse).Results[0].ResultCode == "Succeeded" },
+		"forwarder-batch-2.json":       func(got any) bool { return got.(events.S3BatchJobResponse).Results[0].ResultCode == "Succeeded" },
 		"forwarder-sweep.json":         func(got any) bool { return got.(forward.Answer).Objects == 0 },
 		"forwarder-s3-test-event.json": func(got any) bool { return got.(forward.Answer).Objects == 0 },
 	} {
@@ -170,28 +174,43 @@ func TestSamplePayloads(t *testing.T) {
 		})
 	}
 	files, err := filepath.Glob("../../events/forwarder-*.json")
-	if err != nil || len(files) != 4 {
-		t.Errorf("%d samples, four are tested: %v %v", len(files), files, err)
+	if err != nil || len(files) != 8 {
+		t.Errorf("%d samples, eight are tested: %v %v", len(files), files, err)
 	}
 }
 
-// named gives the bucket and the decoded key of the first S3 record in a
-// payload, also inside a message.
+// named gives the bucket and the decoded key of the first object in a payload.
 func named(t *testing.T, payload []byte) (bucket, key string) {
 	t.Helper()
+	type object struct {
+		Bucket struct{ Name string }
+		Object struct{ Key string }
+	}
 	var e struct {
-		Records []struct {
+		RequestPayload json.RawMessage
+		Detail         object
+		Tasks          []struct{ S3Key, S3Bucket, S3BucketArn string }
+		Records        []struct {
 			Body string
-			S3   struct {
-				Bucket struct{ Name string }
-				Object struct{ Key string }
-			}
+			S3   object
 		}
 	}
 	if err := json.Unmarshal(payload, &e); err != nil {
 		t.Fatal(err)
 	}
-	if len(e.Records) == 0 {
+	switch {
+	case len(e.RequestPayload) > 0:
+		return named(t, e.RequestPayload)
+	case e.Detail.Bucket.Name != "":
+		return e.Detail.Bucket.Name, e.Detail.Object.Key
+	case len(e.Tasks) > 0:
+		bucket = e.Tasks[0].S3Bucket + strings.TrimPrefix(e.Tasks[0].S3BucketArn, "arn:aws:s3:::")
+		key, err := url.QueryUnescape(e.Tasks[0].S3Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bucket, key
+	case len(e.Records) == 0:
 		return "", ""
 	}
 	if body := e.Records[0].Body; body != "" {

@@ -1,0 +1,107 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"runecast-ingest/internal/archive"
+)
+
+// eventBridge is an "Object Created" event as EventBridge sends it. Its key is
+// not encoded (S3 user guide, "EventBridge event message structure").
+type eventBridge struct {
+	Source     string `json:"source"`
+	DetailType string `json:"detail-type"`
+	Detail     struct {
+		Bucket struct {
+			Name string `json:"name"`
+		} `json:"bucket"`
+		Object struct {
+			Key string `json:"key"`
+		} `json:"object"`
+	} `json:"detail"`
+}
+
+// created gives the key of an EventBridge event, none for other events.
+func (f *Forwarder) created(e *eventBridge) ([]string, error) {
+	if e.DetailType != "Object Created" {
+		return nil, nil
+	}
+	key := e.Detail.Object.Key
+	return []string{key}, f.ours(e.Detail.Bucket.Name, key)
+}
+
+// kept is the record that Lambda keeps of a failed asynchronous invocation, in
+// a queue or another destination: what it was invoked with.
+type kept struct {
+	RequestPayload jsontext.Value `json:"requestPayload"`
+}
+
+// batchTask is a task of S3 Batch Operations, schema 1.0 (bucket by ARN) or
+// 2.0 (by name). Its key is encoded as in a URL's query.
+type batchTask struct {
+	TaskID      string `json:"taskId"`
+	S3Key       string `json:"s3Key"`
+	S3Bucket    string `json:"s3Bucket"`
+	S3BucketARN string `json:"s3BucketArn"`
+}
+
+// Result codes of S3 Batch Operations (S3 user guide, "Invoke Lambda function").
+const (
+	batchSucceeded = "Succeeded"
+	batchTemporary = "TemporaryFailure" // the job tries again
+	batchPermanent = "PermanentFailure"
+)
+
+// batch delivers the objects of an S3 Batch Operations job.
+func (f *Forwarder) batch(ctx context.Context, payload []byte) (events.S3BatchJobResponse, error) {
+	var job struct {
+		Schema       string      `json:"invocationSchemaVersion"`
+		InvocationID string      `json:"invocationId"`
+		Tasks        []batchTask `json:"tasks"`
+	}
+	if err := json.Unmarshal(payload, &job); err != nil {
+		return events.S3BatchJobResponse{}, unknownPayload(err.Error())
+	}
+	res := events.S3BatchJobResponse{InvocationSchemaVersion: job.Schema, InvocationID: job.InvocationID, TreatMissingKeysAs: batchTemporary}
+	for _, t := range job.Tasks {
+		code, text := f.task(ctx, &t)
+		res.Results = append(res.Results, events.S3BatchJobResult{TaskID: t.TaskID, ResultCode: code, ResultString: text})
+	}
+	return res, nil
+}
+
+// bucketOf is the last part of a bucket's ARN, arn:aws:s3:::name.
+func bucketOf(arn string) string { return arn[strings.LastIndexByte(arn, ':')+1:] }
+
+func (f *Forwarder) task(ctx context.Context, t *batchTask) (code, text string) {
+	key, err := url.QueryUnescape(t.S3Key)
+	if err != nil {
+		return batchPermanent, "the key is not encoded as in a URL"
+	}
+	bucket := t.S3Bucket
+	if bucket == "" {
+		bucket = bucketOf(t.S3BucketARN)
+	}
+	if err := f.ours(bucket, key); err != nil {
+		return batchPermanent, err.Error()
+	}
+	out, err := f.Deliver(ctx, key)
+	switch {
+	case err != nil && errors.Is(err, archive.ErrMissing):
+		return batchPermanent, err.Error()
+	case err != nil:
+		return batchTemporary, err.Error()
+	case out.State == archive.DeliveryFailed:
+		return batchPermanent, out.Reason
+	case final(out.State):
+		return batchSucceeded, out.State
+	}
+	return batchTemporary, out.State + ": " + out.Reason
+}
