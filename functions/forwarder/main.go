@@ -64,7 +64,7 @@ func run(ctx context.Context) error {
 	f := forward.New(forward.Options{
 		Config:  cfg,
 		Archive: archive.New(archive.Client(aws, cfg.S3PathStyle), cfg.Bucket),
-		Sender:  sender, Log: log, Now: time.Now, Sleep: openpipeline.Sleep, NewID: uuid.NewString,
+		Sender:  sender, Log: log, Metrics: telemetry.NewMetrics(os.Stdout, "forwarder", time.Now), Now: time.Now, Sleep: openpipeline.Sleep, NewID: uuid.NewString,
 	})
 	lambda.StartWithOptions(f.Handle, lambda.WithContext(ctx))
 	return nil

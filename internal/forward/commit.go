@@ -108,6 +108,7 @@ func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, 
 	for {
 		r := d.f.o.Sender.Send(hard, body, d.win.soft)
 		v.Requests += r.Requests
+		d.requests += r.Requests
 		switch r.Outcome {
 		case openpipeline.Accepted:
 			v.Bytes += int64(len(body))
@@ -156,6 +157,7 @@ func (d *delivery) coverage(ctx context.Context, t *target) error {
 		for again := 0; ; again++ {
 			r := d.f.o.Sender.Send(ctx, b.Body, d.win.soft)
 			t.scan.Requests += r.Requests
+			d.requests += r.Requests
 			if r.Outcome == openpipeline.Accepted {
 				t.scan.Bytes += int64(len(b.Body))
 				return nil

@@ -46,6 +46,9 @@ type delivery struct {
 	// batchBytes bounds a body; halved after doubt.
 	batchBytes int
 	ended      bool // a release was attempted: nothing may be sent any more
+	// idle: there was nothing to do. The others count this invocation's work.
+	idle                  bool
+	requests, startedOver int64
 }
 
 // target is one scan of the object on its way.
@@ -93,24 +96,8 @@ func (f *Forwarder) Deliver(ctx context.Context, key string) (Outcome, error) {
 	if errors.Is(err, archive.ErrConflict) || errors.Is(err, archive.ErrRace) {
 		out, err = Outcome{State: stateBusy, Reason: "another invocation delivers it"}, nil
 	}
-	d.log(ctx, out, err, f.o.Now().Sub(now))
+	d.observe(ctx, out, err, f.o.Now().Sub(now))
 	return out, err
-}
-
-func (d *delivery) log(ctx context.Context, out Outcome, err error, took time.Duration) {
-	log := d.f.o.Log.With("key", d.key, "run", out.Scan.Order.Run, "system", out.System, "state", out.State,
-		"generation", out.Scan.Generation, "mapped", out.Scan.Mapped, "accepted", out.Scan.Accepted, "quarantined", out.Scan.Quarantined,
-		"skipped", out.Scan.Skipped, "requests", out.Scan.Requests, "bytes", out.Scan.Bytes, "ms", took.Milliseconds())
-	switch {
-	case err != nil:
-		log.ErrorContext(ctx, "delivery stopped", "class", fault.ClassOf(err), "error", err.Error())
-	case out.State == archive.DeliveryFailed:
-		log.ErrorContext(ctx, "delivery failed", "reason", out.Reason)
-	case out.Reason != "":
-		log.WarnContext(ctx, "delivery ended", "reason", out.Reason)
-	default:
-		log.InfoContext(ctx, "delivery ended")
-	}
 }
 
 // run is steps 1 to 8.
@@ -126,8 +113,10 @@ func (d *delivery) run(ctx context.Context) (Outcome, error) {
 	s := situation{delivery: d.doc.Value, exists: d.doc.Exists(), etag: d.info.ETag, mapping: d.f.mapper.Hash(), now: now}
 	switch s.before() {
 	case stepDone:
+		d.idle = true
 		return d.outcome(), nil
 	case stepBusy:
+		d.idle = true
 		return Outcome{State: stateBusy, Reason: "another invocation holds the lease"}, nil
 	}
 	if err := d.contents(ctx); err != nil {
@@ -242,12 +231,14 @@ func (d *delivery) deliver(ctx context.Context, t *target, committed bool) (bool
 		p := newPipeline(d, t, committed)
 		res, err := p.run(ctx)
 		t.account(p, res)
+		d.requests += p.requests
 		switch {
 		case err == nil:
 			return d.finish(ctx, t, res)
 		case p.outcome == sendDoubt && again < maxStartOver && d.f.o.Now().Before(d.win.soft):
 			d.f.o.Log.WarnContext(ctx, "it is not known what was accepted, starting over in a new generation",
 				"key", d.key, "generation", t.scan.Generation, "error", err.Error())
+			d.startedOver++
 			*t.scan = abandon(*t.scan, d.f.o.NewID())
 			d.batchBytes = max(d.batchBytes/2, minBatchBytes)
 			if err := d.save(ctx); err != nil {

@@ -44,11 +44,18 @@ func TestScanIsDeliveredOnce(t *testing.T) {
 		t.Errorf("document %+v", d)
 	}
 
+	for _, metric := range []string{`"ScansCommitted":1`, `"EventsAccepted":53`, fmt.Sprintf(`"Requests":%d`, r.requests), fmt.Sprintf(`"BytesAccepted":%d`, st.Bytes)} {
+		if !strings.Contains(r.metrics.String(), metric) {
+			t.Errorf("no metric %s in %s", metric, r.metrics.String())
+		}
+	}
+
 	before := r.requests
+	r.metrics.Reset()
 	again := r.delivered(key, archive.DeliveryComplete) // the same event once more
 	r.config.Mapping.Evidence = false                   // and after a deployment with another mapping
 	r.delivered(key, archive.DeliveryComplete)
-	if r.requests != before || again.Scan.ScanID != out.Scan.ScanID {
+	if r.requests != before || r.metrics.Len() > 0 || again.Scan.ScanID != out.Scan.ScanID {
 		t.Errorf("a repeated trigger sent %d requests", r.requests-before)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/openpipeline"
+	"runecast-ingest/internal/telemetry"
 )
 
 // Sender posts a body; see openpipeline.Client.Send.
@@ -32,6 +33,8 @@ type Options struct {
 	Archive *archive.Store
 	Sender  Sender
 	Log     *slog.Logger
+	// Metrics takes figures for CloudWatch; nil: none.
+	Metrics *telemetry.Metrics
 	// Now and Sleep are the clock; Sleep ends early with the context's error.
 	Now   func() time.Time
 	Sleep func(context.Context, time.Duration) error

@@ -1,6 +1,7 @@
 package forward_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ import (
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/receiver"
 	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/telemetry"
 )
 
 const token = "dt0c01.PUBLIC.PRIVATE"
@@ -40,6 +42,7 @@ type rig struct {
 	receiver *receiver.Receiver
 	server   *httptest.Server
 	config   config.Forwarder
+	metrics  bytes.Buffer
 	clock    *clock
 	// intercept is asked before the receiver.
 	mu        sync.Mutex
@@ -125,7 +128,7 @@ func (r *rig) forwarder() *forward.Forwarder {
 		Now:  r.clock.Now, Sleep: r.clock.Sleep, Jitter: func() float64 { return 1 },
 	})
 	return forward.New(forward.Options{
-		Config: r.config, Archive: r.store, Sender: sender, Log: slog.New(slog.DiscardHandler),
+		Config: r.config, Archive: r.store, Sender: sender, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics(&r.metrics, "forwarder", r.clock.Now),
 		Now: r.clock.Now, Sleep: r.clock.Sleep, NewID: uuid.NewString,
 	})
 }

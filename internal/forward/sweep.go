@@ -10,6 +10,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/telemetry"
 )
 
 // overlap is how far back a sweep looks although all was delivered: an object
@@ -51,6 +52,7 @@ func (f *Forwarder) Sweep(ctx context.Context) (Answer, error) {
 			oldest = earlier(oldest, info)
 		}
 	}
+	f.o.Metrics.Put(telemetry.Count("Pending", a.Pending), telemetry.Seconds("OldestPending", pendingFor(started, oldest, a.Pending)))
 	state.Value.From, state.Value.UpdatedAt = oldest.UTC().Truncate(24*time.Hour), started.UTC()
 	err = archive.Save(ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema, &state)
 	if errors.Is(err, archive.ErrConflict) || errors.Is(err, archive.ErrRace) {
@@ -61,6 +63,14 @@ func (f *Forwarder) Sweep(ctx context.Context) (Answer, error) {
 		a.Next = "nothing: all is delivered"
 	}
 	return a, errors.Join(failed, err)
+}
+
+// pendingFor is how long the oldest pending object has waited, to the day.
+func pendingFor(now, oldest time.Time, pending int) time.Duration {
+	if pending == 0 {
+		return 0
+	}
+	return now.Sub(oldest)
 }
 
 // earlier moves a day back to that of an object.

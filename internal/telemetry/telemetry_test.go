@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
@@ -37,5 +39,25 @@ func TestTraceWithoutASegmentJustRuns(t *testing.T) {
 	err := Trace(t.Context(), "send", func(context.Context) error { ran = true; return want }, "run", "x")
 	if !ran || !errors.Is(err, want) {
 		t.Errorf("ran=%v err=%v", ran, err)
+	}
+}
+
+func TestMetricsAreLinesThatCloudWatchReads(t *testing.T) {
+	var out bytes.Buffer
+	now := time.UnixMilli(1793584800123)
+	m := NewMetrics(&out, "forwarder", func() time.Time { return now })
+	m.Put(Count("Accepted", int64(12)), Bytes("Sent", 9_500_000), Seconds("ScanAge", 90*time.Second))
+	want := `{"_aws":{"Timestamp":1793584800123,"CloudWatchMetrics":[{"Namespace":"RunecastIngest","Dimensions":[["function"]],` +
+		`"Metrics":[{"Name":"Accepted","Unit":"Count"},{"Name":"Sent","Unit":"Bytes"},{"Name":"ScanAge","Unit":"Seconds"}]}]},` +
+		`"level":"INFO","function":"forwarder","Accepted":12,"Sent":9500000,"ScanAge":90}` + "\n"
+	if out.String() != want {
+		t.Errorf("got  %swant %s", out.String(), want)
+	}
+	out.Reset()
+	m.Put(Metric{"x", "Count", math.NaN()})
+	m.Put()
+	(*Metrics)(nil).Put(Count("x", 1))
+	if out.Len() > 0 {
+		t.Errorf("wrote %s", out.String())
 	}
 }

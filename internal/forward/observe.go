@@ -1,0 +1,47 @@
+package forward
+
+import (
+	"context"
+	"time"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/telemetry"
+)
+
+// observe logs how a delivery ended, and counts it: one metric per outcome.
+func (d *delivery) observe(ctx context.Context, out Outcome, err error, took time.Duration) {
+	s := &out.Scan
+	log := d.f.o.Log.With("key", d.key, "run", s.Order.Run, "system", out.System, "state", out.State,
+		"generation", s.Generation, "mapped", s.Mapped, "accepted", s.Accepted, "quarantined", s.Quarantined,
+		"skipped", s.Skipped, "requests", s.Requests, "bytes", s.Bytes, "ms", took.Milliseconds())
+	switch {
+	case err != nil:
+		log.ErrorContext(ctx, "delivery stopped", "class", fault.ClassOf(err), "error", err.Error())
+	case out.State == archive.DeliveryFailed:
+		log.ErrorContext(ctx, "delivery failed", "reason", out.Reason)
+	case out.Reason != "":
+		log.WarnContext(ctx, "delivery ended", "reason", out.Reason)
+	default:
+		log.InfoContext(ctx, "delivery ended")
+	}
+	if d.idle {
+		return // it had ended before
+	}
+	values := []telemetry.Metric{telemetry.Count("Requests", d.requests), telemetry.Count("StartedOver", d.startedOver)}
+	switch {
+	case err != nil:
+		values = append(values, telemetry.Count("DeliveryErrors", 1))
+	case out.State == archive.DeliveryComplete:
+		values = append(values, telemetry.Count("ScansCommitted", 1), telemetry.Count("EventsAccepted", s.Accepted),
+			telemetry.Count("EventsQuarantined", s.Quarantined), telemetry.Count("EventsSkipped", s.Skipped),
+			telemetry.Bytes("BytesAccepted", s.Bytes), telemetry.Seconds("ScanAgeAtCommit", d.f.o.Now().Sub(s.Order.StartedAt)))
+	case out.State == archive.DeliverySuperseded:
+		values = append(values, telemetry.Count("ScansSuperseded", 1))
+	case out.State == archive.DeliveryFailed:
+		values = append(values, telemetry.Count("ScansFailed", 1))
+	case out.State == archive.DeliverySending:
+		values = append(values, telemetry.Count("DeliveriesReleased", 1))
+	}
+	d.f.o.Metrics.Put(values...)
+}

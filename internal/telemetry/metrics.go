@@ -1,0 +1,94 @@
+package telemetry
+
+import (
+	"io"
+	"math"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// namespace of the CloudWatch metrics.
+const namespace = "RunecastIngest"
+
+// Metric is one value of a CloudWatch metric.
+type Metric struct {
+	Name string
+	// Unit is Count, Bytes or Seconds.
+	Unit  string
+	Value float64
+}
+
+// Count is a metric without a unit of its own.
+func Count[N int | int64](name string, n N) Metric { return Metric{name, "Count", float64(n)} }
+
+// Bytes is a size.
+func Bytes(name string, n int64) Metric { return Metric{name, "Bytes", float64(n)} }
+
+// Seconds is a duration.
+func Seconds(name string, d time.Duration) Metric { return Metric{name, "Seconds", d.Seconds()} }
+
+// Metrics writes metrics as log lines that CloudWatch reads (embedded metric
+// format, specification of 2023), by function. It is safe for concurrent use;
+// nil drops them.
+type Metrics struct {
+	w        io.Writer
+	function string
+	now      func() time.Time
+	mu       sync.Mutex
+}
+
+// NewMetrics makes metrics of one function.
+func NewMetrics(w io.Writer, function string, now func() time.Time) *Metrics {
+	return &Metrics{w: w, function: function, now: now}
+}
+
+// Put writes values as one line. Its level is INFO: Lambda drops lines below
+// the level that its log filter is set to.
+func (m *Metrics) Put(values ...Metric) {
+	if m == nil || len(values) == 0 {
+		return
+	}
+	var line struct {
+		AWS struct {
+			Timestamp         int64       `json:"Timestamp"`
+			CloudWatchMetrics []directive `json:"CloudWatchMetrics"`
+		} `json:"_aws"`
+		Level    string `json:"level"`
+		Function string `json:"function"`
+	}
+	d := directive{Namespace: namespace, Dimensions: [][]string{{"function"}}}
+	var members []byte
+	for _, v := range values {
+		if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) {
+			continue
+		}
+		d.Metrics = append(d.Metrics, definition{v.Name, v.Unit})
+		members, _ = jsontext.AppendQuote(append(members, ','), v.Name)
+		members = strconv.AppendFloat(append(members, ':'), v.Value, 'f', -1, 64)
+	}
+	line.AWS.Timestamp, line.AWS.CloudWatchMetrics = m.now().UnixMilli(), []directive{d}
+	line.Level, line.Function = "INFO", m.function
+	text, err := json.Marshal(line)
+	if err != nil || len(members) == 0 {
+		return
+	}
+	text = append(append(text[:len(text)-1], members...), "}\n"...)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, _ = m.w.Write(text) // as with logs, nothing can be done
+}
+
+type directive struct {
+	Namespace  string       `json:"Namespace"`
+	Dimensions [][]string   `json:"Dimensions"`
+	Metrics    []definition `json:"Metrics"`
+}
+
+type definition struct {
+	Name string `json:"Name"`
+	Unit string `json:"Unit"`
+}
