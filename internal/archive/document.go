@@ -160,7 +160,7 @@ type Scan struct {
 // SystemScan is one system's part in a document of several.
 type SystemScan struct {
 	System System `json:"system"`
-	Scan   `json:",inline"`
+	Scan
 }
 
 // Final tells whether a trigger has nothing left to do.
@@ -173,7 +173,7 @@ type Delivery struct {
 	Header
 	RawKey string `json:"rawKey"`
 	ETag   string `json:"etag"`
-	Scan   `json:",inline"`
+	Scan
 	// Scans are the parts of a hand-made document of several systems; the
 	// inline scan then sums them up.
 	Scans []SystemScan `json:"scans,omitzero"`

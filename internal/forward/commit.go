@@ -128,28 +128,26 @@ func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, 
 	}
 }
 
-// scanEvents is the body that ends a scan. Coverage of single objects goes out
-// before it.
+// scanEvents is the body that ends a scan. What else belongs to it goes out
+// before.
 func (d *delivery) scanEvents(ctx context.Context, t *target, res mapping.Result, at time.Time) ([]byte, error) {
 	m := d.f.o.Config.Mapping
 	body := []byte{'['}
-	if m.EventModel != string(securityevent.XSPM) {
-		switch m.Coverage {
-		case "system":
-			body = append(securityevent.AppendCoverage(body, &res.Scan, nil, d.key, at), ',')
-		case "object":
-			if err := d.coverage(ctx, t); err != nil {
-				return nil, err
-			}
+	if d.f.mapper.Extras() {
+		if err := d.extra(ctx, t); err != nil {
+			return nil, err
 		}
+	}
+	if m.EventModel != string(securityevent.XSPM) && m.Coverage == "system" {
+		body = append(securityevent.AppendCoverage(body, &res.Scan, nil, d.key, at), ',')
 	}
 	body, err := securityevent.AppendCompleted(body, &res.Scan, res.Summary, at)
 	return append(body, ']'), err
 }
 
-// coverage sends an event per object, in a second reading of the document. In
-// doubt a batch is repeated: the events' ids are the same.
-func (d *delivery) coverage(ctx context.Context, t *target) error {
+// extra sends coverage of objects and vulnerabilities, in a second reading of
+// the document. In doubt a batch is repeated: the events' ids are the same.
+func (d *delivery) extra(ctx context.Context, t *target) error {
 	ctx, cancel := context.WithDeadline(ctx, d.win.hard)
 	defer cancel()
 	batcher := openpipeline.NewBatcher(d.batchBytes, d.f.buffers, func(b *openpipeline.Batch) error {
@@ -163,7 +161,7 @@ func (d *delivery) coverage(ctx context.Context, t *target) error {
 				return nil
 			}
 			if r.Outcome != openpipeline.Doubt || again == maxStartOver {
-				return fmt.Errorf("send coverage: %w", r.Err)
+				return fmt.Errorf("send coverage and vulnerabilities: %w", r.Err)
 			}
 		}
 	})
@@ -173,10 +171,11 @@ func (d *delivery) coverage(ctx context.Context, t *target) error {
 	}
 	defer func() { _ = done() }() // reading is over
 	index := int64(-1)
-	err = d.f.mapper.Coverage(mapping.Input{Document: doc, ScanID: t.scan.ScanID, Now: d.f.o.Now, Emit: func(e []byte) error {
-		index++
-		return batcher.Add(index, e)
-	}}, d.key)
+	err = d.f.mapper.Extra(mapping.Input{
+		Document: doc, ScanID: t.scan.ScanID, Now: d.f.o.Now,
+		Reopen: func() (*mapping.Document, func() error, error) { return t.Open(d.source(ctx)) },
+		Emit:   func(e []byte) error { index++; return batcher.Add(index, e) },
+	}, d.key)
 	if err != nil {
 		return err
 	}

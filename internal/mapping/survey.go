@@ -16,18 +16,13 @@ type surveyed struct {
 // list fits the count must be known before the first finding goes out, and the
 // status may come after the objects; so the document is surveyed once.
 func (w *work) stream() error {
-	if w.survey == nil {
-		if err := w.takeSurvey(); err != nil {
-			return err
-		}
-	}
-	s, ok := w.survey[w.index]
-	if !ok {
-		return reject("the document changed while it was read", "deliver it again")
+	s, err := w.surveyed()
+	if err != nil {
+		return err
 	}
 	w.issues.head = s.head
 	read := false
-	err := w.issue(s.listed, func(held func() error) error {
+	err = w.issue(s.listed, func(held func() error) error {
 		read = true
 		for w.issues.dec.PeekKind() != ']' {
 			w.issues.drop()
@@ -44,6 +39,20 @@ func (w *work) stream() error {
 		return err
 	}
 	return skipRest(w.issues.dec)
+}
+
+// surveyed gives what the survey found out about the current issue.
+func (w *work) surveyed() (surveyed, error) {
+	if w.survey == nil {
+		if err := w.takeSurvey(); err != nil {
+			return surveyed{}, err
+		}
+	}
+	s, ok := w.survey[w.index]
+	if !ok {
+		return s, reject("the document changed while it was read", "deliver it again")
+	}
+	return s, nil
 }
 
 // skipRest reads the remaining elements of an array.

@@ -1,101 +1,159 @@
 package securityevent
 
 import (
-	"encoding/hex"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 )
 
-// space is the namespace of finding ids; a constant, so that ids are the same for ever.
-var space = uuid.MustParse("b3a3f2a0-7f0e-5d52-9a55-6d6f6e646179")
-
-// Check is what all findings of one rule in one scan share.
+// Check is what all findings of one rule in one scan share. Texts over 4 KiB
+// are cut, see the package comment.
 type Check struct {
-	// RuleID is unique per standard and the same on every system:
-	// rule.id (external), compliance.rule.id (xspm).
+	// RuleID is unique per standard and the same on every system: "CIS-66577".
+	// rule.id (both), compliance.rule.id (xspm): string, never empty.
 	RuleID string
-	// Title: finding.title, rule.name, compliance.rule.title. Never empty: the
-	// dashboard drops rows without.
+	// Title is the rule in a sentence.
+	// finding.title, rule.name (both), compliance.rule.title (xspm): string,
+	// never empty: the dashboard drops rows without.
 	Title string
-	// Severity: compliance.rule.severity.*; sets the risk of failed and manual findings.
+	// Description is what the rule asks for; may be empty.
+	// rule.description (external): string.
+	Description string
+	// Severity is the rule's; with the status it makes the risk.
+	// compliance.rule.severity.level (xspm): CRITICAL, HIGH, MEDIUM or LOW;
+	// compliance.rule.severity.score (xspm): 10, 7, 4 or 1;
+	// dt.security.risk.level (both): the same words, or NONE for what is not
+	// failed or manual; dt.security.risk.score (both): 10, 8.9, 6.9, 3.9 or 0.
 	Severity Severity
-	// RiskKnown is false where the vendor's word is unknown: the risk level is then NOT_AVAILABLE.
+	// RiskKnown is false where the vendor's word is unknown.
+	// dt.security.risk.level (both) is then NOT_AVAILABLE, its score 0.
 	RiskKnown bool
-	// VendorSeverity is the appliance's own word: finding.severity.
+	// VendorSeverity is the appliance's own word; may be empty.
+	// finding.severity (both): string, open.
 	VendorSeverity string
-	// Standard: compliance.standard.* (xspm), compliance.standards (external).
-	StandardShortName, StandardName, StandardURL string
-	// Control is the place in the standard: compliance.control (external); may be empty.
+	// StandardShortName is what the dashboard groups by: "DISA STIG".
+	// compliance.standard.short_name (xspm): string, one value, never empty.
+	StandardShortName string
+	// StandardName is the name with its version; empty: the short name.
+	// compliance.standard.name (xspm): string; compliance.standards (external): string[] of one.
+	StandardName string
+	// StandardURL leads to the standard; may be empty.
+	// compliance.standard.url (xspm): string.
+	StandardURL string
+	// Control is the place in the standard; may be empty.
+	// compliance.control (external): string; compliance.requirements
+	// (external): string[] of one, "<standard>/<control>".
 	Control string
-	// MetadataJSON is a JSON object as text: compliance.rule.metadata_json (xspm); may be empty.
+	// MetadataJSON is a JSON object as text; may be empty.
+	// compliance.rule.metadata_json (xspm): string that holds JSON.
 	MetadataJSON string
-	// URL leads to the explanation: finding.url; may be empty.
+	// URL leads to the explanation; may be empty.
+	// finding.url (both): string.
 	URL string
-	// IssueID and Profile are the appliance's own: runecast.issue.id, runecast.profile.
-	IssueID, Profile string
-	// VendorStatus is the appliance's own word: runecast.status.
+	// IssueID is the appliance's id of the check.
+	// runecast.issue.id (both): string.
+	IssueID string
+	// Profile is the appliance's code of the profile, as it was sent.
+	// runecast.profile (both), rule.type (external): string, open.
+	Profile string
+	// VendorStatus is the appliance's own word.
+	// runecast.status (both): string: FAIL, M_FAIL, MANUAL, PASS, M_PASS,
+	// NOT_RELEVANT, NOT_APPLICABLE or FILTERED.
 	VendorStatus string
 	// Status of the findings of this check.
+	// compliance.result.status.level (xspm): FAILED, MANUAL, PASSED or NOT_RELEVANT;
+	// compliance.result.status.score (xspm): 10, 7, 4 or 1;
+	// compliance.status (external): FAILED, PASSED or NOT_RELEVANT, left out for MANUAL;
+	// finding.result (both): FAIL, MANUAL or PASS, left out for NOT_RELEVANT;
+	// finding.status (both): OPEN for FAILED and MANUAL, RESOLVED for PASSED, left out for NOT_RELEVANT.
 	Status Status
-	// Affected is how many objects the appliance counted: runecast.objects.affected.
+	// Reason says why the status is what it is, where its word alone does not; may be empty.
+	// finding.description (both), compliance.result.description (xspm): string.
+	Reason string
+	// Affected is how many objects the appliance counted.
+	// runecast.objects.affected (both): integer, 0 or more.
 	Affected int64
 }
 
 // Finding is one rule on one object.
 type Finding struct {
-	// ObjectID, ObjectName and ObjectType are the resource's; the name may be empty.
+	// ObjectID, ObjectName and ObjectType are the resource's; the name may be
+	// empty. The id is "<system>/<id within it>", or an ARN or Azure resource
+	// id as it is; what it proves becomes aws.*, azure.*, gcp.* and k8s.*
+	// members (both).
+	// object.id, object.name, object.type (both),
+	// compliance.result.object.name and .type (xspm): string, types are open.
 	ObjectID, ObjectName, ObjectType []byte
-	// Evidence is a JSON array as text: compliance.result.object.evidence_json
-	// (xspm); empty: "[]".
+	// Evidence is a JSON array as text; empty: "[]".
+	// compliance.result.object.evidence_json (xspm): string that holds
+	// [{"type":"AUTOMATIC" or "MANUAL","description":…,"value":…}].
 	Evidence []byte
-	// Original is the appliance's own JSON as text: event.original_content;
-	// empty: left out.
+	// Original is the appliance's own JSON as text; empty: left out.
+	// event.original_content (both): string.
 	Original []byte
 }
 
 // Encoder writes the findings of one scan, rule by rule. What the findings of
-// a rule share is encoded once. It is not safe for concurrent use.
+// a rule share is encoded once; Append does not allocate beyond what dst needs.
+// It is not safe for concurrent use.
 type Encoder struct {
 	model  Model
 	scan   *Scan
 	scanID uuid.UUID
+	// created is finding.time.created; zero: the time of sending.
+	created time.Time
 
-	check []byte // the members that do not change within the check, without the closing brace
-	rule  string
-	id    []byte // scratch
+	check  []byte // the members that do not change within the check, without the closing brace
+	phrase []byte // the beginning of event.description, encoded
+	rule   string
+
+	id         []byte // what finding ids are made of; begins with the system
+	system     int    // how much of id is the system
+	name, kind []byte // of the object, encoded
+	milli      int64  // the time that stamp holds
+	stamp      []byte
 }
 
 // NewEncoder begins the findings of a scan, whose ID must be a UUID.
 func NewEncoder(model Model, scan *Scan) *Encoder {
-	id, err := uuid.Parse(scan.ID)
+	scanID, err := uuid.Parse(scan.ID)
 	if err != nil {
-		id = uuid.NewSHA1(space, []byte(scan.ID))
+		scanID = named(scan.ID)
 	}
-	return &Encoder{model: model, scan: scan, scanID: id}
+	e := &Encoder{model: model, scan: scan, scanID: scanID, created: scan.Completed}
+	if e.created.IsZero() {
+		e.created = scan.Started
+	}
+	s := space()
+	e.id = append(append(append(e.id, s[:]...), scan.SystemID...), 0)
+	e.system = len(e.id)
+	return e
 }
 
 // SetCheck begins the findings of a rule.
 func (e *Encoder) SetCheck(c *Check) {
 	e.rule = c.RuleID
+	e.phrase = quoteText(e.phrase[:0], "Rule "+c.RuleID+c.Status.phrase())
 	o := begin(e.check[:0], TypeFinding, "Compliance finding event")
 	o = o.scan(e.scan)
 	o = o.text("finding.type", "CONFIGURATION_ISSUE")
 	o = o.text("finding.title", c.Title)
-	o = o.text("finding.severity", c.VendorSeverity)
+	o = o.optional("finding.description", c.Reason)
+	o = o.optional("finding.severity", c.VendorSeverity)
+	o = o.optional("finding.result", c.Status.result())
+	o = o.optional("finding.status", c.Status.lifecycle())
 	o = o.optional("finding.url", c.URL)
-	o = o.time("finding.time.created", e.scan.Completed)
+	o = o.time("finding.time.created", e.created)
 	level, score := c.risk()
 	o = o.text("dt.security.risk.level", level)
 	o = o.number("dt.security.risk.score", score)
-	o = o.text("rule.id", c.RuleID)
+	o = o.id("rule.id", c.RuleID)
 	o = o.text("rule.name", c.Title)
-	o = o.text("runecast.issue.id", c.IssueID)
-	o = o.text("runecast.profile", c.Profile)
+	o = o.id("runecast.issue.id", c.IssueID)
+	o = o.id("runecast.profile", c.Profile)
 	o = o.text("runecast.status", c.VendorStatus)
 	o = o.integer("runecast.objects.affected", c.Affected)
-	o = o.text("runecast.system.id", e.scan.SystemID)
+	o = o.id("runecast.system.id", e.scan.SystemID)
 	if e.model != External {
 		o = o.xspm(c)
 	}
@@ -117,28 +175,36 @@ func (c *Check) risk() (string, float64) {
 }
 
 func (o object) xspm(c *Check) object {
-	o = o.text("compliance.rule.id", c.RuleID)
+	o = o.id("compliance.rule.id", c.RuleID)
 	o = o.text("compliance.rule.title", c.Title)
 	o = o.text("compliance.rule.severity.level", string(c.Severity))
 	o = o.number("compliance.rule.severity.score", c.Severity.RuleScore())
-	o = o.optional("compliance.rule.metadata_json", c.MetadataJSON)
-	o = o.text("compliance.standard.short_name", c.StandardShortName)
+	if c.MetadataJSON != "" {
+		o = quote(o.key("compliance.rule.metadata_json"), c.MetadataJSON)
+	}
+	o = o.id("compliance.standard.short_name", c.StandardShortName)
 	o = o.optional("compliance.standard.name", c.StandardName)
 	o = o.optional("compliance.standard.url", c.StandardURL)
 	o = o.text("compliance.result.status.level", string(c.Status))
-	return o.number("compliance.result.status.score", c.Status.Score())
+	o = o.number("compliance.result.status.score", c.Status.Score())
+	return o.optional("compliance.result.description", c.Reason)
 }
 
 func (o object) external(c *Check) object {
 	if c.Status != Manual { // the vocabulary of compliance.status has no MANUAL
 		o = o.text("compliance.status", string(c.Status))
 	}
-	o = o.optional("compliance.control", c.Control)
-	name := c.StandardName
-	if name == "" {
-		name = c.StandardShortName
+	standard := c.StandardName
+	if standard == "" {
+		standard = c.StandardShortName
 	}
-	return o.list("compliance.standards", []string{name})
+	o = o.list("compliance.standards", standard)
+	if c.Control != "" {
+		o = o.text("compliance.control", c.Control)
+		o = o.list("compliance.requirements", standard+"/"+c.Control)
+	}
+	o = o.optional("rule.description", c.Description)
+	return o.id("rule.type", c.Profile)
 }
 
 // Append appends one finding of the current check to dst, stamped with the
@@ -147,59 +213,69 @@ func (e *Encoder) Append(dst []byte, f *Finding, at time.Time) []byte {
 	o := object(append(dst, e.check...))
 	finding := e.findingID(f.ObjectID)
 	o = o.uuid("finding.id", finding)
-	o = o.uuid("event.id", uuid.NewSHA1(e.scanID, finding[:]))
-	o = o.time("timestamp", at)
-	o = o.resource(f)
+	o = o.uuid("event.id", e.eventID(finding))
+	e.stampOf(at)
+	o = o.quoted("timestamp", e.stamp)
+	if e.created.IsZero() {
+		o = o.quoted("finding.time.created", e.stamp)
+	}
+	o = e.resource(o, f)
+	o = o.place(e.scan, f)
 	if len(f.Original) > 0 {
-		o = o.bytes("event.original_content", f.Original)
+		o = o.json("event.original_content", f.Original)
 	}
 	if e.model != External {
-		o = o.result(f)
+		o = e.result(o, f)
 	}
 	return append(o, '}')
 }
 
-func (o object) resource(f *Finding) object {
-	o = o.bytes("object.id", f.ObjectID)
-	if len(f.ObjectName) > 0 {
-		o = o.bytes("object.name", f.ObjectName)
+func (e *Encoder) resource(o object, f *Finding) object {
+	o = o.key("object.id")
+	begin := len(o)
+	o = quoteID(o, f.ObjectID)
+	label := o[begin:]
+	if e.name = e.name[:0]; len(f.ObjectName) > 0 {
+		e.name = quoteText(e.name, f.ObjectName)
+		o = o.quoted("object.name", e.name)
+		label = e.name
 	}
-	return o.bytes("object.type", f.ObjectType)
+	e.kind = quoteText(e.kind[:0], f.ObjectType)
+	o = o.quoted("object.type", e.kind)
+	o = o.quoted("event.description", e.phrase[:len(e.phrase)-1])
+	return append(o, label[1:]...)
 }
 
-func (o object) result(f *Finding) object {
-	if len(f.ObjectName) > 0 {
-		o = o.bytes("compliance.result.object.name", f.ObjectName)
+func (e *Encoder) result(o object, f *Finding) object {
+	if len(e.name) > 0 {
+		o = o.quoted("compliance.result.object.name", e.name)
 	}
-	o = o.bytes("compliance.result.object.type", f.ObjectType)
+	o = o.quoted("compliance.result.object.type", e.kind)
 	if len(f.Evidence) == 0 {
-		return o.text("compliance.result.object.evidence_json", "[]")
+		return o.quoted("compliance.result.object.evidence_json", []byte(`"[]"`))
 	}
-	return o.bytes("compliance.result.object.evidence_json", f.Evidence)
+	return o.json("compliance.result.object.evidence_json", f.Evidence)
 }
 
 // findingID is the same for the same system, object and rule, for ever.
 func (e *Encoder) findingID(objectID []byte) uuid.UUID {
-	e.id = append(e.id[:0], e.scan.SystemID...)
-	e.id = append(e.id, 0)
-	e.id = append(e.id, objectID...)
-	e.id = append(e.id, 0)
-	e.id = append(e.id, e.rule...)
-	return uuid.NewSHA1(space, e.id)
+	e.id = append(e.id[:e.system], objectID...)
+	e.id = append(append(e.id, 0), e.rule...)
+	return version5(e.id)
 }
 
-func (o object) uuid(name string, id uuid.UUID) object {
-	o = append(o.key(name), '"')
-	for i, part := range [][]byte{id[:4], id[4:6], id[6:8], id[8:10], id[10:]} {
-		if i > 0 {
-			o = append(o, '-')
-		}
-		o = hex.AppendEncode(o, part)
+// eventID is another one in every generation of a delivery.
+func (e *Encoder) eventID(finding uuid.UUID) uuid.UUID {
+	var b [32]byte
+	copy(b[:], e.scanID[:])
+	copy(b[16:], finding[:])
+	return version5(b[:])
+}
+
+// stampOf makes stamp the time at; most events share theirs with the one before.
+func (e *Encoder) stampOf(at time.Time) {
+	if milli := at.UnixMilli(); milli != e.milli || len(e.stamp) == 0 {
+		e.milli = milli
+		e.stamp = append(AppendTime(append(e.stamp[:0], '"'), at), '"')
 	}
-	return append(o, '"')
-}
-
-// ScanName is the name of a scan for people.
-func ScanName(system string, completed time.Time) string {
-	return strings.TrimSpace(system + " " + completed.UTC().Format(time.RFC3339))
 }

@@ -2,17 +2,74 @@ package securityevent
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/google/uuid"
 )
+
+// Scan is what all events of one scan of one system share.
+type Scan struct {
+	// ID is new for every generation of a delivery; a UUID.
+	// scan.id (both): string, what findings and scan events are joined on.
+	ID string
+	// Name is for people: the system and the time; may be empty.
+	// scan.name (both): string.
+	Name string
+	// ProductVersion is the appliance's: "6.9.12.0"; may be empty.
+	// product.version (both): string.
+	ProductVersion string
+	// Started is when the analysis was started, Completed when it ended; zero: left out.
+	// scan.time.started, scan.time.completed (scan events, both): timestamp.
+	// finding.time.created (both): timestamp, never left out: Completed, else
+	// Started, else the time of sending.
+	Started, Completed time.Time
+	// SystemID, SystemName and SystemType identify the analysed system.
+	// object.id, object.name, object.type of the scan events (both): string,
+	// never empty; types that the dashboard names are AWS, AZURE, GCP,
+	// KUBERNETES_CLUSTER, NSXT and VCENTER, others it shows as they are.
+	// runecast.system.id of the findings (both): string.
+	SystemID, SystemName, SystemType string
+	// Findings is how many findings of the scan were sent; 0: left out.
+	// scan.findings.total (external, coverage of the system): integer.
+	Findings int64
+	// Original is the appliance's own JSON about the scan; empty: left out.
+	// event.original_content (scan events of the system, both): string.
+	Original []byte
+	// Context are the members that depend on the system's type.
+	Context []Context
+}
+
+// Context is one member that places an event: cloud.provider, aws.account.id,
+// azure.tenant.name, gcp.organization.name, hypervisor.type,
+// vmware.vcenter.name, k8s.cluster.uid … (both): string; an empty value is left out.
+type Context struct{ Key, Value string }
+
+// has tells whether the scan's context has a member.
+func (s *Scan) has(key string) bool {
+	for _, c := range s.Context {
+		if c.Key == key && c.Value != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// ScanName is the name of a scan for people.
+func ScanName(system string, completed time.Time) string {
+	if completed.IsZero() {
+		return system
+	}
+	return strings.TrimSpace(system + " " + completed.UTC().Format(time.RFC3339))
+}
 
 // Summary is the posture of one scan: scan.result.summary_json. Its figures
 // are those that the dashboard shows over the rows sent.
 type Summary struct {
-	CompliancePercentage int               `json:"compliancePercentage"`
-	Standards            []StandardSummary `json:"standardResultSummaries"`
+	// CompliancePercentage is the posture over all standards: 0 to 100.
+	CompliancePercentage int `json:"compliancePercentage"`
+	// Standards is the posture by standard.
+	Standards []StandardSummary `json:"standardResultSummaries"`
 	// Rows is the number of findings sent, per status: a query can compare it
 	// with what was indexed, since a 202 is given before the indexing.
 	Rows map[Status]int64 `json:"rows"`
@@ -46,11 +103,10 @@ func AppendCompleted(dst []byte, s *Scan, sum Summary, at time.Time) ([]byte, er
 	}
 	o := begin(dst, TypeCompleted, "Compliance scan completed event")
 	o = o.scan(s)
-	o = o.text("event.id", uuid.NewSHA1(space, []byte("completed\x00"+s.ID)).String())
+	o = o.uuid("event.id", named("completed", s.ID))
 	o = o.time("timestamp", at)
-	o = o.time("scan.time.started", s.Started)
-	o = o.time("scan.time.completed", s.Completed)
-	o = o.bytes("scan.result.summary_json", text)
+	o = o.times(s)
+	o = o.json("scan.result.summary_json", text)
 	o = o.system(s)
 	return append(o, '}'), nil
 }
@@ -59,19 +115,52 @@ func AppendCompleted(dst []byte, s *Scan, sum Summary, at time.Time) ([]byte, er
 // object was looked at; nil: the system itself. Its id does not depend on the
 // scan's generation, so that a repetition can be told: key names the scan.
 func AppendCoverage(dst []byte, s *Scan, f *Finding, key string, at time.Time) []byte {
-	id := append([]byte("coverage\x00"), s.SystemID...)
-	id = append(append(id, 0), key...)
 	o := begin(dst, TypeCoverage, "Compliance scan event")
 	o = o.scan(s)
 	o = o.time("timestamp", at)
-	o = o.time("scan.time.started", s.Started)
-	o = o.time("scan.time.completed", s.Completed)
+	o = o.times(s)
 	o = o.text("scan.status", "COMPLETED")
 	if f == nil {
+		o = o.uuid("event.id", named("coverage", s.SystemID, key))
+		if s.Findings > 0 {
+			o = o.integer("scan.findings.total", s.Findings)
+		}
 		o = o.system(s)
 	} else {
-		id = append(append(id, 0), f.ObjectID...)
-		o = o.resource(f)
+		o = o.uuid("event.id", named("coverage", s.SystemID, key, string(f.ObjectID)))
+		o = quoteID(o.key("object.id"), f.ObjectID)
+		if len(f.ObjectName) > 0 {
+			o = o.bytes("object.name", f.ObjectName)
+		}
+		o = o.bytes("object.type", f.ObjectType)
+		o = o.place(s, f)
 	}
-	return append(o.uuid("event.id", uuid.NewSHA1(space, id)), '}')
+	return append(o, '}')
+}
+
+// scan adds the members that all events of a scan share.
+func (o object) scan(s *Scan) object {
+	o = o.optional("product.version", s.ProductVersion)
+	o = o.text("scan.id", s.ID)
+	o = o.optional("scan.name", s.Name)
+	for _, c := range s.Context {
+		o = o.optional(c.Key, c.Value)
+	}
+	return o
+}
+
+func (o object) times(s *Scan) object {
+	o = o.time("scan.time.started", s.Started)
+	return o.time("scan.time.completed", s.Completed)
+}
+
+// system adds the analysed system as the event's object.
+func (o object) system(s *Scan) object {
+	o = o.id("object.id", s.SystemID)
+	o = o.text("object.name", s.SystemName)
+	o = o.text("object.type", s.SystemType)
+	if len(s.Original) > 0 {
+		o = o.json("event.original_content", s.Original)
+	}
+	return o
 }

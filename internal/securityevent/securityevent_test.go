@@ -1,13 +1,15 @@
 package securityevent_test
 
 import (
+	"bytes"
 	"encoding/json"
-	"strings"
+	"os"
 	"testing"
 	"time"
-	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"runecast-ingest/internal/securityevent"
 )
@@ -26,148 +28,242 @@ func scan() *securityevent.Scan {
 func check() *securityevent.Check {
 	return &securityevent.Check{
 		RuleID: "CIS-1", Title: "T", Severity: securityevent.High, RiskKnown: true, VendorSeverity: "Major",
-		StandardShortName: "CIS", Status: securityevent.Failed, Affected: 2, IssueID: "CIS-1", Profile: "CIS", VendorStatus: "FAIL",
+		StandardShortName: "CIS", Status: securityevent.Failed, Affected: 2, IssueID: "1", Profile: "CIS", VendorStatus: "FAIL",
 	}
 }
 
-func finding(t *testing.T, m securityevent.Model, c *securityevent.Check, f securityevent.Finding) map[string]any {
+// validator checks events by the schema.
+type validator struct{ schema *jsonschema.Schema }
+
+func newValidator(t testing.TB) validator {
 	t.Helper()
-	e := securityevent.NewEncoder(m, scan())
-	e.SetCheck(c)
-	var got map[string]any
-	if err := json.Unmarshal(e.Append(nil, &f, at()), &got); err != nil {
+	text, err := os.ReadFile("events.schema.json")
+	if err != nil {
 		t.Fatal(err)
 	}
-	return got
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	c.AssertContent()
+	if err := c.AddResource("events.schema.json", document); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile("events.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return validator{schema}
+}
+
+// decode gives the members of a valid event.
+func (v validator) decode(t testing.TB, event []byte) map[string]any {
+	t.Helper()
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(event))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, event)
+	}
+	if err := v.schema.Validate(value); err != nil {
+		t.Errorf("%v\n%s", err, event)
+	}
+	if !jsontext.Value(event).IsValid() {
+		t.Errorf("a member comes twice, or not UTF-8: %s", event)
+	}
+	var members map[string]any
+	if err := json.Unmarshal(event, &members); err != nil {
+		t.Fatal(err)
+	}
+	return members
+}
+
+func finding(t testing.TB, m securityevent.Model, s *securityevent.Scan, c *securityevent.Check, f securityevent.Finding) map[string]any {
+	t.Helper()
+	e := securityevent.NewEncoder(m, s)
+	e.SetCheck(c)
+	return newValidator(t).decode(t, e.Append(nil, &f, at()))
+}
+
+func host() securityevent.Finding {
+	return securityevent.Finding{ObjectID: []byte("44c4a75d/host-1"), ObjectName: []byte("esx1"), ObjectType: []byte("HostSystem")}
 }
 
 func TestFinding(t *testing.T) {
 	t.Parallel()
-	got := finding(t, securityevent.Both, check(), securityevent.Finding{ObjectID: []byte("44c4a75d/host-1"), ObjectName: []byte("esx1"), ObjectType: []byte("HostSystem"), Evidence: []byte(`[{"value":"\""}]`)})
-	want := map[string]any{
+	f := host()
+	f.Evidence, f.Original = []byte(`[{"type":"AUTOMATIC","description":"d","value":"\""}]`), []byte(`{"id":1.50}`)
+	c := check()
+	c.StandardName, c.StandardURL, c.Control = "CIS Benchmarks", "https://cis.example", "3.2"
+	c.Description, c.Reason, c.URL, c.MetadataJSON = "Do it.", "Why.", "https://kb.example", `{"Section":"3"}`
+	core := map[string]any{
 		"event.kind": "SECURITY_EVENT", "event.type": "COMPLIANCE_FINDING", "event.name": "Compliance finding event", "event.category": "COMPLIANCE",
-		"event.version": "1.309", "event.provider": "Runecast", "product.vendor": "Runecast", "product.name": "Runecast Analyzer", "product.version": "6.9.12.0",
+		"event.version": "1.309", "event.provider": "Runecast", "event.description": "Rule CIS-1 failed on esx1", "event.original_content": `{"id":1.50}`,
+		"product.vendor": "Runecast", "product.name": "Runecast Analyzer", "product.version": "6.9.12.0", "timestamp": "2026-11-22T03:00:00.005Z",
 		"scan.id": "6d1b7b1e-0000-4000-8000-000000000001", "scan.name": "vc1", "hypervisor.type": "VMWARE",
-		"finding.type": "CONFIGURATION_ISSUE", "finding.title": "T", "finding.severity": "Major", "finding.time.created": "2026-11-22T02:59:00.005Z",
+		"finding.type": "CONFIGURATION_ISSUE", "finding.title": "T", "finding.description": "Why.", "finding.severity": "Major", "finding.result": "FAIL",
+		"finding.status": "OPEN", "finding.url": "https://kb.example", "finding.time.created": "2026-11-22T02:59:00.005Z",
 		"dt.security.risk.level": "HIGH", "dt.security.risk.score": 8.9, "rule.id": "CIS-1", "rule.name": "T",
-		"runecast.issue.id": "CIS-1", "runecast.profile": "CIS", "runecast.status": "FAIL", "runecast.objects.affected": 2.0, "runecast.system.id": "44c4a75d",
-		"compliance.rule.id": "CIS-1", "compliance.rule.title": "T", "compliance.rule.severity.level": "HIGH", "compliance.rule.severity.score": 7.0,
-		"compliance.standard.short_name": "CIS", "compliance.result.status.level": "FAILED", "compliance.result.status.score": 10.0,
-		"compliance.status": "FAILED", "compliance.standards": []any{"CIS"},
-		"finding.id": got["finding.id"], "event.id": got["event.id"], "timestamp": "2026-11-22T03:00:00.005Z",
+		"runecast.issue.id": "1", "runecast.profile": "CIS", "runecast.status": "FAIL", "runecast.objects.affected": 2.0, "runecast.system.id": "44c4a75d",
 		"object.id": "44c4a75d/host-1", "object.name": "esx1", "object.type": "HostSystem",
-		"compliance.result.object.name": "esx1", "compliance.result.object.type": "HostSystem", "compliance.result.object.evidence_json": `[{"value":"\""}]`,
+		"event.id": "92ca95af-3a7d-55ea-996e-7729daa1bb99", "finding.id": "534ce2e0-4a96-5390-beca-218c1924638b",
 	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Error(d)
+	xspm := map[string]any{
+		"compliance.rule.id": "CIS-1", "compliance.rule.title": "T", "compliance.rule.severity.level": "HIGH", "compliance.rule.severity.score": 7.0,
+		"compliance.rule.metadata_json": `{"Section":"3"}`, "compliance.standard.short_name": "CIS", "compliance.standard.name": "CIS Benchmarks",
+		"compliance.standard.url": "https://cis.example", "compliance.result.status.level": "FAILED", "compliance.result.status.score": 10.0,
+		"compliance.result.description": "Why.", "compliance.result.object.name": "esx1", "compliance.result.object.type": "HostSystem",
+		"compliance.result.object.evidence_json": `[{"type":"AUTOMATIC","description":"d","value":"\""}]`,
 	}
-}
-
-func TestIDs(t *testing.T) {
-	t.Parallel()
-	f := securityevent.Finding{ObjectID: []byte("o"), ObjectType: []byte("t")}
-	a := finding(t, securityevent.Both, check(), f)
-	b := finding(t, securityevent.XSPM, check(), f)
-	if a["finding.id"] != b["finding.id"] || a["event.id"] != b["event.id"] {
-		t.Error("ids depend on more than scan, system, object and rule")
+	external := map[string]any{
+		"compliance.status": "FAILED", "compliance.standards": []any{"CIS Benchmarks"}, "compliance.control": "3.2",
+		"compliance.requirements": []any{"CIS Benchmarks/3.2"}, "rule.description": "Do it.", "rule.type": "CIS",
 	}
-	// Pinned: they must be the same in every release, or dedup by them ends.
-	if a["finding.id"] != "ef7b0ef9-52d4-5ae7-898e-f6bf6a4d3862" {
-		t.Errorf("finding.id %v", a["finding.id"])
-	}
-	next := scan()
-	next.ID = "6d1b7b1e-0000-4000-8000-000000000002"
-	e := securityevent.NewEncoder(securityevent.Both, next)
-	e.SetCheck(check())
-	var c map[string]any
-	if err := json.Unmarshal(e.Append(nil, &f, at()), &c); err != nil {
-		t.Fatal(err)
-	}
-	if c["finding.id"] != a["finding.id"] || c["event.id"] == a["event.id"] {
-		t.Error("a new generation keeps finding.id and has new event ids")
-	}
-}
-
-func TestScores(t *testing.T) {
-	t.Parallel()
-	for status, score := range map[securityevent.Status]float64{"FAILED": 10, "MANUAL": 7, "PASSED": 4, "NOT_RELEVANT": 1} {
-		if status.Score() != score {
-			t.Errorf("%s: %v", status, status.Score())
-		}
-	}
-	for severity, scores := range map[securityevent.Severity][2]float64{"CRITICAL": {10, 10}, "HIGH": {7, 8.9}, "MEDIUM": {4, 6.9}, "LOW": {1, 3.9}} {
-		if severity.RuleScore() != scores[0] || severity.RiskScore() != scores[1] {
-			t.Errorf("%s: %v %v", severity, severity.RuleScore(), severity.RiskScore())
-		}
-	}
-}
-
-func TestPostureRoundsAsTheDashboardDoes(t *testing.T) {
-	t.Parallel()
-	for want, c := range map[int][3]int{0: {0, 0, 0}, 28: {29, 0, 71}, 50: {1, 1, 0}, 99: {999, 1, 0}, 100: {3, 0, 0}} {
-		if got := securityevent.Posture(c[0], c[1], c[2]); got != want {
-			t.Errorf("%v: %d, want %d", c, got, want)
-		}
-	}
-}
-
-func TestHostileTextsMakeValidEvents(t *testing.T) {
-	t.Parallel()
-	for name, text := range map[string]string{
-		"controls": "\x00\x1b[31m\r\n\u2028", "not utf-8": "\xff\xc3(", "markup": `</script><!--"\`, "right to left": "\u202eexe", "empty": "",
+	for model, parts := range map[securityevent.Model][]map[string]any{
+		securityevent.Both: {core, xspm, external}, securityevent.XSPM: {core, xspm}, securityevent.External: {core, external},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(string(model), func(t *testing.T) {
 			t.Parallel()
-			c := check()
-			c.Title, c.RuleID, c.Profile, c.StandardShortName = text+"t", text+"r", text, text
-			e := securityevent.NewEncoder(securityevent.Both, scan())
-			e.SetCheck(c)
-			b := e.Append(nil, &securityevent.Finding{ObjectID: []byte(text), ObjectName: []byte(text), ObjectType: []byte(text), Evidence: []byte(`["` + "x" + `"]`)}, at())
-			var got map[string]any
-			if err := json.Unmarshal(b, &got); err != nil || !utf8.Valid(b) {
-				t.Fatalf("%v: %s", err, b)
+			want := map[string]any{}
+			for _, part := range parts {
+				for name, value := range part {
+					if _, twice := want[name]; twice {
+						t.Errorf("%s is in two models", name)
+					}
+					want[name] = value
+				}
 			}
-			if want := strings.ToValidUTF8(text, "\ufffd") + "t"; len(got["finding.title"].(string)) < len(want)-3 {
-				t.Errorf("title %q", got["finding.title"])
+			if d := cmp.Diff(want, finding(t, model, scan(), c, f)); d != "" {
+				t.Error(d)
 			}
 		})
 	}
 }
 
-func TestScanEvents(t *testing.T) {
+// What is not known is left out, but for what consumers cannot do without.
+func TestFindingWithoutOptionalTexts(t *testing.T) {
 	t.Parallel()
-	sum := securityevent.Summary{CompliancePercentage: 33, Standards: []securityevent.StandardSummary{{StandardCode: "CIS", CompliancePercentage: 33, Passed: 1, Failed: 2, Rules: 3}}, Rows: map[securityevent.Status]int64{"PASSED": 1, "FAILED": 9}}
-	b, err := securityevent.AppendCompleted(nil, scan(), sum, at())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got map[string]any
-	if err := json.Unmarshal(b, &got); err != nil {
-		t.Fatal(err)
+	c := check()
+	c.VendorSeverity = ""
+	got := finding(t, securityevent.Both, &securityevent.Scan{ID: scan().ID, SystemID: "s"}, c, securityevent.Finding{ObjectID: []byte("s/o"), ObjectType: []byte("T")})
+	for _, name := range []string{"product.version", "scan.name", "finding.description", "finding.severity", "finding.url", "event.original_content", "object.name",
+		"compliance.rule.metadata_json", "compliance.standard.name", "compliance.standard.url", "compliance.result.description", "compliance.result.object.name",
+		"compliance.control", "compliance.requirements", "rule.description"} {
+		if v, there := got[name]; there {
+			t.Errorf("%s = %v", name, v)
+		}
 	}
 	for name, want := range map[string]any{
-		"event.type": "COMPLIANCE_SCAN_COMPLETED", "scan.id": scan().ID, "timestamp": "2026-11-22T03:00:00.005Z", "scan.time.completed": "2026-11-22T02:59:00.005Z",
-		"object.id": "44c4a75d", "object.name": "vc1.example", "object.type": "VCENTER",
-		"scan.result.summary_json": `{"compliancePercentage":33,"standardResultSummaries":[{"standardCode":"CIS","compliancePercentage":33,"passed":1,"manual":0,"failed":2,"rules":3}],"rows":{"FAILED":9,"PASSED":1}}`,
+		"event.description": "Rule CIS-1 failed on s/o", "compliance.result.object.evidence_json": "[]",
+		"compliance.standards": []any{"CIS"}, "finding.time.created": "2026-11-22T03:00:00.005Z",
 	} {
-		if got[name] != want {
-			t.Errorf("%s = %v, want %v", name, got[name], want)
+		if d := cmp.Diff(want, got[name]); d != "" {
+			t.Errorf("%s: %s", name, d)
 		}
 	}
-	coverage := func(scanID string, f *securityevent.Finding) map[string]any {
-		s := scan()
-		s.ID = scanID
-		var m map[string]any
-		if err := json.Unmarshal(securityevent.AppendCoverage(nil, s, f, "raw/x", at()), &m); err != nil {
-			t.Fatal(err)
+}
+
+func TestFindingIsCreatedWhenTheAnalysisEnded(t *testing.T) {
+	t.Parallel()
+	s := scan()
+	if got := finding(t, securityevent.XSPM, s, check(), host())["finding.time.created"]; got != "2026-11-22T02:59:00.005Z" {
+		t.Errorf("created %v, want the end", got)
+	}
+	s.Completed = time.Time{}
+	if got := finding(t, securityevent.XSPM, s, check(), host())["finding.time.created"]; got != "2026-11-22T02:00:00.005Z" {
+		t.Errorf("created %v, want the start", got)
+	}
+}
+
+func TestStatuses(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[securityevent.Status]map[string]any{
+		"FAILED": {"compliance.result.status.score": 10.0, "compliance.status": "FAILED", "finding.result": "FAIL", "finding.status": "OPEN",
+			"dt.security.risk.level": "HIGH", "dt.security.risk.score": 8.9, "event.description": "Rule CIS-1 failed on esx1"},
+		"MANUAL": {"compliance.result.status.score": 7.0, "compliance.status": nil, "finding.result": "MANUAL", "finding.status": "OPEN",
+			"dt.security.risk.level": "HIGH", "dt.security.risk.score": 8.9, "event.description": "Rule CIS-1 needs a manual check on esx1"},
+		"PASSED": {"compliance.result.status.score": 4.0, "compliance.status": "PASSED", "finding.result": "PASS", "finding.status": "RESOLVED",
+			"dt.security.risk.level": "NONE", "dt.security.risk.score": 0.0, "event.description": "Rule CIS-1 passed on esx1"},
+		"NOT_RELEVANT": {"compliance.result.status.score": 1.0, "compliance.status": "NOT_RELEVANT", "finding.result": nil, "finding.status": nil,
+			"dt.security.risk.level": "NONE", "dt.security.risk.score": 0.0, "event.description": "Rule CIS-1 is not relevant to esx1"},
+	} {
+		t.Run(string(status), func(t *testing.T) {
+			t.Parallel()
+			c := check()
+			c.Status = status
+			got := finding(t, securityevent.Both, scan(), c, host())
+			for name, value := range want {
+				if got[name] != value {
+					t.Errorf("%s = %v, want %v", name, got[name], value)
+				}
+			}
+		})
+	}
+}
+
+func TestSeverities(t *testing.T) {
+	t.Parallel()
+	for severity, scores := range map[securityevent.Severity][2]float64{"CRITICAL": {10, 10}, "HIGH": {7, 8.9}, "MEDIUM": {4, 6.9}, "LOW": {1, 3.9}} {
+		c := check()
+		c.Severity = severity
+		got := finding(t, securityevent.Both, scan(), c, host())
+		if got["compliance.rule.severity.score"] != scores[0] || got["dt.security.risk.score"] != scores[1] || got["dt.security.risk.level"] != string(severity) {
+			t.Errorf("%s: %v %v %v", severity, got["compliance.rule.severity.score"], got["dt.security.risk.score"], got["dt.security.risk.level"])
 		}
-		return m
 	}
-	if a, b := coverage("1", nil), coverage("2", nil); a["event.id"] != b["event.id"] || a["event.type"] != "COMPLIANCE_SCAN" || a["object.id"] != "44c4a75d" {
-		t.Errorf("the id of a coverage event depends on the generation: %v %v", a, b)
+	c := check()
+	c.RiskKnown = false
+	if got := finding(t, securityevent.Both, scan(), c, host()); got["dt.security.risk.level"] != "NOT_AVAILABLE" || got["dt.security.risk.score"] != 0.0 {
+		t.Errorf("unknown severity: %v %v", got["dt.security.risk.level"], got["dt.security.risk.score"])
 	}
-	one := &securityevent.Finding{ObjectID: []byte("44c4a75d/host-1"), ObjectType: []byte("HostSystem")}
-	if a, b := coverage("1", nil), coverage("1", one); a["event.id"] == b["event.id"] || b["object.id"] != "44c4a75d/host-1" {
-		t.Errorf("objects are not told apart: %v", b)
+}
+
+func TestMinimalEventsFitTheSchema(t *testing.T) {
+	t.Parallel()
+	v := newValidator(t)
+	for _, m := range []securityevent.Model{securityevent.Both, securityevent.XSPM, securityevent.External} {
+		for _, status := range []securityevent.Status{securityevent.Failed, securityevent.Manual, securityevent.NotRelevant} {
+			c := check()
+			c.Status, c.Title = status, "Prüfen\n"
+			e := securityevent.NewEncoder(m, scan())
+			e.SetCheck(c)
+			f := host()
+			v.decode(t, securityevent.Minimal(e.Append(nil, &f, at())))
+		}
+	}
+}
+
+// The schema must refuse what the ingest or the dashboard would drop silently.
+func TestSchemaRefuses(t *testing.T) {
+	t.Parallel()
+	v := newValidator(t)
+	good := finding(t, securityevent.Both, scan(), check(), host())
+	for name, change := range map[string]func(map[string]any){
+		"no type":                func(e map[string]any) { delete(e, "event.type") },
+		"another type":           func(e map[string]any) { e["event.type"] = "DETECTION_FINDING" },
+		"no title":               func(e map[string]any) { delete(e, "finding.title") },
+		"empty title":            func(e map[string]any) { e["compliance.rule.title"] = "" },
+		"no object":              func(e map[string]any) { delete(e, "object.id") },
+		"unknown severity":       func(e map[string]any) { e["compliance.rule.severity.level"] = "Major" },
+		"number as text":         func(e map[string]any) { e["dt.security.risk.score"] = "8.9" },
+		"score of another level": func(e map[string]any) { e["compliance.result.status.score"] = 4.0 },
+		"evidence is no JSON":    func(e map[string]any) { e["compliance.result.object.evidence_json"] = "none" },
+		"evidence of a new kind": func(e map[string]any) { e["compliance.result.object.evidence_json"] = `[{"value":"v"}]` },
+		"nested":                 func(e map[string]any) { e["compliance"] = map[string]any{"status": "FAILED"} },
+		"half a model":           func(e map[string]any) { delete(e, "compliance.standards") },
+		"time without a zone":    func(e map[string]any) { e["timestamp"] = "2026-11-22T03:00:00.005" },
+		"short account":          func(e map[string]any) { e["aws.account.id"] = "1111" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bad := map[string]any{}
+			for k, value := range good {
+				bad[k] = value
+			}
+			change(bad)
+			if err := v.schema.Validate(bad); err == nil {
+				t.Error("accepted")
+			}
+		})
 	}
 }

@@ -1,0 +1,128 @@
+package securityevent
+
+import (
+	"encoding/hex"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+)
+
+// Limits of texts in bytes. Dynatrace publishes none for security events; the
+// limit of its logs is 32 kB per value.
+const (
+	// maxText bounds what is for people: titles, names, links, descriptions. A
+	// longer text is cut after a whole character and ends in "…".
+	maxText = 4 << 10
+	// maxID bounds what identifies. A longer id is cut and ends in "#" and the
+	// hash of the whole, so that two ids stay two.
+	maxID = 16 << 10
+)
+
+// object is a JSON object under construction.
+type object []byte
+
+// key adds a member's name; names are constants of this project and need no escaping.
+func (o object) key(name string) object {
+	if o[len(o)-1] != '{' {
+		o = append(o, ',')
+	}
+	o = append(o, '"')
+	o = append(o, name...)
+	return append(o, '"', ':')
+}
+
+// text adds a text for people.
+func (o object) text(name, value string) object { return quoteText(o.key(name), value) }
+
+// bytes adds a text of an object.
+func (o object) bytes(name string, value []byte) object { return quoteText(o.key(name), value) }
+
+// id adds a text that identifies.
+func (o object) id(name, value string) object { return quoteID(o.key(name), value) }
+
+// json adds JSON text as a string; it is never cut.
+func (o object) json(name string, text []byte) object { return quote(o.key(name), text) }
+
+// quoted adds a JSON string that is encoded already.
+func (o object) quoted(name string, value []byte) object { return append(o.key(name), value...) }
+
+func (o object) optional(name, value string) object {
+	if value == "" {
+		return o
+	}
+	return o.text(name, value)
+}
+
+func (o object) number(name string, value float64) object {
+	return strconv.AppendFloat(o.key(name), value, 'f', -1, 64)
+}
+
+func (o object) integer(name string, value int64) object {
+	return strconv.AppendInt(o.key(name), value, 10)
+}
+
+func (o object) time(name string, t time.Time) object {
+	if t.IsZero() {
+		return o
+	}
+	o = append(o.key(name), '"')
+	return append(AppendTime(o, t), '"')
+}
+
+// list adds an array of one text.
+func (o object) list(name, value string) object {
+	o = append(o.key(name), '[')
+	return append(quoteText(o, value), ']')
+}
+
+func (o object) uuid(name string, id uuid.UUID) object {
+	o = append(o.key(name), '"')
+	o = hex.AppendEncode(o, id[:4])
+	o = hex.AppendEncode(append(o, '-'), id[4:6])
+	o = hex.AppendEncode(append(o, '-'), id[6:8])
+	o = hex.AppendEncode(append(o, '-'), id[8:10])
+	o = hex.AppendEncode(append(o, '-'), id[10:])
+	return append(o, '"')
+}
+
+// quote appends a JSON string; bytes that are not UTF-8 become U+FFFD.
+func quote[B ~string | ~[]byte](dst []byte, s B) []byte {
+	out, _ := jsontext.AppendQuote(dst, s) // its error says that bytes were replaced
+	return out
+}
+
+func quoteText[B ~string | ~[]byte](dst []byte, s B) []byte {
+	if len(s) <= maxText {
+		return quote(dst, s)
+	}
+	dst = quote(dst, s[:boundary(s, maxText)])
+	return append(dst[:len(dst)-1], `…"`...)
+}
+
+func quoteID[B ~string | ~[]byte](dst []byte, s B) []byte {
+	if len(s) <= maxID {
+		return quote(dst, s)
+	}
+	whole := version5([]byte(s))
+	dst = quote(dst, s[:boundary(s, maxID)])
+	dst[len(dst)-1] = '#' // in place of the closing quote
+	return append(hex.AppendEncode(dst, whole[:]), '"')
+}
+
+// boundary is the last place up to limit where a character of s begins.
+func boundary[B ~string | ~[]byte](s B, limit int) int {
+	for i := limit; i > limit-utf8.UTFMax; i-- {
+		if utf8.RuneStart(s[i]) {
+			return i
+		}
+	}
+	return limit // not UTF-8
+}
+
+// AppendTime appends a time as OpenPipeline reads it: RFC 3339, UTC, milliseconds.
+func AppendTime(dst []byte, t time.Time) []byte {
+	return t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
+}

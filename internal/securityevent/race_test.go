@@ -1,0 +1,5 @@
+//go:build race
+
+package securityevent_test
+
+const raceEnabled = true
