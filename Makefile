@@ -52,7 +52,7 @@ lint: ## Vet and lint
 fmt: ## Format
 	$(TOOL) golangci-lint fmt ./...
 
-bench: tools ## Run the benchmarks
+bench: tools ## Run the benchmarks; with larger results: make bench RESULTS_MB=1000
 	$(WITHOUT_ACCOUNT) go test -run '^$$' -bench . -benchmem $(ARGS) ./...
 
 template: ## Lint template.yaml, as it is and as SAM transforms it (needs cfn-lint)

@@ -5,7 +5,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -16,6 +18,7 @@ import (
 	"runecast-ingest/internal/collect"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/endpoint"
+	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/telemetry"
@@ -34,16 +37,31 @@ func main() {
 func run(ctx context.Context) error {
 	cfg, err := config.LoadCollector(os.Getenv)
 	if err != nil {
-		return err
+		fmt.Fprintln(os.Stderr, err)
+		lambda.StartWithOptions(collect.Misconfigured(err), lambda.WithContext(ctx))
+		return nil
 	}
+	// Little is live while results stream through: without a limit the parts of
+	// an upload that has ended would be kept beside those of the next.
+	debug.SetMemoryLimit(40 << 20)
 	log := telemetry.Logger(os.Stdout, cfg.LogLevel)
 	aws, err := awsconfig.LoadDefaultConfig(ctx)
 	if err != nil {
 		return fmt.Errorf("load AWS configuration: %w", err)
 	}
-	secrets := secret.NewCache(secretsmanager.NewFromConfig(aws), cfg.SecretID, time.Now)
+	api := secretsmanager.NewFromConfig(aws)
+	secrets := secret.NewCache(api, cfg.SecretID, time.Now)
+	store := collect.Archive{Store: archive.New(archive.Client(aws, cfg.S3PathStyle), cfg.Bucket)}
 	c := collect.New(collect.Options{
-		Store:        collect.Archive{Store: archive.New(archive.Client(aws, cfg.S3PathStyle), cfg.Bucket)},
+		Store: store,
+		Preflight: preflight.New(preflight.Options{
+			URL: cfg.URL, API: cfg.API, AllObjects: cfg.AllObjects, Systems: cfg.Systems, SystemTypes: cfg.SystemTypes,
+			AllowLoopback: cfg.AllowLoopback, Region: aws.Region, Bucket: cfg.Bucket, Archive: store, Version: version, Log: log,
+			Secret: func(ctx context.Context) (secret.Credential, error) {
+				return secret.NewCache(api, cfg.SecretID, time.Now).Get(ctx)
+			},
+			Connect: func(hc *http.Client, cred secret.Credential) preflight.Appliance { return client(cfg, hc, cred, nil) },
+		}),
 		Connect:      func(ctx context.Context) (collect.Appliance, error) { return connect(ctx, cfg, secrets) },
 		ApplianceURL: cfg.URL.String(),
 		Systems:      cfg.Systems, SystemTypes: cfg.SystemTypes,
@@ -60,9 +78,21 @@ func connect(ctx context.Context, cfg config.Collector, secrets *secret.Cache) (
 	if err != nil {
 		return nil, err
 	}
-	client, err := endpoint.Client(cred, endpoint.Options{AllowLoopback: cfg.AllowLoopback})
+	hc, err := endpoint.Client(cred, endpoint.Options{AllowLoopback: cfg.AllowLoopback})
 	if err != nil {
 		return nil, err
 	}
-	return runecast.New(runecast.Options{URL: cfg.URL, HTTP: client, Token: cred.Token, Version: version, ScanPath: cfg.ScanPath}), nil
+	return client(cfg, hc, cred, func(ctx context.Context) (secret.Value, error) {
+		var err error
+		cred, _, err = secrets.Refresh(ctx, cred)
+		return cred.Token, err
+	}), nil
+}
+
+// client speaks the appliance's API; without refresh the token is used as it is.
+func client(cfg config.Collector, hc *http.Client, cred secret.Credential, refresh func(context.Context) (secret.Value, error)) *runecast.Client {
+	return runecast.New(runecast.Options{
+		URL: cfg.URL, HTTP: hc, Token: cred.Token, Version: version,
+		API: cfg.API, AllObjects: cfg.AllObjects, ScanPath: cfg.ScanPath, Refresh: refresh,
+	})
 }

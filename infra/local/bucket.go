@@ -39,6 +39,13 @@ func (b bucket) run() archive.Run {
 	return r
 }
 
+// finished gives a run that is over, empty if there is none of this id.
+func (b bucket) finished(id string) archive.Run {
+	var r archive.Run
+	b.read(archive.RunKey(id), &r)
+	return r
+}
+
 // deliveries gives all raw objects, in the order of their keys.
 func (b bucket) deliveries() ([]delivery, error) {
 	var out []delivery

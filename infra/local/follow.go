@@ -26,15 +26,27 @@ func (s *stack) collect(ctx context.Context, show *display.Display) (schedule.An
 		answer schedule.Answer
 		err    error
 	}
-	over := make(chan outcome, 1)
+	over, failures := make(chan outcome, 1), make(chan error)
 	go func() {
-		a, err := schedule.Run(ctx, s.collector, time.Now(), s.o.tick)
+		a, err := schedule.Run(ctx, s.collector, schedule.Plan{
+			At: time.Now(), Mode: s.o.analysis, Pause: s.o.tick,
+			GoesOn: func(err error) bool {
+				if s.bucket.run().State != archive.RunRunning {
+					return false
+				}
+				select {
+				case failures <- err:
+				case <-ctx.Done():
+				}
+				return true
+			},
+		})
 		over <- outcome{a, err}
 	}()
 	look := time.NewTicker(redraw)
 	defer look.Stop()
 	show.Begin("analyse")
-	archiving := false
+	archiving, said := false, ""
 	for {
 		select {
 		case <-look.C:
@@ -49,6 +61,12 @@ func (s *stack) collect(ctx context.Context, show *display.Display) (schedule.An
 				show.Update("%d of %d systems, %s findings sent", archived, states.total(), thousands(s.sent()))
 			} else {
 				show.Update("%d of %d systems being analysed", states[archive.SystemScanning], states.total())
+			}
+		case err := <-failures:
+			if text := err.Error(); text != said {
+				show.Interrupt()
+				s.note("the run goes on, but an invocation failed: %s", text)
+				said = text
 			}
 		case out := <-over:
 			if out.err != nil {
@@ -66,8 +84,16 @@ func (s *stack) collect(ctx context.Context, show *display.Display) (schedule.An
 // collected judges the collector's last answer.
 func (s *stack) collected(show *display.Display, a schedule.Answer) error {
 	show.Done("%d of %d systems, %s", a.Archived, a.Systems, size(a.Bytes))
+	var reasons []string
+	systems := map[string][]string{} // by reason
 	for _, f := range a.Failures {
-		s.note("not archived", f.System, f.Reason)
+		if systems[f.Reason] == nil {
+			reasons = append(reasons, f.Reason)
+		}
+		systems[f.Reason] = append(systems[f.Reason], display.Shorten(f.System, nameLimit))
+	}
+	for _, reason := range reasons {
+		s.note("not archived: %s: %s", strings.Join(systems[reason], ", "), reason)
 	}
 	if a.State == archive.RunDone && a.Archived > 0 {
 		return nil
@@ -76,9 +102,9 @@ func (s *stack) collected(show *display.Display, a schedule.Answer) error {
 		a.State, a.Archived, a.Systems, a.Next, s.logOf("collector"))
 }
 
-// note says what became of a system that is not on the dashboard.
-func (s *stack) note(what, system, why string) {
-	_, _ = fmt.Fprintf(s.o.stdout, "         %s: %s: %s\n", what, display.Shorten(system, nameLimit), why) // nobody to tell if the terminal is gone
+// note says what did not go as it should.
+func (s *stack) note(format string, a ...any) {
+	_, _ = fmt.Fprintf(s.o.stdout, "         "+format+"\n", a...) // nobody to tell if the terminal is gone
 }
 
 // states is the number of systems in each state.
@@ -124,7 +150,7 @@ func (s *stack) deliver(ctx context.Context, show *display.Display) ([]delivery,
 			show.Done("%d of %d systems, %s events sent", len(all), len(all), thousands(s.sent()))
 			for _, d := range all {
 				if d.State == archive.DeliveryFailed {
-					s.note("not delivered", d.name(), d.Reason)
+					s.note("not delivered: %s: %s", display.Shorten(d.name(), nameLimit), d.Reason)
 				}
 			}
 			return all, nil

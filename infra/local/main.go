@@ -9,7 +9,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -17,22 +16,30 @@ import (
 	"time"
 
 	"runecast-ingest/infra/local/display"
+	"runecast-ingest/infra/local/schedule"
 	"runecast-ingest/infra/local/trigger"
 	"runecast-ingest/internal/simulate/appliance"
 )
 
 // options are the flags.
 type options struct {
-	appliance      appliance.Options
-	mode           trigger.Mode
-	keep           bool
-	token          string // instead of the right Dynatrace token
-	runecastToken  string // instead of the right Runecast token
-	verbose        bool
-	timeout        time.Duration
-	tick           time.Duration
-	settle         time.Duration
-	stdout, stderr *os.File
+	appliance appliance.Options
+	cuts      []appliance.Cut // answers of the appliance that break off
+	// analysis is the run's mode, runecastAPI the collector's RUNECAST_API; ""
+	// leaves that alone.
+	analysis, runecastAPI string
+	mode                  trigger.Mode
+	keep                  bool
+	token                 string        // instead of the right Dynatrace token
+	runecastToken         string        // instead of the right Runecast token
+	tokenFor              time.Duration // how long that lives; 0: for ever
+	verbose               bool
+	timeout               time.Duration
+	collectorTimeout      time.Duration
+	patience              time.Duration // for a run, beyond what its analyses take
+	tick                  time.Duration
+	settle                time.Duration
+	stdout, stderr        *os.File
 	// root is the module's folder, out where everything goes that is made, bin
 	// where the functions' binaries are.
 	root, out, bin string
@@ -56,58 +63,6 @@ func main() {
 		_, _ = fmt.Fprintln(os.Stderr, "local stack:", err)
 		os.Exit(1)
 	}
-}
-
-func parse(args []string, stderr io.Writer) (options, error) {
-	o := options{
-		mode: trigger.Direct(), tick: 3 * time.Second, settle: 5 * time.Second,
-		root: ".", out: "out", bin: filepath.Join("out", "bin"),
-	}
-	f := flag.NewFlagSet("local", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	f.Usage = func() {
-		_, _ = fmt.Fprint(stderr, "Runs the whole product on this machine: make run ARGS=\"-objects 200000 -seed 7\"\n\n")
-		f.PrintDefaults()
-	}
-	a := &o.appliance
-	f.IntVar(&a.Findings, "objects", appliance.DefaultFindings, "about how many findings the appliance's systems have together")
-	f.Uint64Var(&a.Seed, "seed", 1, "the appliance's systems and results are made from this number")
-	f.DurationVar(&a.ScanTime, "scan-time", appliance.DefaultScanTime, "how long the analysis of one system takes")
-	f.StringVar(&a.ResultsFile, "results", "", "serve the saved /results document in `FILE` (plain or gzip) instead of made-up systems")
-	f.StringVar(&a.IssuesFile, "issues", "", "`FILE` with the saved /issues document that belongs to it")
-	f.StringVar(&a.VCentersFile, "vcenters", "", "`FILE` with the saved /vcenters document that belongs to it")
-	f.Func("trigger", "how S3 calls the forwarder, `direct` or queue (default direct)", func(way string) error {
-		switch way {
-		case "direct":
-			o.mode = trigger.Direct()
-		case "queue":
-			o.mode = trigger.Queue(region)
-		default:
-			return errors.New("must be direct or queue")
-		}
-		return nil
-	})
-	f.BoolVar(&o.keep, "keep", false, "keep the archive of the last run under out/bucket")
-	f.StringVar(&o.token, "token", "", "give the forwarder this Dynatrace token, a wrong one")
-	f.StringVar(&o.runecastToken, "runecast-token", "", "give the collector this Runecast token, a wrong one")
-	f.BoolVar(&o.verbose, "v", false, "write the functions' logs to the terminal, not to out/log")
-	f.DurationVar(&o.timeout, "timeout", 10*time.Minute, "give up after this time")
-	if err := f.Parse(args); err != nil {
-		return o, err
-	}
-	var wrong string
-	switch {
-	case f.NArg() > 0:
-		wrong = "unexpected argument " + f.Arg(0)
-	case a.Findings < 1, a.ScanTime <= 0, o.timeout <= 0:
-		wrong = "-objects, -scan-time and -timeout must be positive"
-	case a.ResultsFile == "" && (a.IssuesFile != "" || a.VCentersFile != ""):
-		wrong = "-issues and -vcenters go with -results"
-	default:
-		return o, nil
-	}
-	_, _ = fmt.Fprintln(stderr, wrong)
-	return o, errors.New(wrong)
 }
 
 // run is one run from build to verdict.
@@ -141,6 +96,9 @@ func play(ctx context.Context, o options, show *display.Display) error {
 	}
 	defer s.close()
 	show.Done("appliance, S3, Secrets Manager, X-Ray, Dynatrace ingest")
+	sweeping, stop := context.WithCancel(ctx)
+	defer stop()
+	go schedule.Sweep(sweeping, s.forwarder, o.tick)
 	answer, err := s.collect(ctx, show)
 	if err != nil {
 		return err

@@ -38,12 +38,12 @@ var buildOnce = sync.OnceValue(func() error {
 })
 
 // small is a run that takes a few seconds, in a folder of its own.
-func small(t *testing.T) options {
+func small(t *testing.T, args ...string) options {
 	t.Helper()
 	if err := buildOnce(); err != nil {
 		t.Fatal(err)
 	}
-	o, err := parse([]string{"-objects", "600", "-scan-time", "200ms", "-timeout", "2m"}, io.Discard)
+	o, err := parse(append([]string{"-objects", "600", "-scan-time", "200ms", "-timeout", "2m"}, args...), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,6 +99,63 @@ func TestTheDashboardShowsWhatTheApplianceShows(t *testing.T) {
 	}
 }
 
+// Whatever is odd about the appliance, the dashboard shows what can be had of
+// it, and the run says why the rest is missing.
+func TestOddAppliances(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args     string
+		patience time.Duration // with a system that is never analysed; 0: as always
+		systems  int           // that the dashboard shows
+		says     []string      // of the summary
+		logs     string        // of the collector's log
+	}{
+		"API v2":                          {args: "-api v2 -text-ids", systems: 8, says: []string{`VC1\.Example +VCENTER`, `horizon\.example +HORIZON`}},
+		"both APIs, the older one chosen": {args: "-api both -runecast-api v1", systems: 8, says: []string{`vc1\.example +VCENTER`}},
+		"read by v2, triggered by v1":     {args: "-api mixed", systems: 2, says: []string{`VC1\.Example +VCENTER`, `not archived: nsx\.example, .*horizon\.example: .*mode "latest"`}},
+		"read by v2, not triggered":       {args: "-api mixed -mode latest", systems: 8},
+		"failing":                         {args: "-fail vc2", systems: 7, says: []string{`not archived: vc2\.example: .*FINISHED_WITH_ERROR`}},
+		"failing in v2, where that does not show": {args: "-api v2 -fail vc1 -hang vc2", patience: 5 * time.Second, systems: 6,
+			says: []string{`not archived: VC1\.Example.*: not finished within SCAN_TIMEOUT`, `not archived: .*vc2\.example: not finished within SCAN_TIMEOUT`}},
+		"hanging": {args: "-hang vc2", patience: 5 * time.Second, systems: 7, says: []string{`not archived: vc2\.example: not finished within SCAN_TIMEOUT .*RUNNING`}},
+		"disconnected, emptied, new": {args: "-vanish vc2 -empty example.onmicrosoft.com -unscanned vc1", systems: 6,
+			says: []string{`not archived: vc2\.example: the appliance lists it no more`, `not archived: example\.onmicrosoft\.com: its results hold no check`, `vc1\.example +VCENTER`}},
+		"latest results":          {args: "-mode latest -hang vc2", systems: 8},
+		"latest of none":          {args: "-mode latest -unscanned vc1", systems: 7, says: []string{`not archived: vc1\.example: it was never analysed`}},
+		"broken catalogue":        {args: "-broken-issues -conflict -errors html", systems: 8},
+		"broken download":         {args: "-mode latest -cut /rc2/api/v1/results:3:2000", systems: 8, logs: "the connection was cut"},
+		"broken download in v2":   {args: "-api v2 -mode latest -cut /rca/api/v2/ecosystems/2772/config-scans/latest:3:500", systems: 8},
+		"longer than invocations": {args: "-scan-time 7s -collector-timeout 8s", systems: 8, logs: `"run resumed"`},
+		"a clock ahead":           {args: "-skew 26h", systems: 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := small(t, strings.Fields(c.args)...)
+			if c.patience > 0 {
+				o.patience = c.patience
+			}
+			text, err := playSmall(t, o)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, text)
+			}
+			if equal := strings.Count(text, "%  yes\n"); equal != c.systems || strings.Contains(text, "  NO") {
+				t.Errorf("%d systems are equal, want %d", equal, c.systems)
+			}
+			for _, want := range c.says {
+				if !regexp.MustCompile(want).MatchString(text) {
+					t.Errorf("it does not say %s", want)
+				}
+			}
+			if log, err := os.ReadFile(filepath.Join(o.logs(), "collector.jsonl")); err != nil || !strings.Contains(string(log), c.logs) {
+				t.Errorf("the log lacks %s (%v)\n%s", c.logs, err, log)
+			}
+			if t.Failed() {
+				t.Log(text)
+			}
+		})
+	}
+}
+
 func TestSavedDocumentsGiveTheSameResult(t *testing.T) {
 	t.Parallel()
 	o := small(t)
@@ -137,6 +194,10 @@ func TestAWrongTokenIsNamed(t *testing.T) {
 	}{
 		"Dynatrace": {func(o *options) { o.token = wrong }, []string{"the forwarder failed", "401", "forwarder.jsonl"}},
 		"Runecast":  {func(o *options) { o.runecastToken = wrong }, []string{"the collector failed", "401", "collector.jsonl"}},
+		"Runecast, by a login page": {func(o *options) {
+			o.runecastToken, o.appliance.Faults.Login = wrong, appliance.LoginPage
+		}, []string{"the collector failed", "login page", "collector.jsonl"}},
+		"Runecast, expired": {func(o *options) { o.tokenFor = 1 }, []string{"the collector failed", "401", "collector.jsonl"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -206,6 +267,17 @@ func TestParse(t *testing.T) {
 	for name, args := range map[string]string{
 		"trigger":   "-trigger sideways",
 		"objects":   "-objects 0",
+		"huge":      "-huge -1",
+		"api":       "-api v3",
+		"login":     "-login maybe",
+		"no name":   "-fail=",
+		"update":    "-update 20s",
+		"updated":   "-update 20s+0s",
+		"cut":       "-cut /a:1",
+		"cut where": "-cut [:1:1",
+		"saved":     "-results f -fail vc2",
+		"saved v2":  "-results f -api v2",
+		"limit":     "-collector-timeout 0s",
 		"scan time": "-scan-time 0s",
 		"argument":  "now",
 		"issues":    "-issues f",

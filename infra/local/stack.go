@@ -83,10 +83,10 @@ func (s *stack) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.collector, err = s.deploy("collector", 1, slices.Concat(awsEnv, collectorEnv)); err != nil {
+	if s.collector, err = s.deploy("collector", s.o.collectorTimeout, 1, slices.Concat(awsEnv, collectorEnv)); err != nil {
 		return err
 	}
-	if s.forwarder, err = s.deploy("forwarder", forwarderConcurrency, slices.Concat(awsEnv, forwarderEnv)); err != nil {
+	if s.forwarder, err = s.deploy("forwarder", functionTimeout, forwarderConcurrency, slices.Concat(awsEnv, forwarderEnv)); err != nil {
 		return err
 	}
 	deployed.function = s.forwarder
@@ -154,6 +154,9 @@ func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 	}
 	a := s.o.appliance
 	a.Token = uuid.NewString()
+	if s.o.tokenFor > 0 {
+		a.Faults.TokenUntil = time.Now().Add(s.o.tokenFor)
+	}
 	if s.appliance, err = appliance.New(a); err != nil {
 		return nil, nil, err
 	}
@@ -181,12 +184,15 @@ func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 		return "https://" + address, store.Put(name, string(text)), err
 	}
 	common := []string{"AWS_ENDPOINT_URL_SECRETS_MANAGER=http://" + manager, "ALLOW_LOOPBACK=true"}
-	url, arn, err := endpoint(s.appliance, "runecast", a.Token, s.o.runecastToken)
+	url, arn, err := endpoint(appliance.CutAfter(s.appliance, s.o.cuts...), "runecast", a.Token, s.o.runecastToken)
 	if err != nil {
 		return nil, nil, err
 	}
 	collectorEnv = append(slices.Clone(common), "RUNECAST_URL="+url, "RUNECAST_SECRET_ID="+arn,
-		"POLL_INTERVAL=1s", "SCAN_TIMEOUT="+scanTimeout(a).String())
+		"POLL_INTERVAL="+s.o.pollInterval().String(), "SCAN_TIMEOUT="+s.o.scanTimeout().String())
+	if s.o.runecastAPI != "" {
+		collectorEnv = append(collectorEnv, "RUNECAST_API="+s.o.runecastAPI)
+	}
 	url, arn, err = endpoint(s.receiver, "dynatrace", token, s.o.token)
 	if err != nil {
 		return nil, nil, err
@@ -195,10 +201,30 @@ func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 	return collectorEnv, forwarderEnv, nil
 }
 
-// scanTimeout is long enough for any system that is analysed at all. Saved
-// documents may name systems without results: they time out.
-func scanTimeout(a appliance.Options) time.Duration {
-	return 30*time.Second + 10*a.ScanTime + time.Duration(a.Findings)*time.Millisecond/10
+// pollInterval is to an analysis what it is where one takes an hour: how long
+// results must stay the same to be taken for complete is counted in it.
+func (o options) pollInterval() time.Duration {
+	return min(max(time.Second, o.appliance.ScanTime/50), 30*time.Second)
+}
+
+// calm is how long a first analysis must stay the same in API v2, in poll
+// intervals, and some more for the polls themselves.
+const calm = 25
+
+// scanTimeout is long enough for any system that is analysed at all, since all
+// are at the same time, and no longer: what is never analysed times out.
+func (o options) scanTimeout() time.Duration {
+	a := o.appliance
+	var updated, calmed time.Duration
+	for _, update := range a.Faults.Updates {
+		updated = max(updated, update.After+update.For)
+	}
+	for _, q := range a.Quirks {
+		if q.Unscanned && a.API != appliance.APIv1 {
+			calmed = calm * o.pollInterval()
+		}
+	}
+	return o.patience + 2*a.ScanTime + time.Duration(a.Findings+a.HugeIssue)*time.Millisecond/10 + updated + calmed
 }
 
 // services starts S3, with the trigger as its webhook, and the X-Ray daemon,
@@ -232,7 +258,7 @@ func (s *stack) services(ctx context.Context, out string) ([]string, error) {
 }
 
 // deploy puts a function under the Runtime API.
-func (s *stack) deploy(name string, concurrency int, env []string) (*lambda.Function, error) {
+func (s *stack) deploy(name string, timeout time.Duration, concurrency int, env []string) (*lambda.Function, error) {
 	var log io.Writer = s.o.stderr
 	if !s.o.verbose {
 		file, err := s.logFile(name + ".jsonl")
@@ -243,7 +269,7 @@ func (s *stack) deploy(name string, concurrency int, env []string) (*lambda.Func
 	}
 	f, err := lambda.Start(lambda.Options{
 		Binary: filepath.Join(s.o.bin, name), Name: name, Env: env, Log: log,
-		Timeout: functionTimeout, MemoryMB: functionMemory, Concurrency: concurrency,
+		Timeout: timeout, MemoryMB: functionMemory, Concurrency: concurrency,
 	})
 	if err == nil {
 		s.opened(f)

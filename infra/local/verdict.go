@@ -15,8 +15,6 @@ import (
 	"runecast-ingest/infra/local/trigger"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/dashboard"
-	"runecast-ingest/internal/simulate/appliance"
-	"runecast-ingest/internal/simulate/expect"
 	"runecast-ingest/internal/simulate/receiver"
 )
 
@@ -48,28 +46,18 @@ func (s *stack) judge(a schedule.Answer, all []delivery) (verdict, error) {
 			v.deliveries = append(v.deliveries, d)
 		}
 	}
-	systems := s.appliance.Systems()
+	systems, err := s.systems(s.bucket.finished(a.Run))
+	if err != nil {
+		return v, err
+	}
 	for _, system := range systems {
 		v.types[system.ID] = system.Type
 	}
-	var err error
 	if v.want, err = expected(s.appliance, systems); err != nil {
 		return v, err
 	}
 	v.problems = v.differences()
 	return v, nil
-}
-
-// expected computes the tiles from the appliance's own document.
-func expected(a *appliance.Appliance, systems []appliance.System) (dashboard.Tiles, error) {
-	results, document := io.Pipe()
-	go func() { _ = document.CloseWithError(a.WriteResults(document)) }()
-	defer results.Close()
-	tiles, err := expect.Tiles(results, systems)
-	if err != nil {
-		return tiles, fmt.Errorf("compute what the dashboard should show: %w", err)
-	}
-	return tiles, nil
 }
 
 // differences says what is wrong.

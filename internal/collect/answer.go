@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"encoding/json"
 	"fmt"
 	"path"
 	"time"
@@ -28,6 +29,17 @@ type Answer struct {
 	Failures []Failure `json:"failures"`
 	// Next says what to do now.
 	Next string `json:"next"`
+	// Preflight is what check or capture found; it is shown in place of all else.
+	Preflight any `json:"-"`
+}
+
+// MarshalJSON writes the state of a run, or what check or capture found.
+func (a Answer) MarshalJSON() ([]byte, error) {
+	if a.Preflight != nil {
+		return json.Marshal(a.Preflight)
+	}
+	type run Answer
+	return json.Marshal(run(a))
 }
 
 // Failure is one system that was not archived.

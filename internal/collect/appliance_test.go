@@ -3,6 +3,7 @@ package collect
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -52,8 +53,15 @@ type site struct {
 
 func newSite(t *testing.T, token string, trust func(ca string) string, intercept func(http.ResponseWriter, *http.Request) bool) *site {
 	t.Helper()
+	return newSiteOf(t, appliance.Options{Intercept: intercept}, runecast.Options{Token: secret.NewValue(token)}, trust)
+}
+
+// newSiteOf has the options that matter, and the usual rest.
+func newSiteOf(t *testing.T, o appliance.Options, c runecast.Options, trust func(ca string) string) *site {
+	t.Helper()
 	clock := &clock{now: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)}
-	app, err := appliance.New(appliance.Options{Findings: 2000, ScanTime: 10 * time.Minute, Token: "admin", ReadOnlyToken: "reader", Now: clock.Now, Intercept: intercept})
+	o.Findings, o.ScanTime, o.Token, o.ReadOnlyToken, o.Now = 2000, 10*time.Minute, "admin", "reader", clock.Now
+	app, err := appliance.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,17 +84,18 @@ func newSite(t *testing.T, token string, trust func(ca string) string, intercept
 	return &site{app, store, New(Options{
 		Store: store, ApplianceURL: u.String(), ScanTimeout: time.Hour, PollInterval: 30 * time.Second,
 		Log: slog.New(slog.DiscardHandler), Now: clock.Now, Sleep: clock.Sleep,
-		Connect: func(context.Context) (Appliance, error) { return connect(u, token, trust(string(ca.PEM())), clock) },
+		Connect: func(context.Context) (Appliance, error) { return connect(u, c, trust(string(ca.PEM())), clock) },
 	})}
 }
 
-func connect(u *url.URL, token, ca string, clock *clock) (Appliance, error) {
-	cred := secret.Credential{Token: secret.NewValue(token), CAPEM: ca}
+func connect(u *url.URL, o runecast.Options, ca string, clock *clock) (Appliance, error) {
+	cred := secret.Credential{Token: o.Token, CAPEM: ca}
 	hc, err := endpoint.Client(cred, endpoint.Options{AllowLoopback: true})
 	if err != nil {
 		return nil, err
 	}
-	return runecast.New(runecast.Options{URL: u, HTTP: hc, Token: cred.Token, Version: "test", Sleep: clock.Sleep}), nil
+	o.URL, o.HTTP, o.Version, o.Sleep = u, hc, "test", clock.Sleep
+	return runecast.New(o), nil
 }
 
 func asIs(ca string) string { return ca }
@@ -131,6 +140,58 @@ func TestWithAppliance(t *testing.T) {
 		if !strings.HasSuffix(raw[got.RawKey], `,"result":`+served[system.ID]+`}`) {
 			t.Errorf("%s: not what the appliance serves", system.Name)
 		}
+	}
+}
+
+// TestWithApplianceOfV2: the same of API v2, and of appliances that speak both
+// in part. Some of the simulated systems show their analysis while it runs.
+func TestWithApplianceOfV2(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		api      string
+		all      bool // objects
+		textIDs  bool
+		archived func(appliance.System) bool
+	}{
+		"v2":          {api: appliance.APIv2},
+		"all objects": {api: appliance.APIv2, all: true, textIDs: true},
+		"both":        {api: appliance.APIBoth},
+		"mixed":       {api: appliance.APIMixed, archived: func(s appliance.System) bool { return s.Type == runecast.TypeVCenter }},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSiteOf(t, appliance.Options{API: c.api, TextIDs: c.textIDs}, runecast.Options{Token: secret.NewValue("admin"), AllObjects: c.all}, asIs)
+			a, err := s.collector.Handle(t.Context(), []byte(nightly))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, raw := s.store.run(t, archive.RunKey(a.Run)), s.store.raw()
+			got := map[string]archive.RunSystem{}
+			for _, rs := range r.Systems {
+				got[rs.ID] = rs
+			}
+			for _, system := range s.appliance.Systems() {
+				rs := got[system.V2ID]
+				if rs.Name != system.ViewName || rs.Type != system.Type {
+					t.Errorf("%+v was taken for %s %s", system, rs.Type, rs.Name)
+				}
+				if c.archived != nil && !c.archived(system) {
+					if rs.State != archive.SystemFailed || !strings.Contains(rs.Reason, `mode "latest"`) {
+						t.Errorf("%s: %s (%s), want it failed with the advice", rs.Name, rs.State, rs.Reason)
+					}
+					continue
+				}
+				var served bytes.Buffer
+				if err := s.appliance.WriteScan(&served, system.V2ID, c.all); err != nil {
+					t.Fatal(err)
+				}
+				_, result, _ := strings.Cut(raw[rs.RawKey], `,"result":`)
+				if sha256.Sum256([]byte(result)) != sha256.Sum256(append(served.Bytes(), '}')) {
+					t.Errorf("%s is %s (%s), and not what the appliance serves", rs.Name, rs.State, rs.Reason)
+				}
+			}
+		})
 	}
 }
 

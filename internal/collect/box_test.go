@@ -21,6 +21,8 @@ type machine struct {
 	refuses  error         // of a trigger
 	gone     bool          // the appliance lists it no more
 	due      time.Time     // when the running analysis ends; zero: none runs
+	begun    time.Time     // when the running analysis began
+	grows    int           // v2 shows a running analysis by its start, while this many checks appear; 0: it shows the one before
 	posts    int
 }
 
@@ -35,14 +37,16 @@ type box struct {
 	cut       int              // bytes after which downloads break; 0: never
 	beforeGet func()           // runs before a download
 	hold      func()           // runs in Statuses
+	skew      time.Duration    // of the appliance's clock
 	gets      int
 	polls     int
+	begun     []string // generations that invocations went on with
 }
 
 func (b *box) settle() {
 	for _, m := range b.machines {
 		if !m.due.IsZero() && !time.Now().Before(m.due) {
-			m.scan = runecast.Scan{Status: "FINISHED_SUCCESSFULLY", Timestamp: m.due.UTC().Format(time.RFC3339Nano)}
+			m.scan = runecast.Scan{Status: "FINISHED_SUCCESSFULLY", Timestamp: m.due.Add(b.skew).UTC().Format(time.RFC3339Nano)}
 			if m.ends != "" {
 				m.scan.Status = m.ends
 			}
@@ -75,7 +79,14 @@ func (b *box) Systems(context.Context) (all []runecast.System, err error) {
 	return all, err
 }
 
-func (b *box) Statuses(context.Context) (scans map[string]runecast.Scan, err error) {
+func (b *box) Generation(_ context.Context, begun string) (string, error) {
+	b.begun = append(b.begun, begun)
+	return runecast.V1, nil
+}
+
+func (b *box) Describe(context.Context, []runecast.System) error { return nil }
+
+func (b *box) Statuses(context.Context, []string) (scans map[string]runecast.Scan, err error) {
 	if b.hold != nil {
 		b.hold()
 	}
@@ -102,19 +113,23 @@ func (b *box) Trigger(_ context.Context, id string) error {
 			if m.refuses != nil {
 				return m.refuses
 			}
-			if m.due.IsZero() {
-				m.due = time.Now().Add(m.takes)
-			}
+			m.start()
 		}
 		return nil
 	})
+}
+
+func (m *machine) start() {
+	if m.due.IsZero() {
+		m.begun, m.due = time.Now(), time.Now().Add(m.takes)
+	}
 }
 
 func (b *box) element(m *machine) string {
 	return fmt.Sprintf(` { "uid":%q, "issues":%s,"scanStatus":{"status":%q,"timestamp":%q},"n":1e400 }`, m.id, m.issues, m.scan.Status, m.scan.Timestamp)
 }
 
-func (b *box) Results(_ context.Context, visit func(*runecast.Element) error) error {
+func (b *box) Results(_ context.Context, _ []string, visit func(*runecast.Element) error) error {
 	if b.beforeGet != nil {
 		b.beforeGet()
 	}

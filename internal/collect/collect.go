@@ -21,28 +21,44 @@ import (
 	"log/slog"
 	"time"
 
+	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/runecast"
+	"runecast-ingest/internal/telemetry"
 )
 
 // Appliance is what a run needs of the client of one appliance.
 type Appliance interface {
-	// Systems lists all connected systems with their last scan.
+	// Generation settles the API generation: the one given, else what is found.
+	Generation(ctx context.Context, begun string) (string, error)
+	// Systems lists all connected systems.
 	Systems(ctx context.Context) ([]runecast.System, error)
-	// Statuses gives the last scan of every system that has results, by id.
-	Statuses(ctx context.Context) (map[string]runecast.Scan, error)
+	// Describe adds last scan and type where Systems could not tell them.
+	Describe(ctx context.Context, systems []runecast.System) error
+	// Statuses gives the last scan of these systems, and maybe of others, by id.
+	Statuses(ctx context.Context, ids []string) (map[string]runecast.Scan, error)
 	// Trigger starts the analysis of a system.
 	Trigger(ctx context.Context, id string) error
-	// Results streams the last results of all systems, one element each.
-	Results(ctx context.Context, visit func(*runecast.Element) error) error
+	// Results streams the last results of these systems, and maybe of others, one element each.
+	Results(ctx context.Context, ids []string, visit func(*runecast.Element) error) error
 	// Issues copies the catalogue of checks.
 	Issues(ctx context.Context, dst io.Writer) error
 	// Info describes the appliance; optional, so without an error.
 	Info(ctx context.Context) runecast.Info
 }
 
+// Preflight is what proves the settings without a run.
+type Preflight interface {
+	// Check proves every step of the way to the appliance and the archive.
+	Check(ctx context.Context) preflight.Report
+	// Capture gathers the shapes of the appliance's answers.
+	Capture(ctx context.Context) (preflight.Recording, error)
+}
+
 // Options are the settings of a collector.
 type Options struct {
 	Store Store
+	// Preflight carries out check and capture.
+	Preflight Preflight
 	// Connect makes the client of the appliance; it is called once per
 	// invocation that needs one, so that a rotated token is taken up.
 	Connect func(context.Context) (Appliance, error)
@@ -78,7 +94,8 @@ func New(o Options) *Collector {
 	return &Collector{o}
 }
 
-// Handle carries out one payload: start, tick, status or cancel. It works
+// Handle carries out one payload: start, tick, status, cancel, check or
+// capture. It works
 // until the run is over, or until a while before the context's deadline: the
 // smaller of 60 s and a quarter of the time there was. An error means that
 // nobody can go on without help or another attempt; what happened to single
@@ -87,6 +104,22 @@ func (c *Collector) Handle(ctx context.Context, payload json.RawMessage) (Answer
 	req, err := parse(payload)
 	if err != nil {
 		return Answer{}, err
+	}
+	var a Answer
+	err = telemetry.Trace(ctx, req.Action, func(ctx context.Context) (err error) {
+		a, err = c.do(ctx, req)
+		return err
+	})
+	return a, err
+}
+
+func (c *Collector) do(ctx context.Context, req request) (Answer, error) {
+	switch req.Action {
+	case actionCheck:
+		return Answer{Preflight: c.o.Preflight.Check(ctx)}, nil
+	case actionCapture:
+		found, err := c.o.Preflight.Capture(ctx)
+		return Answer{Preflight: found}, err
 	}
 	v := c.invocation(ctx)
 	switch req.Action {
@@ -98,6 +131,17 @@ func (c *Collector) Handle(ctx context.Context, payload json.RawMessage) (Answer
 		return v.decide(ctx, v.cancel)
 	}
 	return v.decide(ctx, func(ctx context.Context) (Answer, error) { return v.start(ctx, req) })
+}
+
+// Misconfigured takes the place of Handle where the settings cannot be used:
+// whatever is asked, the answer names every fault in them.
+func Misconfigured(cause error) func(context.Context, json.RawMessage) (Answer, error) {
+	return func(_ context.Context, payload json.RawMessage) (Answer, error) {
+		if req, err := parse(payload); err == nil && req.Action == actionCheck {
+			return Answer{Preflight: preflight.Refused(cause)}, nil
+		}
+		return Answer{}, cause
+	}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

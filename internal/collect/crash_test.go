@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/runecast"
 )
 
 const nightly = `{"action":"start","scheduledTime":"2026-11-22T02:00:00Z"}`
@@ -85,10 +86,14 @@ func checkArchived(t *testing.T, w *world) {
 		m := w.machine(s.ID)
 		posts += m.posts
 		body := raw[s.RawKey]
-		if s.State != archive.SystemArchived || w.store.puts[s.RawKey] != 1 || s.Bytes != int64(len(body)) {
-			t.Errorf("%s: state %q (%s), %d uploads, %d of %d bytes", s.ID, s.State, s.Reason, w.store.puts[s.RawKey], s.Bytes, len(body))
+		if s.State != archive.SystemArchived || w.store.puts[s.RawKey] != 1 || s.Bytes != int64(len(body)) || s.SHA256 != describe("", body).SHA256 {
+			t.Errorf("%s: state %q (%s), %d uploads, %d of %d bytes, hash %s", s.ID, s.State, s.Reason, w.store.puts[s.RawKey], s.Bytes, len(body), s.SHA256)
 		}
-		if want := `,"result":` + strings.TrimSpace(w.box.element(m)) + `}`; !strings.HasSuffix(body, want) {
+		served := strings.TrimSpace(w.box.element(m))
+		if r.Appliance.API == runecast.V2 {
+			served = w.box.latest(m)
+		}
+		if want := `,"result":` + served + `}`; !strings.HasSuffix(body, want) {
 			t.Errorf("%s: the object does not end with the appliance's bytes:\n%s\nwant %s", s.ID, body, want)
 		}
 	}

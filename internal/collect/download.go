@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
@@ -19,13 +21,27 @@ type nothing struct{ reason string }
 
 func (n *nothing) Error() string { return n.reason }
 
-// download archives all systems that are ready, from one download. Each is
-// saved when it is archived, so that the end of this invocation costs nothing.
+// download archives all systems that are ready: in v1 from one download, in v2
+// from one each. Each is saved when it is archived, so that the end of this
+// invocation costs nothing.
 func (v *invocation) download(ctx, work context.Context, app Appliance, ready map[string]runecast.Scan) error {
-	if err := v.catalogue(work, app); err != nil {
-		return err
+	if v.run.Appliance.API != runecast.V2 {
+		if err := v.catalogue(work, app); err != nil {
+			return err
+		}
+		return v.take(ctx, work, app, slices.Sorted(maps.Keys(ready)), ready)
 	}
-	err := app.Results(work, func(e *runecast.Element) error {
+	for _, id := range slices.Sorted(maps.Keys(ready)) {
+		if err := v.take(ctx, work, app, []string{id}, ready); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take archives the systems that are ready of one download.
+func (v *invocation) take(ctx, work context.Context, app Appliance, ids []string, ready map[string]runecast.Scan) error {
+	err := app.Results(work, ids, func(e *runecast.Element) error {
 		scan, wanted := ready[e.ID]
 		if !wanted {
 			return nil
@@ -37,13 +53,21 @@ func (v *invocation) download(ctx, work context.Context, app Appliance, ready ma
 		}
 		return err
 	})
-	if err != nil && fault.ClassOf(err) == fault.Reject { // it will not get better by asking again
-		for id := range ready {
-			v.fail(v.system(id), err.Error())
+	own, _ := errors.AsType[*runecast.SystemError](err)
+	switch {
+	case err == nil:
+	case fault.ClassOf(err) == fault.Reject: // it will not get better by asking again
+		for _, id := range ids {
+			if s := v.system(id); open(s) {
+				v.fail(s, err.Error())
+			}
 		}
-		return nil
+	case own != nil:
+		v.system(own.ID).Reason = err.Error()
+	default:
+		return err
 	}
-	return err
+	return nil
 }
 
 func (v *invocation) system(id string) *archive.RunSystem {
@@ -85,6 +109,9 @@ func (v *invocation) catalogue(work context.Context, app Appliance) error {
 // is about the archive or the state, and ends the download.
 func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, scan runecast.Scan, e *runecast.Element) error {
 	key := archive.RawKey(v.run.StartedAt, v.run.ID, s.ID, s.Name)
+	if s.Type == runecast.TypeUnknown {
+		s.Type = v.typeOf(runecast.System{ID: s.ID, Name: s.Name, Type: e.Type()}, nil)
+	}
 	envelope := archive.Envelope{
 		Run:       archive.EnvelopeRun{ID: v.run.ID, Trigger: v.run.Trigger, StartedAt: v.run.StartedAt},
 		Appliance: v.run.Appliance,
@@ -109,11 +136,14 @@ func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, sc
 	empty, _ := errors.AsType[*nothing](err)
 	switch {
 	case err == nil:
-		v.remember(s.ID, scan)
-		s.State, s.RawKey, s.Bytes, s.SHA256, s.Reason = archive.SystemArchived, key, stored.Bytes, stored.SHA256, remark(e)
+		v.archived(s, stored, scan, remark(e))
 	case errors.Is(err, archive.ErrExists), errors.Is(err, archive.ErrRace):
-		if err := v.adopt(work, s, key); err != nil {
+		err := v.adopt(work, s, key, scan)
+		if err != nil && fault.ClassOf(err) != fault.Reject {
 			return err
+		}
+		if err != nil {
+			v.fail(s, err.Error())
 		}
 	case errors.Is(err, errMoved):
 		s.Reason = err.Error()
@@ -129,18 +159,21 @@ func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, sc
 	return v.save(ctx)
 }
 
-// remember keeps the last archived scan, for runs in mode latest.
-func (v *invocation) remember(id string, scan runecast.Scan) {
+// archived ends a system whose results are stored, and keeps which scan they
+// are of, for runs in mode latest.
+func (v *invocation) archived(s *archive.RunSystem, stored archive.Stored, scan runecast.Scan, remark string) {
+	s.State, s.RawKey, s.Bytes, s.SHA256, s.Reason = archive.SystemArchived, stored.Key, stored.Bytes, stored.SHA256, remark
+	s.Watch = nil
 	if v.run.Last == nil {
 		v.run.Last = make(map[string]string)
 	}
-	v.run.Last[id] = scan.Timestamp
+	v.run.Last[s.ID] = scan.Key()
 }
 
 // verdict lets the element itself decide whether it may be kept.
 func verdict(e *runecast.Element, polled runecast.Scan) error {
 	switch {
-	case e.Scan != polled:
+	case !polled.Shows(e.Scan):
 		return errMoved
 	case e.Issues == 0:
 		return &nothing{"its results hold no check at all: enable a security profile for it, and look at its connection in the appliance"}
@@ -159,10 +192,9 @@ func remark(e *runecast.Element) string {
 }
 
 // adopt takes over what an earlier invocation of this run has stored without
-// being able to say so. Which scan it holds is not known here, so that the
-// next run in mode latest rather archives a scan twice than never.
-func (v *invocation) adopt(work context.Context, s *archive.RunSystem, key string) error {
-	info, err := v.o.Store.Head(work, key)
+// being able to say so. It is read back: what it is, and of which scan.
+func (v *invocation) adopt(work context.Context, s *archive.RunSystem, key string, polled runecast.Scan) error {
+	stored, envelope, err := v.o.Store.Inspect(work, key)
 	if errors.Is(err, archive.ErrMissing) { // two uploads met and neither won: the next round uploads anew
 		s.Reason = "two uploads met"
 		return nil
@@ -170,6 +202,11 @@ func (v *invocation) adopt(work context.Context, s *archive.RunSystem, key strin
 	if err != nil {
 		return fmt.Errorf("adopt %s: %w", key, err)
 	}
-	s.State, s.RawKey, s.Bytes, s.Reason = archive.SystemArchived, key, info.Size, ""
+	scan := runecast.Scan{Status: envelope.Scan.Status, Timestamp: envelope.Scan.CompletedAt}
+	if scan.Timestamp == polled.Timestamp {
+		scan = polled
+	}
+	s.Type = envelope.System.Type
+	v.archived(s, stored, scan, "")
 	return nil
 }

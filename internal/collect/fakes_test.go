@@ -3,6 +3,8 @@ package collect
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"runecast-ingest/internal/archive"
@@ -182,7 +185,7 @@ func (m *memory) PutRaw(_ context.Context, key string, write func(io.Writer) err
 		}
 		m.write(key, b.String())
 		m.puts[key]++
-		stored = archive.Stored{Key: key, Bytes: int64(b.Len()), SHA256: "sum"}
+		stored = describe(key, b.String())
 		return nil
 	})
 	return stored, err
@@ -203,17 +206,22 @@ func (m *memory) PutCatalog(_ context.Context, write func(io.Writer) error) (key
 	return key, err
 }
 
-func (m *memory) Head(_ context.Context, key string) (info archive.RawInfo, err error) {
+func (m *memory) Inspect(_ context.Context, key string) (stored archive.Stored, envelope archive.Envelope, err error) {
 	err = m.call(other, func() error {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		if m.etags[key] == "" {
 			return archive.ErrMissing
 		}
-		info = archive.RawInfo{Key: key, Size: int64(len(m.objects[key]))}
-		return nil
+		stored = describe(key, m.objects[key])
+		return json.Unmarshal([]byte(m.objects[key]), &envelope, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	})
-	return info, err
+	return stored, envelope, err
+}
+
+func describe(key, body string) archive.Stored {
+	sum := sha256.Sum256([]byte(body))
+	return archive.Stored{Key: key, Bytes: int64(len(body)), SHA256: hex.EncodeToString(sum[:])}
 }
 
 func (m *memory) run(t *testing.T, key string) archive.Run {
@@ -246,7 +254,11 @@ type world struct {
 	box     *box
 	options Options
 	connect error
+	wire    *wire // nil: the collector talks to the box without a client
 }
+
+// before is when the machines were analysed last.
+const before = "1999-12-31T02:00:00Z"
 
 // newWorld has machines named by their ids, analysed long ago, whose analysis
 // takes some minutes.
@@ -256,7 +268,7 @@ func newWorld(ids ...string) *world {
 	for i, id := range ids {
 		w.box.machines = append(w.box.machines, &machine{
 			id: id, name: id + ".example", issues: passed, takes: time.Duration(i+1) * time.Minute,
-			scan: runecast.Scan{Status: "FINISHED_SUCCESSFULLY", Timestamp: "1999-12-31T02:00:00Z"},
+			scan: runecast.Scan{Status: "FINISHED_SUCCESSFULLY", Timestamp: before},
 		})
 	}
 	w.options = Options{
@@ -287,8 +299,8 @@ func (w *world) must(t *testing.T, payload string) Answer {
 
 // machine finds one by its id.
 func (w *world) machine(id string) *machine {
-	for _, m := range w.box.machines {
-		if m.id == id {
+	for i, m := range w.box.machines {
+		if m.id == id || ecosystemID(i) == id {
 			return m
 		}
 	}

@@ -37,6 +37,7 @@ type invocation struct {
 	run   *archive.Run // within doc
 
 	app          Appliance      // nil until needed
+	api          string         // its generation
 	attempts     map[string]int // failed triggers, by system id
 	catalogTried bool
 }

@@ -16,10 +16,12 @@ import (
 )
 
 const (
-	actionStart  = "start"
-	actionTick   = "tick"
-	actionStatus = "status"
-	actionCancel = "cancel"
+	actionStart   = "start"
+	actionTick    = "tick"
+	actionStatus  = "status"
+	actionCancel  = "cancel"
+	actionCheck   = "check"
+	actionCapture = "capture"
 
 	modeAnalyze = "analyze"
 	modeLatest  = "latest"
@@ -54,7 +56,7 @@ func parse(payload []byte) (request, error) {
 	switch req.Action {
 	case "":
 		req.Action = actionStart
-	case actionStart, actionTick, actionStatus, actionCancel:
+	case actionStart, actionTick, actionStatus, actionCancel, actionCheck, actionCapture:
 	default:
 		return req, badPayload(fmt.Sprintf("the action %q is not known", req.Action), nil)
 	}
@@ -77,7 +79,7 @@ func parse(payload []byte) (request, error) {
 
 func badPayload(what string, cause error) error {
 	return &fault.Error{Class: fault.Reject, What: "the payload cannot be used, " + what, Err: cause,
-		Cure: `send {} or {"action":"start","systems":["name"],"mode":"analyze|latest","force":true}, {"action":"tick"}, {"action":"status"} or {"action":"cancel"}`}
+		Cure: `send {} or {"action":"start","systems":["name"],"mode":"analyze|latest","force":true}, {"action":"tick"}, {"action":"status"}, {"action":"cancel"}, {"action":"check"} or {"action":"capture"}`}
 }
 
 // trigger says who asked.

@@ -1,6 +1,10 @@
 package collect
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +16,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/runecast"
 )
 
@@ -19,7 +24,6 @@ func TestPayloads(t *testing.T) {
 	t.Parallel()
 	for payload, says := range map[string]string{
 		`{"action":"scan"}`:                     `"scan" is not known`,
-		`{"action":"check"}`:                    `"check" is not known`,
 		`{"mode":"fast"}`:                       `"fast" is not known`,
 		`{"system":"vc1"}`:                      "not understood",
 		`{"systems":"vc1"}`:                     "not understood",
@@ -33,7 +37,7 @@ func TestPayloads(t *testing.T) {
 		if err == nil || fault.ClassOf(err) != fault.Reject || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: error %v, want %q", payload, err, says)
 		}
-		for _, action := range []string{actionStart, actionTick, actionStatus, actionCancel} {
+		for _, action := range []string{actionStart, actionTick, actionStatus, actionCancel, actionCheck, actionCapture} {
 			if err != nil && !strings.Contains(err.Error(), `"`+action+`"`) {
 				t.Errorf("%s: error %v does not name the action %s", payload, err, action)
 			}
@@ -67,12 +71,49 @@ func TestSamplePayloads(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld("vc1", "aws")
 				w.machine("aws").name = "prod-aws"
+				w.options.Preflight = looked{}
 				a := w.must(t, string(payload))
-				if a.State != archive.RunDone && a.State != archive.RunIdle || a.Failed+a.TimedOut > 0 {
+				if shown, err := json.Marshal(a); a.Preflight != nil {
+					if err != nil || !strings.Contains(string(shown), `"next":"looked"`) || strings.Contains(string(shown), "archived") {
+						t.Errorf("%s, %v", shown, err)
+					}
+				} else if a.State != archive.RunDone && a.State != archive.RunIdle || a.Failed+a.TimedOut > 0 {
 					t.Errorf("%+v", a)
 				}
 			})
 		})
+	}
+}
+
+// looked stands for what proves the settings.
+type looked struct{}
+
+func (looked) Check(context.Context) preflight.Report { return preflight.Report{Next: "looked"} }
+
+func (looked) Capture(context.Context) (preflight.Recording, error) {
+	return preflight.Recording{Next: "looked"}, nil
+}
+
+// Settings that cannot be used are told by check, all at once, and refuse the rest.
+func TestMisconfigured(t *testing.T) {
+	t.Parallel()
+	cause := fmt.Errorf("read configuration: %w", errors.Join(
+		&fault.Error{Class: fault.Config, Where: "RUNECAST_URL", What: "is not set", Cure: "set it"},
+		&fault.Error{Class: fault.Config, Where: "ARCHIVE_BUCKET", What: "is not set", Cure: "set it, too"}))
+	handle := Misconfigured(cause)
+	if _, err := handle(t.Context(), []byte(`{}`)); !errors.Is(err, cause) {
+		t.Errorf("a start gives %v", err)
+	}
+	a, err := handle(t.Context(), []byte(`{"action":"check"}`))
+	want := preflight.Report{
+		Checks: []preflight.Row{
+			{Check: "configuration", State: "failed", Detail: "RUNECAST_URL: is not set", Cure: "set it"},
+			{Check: "configuration", State: "failed", Detail: "ARCHIVE_BUCKET: is not set", Cure: "set it, too"},
+		},
+		Next: `cure "configuration" first, then check again with {"action":"check"}`,
+	}
+	if d := cmp.Diff(want, a.Preflight); d != "" || err != nil {
+		t.Error(d, err)
 	}
 }
 

@@ -72,16 +72,22 @@ func (v *invocation) create(ctx context.Context, req request, id string) error {
 	if err != nil {
 		return err
 	}
+	if err := app.Describe(ctx, chosen); err != nil {
+		return err
+	}
 	info := app.Info(ctx)
 	started := v.o.Now().UTC()
 	if least := v.run.StartedAt.Add(time.Millisecond); started.Before(least) {
 		started = least // the order of runs never depends on the clock alone
 	}
 	before := v.run.Systems
+	if last := v.run.Appliance.API; last != "" && last != v.api {
+		v.o.Log.WarnContext(ctx, "the API's generation is another than that of the last run: it knows the systems by other ids", "last", last, "now", v.api)
+	}
 	*v.run = archive.Run{
 		Header: v.run.Header, ID: id, Trigger: req.trigger(), Mode: req.Mode, State: archive.RunRunning,
 		StartedAt: started, Deadline: started.Add(v.o.ScanTimeout), Lease: &v.lease, Last: v.run.Last,
-		Appliance: archive.Appliance{URL: v.o.ApplianceURL, API: "v1", InstanceUUID: info.InstanceUUID, Version: info.Version, Definitions: info.Definitions},
+		Appliance: archive.Appliance{URL: v.o.ApplianceURL, API: v.api, InstanceUUID: info.InstanceUUID, Version: info.Version, Definitions: info.Definitions},
 	}
 	for _, s := range chosen {
 		v.run.Systems = append(v.run.Systems, v.begin(s, req, v.typeOf(s, before)))
@@ -97,28 +103,45 @@ func (v *invocation) create(ctx context.Context, req request, id string) error {
 // scan that was archived last: the same scan is nothing new.
 func (v *invocation) begin(s runecast.System, req request, kind string) archive.RunSystem {
 	rs := archive.RunSystem{ID: s.ID, Name: s.Name, Type: kind, State: archive.SystemPending, Baseline: s.Scan.Timestamp}
-	if req.Mode == modeAnalyze {
-		return rs
-	}
-	rs.State, rs.Baseline = archive.SystemScanning, ""
-	if !req.Force {
-		rs.Baseline = v.run.Last[s.ID]
-	}
-	if s.Scan == (runecast.Scan{}) {
-		rs.State = archive.SystemFailed
+	never := s.Scan == (runecast.Scan{})
+	switch {
+	case req.Mode == modeAnalyze && s.Scan.Trouble != "":
+		rs.State, rs.Reason = archive.SystemFailed, "not analysed, because its last results could not be read: "+s.Scan.Trouble
+	case req.Mode == modeAnalyze && v.api == runecast.V2:
+		rs.Watch = &archive.Watch{Checks: s.Scan.Checks}
+		if never {
+			rs.Watch.Checks = -1
+		}
+	case req.Mode == modeAnalyze:
+	case never:
+		rs.State, rs.Baseline = archive.SystemFailed, ""
 		rs.Reason = `it was never analysed: start it with the mode "analyze", or analyse it in the appliance`
+	default:
+		rs.State, rs.Baseline = archive.SystemScanning, ""
+		if !req.Force {
+			rs.Baseline = v.run.Last[s.ID]
+		}
 	}
 	return rs
 }
 
-// appliance connects once per invocation.
+// appliance connects once per invocation. A run goes on with the generation of
+// the API that it began with: its systems' ids are of that one.
 func (v *invocation) appliance(ctx context.Context) (Appliance, error) {
-	if v.app == nil {
-		app, err := v.o.Connect(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("connect to the appliance: %w", err)
-		}
-		v.app = app
+	if v.app != nil {
+		return v.app, nil
 	}
-	return v.app, nil
+	app, err := v.o.Connect(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the appliance: %w", err)
+	}
+	begun := ""
+	if v.run.State == archive.RunRunning {
+		begun = v.run.Appliance.API
+	}
+	if v.api, err = app.Generation(ctx, begun); err != nil {
+		return nil, err
+	}
+	v.app = app
+	return app, nil
 }

@@ -17,8 +17,8 @@ type Store interface {
 	PutRaw(ctx context.Context, key string, write func(io.Writer) error) (archive.Stored, error)
 	// PutCatalog stores a catalogue under its hash.
 	PutCatalog(ctx context.Context, write func(io.Writer) error) (string, error)
-	// Head describes an object.
-	Head(ctx context.Context, key string) (archive.RawInfo, error)
+	// Inspect reads a raw object through: what is stored, and its envelope.
+	Inspect(ctx context.Context, key string) (archive.Stored, archive.Envelope, error)
 }
 
 // Archive makes a Store of the archive bucket.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
@@ -15,6 +16,10 @@ import (
 // and says why (the run stays; the next tick tries again), and how often it
 // tries to trigger one system while the appliance answers otherwise.
 const patience = 5
+
+// calm is for how many poll intervals results must stay the same that may be
+// those of a scan that goes on.
+const calm = 20
 
 // work takes the run as far as this invocation's time allows.
 func (v *invocation) work(ctx context.Context) (Answer, error) {
@@ -118,7 +123,11 @@ func (v *invocation) round(ctx, work context.Context, late bool) error {
 			return err
 		}
 	}
-	scans, err := app.Statuses(work)
+	ids := v.inState(archive.SystemScanning)
+	if len(ids) == 0 {
+		return nil
+	}
+	scans, err := app.Statuses(work, ids)
 	if err != nil {
 		return err
 	}
@@ -141,14 +150,31 @@ func (v *invocation) round(ctx, work context.Context, late bool) error {
 	return v.download(ctx, work, app, ready)
 }
 
+// inState gives the ids of the systems in a state.
+func (v *invocation) inState(state string) (ids []string) {
+	for _, s := range v.run.Systems {
+		if s.State == state {
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
+}
+
 // judge tells whether a system's results are to be downloaded.
 func (v *invocation) judge(s *archive.RunSystem, scan runecast.Scan) bool {
-	known := scan.Timestamp == s.Baseline && (v.run.Mode == modeAnalyze || scan.Timestamp != "")
+	latest := v.run.Mode == modeLatest
+	known := !latest && scan.Timestamp == s.Baseline || latest && scan.Timestamp != "" && scan.Key() == s.Baseline
 	switch {
-	case known && v.run.Mode == modeLatest:
+	case scan.Trouble != "":
+		s.Reason = scan.Trouble
+	case scan == (runecast.Scan{}):
+		s.Reason = noResults
+	case known && latest:
 		s.State, s.Reason = archive.SystemUnchanged, ""
 	case known:
-		s.Reason = fmt.Sprintf("the appliance still shows the analysis of before (%q of %q)", scan.Status, scan.Timestamp)
+		s.Reason = "the appliance still shows the analysis of before (" + strings.TrimSpace(scan.Status+" "+scan.Timestamp) + ")"
+	case scan.Silent():
+		return v.settled(s, scan)
 	case scan.Succeeded():
 		return true
 	case scan.Failed():
@@ -167,7 +193,40 @@ func (v *invocation) missing(s *archive.RunSystem, others int) {
 		v.fail(s, "the appliance lists it no more: connect it again, or leave it out of the run")
 		return
 	}
-	s.Reason = "the appliance shows no results of it"
+	s.Reason = noResults
+}
+
+const noResults = "the appliance shows no results of it"
+
+// settled tells of a scan whose end the appliance does not tell whether it
+// shows the same for long enough: at two looks in a row. A scan that lists
+// fewer checks than the one before, or is the first, may be slow: its calm is
+// longer. One without any check has likely just begun, unless the one before
+// had none either.
+func (v *invocation) settled(s *archive.RunSystem, scan runecast.Scan) bool {
+	now, w := v.o.Now(), s.Watch
+	if w == nil {
+		w = &archive.Watch{}
+		s.Watch = w
+	}
+	if key := scan.Key(); w.Seen != key {
+		w.Seen, w.Since = key, now.UTC()
+		s.Reason = "new results appear: they count when they stay the same"
+		return false
+	}
+	analyze := v.run.Mode == modeAnalyze
+	switch {
+	case analyze && scan.Checks == 0 && w.Checks != 0:
+		s.Reason = "the appliance shows an analysis without any check, and there were some before"
+		if w.Checks < 0 {
+			s.Reason = "the appliance shows its first analysis, without any check: enable a security profile for it"
+		}
+		return false
+	case analyze && (w.Checks < 0 || scan.Checks < w.Checks) && now.Sub(w.Since) < calm*v.o.PollInterval:
+		s.Reason = fmt.Sprintf("the appliance shows %d checks so far: they count when they stay the same for %s", scan.Checks, calm*v.o.PollInterval)
+		return false
+	}
+	return true
 }
 
 func (v *invocation) fail(s *archive.RunSystem, reason string) {
@@ -221,12 +280,12 @@ func (v *invocation) recognise(work context.Context, app Appliance) error {
 		}
 		if scans == nil {
 			var err error
-			if scans, err = app.Statuses(work); err != nil {
+			if scans, err = app.Statuses(work, v.inState(archive.SystemTriggering)); err != nil {
 				return err
 			}
 		}
 		scan, listed := scans[s.ID]
-		if listed && (scan.Timestamp != s.Baseline || scan.Status != "" && !scan.Final()) {
+		if listed && scan.Trouble == "" && (scan.Timestamp != s.Baseline || scan.Status != "" && !scan.Final()) {
 			s.State = archive.SystemScanning
 		}
 	}

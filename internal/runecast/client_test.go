@@ -48,6 +48,7 @@ func (a answer) write(w http.ResponseWriter) {
 	w.WriteHeader(max(a.code, 100))
 	_, _ = io.WriteString(w, a.body)
 	if a.cut {
+		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
 }
@@ -88,7 +89,22 @@ func (s *stub) requests() ([]string, []http.Header) {
 // client gives a client of a stub that does not sleep, and the waits it made.
 func client(t *testing.T, s *stub, change func(*Options)) (*Client, *[]time.Duration) {
 	t.Helper()
-	srv := httptest.NewUnstartedServer(s)
+	var waits []time.Duration
+	return serve(t, s, func(o *Options) {
+		o.Sleep = func(_ context.Context, d time.Duration) error {
+			waits = append(waits, d)
+			return nil
+		}
+		if change != nil {
+			change(o)
+		}
+	}), &waits
+}
+
+// serve gives a client, of API v1, of a handler.
+func serve(t *testing.T, h http.Handler, change func(*Options)) *Client {
+	t.Helper()
+	srv := httptest.NewUnstartedServer(h)
 	srv.Config.ErrorLog = quiet
 	srv.Start()
 	t.Cleanup(srv.Close)
@@ -101,15 +117,9 @@ func client(t *testing.T, s *stub, change func(*Options)) (*Client, *[]time.Dura
 		t.Fatal(err)
 	}
 	t.Cleanup(hc.CloseIdleConnections)
-	var waits []time.Duration
-	o := Options{URL: u, HTTP: hc, Token: secret.NewValue(token), Version: "1.2.3", Sleep: func(_ context.Context, d time.Duration) error {
-		waits = append(waits, d)
-		return nil
-	}}
-	if change != nil {
-		change(&o)
-	}
-	return New(o), &waits
+	o := Options{URL: u, HTTP: hc, Token: secret.NewValue(token), Version: "1.2.3", API: V1}
+	change(&o)
+	return New(o)
 }
 
 const (
@@ -155,8 +165,8 @@ func TestSystems(t *testing.T) {
 	}
 	at := "2023-01-11T02:00:41Z"
 	want := []System{
-		{"vc1", "vc1.example", TypeVCenter, Scan{"FINISHED_SUCCESSFULLY", at}},
-		{"nsx", "nsx", TypeNSXT, Scan{"RUNNING", at}},
+		{"vc1", "vc1.example", TypeVCenter, scanOf("FINISHED_SUCCESSFULLY", at)},
+		{"nsx", "nsx", TypeNSXT, scanOf("RUNNING", at)},
 		{"aws", "123456789012", TypeAWS, Scan{}},
 		{"arn", "by object", TypeAWS, Scan{}},
 		{"azure", "azure", TypeAzure, Scan{}},
@@ -189,12 +199,12 @@ func TestStatusesAndResults(t *testing.T) {
 	element := `{ "uid":"a","issues":[1e400],"scanStatus":{"status":"FINISHED_SUCCESSFULLY","timestamp":"x"}}`
 	s := &stub{answers: map[string][]answer{getDetected: ok(`{"results":[` + element + `]}`), getResults: ok(`{"results":[` + element + `]}`)}}
 	c, _ := client(t, s, nil)
-	got, err := c.Statuses(t.Context())
-	if d := cmp.Diff(map[string]Scan{"a": {"FINISHED_SUCCESSFULLY", "x"}}, got); d != "" || err != nil {
+	got, err := c.Statuses(t.Context(), nil)
+	if d := cmp.Diff(map[string]Scan{"a": scanOf("FINISHED_SUCCESSFULLY", "x")}, got); d != "" || err != nil {
 		t.Error(d, err)
 	}
 	var body bytes.Buffer
-	err = c.Results(t.Context(), func(e *Element) error {
+	err = c.Results(t.Context(), nil, func(e *Element) error {
 		_, err := e.WriteTo(&body)
 		return err
 	})
@@ -242,7 +252,8 @@ func TestTrigger(t *testing.T) {
 		"bad token":       {answer: answer{code: 401}, class: fault.Auth, says: "API Access tokens"},
 		"login":           {answer: answer{code: 302, header: map[string]string{"Location": "/rc2/login?s=hush"}}, class: fault.Config, says: "/rc2/login (302)"},
 		"unknown system":  {answer: answer{code: 404}, class: fault.Config, says: "RUNECAST_SCAN_PATH"},
-		"busy":            {answer: answer{code: 503}, class: fault.Retry, says: "(503)"},
+		"failing":         {answer: answer{code: 500}, class: fault.Retry, says: "(500)"},
+		"not reached":     {answer: answer{code: 502}, class: fault.Retry, says: "(502)"},
 		"not an answer":   {answer: answer{refused: true}, class: fault.Retry, says: "cut"},
 		"bad request":     {answer: answer{code: 400, body: `{"message":"no such profile"}`}, class: fault.Reject, says: "no such profile"},
 	}
@@ -275,10 +286,14 @@ func TestReadErrors(t *testing.T) {
 		class  fault.Class
 		says   []string
 	}{
-		"bad token":         {answer{code: 401, body: `{"error":"token ` + token + ` is unknown"}`}, fault.Auth, []string{"(401)", "API Access tokens", "[redacted] is unknown"}},
+		"bad token":         {answer{code: 401, body: `{"error":"hush","message":"token ` + token + ` is unknown","path":"hush"}`}, fault.Auth, []string{"the token was refused (401) (token [redacted] is unknown): create an API access token"}},
+		"no message":        {answer{code: 401, body: `{"error":"hush"}`}, fault.Auth, []string{"the token was refused (401): create"}},
+		"odd message":       {answer{code: 401, body: `{"message":{"a":"hush"}}`}, fault.Auth, []string{"the token was refused (401): create"}},
+		"cut message":       {answer{code: 401, body: `{"message":"hush`}, fault.Auth, []string{"the token was refused (401): create"}},
+		"plain text":        {answer{code: 400, kind: "text/plain", body: "no\nway"}, fault.Reject, []string{"(400) (no way)"}},
 		"no right":          {answer{code: 403}, fault.Auth, []string{"may not read"}},
 		"redirect":          {answer{code: 302, header: map[string]string{"Location": "https://login.example/sso?state=hush"}}, fault.Config, []string{"login.example/sso", "RUNECAST_URL"}},
-		"unknown path":      {answer{code: 404, kind: "text/html", body: "<html>Tomcat"}, fault.Config, []string{"(404)", "API v1"}},
+		"unknown path":      {answer{code: 404, kind: "text/html", body: "<html>Tomcat"}, fault.Config, []string{"(404)", "RUNECAST_API"}},
 		"server error":      {answer{code: 500, kind: "text/html", body: "<html>stack trace"}, fault.Retry, []string{"(500)"}},
 		"HTML":              {answer{code: 200, kind: "text/html;charset=UTF-8", body: "<html>login"}, fault.Config, []string{"HTML page", "token is not valid"}},
 		"HTML as JSON":      {answer{code: 200, body: "\n<html>login"}, fault.Config, []string{"HTML", "token is not valid"}},
@@ -292,7 +307,7 @@ func TestReadErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cl, _ := client(t, &stub{answers: map[string][]answer{getDetected: {c.answer}}}, nil)
-			_, err := cl.Statuses(t.Context())
+			_, err := cl.Statuses(t.Context(), nil)
 			if err == nil || fault.ClassOf(err) != c.class {
 				t.Fatalf("error %v (%s), want class %s", err, fault.ClassOf(err), c.class)
 			}
@@ -326,7 +341,7 @@ func TestRetries(t *testing.T) {
 		"429, 502, 503":       {answers: []answer{{code: 429}, {code: 502}, {code: 503}, fine}, requests: 4},
 		"connection dropped":  {answers: []answer{{refused: true}, fine}, requests: 2},
 		"seconds to wait":     {answers: []answer{busy(503, "7"), busy(429, "90"), fine}, requests: 3, least: 97 * time.Second},
-		"a time to wait for":  {answers: []answer{busy(503, time.Now().Add(time.Minute).UTC().Format(http.TimeFormat)), fine}, requests: 2, least: 55 * time.Second},
+		"a time to wait for":  {answers: []answer{busy(503, time.Now().Add(time.Minute).UTC().Format(http.TimeFormat)), fine}, requests: 2, least: 40 * time.Second},
 		"a time gone by":      {answers: []answer{busy(503, "Wed, 21 Oct 2015 07:28:00 GMT"), fine}, requests: 2},
 		"too long to wait":    {answers: []answer{busy(503, "3600"), fine}, requests: 1, fails: true},
 		"for ever":            {answers: []answer{{code: 503}}, requests: attempts, fails: true},
@@ -338,7 +353,7 @@ func TestRetries(t *testing.T) {
 			t.Parallel()
 			s := &stub{answers: map[string][]answer{getDetected: c.answers}}
 			cl, waits := client(t, s, nil)
-			_, err := cl.Statuses(t.Context())
+			_, err := cl.Statuses(t.Context(), nil)
 			if requests, _ := s.requests(); (err != nil) != c.fails || len(requests) != c.requests {
 				t.Errorf("%d requests, error %v; want %d, failing = %v", len(requests), err, c.requests, c.fails)
 			}
@@ -346,7 +361,7 @@ func TestRetries(t *testing.T) {
 			for _, w := range *waits {
 				sum += w
 			}
-			if len(*waits) != c.requests-1 || sum < c.least || sum > c.least+10*time.Second {
+			if len(*waits) != c.requests-1 || sum < c.least || sum > c.least+20*time.Second {
 				t.Errorf("waited %v, want %d times and %s together", *waits, c.requests-1, c.least)
 			}
 		})
@@ -359,9 +374,11 @@ func TestNoWaitBeyondTheDeadline(t *testing.T) {
 	cl, waits := client(t, s, nil)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if _, err := cl.Statuses(ctx); err == nil || len(*waits) > 0 || !strings.Contains(err.Error(), "503") {
+	if _, err := cl.Statuses(ctx, nil); err == nil || len(*waits) > 0 || !strings.Contains(err.Error(), "503") {
 		t.Errorf("error %v after waits %v, want the 503 at once", err, *waits)
 	}
 }
 
 var quiet = log.New(io.Discard, "", 0)
+
+func scanOf(status, timestamp string) Scan { return Scan{Status: status, Timestamp: timestamp} }

@@ -36,6 +36,9 @@ func kindOf(id string, inVCenters bool, seen evidence) string {
 	return TypeUnknown
 }
 
+// decided tells that nothing better can be found out.
+func (k *evidence) decided() bool { return k.product != "" }
+
 func (k *evidence) products(w *walker) error {
 	if k.product != "" {
 		return w.skip()
@@ -81,7 +84,7 @@ func productType(product string) string {
 		{TypeAWS, []string{"aws", "amazon"}},
 		{TypeAzure, []string{"azure"}},
 		{TypeGCP, []string{"gcp", "google"}},
-		{TypeKubernetes, []string{"kubernetes", "eks", "aks", "openshift"}},
+		{TypeKubernetes, []string{"kubernetes", "k8s", "eks", "aks", "openshift"}},
 		{TypeHorizon, []string{"horizon"}},
 		{TypeVCD, []string{"cloud director", "vcd"}},
 		{TypeWindows, []string{"windows"}},

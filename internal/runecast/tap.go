@@ -1,6 +1,8 @@
 package runecast
 
 import (
+	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 
@@ -10,6 +12,8 @@ import (
 const (
 	// chunkSize is read from the network, and written to a sink, at once.
 	chunkSize = 64 << 10
+	// aheadSize bounds what is looked at before it is read.
+	aheadSize = 256 << 10
 	// maxValue bounds one string or number: the decoder must hold it whole.
 	maxValue = 16 << 20
 )
@@ -92,4 +96,21 @@ func (t *tap) copyTo(to int) {
 		_, t.sinkErr = t.sink.Write(t.chunk[t.from:to])
 	}
 	t.from = to
+}
+
+// ahead shows what follows an offset within the current chunk, without reading
+// it: what is left of the chunk, and up to 256 KiB more. What a broken stream
+// cannot show is missing.
+func (t *tap) ahead(offset int64) io.Reader {
+	left := bytes.NewReader(t.chunk[max(0, offset-t.base):])
+	if t.err != nil {
+		return left
+	}
+	buffered, ok := t.src.(*bufio.Reader)
+	if !ok {
+		buffered = bufio.NewReaderSize(t.src, aheadSize)
+		t.src = buffered
+	}
+	more, _ := buffered.Peek(aheadSize)
+	return io.MultiReader(left, bytes.NewReader(more))
 }

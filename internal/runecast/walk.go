@@ -17,6 +17,8 @@ import (
 type walker struct {
 	tap *tap
 	dec *jsontext.Decoder
+	// profile is told the type of each check; may be nil.
+	profile func(code string)
 }
 
 // newWalker reads r in chunks of a size in bytes.
@@ -50,8 +52,12 @@ func (w *walker) name() ([]byte, error) {
 }
 
 // skip passes over one value of any size.
-func (w *walker) skip() error {
-	depth := w.dec.StackDepth()
+func (w *walker) skip() error { return w.upTo(w.dec.StackDepth()) }
+
+// rest passes over what is left of the object or array that was begun.
+func (w *walker) rest() error { return w.upTo(w.dec.StackDepth() - 1) }
+
+func (w *walker) upTo(depth int) error {
 	for {
 		if _, err := w.token(); err != nil {
 			return err

@@ -1,10 +1,13 @@
-// Package schedule is EventBridge Scheduler in front of the collector: one
-// start, then a tick every few seconds instead of minutes. It promises one
-// invocation at a time and no retries, as the template configures it.
+// Package schedule is EventBridge Scheduler in front of the functions: for the
+// collector one start and then ticks, for the forwarder sweeps, every few
+// seconds instead of minutes. It promises one invocation at a time, no retries,
+// and schedules that go on whatever became of the last invocation, as the
+// template configures them.
 package schedule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,9 +16,28 @@ import (
 	"runecast-ingest/internal/simulate/lambda"
 )
 
+// Modes of a run: analyze the systems first, or archive what is there.
+const (
+	Analyze = "analyze"
+	Latest  = "latest"
+)
+
 // Invoker is the collector.
 type Invoker interface {
 	Invoke(ctx context.Context, payload []byte) (lambda.Result, error)
+}
+
+// Plan is a schedule.
+type Plan struct {
+	// At is the time that the start is scheduled for.
+	At time.Time
+	// Mode is Analyze or Latest.
+	Mode string
+	// Pause is the time between an answer and the next tick.
+	Pause time.Duration
+	// GoesOn hears of an invocation that failed, and tells whether there is a
+	// run for a tick to go on with.
+	GoesOn func(error) bool
 }
 
 // Answer is what the collector says about a run.
@@ -42,24 +64,29 @@ type Failure struct {
 
 const running = "running"
 
-// Run starts a run scheduled for the time at and ticks, with the pause in
-// between, until the collector says that it is over. The answer is the last
-// one. A function error is returned as *lambda.Error.
-func Run(ctx context.Context, collector Invoker, at time.Time, pause time.Duration) (Answer, error) {
-	start, err := json.Marshal(map[string]string{"action": "start", "scheduledTime": at.UTC().Format(time.RFC3339)}, json.Deterministic(true))
+// Run starts a run and ticks until the collector says that it is over, or has
+// failed with no run to go on with. The answer is the last one. A function
+// error is returned as *lambda.Error.
+func Run(ctx context.Context, collector Invoker, p Plan) (Answer, error) {
+	payload, err := json.Marshal(map[string]string{"action": "start", "mode": p.Mode, "scheduledTime": p.At.UTC().Format(time.RFC3339)}, json.Deterministic(true))
 	if err != nil {
 		return Answer{}, fmt.Errorf("write the start event: %w", err)
 	}
-	a, err := invoke(ctx, collector, start)
-	for err == nil && a.State == running {
+	for {
+		a, err := invoke(ctx, collector, payload)
+		failure, failed := errors.AsType[*lambda.Error](err)
+		switch {
+		case failed && p.GoesOn(failure):
+		case err != nil || a.State != running:
+			return a, err
+		}
 		select {
-		case <-time.After(pause):
-			a, err = invoke(ctx, collector, []byte(`{"action":"tick"}`))
+		case <-time.After(p.Pause):
+			payload = []byte(`{"action":"tick"}`)
 		case <-ctx.Done():
-			err = ctx.Err()
+			return a, ctx.Err()
 		}
 	}
-	return a, err
 }
 
 func invoke(ctx context.Context, collector Invoker, payload []byte) (Answer, error) {
@@ -75,4 +102,19 @@ func invoke(ctx context.Context, collector Invoker, payload []byte) (Answer, err
 		return Answer{}, fmt.Errorf("read the collector's answer to %s: %w", payload, err)
 	}
 	return a, nil
+}
+
+// Sweep is the forwarder's schedule: a sweep after every pause, until the
+// context ends. What became of one is in the archive and in the function's log.
+func Sweep(ctx context.Context, forwarder Invoker, pause time.Duration) {
+	next := time.NewTicker(pause)
+	defer next.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-next.C:
+			_, _ = forwarder.Invoke(ctx, []byte(`{"action":"sweep"}`))
+		}
+	}
 }

@@ -1,85 +1,44 @@
 // Package appliance is a Runecast Analyzer for tests and the local stack: an
-// http.Handler that speaks API v1. It promises the shapes that are proven for
-// real appliances, data that is hostile in the ways real data is, the same
-// bytes for the same seed (timestamps apart), and memory that does not grow
-// with the number of findings: every document is streamed.
+// http.Handler that speaks API v1, v2, or both. It promises the shapes that are
+// proven for real appliances, data that is hostile in the ways real data is,
+// the same bytes for the same seed (timestamps apart), the same verdicts in
+// both APIs, and memory that does not grow with the number of findings: every
+// document is streamed.
 //
 // What no public source proves is a guess, and is said to be one where it is
-// made: the running status, the codes of profiles, the error bodies.
+// made: the running status, the codes of profiles, the error bodies, the
+// trigger of API v2 and the objects in its results.
 package appliance
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"runecast-ingest/internal/fault"
 )
 
-// Defaults of Options.
-const (
-	DefaultFindings = 10_000
-	DefaultScanTime = 2 * time.Second
-)
-
-// Options says which appliance to simulate. The zero value is an estate from
-// seed 0 that refuses every request, because it knows no token.
-type Options struct {
-	// Seed of the estate; the same seed gives the same documents.
-	Seed uint64
-	// Findings is how many rows (rule × object) the default mapping would send
-	// for all systems together; 0 means DefaultFindings. An estate has 280
-	// at least, since every kind of finding is there at any size.
-	Findings int
-	// ScanTime is how long the analysis of one system takes, measured by Now;
-	// 0 means DefaultScanTime.
-	ScanTime time.Duration
-	// Token may do everything. Empty: nobody may.
-	Token string
-	// ReadOnlyToken may read, and is refused (403) when it triggers a scan.
-	// Empty: there is none.
-	ReadOnlyToken string
-	// ResultsFile, IssuesFile and VCentersFile are documents saved from a real
-	// appliance, plain or gzip, served instead of a seeded estate; only the
-	// scan timestamps move. They must not change while they are served.
-	// Without an IssuesFile the catalogue is empty; without a VCentersFile the
-	// vCenters are the systems whose issues are about vSphere.
-	ResultsFile, IssuesFile, VCentersFile string
-	// Now is the appliance's clock; nil means time.Now.
-	Now func() time.Time
-	// Intercept sees every request first, before the token is looked at, and
-	// returns true if it has answered: the way to inject any fault. May be nil.
-	Intercept func(http.ResponseWriter, *http.Request) bool
-}
-
-// System is a connected system as the appliance's own user interface shows it.
-type System struct {
-	// ID is the uid of API v1: a UUID, or cluster-<UUID>.
-	ID string
-	// Name is what people call it; the ID where API v1 names it nowhere.
-	Name string
-	// Type is VCENTER, AWS, AZURE, GCP, KUBERNETES_CLUSTER, NSXT, HORIZON,
-	// VCD, WINDOWS, LINUX or UNKNOWN.
-	Type string
-}
-
 // Appliance is a running Runecast Analyzer. It is safe for concurrent use.
 type Appliance struct {
 	options Options
+	started time.Time // by the options' clock
 	source  source
+	estate  *estate // the source, unless it is saved documents
 	scans   *scans
 	routes  *http.ServeMux
 }
 
 // source is where the documents come from: a seeded estate or saved files.
 type source interface {
-	// systems are those with results, in the order of the results document.
+	// systems are those that can have results, in the order of the results
+	// document.
 	systems() []System
-	// scannable are the ids for which a scan may be triggered.
-	scannable() []string
 	// licensed are the hosts that the licence covers.
 	licensed() []licensedHost
-	writeVCenters(w io.Writer) error
+	// writeVCenters writes the vCenters as of the given analyses.
+	writeVCenters(w io.Writer, analyses map[string]analysis) error
 	// writeIssues writes the catalogue; profile "" means all of it.
 	writeIssues(w io.Writer, profile string) error
 	// writeResults writes the results as of the given analyses; detectedOnly
@@ -88,48 +47,75 @@ type source interface {
 }
 
 // New makes an appliance. Errors are *fault.Error of class Config: a saved
-// document that cannot be read or is no API v1 document, negative options.
+// document that cannot be read or is no API v1 document, options that are
+// negative, unknown, or do not go together.
 func New(options Options) (*Appliance, error) {
-	if options.Findings == 0 {
-		options.Findings = DefaultFindings
+	options, err := options.checked()
+	if err != nil {
+		return nil, err
 	}
-	if options.ScanTime == 0 {
-		options.ScanTime = DefaultScanTime
-	}
-	if options.Now == nil {
-		options.Now = time.Now
-	}
-	if options.Findings < 0 || options.ScanTime < 0 {
-		return nil, &fault.Error{Class: fault.Config, Where: "appliance options", What: "Findings or ScanTime is negative", Cure: "use 0 for the default, or a positive value"}
-	}
-	a := &Appliance{options: options, scans: newScans(options.Now, options.ScanTime)}
-	if options.ResultsFile != "" || options.IssuesFile != "" || options.VCentersFile != "" {
+	a := &Appliance{options: options, started: options.Now()}
+	a.scans = newScans(a.now, options.ScanTime)
+	if options.saved() {
 		saved, err := openSaved(options)
 		if err != nil {
 			return nil, err
 		}
 		a.source = saved
-		a.scans.connect(saved.scannable(), time.Time{})
-	} else {
-		a.source = newEstate(options.Seed, options.Findings)
-		a.scans.connect(a.source.scannable(), options.Now().Add(-lastScanAge))
+		for _, id := range saved.scannable() {
+			a.scans.connect(id, time.Time{}, course{})
+		}
+	} else if err := a.build(); err != nil {
+		return nil, err
 	}
 	a.routes = a.newRoutes()
 	return a, nil
 }
 
-// lastScanAge is how long ago a fresh appliance analysed its systems: long
-// enough for a new analysis to be told from it, and still of the same day.
-const lastScanAge = 12 * time.Hour
+// build makes the estate. Its last scans ended one after the other, a second
+// apart, as a nightly schedule does it.
+func (a *Appliance) build() error {
+	a.estate = newEstate(a.options)
+	a.source = a.estate
+	quirks, err := a.estate.assign(a.options.Quirks)
+	if err != nil {
+		return err
+	}
+	last := a.now().Add(-a.options.LastScanAge)
+	for i, s := range a.estate.list {
+		a.scans.connect(s.ID, last.Add(time.Duration(i)*time.Second), course{Quirk: quirks[s.ID], startStamped: s.startStamped})
+	}
+	return nil
+}
+
+// now is the time by the appliance's own clock.
+func (a *Appliance) now() time.Time { return a.options.Now().Add(a.options.Faults.Skew) }
 
 // Systems gives the systems that have results, in the order of the results
 // document: the truth that an archive and a dashboard are compared with.
-func (a *Appliance) Systems() []System { return a.source.systems() }
+func (a *Appliance) Systems() []System {
+	analyses := a.scans.snapshot()
+	return slices.DeleteFunc(a.source.systems(), func(s System) bool { return !analyses[s.ID].shown() })
+}
 
-// WriteResults streams the full API v1 /results document as it is served now.
+// WriteResults streams the full API v1 /results document as it is served now,
+// or as it would be if the appliance spoke v1: the verdicts are the same.
 func (a *Appliance) WriteResults(w io.Writer) error {
 	return a.source.writeResults(w, a.scans.snapshot(), false)
 }
 
 // WriteIssues streams the full API v1 /issues document, the catalogue.
 func (a *Appliance) WriteIssues(w io.Writer) error { return a.source.writeIssues(w, "") }
+
+// WriteScan streams API v2's latest result of the system with this V2ID as it
+// is served now, with all analysed objects or with affected ones only. It is an
+// error if there is none.
+func (a *Appliance) WriteScan(w io.Writer, v2ID string, allObjects bool) error {
+	if write := a.latest(v2ID, allObjects); write != nil {
+		return write(w)
+	}
+	return &fault.Error{
+		Class: fault.Config, Where: "simulated appliance", What: fmt.Sprintf("no result of a system %q in API v2", v2ID),
+		Cure: "use a V2ID of Systems",
+	}
+}

@@ -31,6 +31,17 @@ type scanStatus struct {
 }
 
 type issue struct {
+	checkInfo
+	Status   string     `json:"status"`
+	Affected int        `json:"affectedObjectsCount"`
+	Objects  objectList `json:"affectedObjects,omitzero"`
+	// Members that no client knows.
+	Extra   jsontext.Value `json:"profileDetails,omitzero"`
+	Ranking jsontext.Value `json:"riskRating,omitzero"`
+}
+
+// checkInfo is what an issue says of its check.
+type checkInfo struct {
 	ID        jsontext.Value `json:"id"` // string or number
 	DisplayID string         `json:"issueDisplayId"`
 	Affects   string         `json:"affects"`
@@ -40,12 +51,6 @@ type issue struct {
 	Title     *string        `json:"title"`
 	URL       string         `json:"url"`
 	Products  []product      `json:"products"`
-	Status    string         `json:"status"`
-	Affected  int            `json:"affectedObjectsCount"`
-	Objects   objectList     `json:"affectedObjects,omitzero"`
-	// Members that no client knows.
-	Extra   jsontext.Value `json:"profileDetails,omitzero"`
-	Ranking jsontext.Value `json:"riskRating,omitzero"`
 }
 
 type product struct {
@@ -58,6 +63,7 @@ type affectedObject struct {
 	Name         string         `json:"name"`
 	Type         *string        `json:"type"`
 	ResultValues []resultValue  `json:"resultValues"`
+	Status       string         `json:"status,omitzero"` // API v2 only, made up
 	Extra        jsontext.Value `json:"parent,omitzero"` // a member that no client knows
 }
 

@@ -26,13 +26,15 @@ type system struct {
 	platform *platform
 	space    uuid.UUID // of the UUIDs of its objects
 	label    string    // part of the names of its objects
+	v2ID     int
+	viewName string // as API v2 names it
 	// memberName is sent as the element's name; API v1 is not proven to have one.
 	memberName string
 	regions    []string // uids of an account's regions
 	// lateStatus puts scanStatus after issues, showsRunning gives a running
-	// scan a status of its own.
-	lateStatus, showsRunning bool
-	plan                     []plannedIssue
+	// scan a status of its own, startStamped is as in course.
+	lateStatus, showsRunning, startStamped bool
+	plan                                   []plannedIssue
 }
 
 // plannedIssue is a check's outcome on a system.
@@ -43,8 +45,10 @@ type plannedIssue struct {
 	first, listed, counted int // index of the first object, length of the list, affectedObjectsCount
 }
 
-// newEstate plans eight systems of seven types with about findings rows.
-func newEstate(seed uint64, findings int) *estate {
+// newEstate plans eight systems of seven types with about as many rows as the
+// options ask for.
+func newEstate(o Options) *estate {
+	seed, findings := o.Seed, o.Findings
 	e := &estate{seed: seed, list: newSystems(seed)}
 	byPlatform := map[*platform][]*check{}
 	block, number := newBlock(), firstNumber
@@ -58,6 +62,12 @@ func newEstate(seed uint64, findings int) *estate {
 		s.schedule(rand.New(rand.NewPCG(seed, uint64(i))), byPlatform[s.platform], block)
 	}
 	e.scale(findings)
+	if o.HugeIssue > 0 {
+		e.list[0].swell(o.HugeIssue)
+	}
+	if o.speaksV2() {
+		e.nameForV2()
+	}
 	return e
 }
 
@@ -70,16 +80,17 @@ func newSystems(seed uint64) []*system {
 	copy(key[:], seedBytes(seed))
 	random := rand.NewChaCha8(key)
 	list := []*system{
-		{platform: vsphere, label: "vc1.example", System: System{Name: "vc1.example"}},
-		{platform: vsphere, label: "vc2.example", System: System{Name: "vc2.example"}, showsRunning: true, lateStatus: true},
-		{platform: nsxt, label: "nsx.example"},
-		{platform: aws, label: "example-prod", memberName: awsAccount + " (prod)", showsRunning: true},
-		{platform: azure, label: "example", memberName: "example.onmicrosoft.com", lateStatus: true},
-		{platform: gcp, label: "example", showsRunning: true},
-		{platform: kubernetes, label: "shop", lateStatus: true},
-		{platform: horizon, label: "horizon.example", showsRunning: true},
+		{platform: vsphere, label: "vc1.example", viewName: "VC1.Example", System: System{Name: "vc1.example"}},
+		{platform: vsphere, label: "vc2.example", viewName: "vc2.example", System: System{Name: "vc2.example"}, showsRunning: true, lateStatus: true, startStamped: true},
+		{platform: nsxt, label: "nsx.example", viewName: "nsx.example"},
+		{platform: aws, label: "example-prod", viewName: awsAccount + " (prod)", memberName: awsAccount + " (prod)", showsRunning: true},
+		{platform: azure, label: "example", viewName: "example.onmicrosoft.com", memberName: "example.onmicrosoft.com", lateStatus: true},
+		{platform: gcp, label: "example", viewName: gcpProject, showsRunning: true, startStamped: true},
+		{platform: kubernetes, label: "shop", viewName: "192.0.2.51", lateStatus: true, startStamped: true},
+		{platform: horizon, label: "horizon.example", viewName: "horizon.example", showsRunning: true},
 	}
-	for _, s := range list {
+	for i, s := range list {
+		s.v2ID = firstV2ID + 6*i
 		s.Type = s.platform.systemType
 		s.space, _ = uuid.NewRandomFromReader(random) // ChaCha8 never fails
 		s.ID = s.space.String()
@@ -167,20 +178,20 @@ func (p *plannedIssue) size(n int, random *rand.Rand) {
 	}
 }
 
+// swell gives a failed compliance check n objects.
+func (s *system) swell(n int) {
+	for i := range s.plan {
+		if p := &s.plan[i]; p.status == "FAIL" && p.objects == objectsAll && p.scaled {
+			p.first, p.listed, p.counted = 0, n, n
+			return
+		}
+	}
+}
+
 func (e *estate) systems() []System {
 	list := make([]System, 0, len(e.list))
 	for _, s := range e.list {
 		list = append(list, s.System)
-	}
-	return list
-}
-
-func (e *estate) scannable() []string { return ids(e.systems()) }
-
-func ids(systems []System) []string {
-	list := make([]string, 0, len(systems))
-	for _, s := range systems {
-		list = append(list, s.ID)
 	}
 	return list
 }
@@ -199,10 +210,10 @@ func (e *estate) licensed() []licensedHost {
 	return hosts
 }
 
-func (e *estate) writeVCenters(w io.Writer) error {
-	var document vcenters
+func (e *estate) writeVCenters(w io.Writer, analyses map[string]analysis) error {
+	document := vcenters{VCenters: []vcenter{}}
 	for _, s := range e.list {
-		if s.platform == vsphere {
+		if s.platform == vsphere && !analyses[s.ID].gone {
 			document.VCenters = append(document.VCenters, vcenter{
 				UID: s.ID, Address: s.label, Plugin: pluginStatus{Installed: true, Version: "4.7.5.0"},
 			})

@@ -50,6 +50,7 @@ type object struct {
 	MOID   string  `json:"moid"`
 	Name   string  `json:"name"`
 	Type   *string `json:"type"`
+	Status string  `json:"status"` // API v2 only
 	Values []struct {
 		Description string `json:"description"`
 		Value       string `json:"value"`

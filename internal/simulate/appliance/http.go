@@ -20,26 +20,49 @@ const (
 
 func (a *Appliance) newRoutes() *http.ServeMux {
 	routes := http.NewServeMux()
+	if a.options.API != APIv2 {
+		a.addTrigger(routes)
+	}
+	if a.options.API == APIv1 || a.options.API == APIBoth {
+		a.addV1(routes)
+	}
+	if a.options.speaksV2() {
+		a.addV2(routes)
+	}
+	routes.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		a.refuse(w, r, http.StatusNotFound, "No message available")
+	})
+	return routes
+}
+
+// addTrigger adds what an appliance that speaks only some of v1 has.
+func (a *Appliance) addTrigger(routes *http.ServeMux) {
 	routes.HandleFunc("GET /rc2/api/v1/vcenters", a.serve(func(w io.Writer, _ *http.Request) error {
-		return a.source.writeVCenters(w)
+		return a.source.writeVCenters(w, a.scans.snapshot())
 	}))
-	routes.HandleFunc("GET /rc2/api/v1/issues", a.serve(func(w io.Writer, r *http.Request) error {
+	routes.HandleFunc("POST /rc2/api/v1/scan/{uid}", func(w http.ResponseWriter, r *http.Request) {
+		a.scan(w, r, r.PathValue("uid"))
+	})
+	routes.HandleFunc("GET /rc2/api/v2/rca-instances", a.serve(a.writeInstances))
+}
+
+func (a *Appliance) addV1(routes *http.ServeMux) {
+	issues := a.serve(func(w io.Writer, r *http.Request) error {
 		return a.source.writeIssues(w, r.URL.Query().Get("type"))
-	}))
+	})
+	routes.HandleFunc("GET /rc2/api/v1/issues", func(w http.ResponseWriter, r *http.Request) {
+		if a.options.Faults.BrokenCatalogue && r.URL.Query().Get("type") == "" {
+			a.refuse(w, r, http.StatusInternalServerError, "Internal error")
+			return
+		}
+		issues(w, r)
+	})
 	routes.HandleFunc("GET /rc2/api/v1/results", a.serve(func(w io.Writer, r *http.Request) error {
 		return a.source.writeResults(w, a.scans.snapshot(), r.URL.Query().Get("onlyDetectedIssues") == "true")
 	}))
 	routes.HandleFunc("GET /rc2/api/v1/licenses", a.serve(func(w io.Writer, _ *http.Request) error {
 		return json.MarshalWrite(w, a.licences())
 	}))
-	routes.HandleFunc("GET /rc2/api/v2/rca-instances", a.serve(func(w io.Writer, _ *http.Request) error {
-		return json.MarshalWrite(w, a.instances())
-	}))
-	routes.HandleFunc("POST /rc2/api/v1/scan/{uid}", a.scan)
-	routes.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		a.refuse(w, r, http.StatusNotFound, "No message available")
-	})
-	return routes
 }
 
 // ServeHTTP answers one API call.
@@ -47,29 +70,25 @@ func (a *Appliance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if a.options.Intercept != nil && a.options.Intercept(w, r) {
 		return
 	}
-	// An Authorization header carries the bare token; Bearer is accepted too.
-	switch token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "); {
-	case token == "":
-		a.refuse(w, r, http.StatusUnauthorized, "Full authentication is required to access this resource")
-	case token == a.options.Token:
-		a.routes.ServeHTTP(w, r)
-	case token != a.options.ReadOnlyToken:
-		a.refuse(w, r, http.StatusUnauthorized, "Bad credentials")
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		a.refuse(w, r, http.StatusForbidden, "Access is denied")
-	default:
+	if a.options.Faults.Skew != 0 {
+		w.Header().Set("Date", a.now().UTC().Format(http.TimeFormat))
+	}
+	if a.admitted(w, r) {
 		a.routes.ServeHTTP(w, r)
 	}
 }
 
 // scan triggers an analysis. That a trigger during a running scan is accepted
 // in silence is a guess; 409 is the other possibility.
-func (a *Appliance) scan(w http.ResponseWriter, r *http.Request) {
-	if !a.scans.start(r.PathValue("uid")) {
+func (a *Appliance) scan(w http.ResponseWriter, r *http.Request, uid string) {
+	switch known, running := a.scans.start(uid); {
+	case !known:
 		a.refuse(w, r, http.StatusNotFound, "System not found")
-		return
+	case running && a.options.Faults.Conflict:
+		a.refuse(w, r, http.StatusConflict, "A scan of this system is running")
+	default:
+		w.WriteHeader(http.StatusAccepted)
 	}
-	w.WriteHeader(http.StatusAccepted)
 }
 
 // serve streams a document, compressed if the client asks for it. A document
@@ -98,24 +117,6 @@ func compressed(w http.ResponseWriter, r *http.Request, write func(io.Writer, *h
 	return packer.Close()
 }
 
-// refuse answers with the error body of Spring, on which the appliance is
-// likely built; the body of real ones is not public.
-func (a *Appliance) refuse(w http.ResponseWriter, r *http.Request, status int, message string) {
-	body, err := json.Marshal(problem{
-		Timestamp: a.options.Now().UTC().Format(timeLayout),
-		Status:    status,
-		Error:     http.StatusText(status),
-		Message:   message,
-		Path:      r.URL.Path,
-	}, lenient)
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	w.Header().Set("Content-Type", contentType)
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client is gone: nobody is left to tell
-}
-
 func (a *Appliance) licences() licences {
 	hosts := a.source.licensed()
 	return licences{
@@ -124,18 +125,18 @@ func (a *Appliance) licences() licences {
 		UnlicensedHosts:  1, UnlicensedHostCPUs: cpusPerHost,
 		Licenses: []licence{{
 			ID: "1", Name: "Runecast Analyzer NFR",
-			ValidUntil:  a.options.Now().UTC().AddDate(1, 0, 0).Format(timeLayout),
+			ValidUntil:  a.now().UTC().AddDate(1, 0, 0).Format(timeLayout),
 			AllowedCPUs: cpusPerHost * (len(hosts) + 8), UsedCPUs: cpusPerHost * len(hosts),
 			LicensedHosts: hosts,
 		}},
 	}
 }
 
-func (a *Appliance) instances() instances {
-	return instances{Instances: []instance{{Info: instanceInfo{
+func (a *Appliance) writeInstances(w io.Writer, _ *http.Request) error {
+	return json.MarshalWrite(w, instances{Instances: []instance{{Info: instanceInfo{
 		UUID:          uuid.NewSHA1(uuid.Nil, seedBytes(a.options.Seed)).String(),
 		Version:       applicationVersion,
 		Definitions:   definitionsVersion,
-		DefinitionsAt: a.options.Now().Add(-lastScanAge).UnixMilli(),
-	}}}}
+		DefinitionsAt: a.now().Add(-DefaultLastScanAge).UnixMilli(),
+	}}}})
 }

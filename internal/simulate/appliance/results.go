@@ -1,7 +1,9 @@
 package appliance
 
 import (
+	"cmp"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -26,8 +28,12 @@ func (e elements) MarshalJSONTo(enc *jsontext.Encoder) error {
 		return err
 	}
 	for _, s := range e.estate.list {
-		status := s.status(e.analyses[s.ID])
-		issues := issueList{system: s, detectedOnly: e.detectedOnly}
+		analysis := e.analyses[s.ID]
+		if !analysis.shown() {
+			continue
+		}
+		status := s.status(analysis)
+		issues := issueList{system: s, plan: s.shown(analysis), detectedOnly: e.detectedOnly}
 		var element any = earlyElement{UID: s.ID, Name: s.memberName, Status: status, Issues: issues}
 		if s.lateStatus {
 			element = lateElement{UID: s.ID, Name: s.memberName, Definitions: definitionsVersion, Issues: issues, Status: status}
@@ -57,15 +63,24 @@ type lateElement struct {
 
 // status is the old one while a scan runs; some systems show that it runs.
 func (s *system) status(a analysis) scanStatus {
-	status := scanStatus{Status: statusFinished, Timestamp: a.ended.Format(timeLayout)}
+	status := scanStatus{Status: cmp.Or(a.failed, statusFinished), Timestamp: a.ended.Format(timeLayout)}
 	if a.running && s.showsRunning {
 		status.Status = statusRunning
 	}
 	return status
 }
 
+// shown are the issues that the results of an analysis hold.
+func (s *system) shown(a analysis) []plannedIssue {
+	if a.empty {
+		return nil
+	}
+	return s.plan
+}
+
 type issueList struct {
 	system       *system
+	plan         []plannedIssue
 	detectedOnly bool
 }
 
@@ -74,8 +89,8 @@ func (l issueList) MarshalJSONTo(enc *jsontext.Encoder) error {
 	if err := enc.WriteToken(jsontext.BeginArray); err != nil {
 		return err
 	}
-	for i := range l.system.plan {
-		planned := &l.system.plan[i]
+	for i := range l.plan {
+		planned := &l.plan[i]
 		if l.detectedOnly && !detected(planned.status) {
 			continue
 		}
@@ -88,9 +103,7 @@ func (l issueList) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 func (s *system) document(p *plannedIssue) issue {
 	document := issue{
-		ID: p.id, DisplayID: p.displayID, Affects: p.affects, AppliesTo: p.layer, Severity: p.severity,
-		Type: p.profile, Title: p.title, URL: p.url, Products: []product{{Name: s.platform.product}},
-		Status: p.status, Affected: p.counted, Objects: objectList{system: s, issue: p},
+		checkInfo: s.info(p), Status: p.status, Affected: p.counted, Objects: objectList{system: s, issue: p},
 	}
 	if p.number%17 == 0 {
 		document.Extra = raw(`{"Section":"3.4 \u00a7 caf\u00e9","Level":[1,null,{}],"Scored":true}`)
@@ -101,9 +114,19 @@ func (s *system) document(p *plannedIssue) issue {
 	return document
 }
 
+// info is what both APIs tell of an issue's check.
+func (s *system) info(p *plannedIssue) checkInfo {
+	return checkInfo{
+		ID: p.id, DisplayID: p.displayID, Affects: p.affects, AppliesTo: p.layer, Severity: p.severity,
+		Type: p.profile, Title: p.title, URL: p.url, Products: []product{{Name: s.platform.product}},
+	}
+}
+
 type objectList struct {
 	system *system
 	issue  *plannedIssue
+	// analysed adds the objects that passed, and tells each object's status.
+	analysed bool
 }
 
 // IsZero leaves the member out.
@@ -117,17 +140,49 @@ func (l objectList) MarshalJSONTo(enc *jsontext.Encoder) error {
 	if err := enc.WriteToken(jsontext.BeginArray); err != nil {
 		return err
 	}
+	write := []func(*jsontext.Encoder) error{l.writeAffected, l.writePassed}
+	if l.issue.number%2 == 0 { // real ones need not come first
+		slices.Reverse(write)
+	}
+	for _, write := range write {
+		if err := write(enc); err != nil {
+			return err
+		}
+	}
+	return enc.WriteToken(jsontext.EndArray)
+}
+
+func (l objectList) writeAffected(enc *jsontext.Encoder) error {
 	random := l.system.evidenceRandom(l.issue.number)
 	var values []resultValue
 	for i := l.issue.first; i < l.issue.first+l.issue.listed; i++ {
 		object := l.system.affected(&l.issue.kind, i)
 		values = appendEvidence(values[:0], l.issue.check, random)
 		object.ResultValues = values
+		if l.analysed && l.issue.tellsObjects() {
+			object.Status = l.issue.status
+		}
 		if err := json.MarshalEncode(enc, &object); err != nil {
 			return err
 		}
 	}
-	return enc.WriteToken(jsontext.EndArray)
+	return nil
+}
+
+// writePassed writes objects of the same kind that no other list entry is about.
+func (l objectList) writePassed(enc *jsontext.Encoder) error {
+	if !l.analysed {
+		return nil
+	}
+	end := l.issue.first + l.issue.listed
+	for i := end; i < end+l.issue.passed(); i++ {
+		object := l.system.affected(&l.issue.kind, i)
+		object.Status = statusPassed
+		if err := json.MarshalEncode(enc, &object); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // affected gives the i-th object of a kind: the same in every issue.

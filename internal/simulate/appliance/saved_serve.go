@@ -92,7 +92,10 @@ func (s *saved) systems() []System {
 
 // scannable are the systems with results, and vCenters that have none yet.
 func (s *saved) scannable() []string {
-	list := ids(s.systems())
+	var list []string
+	for _, e := range s.elements {
+		list = append(list, e.uid)
+	}
 	for _, v := range s.vcenters {
 		list = append(list, v.UID)
 	}
@@ -102,7 +105,7 @@ func (s *saved) scannable() []string {
 // licensed is empty: the saved documents do not tell.
 func (s *saved) licensed() []licensedHost { return []licensedHost{} }
 
-func (s *saved) writeVCenters(w io.Writer) error {
+func (s *saved) writeVCenters(w io.Writer, _ map[string]analysis) error {
 	if s.list.path != "" {
 		return s.list.copy(w, nil)
 	}

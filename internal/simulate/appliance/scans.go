@@ -7,11 +7,31 @@ import (
 
 // analysis is what is known about a system's last scan at one moment.
 type analysis struct {
-	// ended is when the last finished scan ended, to the millisecond; zero if
-	// none has finished since the appliance started with saved documents.
+	// ended is when the last scan ended, to the millisecond; zero if none has
+	// ended since the appliance started with saved documents.
 	ended time.Time
+	// created is the time that API v2 gives to its latest result.
+	created time.Time
+	// share is how much of that result is there already, from 0 to 1.
+	share float64
 	// running says that a newer scan is under way.
 	running bool
+	// failed is the status of the last scan if it failed, else empty.
+	failed string
+	// empty results hold no issue, unscanned systems have no results, and gone
+	// ones are not connected any more.
+	empty, unscanned, gone bool
+}
+
+// shown says whether the system has results.
+func (a analysis) shown() bool { return !a.gone && !a.unscanned }
+
+// course is how a system's scans go.
+type course struct {
+	Quirk
+	// startStamped scans are already API v2's latest result while they run, with
+	// the time of their start. Whether real ones are is not public.
+	startStamped bool
 }
 
 // scans keeps the life cycle of every system's scan. Nothing runs in the
@@ -25,41 +45,48 @@ type scans struct {
 }
 
 type scan struct {
-	ended   time.Time
-	started time.Time // zero: none is running
+	course
+	ended    time.Time // the last one
+	created  time.Time // the last good one, as API v2 dates it
+	started  time.Time // zero: none is running
+	begun    time.Time // the started one, as API v2 dates it if startStamped
+	finished int       // how many have ended since the appliance started
+	good     int       // how many of them well
 }
 
 func newScans(now func() time.Time, length time.Duration) *scans {
 	return &scans{now: now, length: length, state: map[string]*scan{}}
 }
 
-// connect makes systems known. Their last scans ended one after the other, a
-// second apart, as a nightly schedule does it; zero says "as saved".
-func (s *scans) connect(ids []string, ended time.Time) {
-	for i, id := range ids {
-		known := &scan{}
-		if !ended.IsZero() {
-			known.ended = stamp(ended.Add(time.Duration(i) * time.Second))
-		}
-		s.state[id] = known
+// connect makes a system known. Its last scan ended then; zero says "as saved".
+func (s *scans) connect(id string, ended time.Time, c course) {
+	known := &scan{course: c}
+	if !ended.IsZero() {
+		known.ended = stamp(ended)
+		known.created = known.ended
 	}
+	s.state[id] = known
 }
 
 // start begins a scan, or leaves the running one alone, and says whether the
-// system is known.
-func (s *scans) start(id string) bool {
+// system is known, and whether a scan was running.
+func (s *scans) start(id string) (known, running bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known, ok := s.state[id]
+	k, ok := s.state[id]
 	if !ok {
-		return false
+		return false, false
 	}
 	now := s.now()
-	s.settle(known, now)
-	if known.started.IsZero() {
-		known.started = now
+	s.settle(k, now)
+	switch {
+	case k.at(now, s.length).gone:
+		return false, false
+	case !k.started.IsZero():
+		return true, true
 	}
-	return true
+	k.started, k.begun = now, k.next(k.created, now)
+	return true, false
 }
 
 // snapshot gives all systems at one moment, so that a document agrees with
@@ -71,22 +98,56 @@ func (s *scans) snapshot() map[string]analysis {
 	analyses := make(map[string]analysis, len(s.state))
 	for id, known := range s.state {
 		s.settle(known, now)
-		analyses[id] = analysis{ended: known.ended, running: !known.started.IsZero()}
+		analyses[id] = known.at(now, s.length)
 	}
 	return analyses
 }
 
-// settle ends a scan whose time has passed. The timestamp always moves, even
-// when two scans end within one millisecond.
-func (s *scans) settle(known *scan, now time.Time) {
-	if known.started.IsZero() || now.Before(known.started.Add(s.length)) {
+// settle ends a scan whose time has passed.
+func (s *scans) settle(k *scan, now time.Time) {
+	if k.started.IsZero() || k.Endless || now.Before(k.started.Add(s.length)) {
 		return
 	}
-	ended := stamp(known.started.Add(s.length))
-	if !ended.After(known.ended) {
-		ended = known.ended.Add(time.Millisecond)
+	k.ended = k.next(k.ended, k.started.Add(s.length))
+	if k.FailsAs == "" {
+		k.created = k.ended
+		if k.startStamped {
+			k.created = k.begun
+		}
+		k.good++
 	}
-	known.ended, known.started = ended, time.Time{}
+	k.finished++
+	k.started = time.Time{}
+}
+
+// next makes a timestamp that differs from the last one, and from all before
+// it, even when two scans end within one millisecond.
+func (k *scan) next(last, t time.Time) time.Time {
+	t = stamp(t)
+	if t.Equal(last) || k.finished > 0 && t.Before(last) {
+		return last.Add(time.Millisecond)
+	}
+	return t
+}
+
+// at tells of a settled scan.
+func (k *scan) at(now time.Time, length time.Duration) analysis {
+	elapsed := now.Sub(k.started)
+	a := analysis{
+		ended: k.ended, created: k.created, share: 1,
+		running:   !k.started.IsZero(),
+		empty:     k.Empties && k.good > 0,
+		unscanned: k.Unscanned && k.good == 0,
+	}
+	a.gone = k.Vanishes && (k.finished > 0 || a.running && elapsed >= length/2)
+	if k.finished > 0 {
+		a.failed = k.FailsAs
+	}
+	if a.running && k.startStamped && !k.Endless && k.FailsAs == "" {
+		a.created = k.begun
+		a.share = min(max(0, float64(elapsed)/float64(length)), 1)
+	}
+	return a
 }
 
 // stamp reduces a time to what a v1 timestamp can say.

@@ -64,6 +64,26 @@ var knowledgeShapes = []shape{
 	{status: "FAIL", objects: objectsUnlisted},
 }
 
+// statusPassed is what an object of its own passes with.
+const statusPassed = "PASS"
+
+// passed is how many objects an issue lists beside affected ones when API v2 is
+// asked for all that were analysed. It is none where no list could tell the
+// objects apart, or none were looked at.
+func (p *plannedIssue) passed() int {
+	switch {
+	case p.objects == objectsNone && (p.status == statusPassed || p.status == "M_PASS"),
+		p.objects == objectsAll && detected(p.status) && p.status != unknownStatus,
+		p.objects == objectsCut:
+		return 1 + p.number%3
+	}
+	return 0
+}
+
+// tellsObjects says whether the objects of an issue have a status each. Those
+// of an issue whose list and count disagree have none in API v2 either.
+func (p *plannedIssue) tellsObjects() bool { return p.objects != objectsSurplus }
+
 // detected says whether /results?onlyDetectedIssues=true keeps an issue: all
 // but checks that passed or do not apply. That rule is inferred, not proven.
 func detected(status string) bool {

@@ -20,6 +20,22 @@ func TestLargeEstateIsStreamed(t *testing.T) {
 	m.check(t)
 }
 
+// So must one issue with very many objects, in both APIs.
+func TestHugeIssueIsStreamed(t *testing.T) {
+	a := newAppliance(t, appliance.Options{Findings: 280, HugeIssue: 60_000, API: appliance.APIv2})
+	id := a.Systems()[0].V2ID
+	for name, write := range map[string]func(io.Writer) error{
+		"v1": a.WriteResults,
+		"v2": func(w io.Writer) error { return a.WriteScan(w, id, true) },
+	} {
+		m := measure(t, write)
+		if m.bytes < 8<<20 {
+			t.Fatalf("%s: only %d bytes: the test shows nothing", name, m.bytes)
+		}
+		m.check(t)
+	}
+}
+
 // The same for a large saved document, packed.
 func TestLargeDocumentIsStreamed(t *testing.T) {
 	large := newAppliance(t, appliance.Options{Findings: 80_000})

@@ -19,18 +19,31 @@ import (
 // finished is the only scan status known to mean a complete scan.
 const finished = "FINISHED_SUCCESSFULLY"
 
-// Tiles reads a v1 /results document, one issue at a time, and gives the
-// expected tiles; systems are what the appliance shows its systems as. A
-// system whose scan did not finish is left out, and so is one without an uid.
-// Unknown, missing and repeated members are passed over; a document that is
-// cut off or is no JSON object is an error.
+// Tiles gives the expected tiles of all systems in a v1 /results document, as
+// TilesOf does; systems are what the appliance shows its systems as. One that
+// it does not list goes by its uid.
 func Tiles(results io.Reader, systems []appliance.System) (dashboard.Tiles, error) {
-	r := reader{
-		dec:     jsontext.NewDecoder(results, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
-		systems: map[string]appliance.System{},
-	}
+	listed := make(map[string]appliance.System, len(systems))
 	for _, s := range systems {
-		r.systems[s.ID] = s
+		listed[s.ID] = s
+	}
+	return TilesOf(results, func(uid string) (appliance.System, bool) {
+		if s, ok := listed[uid]; ok {
+			return s, true
+		}
+		return appliance.System{ID: uid, Name: uid, Type: "UNKNOWN"}, true
+	})
+}
+
+// TilesOf reads a v1 /results document, one issue at a time, and gives the
+// expected tiles of the systems that shown knows, under the id, name and type
+// that it gives them. A system whose scan did not finish is left out, and so is
+// one without an uid. Unknown, missing and repeated members are passed over; a
+// document that is cut off or is no JSON object is an error.
+func TilesOf(results io.Reader, shown func(uid string) (appliance.System, bool)) (dashboard.Tiles, error) {
+	r := reader{
+		dec:   jsontext.NewDecoder(results, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
+		shown: shown,
 	}
 	if r.dec.PeekKind() != '{' {
 		_, err := r.dec.ReadValue()
@@ -45,9 +58,9 @@ func Tiles(results io.Reader, systems []appliance.System) (dashboard.Tiles, erro
 // reader walks the document and collects what the appliance's results amount
 // to as events of one committed scan per system.
 type reader struct {
-	dec     *jsontext.Decoder
-	systems map[string]appliance.System
-	events  []dashboard.Event
+	dec    *jsontext.Decoder
+	shown  func(uid string) (appliance.System, bool)
+	events []dashboard.Event
 }
 
 func (r *reader) readDocument(name string) error {
@@ -89,19 +102,13 @@ func (r *reader) readSystem() error {
 	if err != nil {
 		return fmt.Errorf("system %q: %w", uid, err)
 	}
-	if uid != "" && (scan.Status == "" || scan.Status == finished) {
-		r.commit(r.system(string(uid)), rows)
+	if uid == "" || scan.Status != "" && scan.Status != finished {
+		return nil
+	}
+	if system, ok := r.shown(string(uid)); ok {
+		r.commit(system, rows)
 	}
 	return nil
-}
-
-// system names a system; one that the appliance does not list goes by its uid.
-func (r *reader) system(uid string) appliance.System {
-	s, listed := r.systems[uid]
-	if !listed {
-		return appliance.System{ID: uid, Name: uid, Type: "UNKNOWN"}
-	}
-	return s
 }
 
 // commit adds a system's rows and the scan that makes them visible. A scan

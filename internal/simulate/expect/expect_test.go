@@ -130,6 +130,30 @@ func TestTiles(t *testing.T) {
 	}
 }
 
+// A system may be shown under another id and name, as another API has them, or
+// not at all. Objects keep the vcUid that they come with.
+func TestTilesOfSomeSystems(t *testing.T) {
+	t.Parallel()
+	got, err := expect.TilesOf(strings.NewReader(estate), func(uid string) (appliance.System, bool) {
+		return appliance.System{ID: "2772", Name: "VC1.Example", Type: "VCENTER"}, uid == "u1"
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]dashboard.System{
+		{ID: "2772", Name: "VC1.Example", Type: "vCenter", Tally: dashboard.Tally{Failed: 3, Manual: 1, Passed: 1}, Rows: dashboard.Rows{Failed: 4, Manual: 1, Passed: 1}, Resources: 4},
+	}, got.Systems); diff != "" {
+		t.Error(diff)
+	}
+	objects := map[string]bool{}
+	for _, f := range got.Findings {
+		objects[f.ObjectID] = true
+	}
+	if diff := cmp.Diff(map[string]bool{"u1/host-81": true, "u1/host-82": true, "2772/vm-1": true, "2772": true}, objects); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // one wraps an issue's members as a document of one system.
 func one(members string) string {
 	return `{"results":[{"uid":"u1","issues":[{` + members + `}]}]}`

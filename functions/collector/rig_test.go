@@ -1,0 +1,296 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/go-json-experiment/json"
+
+	"runecast-ingest/infra/local/secrets"
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/collect"
+	"runecast-ingest/internal/simulate/lambda"
+	"runecast-ingest/internal/simulate/pki"
+	"runecast-ingest/internal/simulate/s3server"
+)
+
+const (
+	token      = "simulated-token"
+	bucketName = "archive"
+	tick       = `{"action":"tick"}`
+)
+
+// binary is the collector as it is deployed, for this machine.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "collector")
+		if err != nil {
+			panic(err)
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		binary = filepath.Join(dir, "bootstrap")
+		if err := build(binary, "."); err != nil {
+			panic(err)
+		}
+		return m.Run()
+	}())
+}
+
+// build makes a program with the flags of the deployed functions.
+func build(path, pkg string) error {
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false",
+		"-tags", "lambda.norpc,grpcnotrace", "-ldflags", "-s -w -buildid= -X main.version=test", "-o", path, pkg)
+	cmd.Env = append(os.Environ(), "GOFLAGS=", "CGO_ENABLED=0", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", pkg, err, out)
+	}
+	return nil
+}
+
+func startS3(t testing.TB) *s3server.Server {
+	t.Helper()
+	server, err := s3server.Start(t.Context(), s3server.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	return server
+}
+
+// options describe a site.
+type options struct {
+	s3        *s3server.Server
+	appliance http.Handler
+	timeout   time.Duration // of an invocation; 0: a minute
+	env       []string      // of the function, beside what every site needs
+	direct    bool          // nothing stands between the function and S3
+}
+
+// site is the deployed collector, its bucket and its appliance. All requests
+// of the function pass the gate.
+type site struct {
+	testing.TB
+	gate     *gate
+	env      []string // of the function
+	ca       string   // that the appliance's certificate is from
+	client   *s3.Client
+	bucket   string
+	store    collect.Archive
+	function *lambda.Function
+}
+
+func newSite(t testing.TB, o options) *site {
+	t.Helper()
+	s := &site{TB: t, gate: &gate{writes: map[string]int{}}}
+	s.gate.kill = func() { s.function.Current().Kill() }
+	s.bucket = fmt.Sprintf("%s-%x", bucketName, time.Now().UnixNano())
+	if err := o.s3.CreateBucket(t.Context(), s.bucket); err != nil {
+		t.Fatal(err)
+	}
+	s.client = s3.New(s3.Options{
+		BaseEndpoint: ptr(o.s3.URL()), Region: o.s3.Region(), UsePathStyle: true, DisableLogOutputChecksumValidationSkipped: true,
+		Credentials: credentials.NewStaticCredentialsProvider(o.s3.AccessKey(), o.s3.SecretKey(), ""),
+	})
+	s.store = collect.Archive{Store: archive.New(s.client, s.bucket)}
+
+	endpoint := o.s3.URL()
+	if !o.direct {
+		endpoint = s.serve(s.gate.guard("S3", s.gate.proxy(t, o.s3.URL())))
+	}
+	vault := new(secrets.Manager)
+	manager := s.serve(s.gate.guard("secret", vault))
+	appliance := s.serveTLS(s.gate.guard("appliance", o.appliance))
+	secret, err := json.Marshal(map[string]string{"token": token, "ca_pem": s.ca})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.env = append([]string{
+		"ARCHIVE_BUCKET=" + s.bucket, "S3_PATH_STYLE=true", "AWS_ENDPOINT_URL_S3=" + endpoint, "AWS_REGION=" + o.s3.Region(),
+		"AWS_ACCESS_KEY_ID=" + o.s3.AccessKey(), "AWS_SECRET_ACCESS_KEY=" + o.s3.SecretKey(),
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + manager, "ALLOW_LOOPBACK=true",
+		"RUNECAST_URL=" + appliance, "RUNECAST_SECRET_ID=" + vault.Put("runecast", string(secret)), "RUNECAST_API=v1",
+		"POLL_INTERVAL=1s",
+	}, o.env...)
+	if o.timeout == 0 {
+		o.timeout = time.Minute
+	}
+	s.function, err = lambda.Start(lambda.Options{Binary: binary, Name: "collector", Env: s.env, Timeout: o.timeout, MemoryMB: 512, Log: testLog{t}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.function.Close() })
+	return s
+}
+
+func (s *site) serve(h http.Handler) string {
+	server := httptest.NewUnstartedServer(h)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // of connections that a kill cut
+	server.Start()
+	s.Cleanup(server.Close)
+	return server.URL
+}
+
+func (s *site) serveTLS(h http.Handler) string {
+	authority, err := pki.New()
+	if err != nil {
+		s.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(h)
+	if server.TLS, err = authority.Server(); err != nil {
+		s.Fatal(err)
+	}
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.StartTLS()
+	s.Cleanup(server.Close)
+	s.ca = string(authority.PEM())
+	return server.URL
+}
+
+// testLog keeps the function's own lines for a test that fails.
+type testLog struct{ testing.TB }
+
+func (l testLog) Write(p []byte) (int, error) {
+	l.Logf("%s", strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+// invoke calls the function.
+func (s *site) invoke(payload string) lambda.Result {
+	s.Helper()
+	r, err := s.function.Invoke(context.WithoutCancel(s.Context()), []byte(payload))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return r
+}
+
+// must is an invocation that has to succeed.
+func (s *site) must(payload string) collect.Answer {
+	s.Helper()
+	r := s.invoke(payload)
+	var a collect.Answer
+	if err := r.Err(); err != nil {
+		s.Fatalf("%s: %v", payload, err)
+	} else if err := json.Unmarshal(r.Payload, &a); err != nil {
+		s.Fatalf("%s answered %s: %v", payload, r.Payload, err)
+	}
+	return a
+}
+
+// active reads the active run.
+func (s *site) active() archive.Doc[archive.Run] {
+	s.Helper()
+	doc, err := s.store.LoadRun(s.Context(), archive.ActiveRunKey)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return doc
+}
+
+// passTime lets the lease of a killed invocation run out. Nobody waits for it:
+// the document is written again with a lease of the past, which is all that
+// the collector could see of the time.
+func (s *site) passTime() {
+	s.Helper()
+	doc := s.active()
+	if doc.Value.Lease == nil {
+		return
+	}
+	doc.Value.Lease.Until = time.Now().Add(-time.Second)
+	if err := s.store.SaveRun(s.Context(), archive.ActiveRunKey, &doc); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// stored is what S3 tells of an object.
+type stored struct {
+	ETag     string
+	Modified time.Time
+}
+
+// objects lists the keys that begin so.
+func (s *site) objects(prefix string) map[string]stored {
+	s.Helper()
+	out, err := s.client.ListObjectsV2(s.Context(), &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix})
+	if err != nil {
+		s.Fatal(err)
+	}
+	found := map[string]stored{}
+	for _, o := range out.Contents {
+		found[*o.Key] = stored{*o.ETag, *o.LastModified}
+	}
+	return found
+}
+
+// uploads counts the multipart uploads that are neither completed nor aborted.
+func (s *site) uploads() int {
+	s.Helper()
+	out, err := s.client.ListMultipartUploads(s.Context(), &s3.ListMultipartUploadsInput{Bucket: &s.bucket})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return len(out.Uploads)
+}
+
+// download gives an object as it is stored.
+func (s *site) download(key string) []byte {
+	s.Helper()
+	out, err := s.client.GetObject(s.Context(), &s3.GetObjectInput{Bucket: &s.bucket, Key: &key})
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer out.Body.Close()
+	body, err := io.ReadAll(out.Body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return body
+}
+
+// proxy passes requests on to S3, signatures and all, and counts the writes
+// that made an object.
+func (g *gate) proxy(t testing.TB, target string) http.Handler {
+	to, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{DisableCompression: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &httputil.ReverseProxy{
+		Transport: transport,
+		ErrorLog:  slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(to)
+			r.Out.Host = r.In.Host // it is signed
+		},
+		ModifyResponse: func(r *http.Response) error {
+			query := r.Request.URL.Query()
+			whole := r.Request.Method == http.MethodPut && !query.Has("uploadId")
+			completed := r.Request.Method == http.MethodPost && query.Has("uploadId")
+			if r.StatusCode == http.StatusOK && (whole || completed) {
+				_, key, _ := strings.Cut(strings.TrimPrefix(r.Request.URL.Path, "/"), "/")
+				g.wrote(key)
+			}
+			return nil
+		},
+	}
+}
+
+func ptr[T any](v T) *T { return &v }

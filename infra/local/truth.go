@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"runecast-ingest/infra/local/schedule"
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/dashboard"
+	"runecast-ingest/internal/simulate/appliance"
+	"runecast-ingest/internal/simulate/expect"
+)
+
+// systems gives the systems, by uid, that this run must bring to the dashboard:
+// those with results, but for what is odd about them. They are shown as the
+// API that the run reads has them.
+func (s *stack) systems(run archive.Run) (map[string]appliance.System, error) {
+	spoiled, err := s.o.spoiled()
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, system := range run.Systems {
+		known[system.ID] = true
+	}
+	shown := map[string]appliance.System{}
+	for _, system := range s.appliance.Systems() {
+		uid := system.ID
+		if spoiled[uid] || !s.o.triggers(system) {
+			continue
+		}
+		if known[system.V2ID] {
+			system.ID, system.Name = system.V2ID, system.ViewName
+		}
+		shown[uid] = system
+	}
+	return shown, nil
+}
+
+// triggers tells whether the run can get results of the system: a mixed
+// appliance is triggered by API v1, which gives it the uids of vCenters only.
+func (o options) triggers(system appliance.System) bool {
+	return o.analysis == schedule.Latest || o.appliance.API != appliance.APIMixed || system.Type == "VCENTER"
+}
+
+// spoiled gives the uids of the systems whose analysis comes to nothing.
+func (o options) spoiled() (map[string]bool, error) {
+	// The appliance knows all names of its systems. One that was never analysed
+	// has no results, so that what lacks is what the names mean.
+	hidden := map[string]appliance.Quirk{}
+	for name, q := range o.appliance.Quirks {
+		if o.analysis == schedule.Analyze && (q.FailsAs != "" || q.Endless || q.Vanishes || q.Empties) {
+			hidden[name] = appliance.Quirk{Unscanned: true}
+		}
+	}
+	if len(hidden) == 0 {
+		return nil, nil
+	}
+	spoiled := map[string]bool{}
+	for _, quirks := range []map[string]appliance.Quirk{nil, hidden} {
+		a, err := appliance.New(appliance.Options{Seed: o.appliance.Seed, Findings: 1, API: o.appliance.API, Quirks: quirks})
+		if err != nil {
+			return nil, fmt.Errorf("find the odd systems: %w", err)
+		}
+		for _, system := range a.Systems() {
+			spoiled[system.ID] = quirks == nil // at last: none of the others
+		}
+	}
+	return spoiled, nil
+}
+
+// expected computes the tiles of these systems from the appliance's own document.
+func expected(a *appliance.Appliance, systems map[string]appliance.System) (dashboard.Tiles, error) {
+	results, document := io.Pipe()
+	go func() { _ = document.CloseWithError(a.WriteResults(document)) }()
+	defer results.Close()
+	tiles, err := expect.TilesOf(results, func(uid string) (appliance.System, bool) {
+		system, ok := systems[uid]
+		return system, ok
+	})
+	if err != nil {
+		return tiles, fmt.Errorf("compute what the dashboard should show: %w", err)
+	}
+	return tiles, nil
+}

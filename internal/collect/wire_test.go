@@ -1,0 +1,318 @@
+package collect
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/runecast"
+	"runecast-ingest/internal/secret"
+)
+
+// mixed is an appliance that reads by v2 and triggers by v1.
+const mixed = "mixed"
+
+// wire lets the real client talk to the box, in memory: each request is one
+// call to the outside.
+type wire struct {
+	*box
+	api string
+	// intercept answers before the box does; true: it has.
+	intercept func(http.ResponseWriter, *http.Request) bool
+	// cut breaks the body of an answer after some bytes; below 0: it does not.
+	cut func(*http.Request) int
+	// down refuses connections until then.
+	down time.Time
+}
+
+// newWire has the machines of newWorld behind an API.
+func newWire(api string, ids ...string) *world {
+	w := newWorld(ids...)
+	w.wire = &wire{box: w.box, api: api}
+	u, err := url.Parse("https://rc.example")
+	if err != nil {
+		panic(err)
+	}
+	w.options.Connect = func(context.Context) (Appliance, error) {
+		return runecast.New(runecast.Options{
+			URL: u, HTTP: &http.Client{Transport: w.wire, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+			Token: secret.NewValue("token"), Version: "test",
+			Refresh: func(context.Context) (secret.Value, error) { return secret.NewValue("token"), nil },
+		}), w.connect
+	}
+	return w
+}
+
+func (w *wire) RoundTrip(r *http.Request) (resp *http.Response, err error) {
+	err = w.call(other, func() error {
+		if time.Now().Before(w.down) {
+			return syscall.ECONNREFUSED
+		}
+		rec := httptest.NewRecorder()
+		if w.intercept == nil || !w.intercept(rec, r) {
+			w.answer(rec, r)
+		}
+		resp = rec.Result()
+		if w.cut != nil {
+			if n := w.cut(r); n >= 0 {
+				resp.Body = io.NopCloser(io.MultiReader(io.LimitReader(resp.Body, int64(n)), cutOff{}))
+			}
+		}
+		return nil
+	})
+	return resp, err
+}
+
+type cutOff struct{}
+
+func (cutOff) Read([]byte) (int, error) { return 0, syscall.ECONNRESET }
+
+func ecosystemID(i int) string { return strconv.Itoa(2772 + i) }
+
+func (w *wire) answer(rec http.ResponseWriter, r *http.Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.settle()
+	var list []string
+	path, post := r.URL.Path, r.Method == http.MethodPost
+	switch v1, read := w.api != runecast.V2, w.api == runecast.V1; {
+	case v1 && path == "/rc2/api/v1/vcenters":
+		for _, m := range w.present() {
+			list = append(list, fmt.Sprintf(`{"uid":%q,"address":%q}`, m.id, strings.ToUpper(m.name)))
+		}
+		fmt.Fprintf(rec, `{"vcenters":[%s]}`, strings.Join(list, ","))
+	case v1 && post && strings.HasPrefix(path, "/rc2/api/v1/scan/"):
+		w.post(rec, func(i int, m *machine) bool { return "/rc2/api/v1/scan/"+m.id == path })
+	case read && path == "/rc2/api/v1/results":
+		if r.URL.RawQuery == "" {
+			w.gets++
+		}
+		for _, m := range w.present() {
+			if m.scan != (runecast.Scan{}) {
+				list = append(list, w.element(m))
+			}
+		}
+		fmt.Fprintf(rec, `{"results":[%s]}`, strings.Join(list, ","))
+	case read && path == "/rc2/api/v1/issues":
+		fmt.Fprint(rec, `{"issues":[]}`)
+	case !read && path == "/rca/api/v2/rca-instances/1/ecosystems":
+		for i, m := range w.machines {
+			if !m.gone {
+				list = append(list, fmt.Sprintf(`{"id":%s,"viewName":%q}`, ecosystemID(i), m.name))
+			}
+		}
+		fmt.Fprintf(rec, `{"ecosystems":[%s]}`, strings.Join(list, ","))
+	case !read && !post && strings.HasSuffix(path, "/config-scans/latest"):
+		for i, m := range w.machines {
+			if strings.HasPrefix(path, "/rca/api/v2/ecosystems/"+ecosystemID(i)+"/") && !m.gone && m.scan != (runecast.Scan{}) {
+				fmt.Fprint(rec, w.latest(m))
+				return
+			}
+		}
+		http.NotFound(rec, r)
+	case w.api == runecast.V2 && post:
+		w.post(rec, func(i int, _ *machine) bool { return "/rca/api/v2/ecosystems/"+ecosystemID(i)+"/config-scans" == path })
+	case w.api == mixed && post:
+		rec.WriteHeader(http.StatusMethodNotAllowed)
+	default:
+		http.NotFound(rec, r)
+	}
+}
+
+func (b *box) present() (list []*machine) {
+	for _, m := range b.machines {
+		if !m.gone {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+func (w *wire) post(rec http.ResponseWriter, meant func(int, *machine) bool) {
+	for i, m := range w.machines {
+		if !meant(i, m) || m.gone {
+			continue
+		}
+		m.posts++
+		if m.due.IsZero() {
+			rec.WriteHeader(http.StatusAccepted)
+		} else {
+			rec.WriteHeader(http.StatusConflict)
+		}
+		m.start()
+		return
+	}
+	rec.WriteHeader(http.StatusNotFound)
+}
+
+// latest is a machine's document of v2.
+func (b *box) latest(m *machine) string {
+	issues, at := m.issues, m.scan.Timestamp
+	if m.ends != "" { // an analysis that failed is no result
+		at = before
+	}
+	if m.grows > 0 {
+		n := m.grows
+		if !m.begun.IsZero() {
+			at = m.begun.Add(b.skew).UTC().Format(time.RFC3339Nano)
+		}
+		if !m.due.IsZero() && time.Now().Before(m.due) {
+			n = int(time.Since(m.begun) * time.Duration(m.grows) / m.takes)
+		}
+		issues = "[" + strings.TrimSuffix(strings.Repeat(`{"status":"PASS","issue":{"type":"CIS"}},`, n), ",") + "]"
+	}
+	created, err := time.Parse(time.RFC3339Nano, at)
+	if err != nil {
+		panic(err)
+	}
+	return fmt.Sprintf(` { "configScanResultSummary":{"foundLowIssuesCount":1},"n":1e400,"n":"\u00e9 é 值", "scannedIssues":%s,"createdTs":%d }`+"\n", issues, created.UnixMilli())
+}
+
+func TestWholeRun(t *testing.T) {
+	t.Parallel()
+	for _, api := range []string{runecast.V1, runecast.V2, mixed} {
+		t.Run(api, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWire(api, "a", "b", "c")
+				a := w.must(t, nightly)
+				checkArchived(t, w)
+				want := runecast.V2
+				if api == runecast.V1 {
+					want = api
+				}
+				for key, body := range w.store.raw() {
+					if !strings.Contains(body, `"api":"`+want+`"`) {
+						t.Errorf("%s of %s: %s", key, a.Run, body)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestEveryAccidentOnTheWire is TestEveryAccident with the real client: each
+// single request and each state write ends in each way that it can.
+func TestEveryAccidentOnTheWire(t *testing.T) {
+	t.Parallel()
+	newRun := func(api string) *world {
+		w := newWire(api, "a", "b", "c")
+		w.options.PollInterval = 2 * time.Minute
+		return w
+	}
+	for _, api := range []string{runecast.V1, runecast.V2, mixed} {
+		calls := 0
+		synctest.Test(t, func(t *testing.T) {
+			w := newRun(api)
+			w.must(t, nightly)
+			w.ticks(t, 1)
+			checkArchived(t, w)
+			calls = w.calls
+		})
+		if calls < 25 {
+			t.Fatalf("%s: only %d calls: the scenario is too small", api, calls)
+		}
+		for _, kind := range []accident{crashBefore, crashAfter, failOnce, loseAnswer, lostRead, met} {
+			t.Run(fmt.Sprintf("%s/%s", api, kind), func(t *testing.T) {
+				t.Parallel()
+				for at := 1; at <= calls; at++ {
+					synctest.Test(t, func(t *testing.T) {
+						w := newRun(api)
+						w.at, w.accident = at, kind
+						_, _ = w.handle(t, nightly)
+						time.Sleep(time.Minute)
+						_, _ = w.handle(t, nightly)
+						w.ticks(t, 20)
+						checkArchived(t, w)
+						if t.Failed() {
+							t.Logf("the accident met call %d", at)
+						}
+					})
+				}
+			})
+		}
+	}
+}
+
+// A run goes on with the generation of the API that it began with, even if the
+// appliance learns another meanwhile.
+func TestGenerationOfARun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire(mixed, "a")
+		w.machine("a").takes = 20 * time.Minute
+		if a := w.must(t, nightly); a.State != archive.RunRunning {
+			t.Fatalf("%+v", a)
+		}
+		probes := 0
+		w.wire.intercept = func(_ http.ResponseWriter, r *http.Request) bool {
+			probes += strings.Count(r.URL.Path, "rca-instances/1")
+			return false
+		}
+		w.ticks(t, 5)
+		checkArchived(t, w)
+		if probes > 0 {
+			t.Errorf("%d lists were read to find the generation out again", probes)
+		}
+	})
+}
+
+// Results of v2 that grow while the analysis runs, slower than they are looked
+// at, are not taken for whole.
+func TestGrowingResults(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		takes  time.Duration
+		before int // checks of the analysis before; 0: never analysed
+		least  time.Duration
+		most   time.Duration
+	}{
+		"fast":                 {5 * time.Minute, 40, 5 * time.Minute, 7 * time.Minute},
+		"slower than polls":    {3 * time.Hour, 40, 3 * time.Hour, 3*time.Hour + 10*time.Minute},
+		"first analysis":       {time.Hour, 0, time.Hour + 9*time.Minute, time.Hour + 20*time.Minute},
+		"some checks are gone": {time.Hour, 100, time.Hour + 9*time.Minute, time.Hour + 20*time.Minute},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWire(runecast.V2, "a")
+				m := w.machine("a")
+				m.takes, m.grows = c.takes, c.before
+				if c.before == 0 {
+					m.scan, m.grows = runecast.Scan{}, 0
+				}
+				begin := time.Now()
+				w.wire.intercept = func(_ http.ResponseWriter, r *http.Request) bool {
+					if r.Method == http.MethodPost {
+						m.grows, m.scan.Timestamp, m.scan.Status = 40, begin.Format(time.RFC3339Nano), "shown"
+					}
+					return false
+				}
+				var archived time.Time
+				for archived.IsZero() && time.Since(begin) < 6*time.Hour {
+					_ = w.must(t, nightly)
+					if len(w.store.raw()) > 0 {
+						archived = time.Now()
+					}
+					time.Sleep(time.Second)
+				}
+				if took := archived.Sub(begin); took < c.least || took > c.most {
+					t.Errorf("archived after %s, want %s to %s", took, c.least, c.most)
+				}
+				w.ticks(t, 3)
+				checkArchived(t, w)
+			})
+		})
+	}
+}

@@ -1,0 +1,157 @@
+package preflight
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"runecast-ingest/internal/runecast"
+)
+
+// leastForDynatrace is the first version with Dynatrace's own integration
+// (Dynatrace docs, "Ingest Runecast Analyzer compliance findings").
+const leastForDynatrace = "6.9.12"
+
+// token asks both generations for their list of systems: whichever answers
+// has accepted the token.
+func (c *check) token(ctx context.Context) Row {
+	api, err := c.caller(c.cred)
+	if err != nil {
+		return failed(err)
+	}
+	c.api, c.app = api, c.o.Connect(api.http, c.cred)
+	var doc struct{}
+	c.v1 = api.small(ctx, pathVCenters, &doc)
+	c.v2 = api.small(ctx, pathEcosystems, &doc)
+	switch {
+	case c.v1 == nil:
+		return ok("accepted (GET " + pathVCenters + ")")
+	case c.v2 == nil:
+		return ok("accepted (GET " + pathEcosystems + ")")
+	case code(c.v1) == http.StatusNotFound && code(c.v2) == http.StatusNotFound:
+		return bad("neither API v1 nor v2 is known at this address (404)", checkURL)
+	case code(c.v1) == http.StatusNotFound:
+		return failed(c.v2)
+	}
+	return failed(c.v1)
+}
+
+// code gives the status of a refusal; 0 for any other outcome.
+func code(err error) int {
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return r.code
+	}
+	return 0
+}
+
+func (c *check) version(ctx context.Context) Row {
+	limited, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	info := c.app.Info(limited)
+	if info.Version == "" {
+		return skipped("the appliance does not tell its version")
+	}
+	detail := info.Version + ", definitions " + cmp.Or(info.Definitions, "unknown")
+	if older(info.Version, leastForDynatrace) {
+		return warning(detail+": below "+leastForDynatrace+", which Dynatrace's own integration asks for; this function does not",
+			"update the appliance when you can: older versions are less proven")
+	}
+	return ok(detail)
+}
+
+// older compares dotted numbers; what is no number counts as 0.
+func older(version, than string) bool {
+	parts := strings.Split(version, ".")
+	for i, want := range strings.Split(than, ".") {
+		have := 0
+		if i < len(parts) {
+			have, _ = strconv.Atoi(parts[i])
+		}
+		if w, _ := strconv.Atoi(want); have != w {
+			return have < w
+		}
+	}
+	return false
+}
+
+func (c *check) generation(ctx context.Context) Row {
+	var answers []string
+	if c.v1 == nil {
+		answers = append(answers, "v1")
+	}
+	if c.v2 == nil {
+		answers = append(answers, "v2")
+	}
+	detail := fmt.Sprintf("answering: %s; set: %s", strings.Join(answers, ", "), c.o.API)
+	limited, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	speak, err := c.app.Generation(limited, "")
+	switch {
+	case err != nil:
+		return failed(late(limited, err, c.o.URL.Host))
+	case speak == runecast.V1 && c.v1 != nil, speak == runecast.V2 && c.v2 != nil:
+		return bad(detail, "set RUNECAST_API to auto or "+strings.Join(answers, " or "))
+	}
+	c.speak = speak
+	return ok(detail + "; used: " + speak)
+}
+
+// licences reads how long the licences are valid. A host without one comes
+// back as UNLICENSED, which is never sent.
+func (c *check) licences(ctx context.Context) Row {
+	var doc struct {
+		Unlicensed loose `json:"unlicensedHosts"`
+		Licences   []struct {
+			Name       loose `json:"name"`
+			ValidUntil loose `json:"validUntil"`
+		} `json:"licenses"`
+	}
+	if err := c.api.small(ctx, pathLicences, &doc); err != nil {
+		return skipped(failed(err).Detail)
+	}
+	renew := "renew the licence: results of systems without one are never sent"
+	if len(doc.Licences) == 0 {
+		return bad("there is no licence", renew)
+	}
+	var details []string
+	valid, soon := 0, false
+	for _, l := range doc.Licences[:min(len(doc.Licences), 20)] {
+		details = append(details, fmt.Sprintf("%.80s until %.40s", l.Name, l.ValidUntil))
+		at, known := when(string(l.ValidUntil))
+		if left := at.Sub(c.o.Now()); !known || left > 0 {
+			valid++
+			soon = soon || known && left < expirySoon
+		}
+	}
+	detail := strings.Join(details, "; ")
+	if doc.Unlicensed != "" && doc.Unlicensed != "0" {
+		detail += fmt.Sprintf("; %.20s hosts without licence", doc.Unlicensed)
+	}
+	switch {
+	case valid == 0:
+		return bad("expired: "+detail, renew)
+	case valid < len(details), soon:
+		return warning(detail, renew)
+	case doc.Unlicensed != "" && doc.Unlicensed != "0":
+		return warning(detail, "license these hosts in the appliance: their checks are not assessed and never sent")
+	}
+	return ok(detail)
+}
+
+// when reads a time in the forms that appliances may send.
+func when(text string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02T15:04:05.999999999", time.DateTime, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, true
+		}
+	}
+	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return time.UnixMilli(ms), true
+	}
+	return time.Time{}, false
+}

@@ -1,0 +1,93 @@
+package preflight
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"runecast-ingest/internal/endpoint"
+)
+
+func (c *check) dns(ctx context.Context) Row {
+	host := c.o.URL.Hostname()
+	if _, err := netip.ParseAddr(host); err == nil {
+		return ok("the URL names an address, " + host)
+	}
+	limited, cancel := context.WithTimeout(ctx, reachTime)
+	defer cancel()
+	addresses, err := c.o.Lookup(limited, host)
+	if err != nil {
+		if !errors.As(err, new(*net.DNSError)) {
+			err = &net.DNSError{Err: "no answer", Name: host, IsTimeout: true}
+		}
+		return failed(endpoint.Explain(err, host))
+	}
+	var texts []string
+	for _, a := range addresses {
+		texts = append(texts, a.Unmap().String())
+	}
+	return ok(host + " is " + listed(texts))
+}
+
+func (c *check) tcp(ctx context.Context) Row {
+	conn, err := endpoint.Dial(ctx, c.o.URL, c.limits())
+	if err != nil {
+		return failed(err)
+	}
+	c.conn = conn
+	return ok("connected to " + conn.RemoteAddr().String())
+}
+
+func (c *check) tls(ctx context.Context) Row {
+	if c.o.URL.Scheme != "https" {
+		return warning("the address is plain http", "use https: the token travels readable")
+	}
+	state, err := endpoint.Handshake(ctx, c.conn, c.o.URL, c.cred, c.limits())
+	if err != nil {
+		return failed(err)
+	}
+	detail, expiry := certificate(state, c.cred.CAPEM != "")
+	if left := expiry.Sub(c.o.Now()); left < expirySoon {
+		return warning(fmt.Sprintf("%s: %d days left", detail, left/(24*time.Hour)),
+			"renew the certificate in time; with ca_pem or spki_sha256 in the secret, store the new one there on the same day")
+	}
+	return ok(detail)
+}
+
+// certificate describes who vouches for whom, and until when.
+func certificate(state tls.ConnectionState, private bool) (string, time.Time) {
+	leaf := state.PeerCertificates[0]
+	chain := []*x509.Certificate{leaf}
+	trust := "trusted by the pinned key alone, issued by " + leaf.Issuer.String()
+	if len(state.VerifiedChains) > 0 {
+		chain = state.VerifiedChains[0]
+		trust = "a public authority, "
+		if private {
+			trust = "the authority in the secret, "
+		}
+		trust = "trusted by " + trust + chain[len(chain)-1].Subject.String()
+	}
+	first := leaf
+	for _, cert := range chain {
+		if cert.NotAfter.Before(first.NotAfter) {
+			first = cert
+		}
+	}
+	names := append([]string(nil), leaf.DNSNames...)
+	for _, ip := range leaf.IPAddresses {
+		names = append(names, ip.String())
+	}
+	if len(names) == 0 {
+		names = []string{"no name"}
+	}
+	until := "valid until " + first.NotAfter.UTC().Format(time.DateOnly)
+	if first != leaf {
+		until = "its authority " + first.Subject.String() + " is " + until
+	}
+	return fmt.Sprintf("%s; for %s; %s; %s", tls.VersionName(state.Version), listed(names), trust, until), first.NotAfter
+}

@@ -1,0 +1,106 @@
+// Package preflight is what a person asks for before the first run, and when a
+// run fails: check proves every setting and every step of the way to the
+// appliance and the archive, capture gathers what a support case needs. It
+// promises to start no analysis, to change nothing but one small object that
+// it deletes again, to end in bounded time and memory, to name the cure of
+// whatever fails, and to tell no secret; capture tells no value at all.
+package preflight
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/endpoint"
+	"runecast-ingest/internal/runecast"
+	"runecast-ingest/internal/secret"
+)
+
+const (
+	// checkTime bounds a whole check, callTime one small call to the appliance,
+	// reachTime each of DNS, TCP, TLS, Secrets Manager and S3.
+	checkTime = time.Minute
+	callTime  = 15 * time.Second
+	reachTime = 5 * time.Second
+	// expirySoon is how long before its end a certificate or licence is warned of.
+	expirySoon = 30 * 24 * time.Hour
+)
+
+// Archive is what a check needs of the bucket.
+type Archive interface {
+	// TryWrite writes and deletes an object.
+	TryWrite(ctx context.Context, key string) error
+	// LoadRun reads a run document; a missing one is no error.
+	LoadRun(ctx context.Context, key string) (archive.Doc[archive.Run], error)
+}
+
+// Appliance is what a check needs of the client of the appliance.
+type Appliance interface {
+	// Generation settles the API generation.
+	Generation(ctx context.Context, begun string) (string, error)
+	// Systems lists all connected systems.
+	Systems(ctx context.Context) ([]runecast.System, error)
+	// Results streams the last results of these systems, and maybe of others.
+	Results(ctx context.Context, ids []string, visit func(*runecast.Element) error) error
+	// Info describes the appliance.
+	Info(ctx context.Context) runecast.Info
+}
+
+// Options are the settings to prove.
+type Options struct {
+	// URL is the appliance's address.
+	URL *url.URL
+	// API is the generation that is set: auto, v1 or v2.
+	API string
+	// AllObjects is what v2 is asked for.
+	AllObjects bool
+	// Systems are the names or ids that runs are limited to; empty: all.
+	Systems []string
+	// SystemTypes overrides a system's type, by id or name.
+	SystemTypes map[string]string
+	// Region names the VPC endpoints.
+	Region string
+	// Bucket is the archive's name.
+	Bucket string
+	// AllowLoopback permits an appliance on this machine: local stacks and tests only.
+	AllowLoopback bool
+	// Version of this software.
+	Version string
+	// Archive is the bucket.
+	Archive Archive
+	// Secret reads the appliance's credential, not from a cache.
+	Secret func(context.Context) (secret.Credential, error)
+	// Connect makes the client of the appliance.
+	Connect func(*http.Client, secret.Credential) Appliance
+	// Lookup resolves a name; nil: the machine's resolver.
+	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Now is the wall clock; nil: time.Now.
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+// Preflight carries out check and capture.
+type Preflight struct{ o Options }
+
+// New makes a Preflight; it does not connect yet.
+func New(o Options) *Preflight {
+	if o.Lookup == nil {
+		o.Lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Preflight{o}
+}
+
+// limits make a connection fail soon enough for a person who waits.
+func (p *Preflight) limits() endpoint.Options {
+	return endpoint.Options{AllowLoopback: p.o.AllowLoopback, DialTimeout: reachTime, HeaderTimeout: captureTime, StallTimeout: callTime}
+}

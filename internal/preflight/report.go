@@ -1,0 +1,112 @@
+package preflight
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+
+	"runecast-ingest/internal/fault"
+)
+
+// States of a row.
+const (
+	OK      = "ok"
+	Failed  = "failed"
+	Warning = "warning" // a run works, and yet somebody should look at it
+	Skipped = "skipped" // not proven, for the reason given
+)
+
+// Row is one thing that was checked.
+type Row struct {
+	Check string `json:"check"`
+	// State is ok, failed, warning or skipped.
+	State  string `json:"state"`
+	Detail string `json:"detail"`
+	// Cure is what to do about it; empty if there is nothing to do.
+	Cure string `json:"cure,omitempty"`
+}
+
+// Report is the answer to check.
+type Report struct {
+	// OK: no row failed.
+	OK     bool  `json:"ok"`
+	Checks []Row `json:"checks"`
+	// Next says what to do now.
+	Next string `json:"next"`
+}
+
+// Refused is the report about settings with which nothing can be tried: err is
+// what reading them gave, with a row for each fault in it.
+func Refused(err error) Report {
+	var r Report
+	for _, fault := range faults(err) {
+		r.Checks = append(r.Checks, failed(fault).of("configuration"))
+	}
+	return r.concluded()
+}
+
+func faults(err error) []error {
+	if list, ok := err.(interface{ Unwrap() []error }); ok {
+		return list.Unwrap()
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		if _, ok := err.(*fault.Error); !ok { //nolint:errorlint // each layer is opened in turn
+			return faults(inner)
+		}
+	}
+	return []error{err}
+}
+
+// concluded fills in what follows from the rows.
+func (r Report) concluded() Report {
+	r.OK, r.Next = true, `start an analysis with {}, or {"mode":"latest"} with a read-only token`
+	warned := false
+	for _, row := range r.Checks {
+		switch {
+		case row.State == Warning:
+			warned = true
+		case row.State == Failed && r.OK:
+			r.OK, r.Next = false, `cure "`+row.Check+`" first, then check again with {"action":"check"}`
+		}
+	}
+	if r.OK && warned {
+		r.Next += "; look at the warnings"
+	}
+	return r
+}
+
+// Write logs the report, a line for each row.
+func (r Report) Write(ctx context.Context, log *slog.Logger) {
+	for _, row := range r.Checks {
+		level := slog.LevelInfo
+		switch row.State {
+		case Failed:
+			level = slog.LevelError
+		case Warning:
+			level = slog.LevelWarn
+		}
+		log.Log(ctx, level, "check "+row.Check, "state", row.State, "detail", row.Detail, "cure", row.Cure)
+	}
+}
+
+func ok(detail string) Row            { return Row{State: OK, Detail: detail} }
+func skipped(why string) Row          { return Row{State: Skipped, Detail: why} }
+func warning(detail, cure string) Row { return Row{State: Warning, Detail: detail, Cure: cure} }
+func bad(detail, cure string) Row     { return Row{State: Failed, Detail: detail, Cure: cure} }
+
+// failed makes a row of an error: what, and where, apart from the cure.
+func failed(err error) Row {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return bad(err.Error(), "")
+	}
+	told := *f
+	told.Cure = ""
+	return bad(told.Error(), strings.TrimSpace(f.Cure))
+}
+
+func (r Row) of(check string) Row {
+	r.Check = check
+	return r
+}

@@ -1,0 +1,196 @@
+package preflight
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/runecast"
+	"runecast-ingest/internal/secret"
+	"runecast-ingest/internal/simulate/appliance"
+	"runecast-ingest/internal/simulate/pki"
+)
+
+const (
+	day        = 24 * time.Hour
+	adminToken = "7546e68b-96bc-406e-8d57-280e1de75670"
+)
+
+// site is a simulated appliance behind TLS and a bucket, and what a check is
+// told about them.
+type site struct {
+	options   Options
+	appliance appliance.Options
+	served    *appliance.Appliance
+	log       *strings.Builder
+	cert      func(*x509.Certificate) // of the server; nil: as it should be
+	trust     func(ca string) string  // nil: as it is
+	token     string
+	getter    secret.Getter // nil: holds token and authority
+	store     *bucket
+	answers   http.HandlerFunc // takes the place of the appliance
+	methods   chan string      // of every request
+}
+
+func newSite(change func(*site)) *site {
+	s := &site{
+		token: adminToken, store: &bucket{}, log: &strings.Builder{}, methods: make(chan string, 1000),
+		appliance: appliance.Options{Findings: 500, Token: adminToken, API: appliance.APIBoth},
+	}
+	s.options = Options{
+		API: "auto", Region: "eu-central-1", Bucket: "archive", AllowLoopback: true, Version: "test", Archive: s.store,
+		Lookup: func(context.Context, string) ([]netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+		},
+		Log: slog.New(slog.NewJSONHandler(s.log, nil)),
+	}
+	change(s)
+	return s
+}
+
+// start serves the appliance.
+func (s *site) start(t *testing.T) *Preflight {
+	t.Helper()
+	var err error
+	if s.served, err = appliance.New(s.appliance); err != nil {
+		t.Fatal(err)
+	}
+	cert := selfSigned(t, s.cert)
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.methods <- r.Method
+		if s.answers != nil && r.Header.Get("Authorization") == s.token {
+			s.answers(w, r)
+			return
+		}
+		s.served.ServeHTTP(w, r)
+	}))
+	srv.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	if s.options.URL == nil {
+		_, port, _ := net.SplitHostPort(srv.Listener.Addr().String())
+		s.options.URL = &url.URL{Scheme: "https", Host: "localhost:" + port}
+	}
+	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}))
+	if s.trust != nil {
+		ca = s.trust(ca)
+	}
+	if s.getter == nil {
+		s.getter = holds(`{"token":"` + s.token + `","ca_pem":"` + strings.ReplaceAll(ca, "\n", `\n`) + `"}`)
+	}
+	return s.preflight()
+}
+
+func (s *site) preflight() *Preflight {
+	o := s.options
+	o.Secret = func(ctx context.Context) (secret.Credential, error) {
+		return secret.NewCache(s.getter, "runecast/token", time.Now).Get(ctx)
+	}
+	o.Connect = func(hc *http.Client, cred secret.Credential) Appliance {
+		return runecast.New(runecast.Options{URL: o.URL, HTTP: hc, Token: cred.Token, API: o.API, Sleep: func(context.Context, time.Duration) error { return nil }})
+	}
+	return New(o)
+}
+
+// selfSigned makes a certificate as appliances ship them.
+func selfSigned(t *testing.T, change func(*x509.Certificate)) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Runecast"}, DNSNames: []string{"localhost"},
+		NotBefore: time.Now().Add(-day), NotAfter: time.Now().Add(90 * day),
+	}
+	if change != nil {
+		change(template)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// holds is a Secrets Manager with one secret.
+type holds string
+
+func (h holds) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	return &secretsmanager.GetSecretValueOutput{SecretString: aws.String(string(h))}, nil
+}
+
+// unreachable is a Secrets Manager behind a missing VPC endpoint.
+type unreachable struct{}
+
+func (unreachable) GetSecretValue(ctx context.Context, _ *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// bucket is an archive as far as a check sees it.
+type bucket struct {
+	run  archive.Run
+	err  error
+	hang bool
+	keys []string
+}
+
+func (b *bucket) TryWrite(ctx context.Context, key string) error {
+	b.keys = append(b.keys, key)
+	if b.hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return b.err
+}
+
+func (b *bucket) LoadRun(context.Context, string) (archive.Doc[archive.Run], error) {
+	return archive.Doc[archive.Run]{Value: b.run}, nil
+}
+
+var errNoSuchHost = &net.DNSError{Err: "no such host", Name: "localhost", IsNotFound: true}
+
+// row finds one by its name.
+func (r Report) row(name string) (Row, error) {
+	for _, row := range r.Checks {
+		if row.Check == name {
+			return row, nil
+		}
+	}
+	return Row{}, errors.New("there is no row " + name)
+}
+
+// soon is a time in epoch milliseconds at which a licence ends.
+var soon = strconv.FormatInt(time.Now().Add(10*day).UnixMilli(), 10)
+
+// strangerPEM is an authority that has nothing to do with any server.
+var strangerPEM = func() []byte {
+	ca, err := pki.New()
+	if err != nil {
+		panic(err)
+	}
+	return ca.PEM()
+}()

@@ -1,0 +1,107 @@
+package runecast
+
+import (
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// endless produces a results document of about size bytes with one element
+// and one issue of very many objects.
+func endless(size int) io.Reader {
+	object := `{"vcUid":"44c4a75d-4430-4953-90e0-481747a41c6c","moid":"host-81","name":"earth.solar.system","type":"HostSystem","resultValues":[{"description":"ESXi build","value":"13006603"}]},`
+	return io.MultiReader(
+		strings.NewReader(`{"results":[{"uid":"a","scanStatus":{"status":"FINISHED_SUCCESSFULLY","timestamp":"2023-01-11T02:00:41.000Z"},"issues":[{"id":"1","type":"CIS","status":"FAIL","products":[{"name":"vSphere"}],"affectedObjects":[`),
+		&repeated{text: object, left: size},
+		strings.NewReader(`{}]}]}]}`),
+	)
+}
+
+type repeated struct {
+	text string
+	left int
+	pos  int
+}
+
+func (r *repeated) Read(p []byte) (int, error) {
+	if r.left <= 0 && r.pos == 0 {
+		return 0, io.EOF
+	}
+	n := 0
+	for n < len(p) && (r.left > 0 || r.pos > 0) {
+		k := copy(p[n:], r.text[r.pos:])
+		n, r.pos, r.left = n+k, (r.pos+k)%len(r.text), r.left-k
+	}
+	return n, nil
+}
+
+// endlessLatest is the same as a document of v2.
+func endlessLatest(size int) io.Reader {
+	return io.MultiReader(
+		strings.NewReader(`{"scannedIssues":[{"issue":{"type":"CIS","products":[{"name":"vSphere"}]},"status":"FAIL","affectedObjects":[`),
+		&repeated{text: `{"vcUid":"44c4a75d-4430-4953-90e0-481747a41c6c","moid":"host-81","name":"earth.solar.system","type":"HostSystem","resultValues":[{"description":"ESXi build","value":"13006603"}]},`, left: size},
+		strings.NewReader(`{}]}],"createdTs":1673402441000}`),
+	)
+}
+
+func TestMemoryIsBounded(t *testing.T) { // alone: it measures the heap
+	const size = 32 << 20
+	t.Run("v1", func(t *testing.T) {
+		memoryIsBounded(t, size, func(visit func(*Element) error) error { return Split(endless(size), visit) })
+	})
+	t.Run("v2", func(t *testing.T) {
+		memoryIsBounded(t, size, func(visit func(*Element) error) error {
+			return newWalker(endlessLatest(size), chunkSize).latest("7", visit)
+		})
+	})
+}
+
+func memoryIsBounded(t *testing.T, size int, read func(func(*Element) error) error) {
+	t.Helper()
+	var before, now runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	var peak uint64
+	written := 0
+	err := read(func(e *Element) error {
+		if e.Type() != TypeVCenter {
+			t.Errorf("type %s", e.Type())
+		}
+		_, err := e.WriteTo(writerFunc(func(p []byte) (int, error) {
+			if written += len(p); written%(1<<20) < len(p) {
+				runtime.GC()
+				runtime.ReadMemStats(&now)
+				peak = max(peak, now.HeapAlloc-min(now.HeapAlloc, before.HeapAlloc))
+			}
+			return len(p), nil
+		}))
+		return err
+	})
+	if err != nil || written < size {
+		t.Fatalf("%d bytes written, %v", written, err)
+	}
+	if peak > 1<<20 {
+		t.Errorf("the heap grew by %d bytes while %d passed", peak, size)
+	}
+}
+
+func BenchmarkSplit(b *testing.B) {
+	const size = 64 << 20
+	b.SetBytes(size)
+	for b.Loop() {
+		if err := Split(endless(size), func(e *Element) error { _, err := e.WriteTo(io.Discard); return err }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkLatest(b *testing.B) {
+	const size = 64 << 20
+	b.SetBytes(size)
+	for b.Loop() {
+		if err := newWalker(endlessLatest(size), chunkSize).latest("7", func(e *Element) error { _, err := e.WriteTo(io.Discard); return err }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
