@@ -464,3 +464,28 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// A reading that the deadline ends says nothing about the object.
+func TestDeadlineIsNoDamage(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	s := archive.New(c, bucket)
+	noise := make([]byte, 4<<20)
+	rand.NewChaCha8([32]byte{}).Read(noise)
+	if _, err := s.PutRaw(t.Context(), "raw/x", func(w io.Writer) error { _, err := w.Write(noise); return err }); err != nil {
+		t.Fatal(err)
+	}
+	info, err := s.Head(t.Context(), "raw/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := archive.New(&cutting{c, 1 << 20, 100}, bucket).Open(ctx, info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel() // what is read after it breaks, and is not resumed
+	if _, err := io.Copy(io.Discard, r); !errors.Is(err, context.Canceled) || fault.ClassOf(err) == fault.Reject {
+		t.Errorf("class %s: %v", fault.ClassOf(err), err)
+	}
+}

@@ -17,7 +17,7 @@ import (
 
 const (
 	readBuffer = 256 << 10
-	// maxReopen is how often one reading resumes after a broken connection.
+	// maxReopen is how many connections in a row may break without getting on.
 	maxReopen = 5
 )
 
@@ -72,13 +72,19 @@ func (r *inflating) Read(p []byte) (int, error) {
 	if err == nil || errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return n, err
 	}
-	if _, ok := errors.AsType[*fault.Error](err); ok {
-		return n, err
-	}
 	return n, corrupt(r.key, err)
 }
 
+// corrupt tells a damaged object from one that could not be read to its end.
 func corrupt(key string, err error) error {
+	if _, ok := errors.AsType[*fault.Error](err); ok {
+		return err
+	}
+	for _, passing := range []error{context.Canceled, context.DeadlineExceeded, ErrChanged, ErrMissing} {
+		if errors.Is(err, passing) {
+			return err
+		}
+	}
 	e := &fault.Error{Class: fault.Reject, Where: key, What: "the gzip data is corrupt", Err: err,
 		Cure: "upload the document again under raw/manual/, or let the next analysis replace it"}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
@@ -89,11 +95,14 @@ func corrupt(key string, err error) error {
 
 // resuming reads an object and goes on by range where a connection broke.
 type resuming struct {
-	ctx     context.Context //nolint:containedctx // a reader lives as long as the call that opened it
-	s       *Store
-	info    RawInfo
-	body    io.ReadCloser
-	offset  int64
+	ctx    context.Context //nolint:containedctx // a reader lives as long as the call that opened it
+	s      *Store
+	info   RawInfo
+	body   io.ReadCloser
+	offset int64
+	// since is how much was read of the connection that is open; reopens counts
+	// those that broke one after the other with little read.
+	since   int64
 	reopens int
 }
 
@@ -119,6 +128,9 @@ func (r *resuming) Read(p []byte) (int, error) {
 	for {
 		n, err := r.body.Read(p)
 		r.offset += int64(n)
+		if r.since += int64(n); r.since > readBuffer {
+			r.reopens = 0
+		}
 		switch {
 		case err == nil, n > 0 && !errors.Is(err, io.EOF):
 			return n, nil
@@ -130,6 +142,7 @@ func (r *resuming) Read(p []byte) (int, error) {
 			return n, fmt.Errorf("read object: %w", r.s.explain(err, "s3:GetObject", r.info.Key))
 		}
 		r.reopens++
+		r.since = 0
 		_ = r.body.Close() // the connection is broken already
 		if err := r.open(); err != nil {
 			return n, err

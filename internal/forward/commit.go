@@ -3,7 +3,6 @@ package forward
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"runecast-ingest/internal/archive"
@@ -73,8 +72,7 @@ func (d *delivery) commitPoint(ctx context.Context, t *target) (time.Time, commi
 		case step == commitSupersede || step == commitStop:
 			return time.Time{}, step, nil
 		case step == commitMine && reg.Value.Timestamp.After(now.Add(maxAhead)):
-			return time.Time{}, 0, &fault.Error{Class: fault.Retry, Where: key,
-				What: "the reserved timestamp lies ahead of this clock", Cure: "the sweep tries again"}
+			return time.Time{}, 0, aheadError(key)
 		case step == commitMine && now.Sub(reg.Value.Timestamp) <= maxReserved:
 			return reg.Value.Timestamp, step, nil
 		}
@@ -85,6 +83,8 @@ func (d *delivery) commitPoint(ctx context.Context, t *target) (time.Time, commi
 		}
 		err = archive.Save(ctx, d.f.o.Archive, key, archive.RegisterSchema, &reg)
 		switch {
+		case err == nil && at.After(now.Add(maxAhead)):
+			return time.Time{}, 0, aheadError(key) // reserved; announced once its time is near
 		case err == nil:
 			return at, commitMine, nil
 		case errors.Is(err, archive.ErrConflict), errors.Is(err, archive.ErrRace):
@@ -94,11 +94,15 @@ func (d *delivery) commitPoint(ctx context.Context, t *target) (time.Time, commi
 	}
 }
 
+func aheadError(key string) error {
+	return &fault.Error{Class: fault.Retry, Where: key, What: "the reserved timestamp lies ahead of this clock", Cure: "the sweep tries again"}
+}
+
 // announce posts the scan events until they are accepted (step 7). They may be
 // repeated by anyone at any time: a late one sorts before a newer one. The
 // scan-completed event comes last.
 func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, at time.Time) (bool, error) {
-	body, err := d.scanEvents(ctx, t, res, at)
+	body, err := d.scanEvents(res, at)
 	if err != nil {
 		return t.interrupted(err)
 	}
@@ -112,6 +116,11 @@ func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, 
 		switch r.Outcome {
 		case openpipeline.Accepted:
 			v.Bytes += int64(len(body))
+			if d.f.mapper.Extras() {
+				if goOn, err := d.extra(hard, t); !goOn {
+					return false, err
+				}
+			}
 			v.Doubt, v.Done = false, [][2]int64{}
 			return t.end(archive.DeliveryComplete, "")
 		case openpipeline.Doubt:
@@ -128,56 +137,13 @@ func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, 
 	}
 }
 
-// scanEvents is the body that ends a scan. What else belongs to it goes out
-// before.
-func (d *delivery) scanEvents(ctx context.Context, t *target, res mapping.Result, at time.Time) ([]byte, error) {
+// scanEvents is the body that ends a scan.
+func (d *delivery) scanEvents(res mapping.Result, at time.Time) ([]byte, error) {
 	m := d.f.o.Config.Mapping
 	body := []byte{'['}
-	if d.f.mapper.Extras() {
-		if err := d.extra(ctx, t); err != nil {
-			return nil, err
-		}
-	}
 	if m.EventModel != string(securityevent.XSPM) && m.Coverage == "system" {
 		body = append(securityevent.AppendCoverage(body, &res.Scan, nil, d.key, at), ',')
 	}
 	body, err := securityevent.AppendCompleted(body, &res.Scan, res.Summary, at)
 	return append(body, ']'), err
-}
-
-// extra sends coverage of objects and vulnerabilities, in a second reading of
-// the document. In doubt a batch is repeated: the events' ids are the same.
-func (d *delivery) extra(ctx context.Context, t *target) error {
-	ctx, cancel := context.WithDeadline(ctx, d.win.hard)
-	defer cancel()
-	batcher := openpipeline.NewBatcher(d.batchBytes, d.f.buffers, func(b *openpipeline.Batch) error {
-		defer d.f.buffers.Release(b)
-		for again := 0; ; again++ {
-			r := d.f.o.Sender.Send(ctx, b.Body, d.win.soft)
-			t.scan.Requests += r.Requests
-			d.requests += r.Requests
-			if r.Outcome == openpipeline.Accepted {
-				t.scan.Bytes += int64(len(b.Body))
-				return nil
-			}
-			if r.Outcome != openpipeline.Doubt || again == maxStartOver {
-				return fmt.Errorf("send coverage and vulnerabilities: %w", r.Err)
-			}
-		}
-	})
-	doc, done, err := t.Open(d.source(ctx))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = done() }() // reading is over
-	index := int64(-1)
-	err = d.f.mapper.Extra(mapping.Input{
-		Document: doc, ScanID: t.scan.ScanID, Now: d.f.o.Now,
-		Reopen: func() (*mapping.Document, func() error, error) { return t.Open(d.source(ctx)) },
-		Emit:   func(e []byte) error { index++; return batcher.Add(index, e) },
-	}, d.key)
-	if err != nil {
-		return err
-	}
-	return batcher.Flush()
 }

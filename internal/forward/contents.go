@@ -2,6 +2,7 @@ package forward
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -111,7 +112,12 @@ func bareResults(open Source, key string) ([]Part, error) {
 		return nil, err
 	}
 	var parts []Part
+	seen := map[string]bool{}
 	for _, e := range elements {
+		if seen[e.ID] {
+			return nil, &fault.Error{Class: fault.Reject, Where: key, What: fmt.Sprintf("two elements have the uid %q", e.ID), Cure: "save what the appliance answers to /results"}
+		}
+		seen[e.ID] = true
 		if e.Scan.Status != "" && !e.Scan.Succeeded() {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"runecast-ingest/internal/archive"
@@ -26,14 +27,17 @@ const (
 
 // Outcome is how a delivery ended in this invocation.
 type Outcome struct {
-	// State is the delivery document's, or "busy".
+	// State is the delivery document's, or "busy", or "pending".
 	State  string
 	Scan   archive.Scan
 	System string
 	Reason string
 }
 
-const stateBusy = "busy"
+const (
+	stateBusy    = "busy"
+	statePending = "pending"
+)
 
 // delivery is the delivery of one object in one invocation.
 type delivery struct {
@@ -86,8 +90,16 @@ func (d *delivery) source(ctx context.Context) Source {
 // is to blame for is no error but an outcome; an error is for the caller to try
 // again, and has a class.
 func (f *Forwarder) Deliver(ctx context.Context, key string) (Outcome, error) {
+	return f.deliver(ctx, key, windowOf(ctx, f.o.Now()))
+}
+
+// deliver is Deliver within an invocation's window.
+func (f *Forwarder) deliver(ctx context.Context, key string, win window) (Outcome, error) {
 	now := f.o.Now()
-	d := &delivery{f: f, key: key, win: windowOf(ctx, now), batchBytes: f.o.Config.MaxBatchBytes}
+	if !now.Before(win.soft) {
+		return Outcome{State: statePending, Reason: "no time was left for it in this invocation"}, nil
+	}
+	d := &delivery{f: f, key: key, win: win, batchBytes: f.o.Config.MaxBatchBytes}
 	var out Outcome
 	err := telemetry.Trace(ctx, "deliver", func(ctx context.Context) (err error) {
 		out, err = d.run(ctx)
@@ -126,7 +138,7 @@ func (d *delivery) run(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	if d.doc.Value.Expired >= maxExpired {
+	if d.doc.Value.Expired >= maxExpired && slices.Contains(steps, stepSend) {
 		return d.reject(ctx, &fault.Error{Class: fault.Reject, Where: d.key,
 			What: fmt.Sprintf("%d invocations in a row ended without a word", maxExpired),
 			Cure: "look into the function's log for time-outs and memory, then replay"})
@@ -219,8 +231,19 @@ func (d *delivery) candidate(ctx context.Context, t *target) (*candidate, archiv
 		return c, reg, err
 	}
 	named, err := archive.Load[archive.Delivery](ctx, store, archive.DeliveryKey(reg.Value.RawKey), archive.DeliverySchema)
-	c.registerFailed = named.Value.State == archive.DeliveryFailed
+	c.registerFailed = failed(&named.Value, reg.Value.ScanID)
 	return c, reg, err
+}
+
+// failed tells whether the delivery of this very scan failed, whatever became
+// of others in the same object.
+func failed(d *archive.Delivery, scanID string) bool {
+	for i := range d.Scans {
+		if d.Scans[i].ScanID == scanID {
+			return d.Scans[i].State == archive.DeliveryFailed
+		}
+	}
+	return d.ScanID == scanID && d.State == archive.DeliveryFailed
 }
 
 // deliver is steps 4 to 7 for one scan, sending again after doubt. False: this
@@ -238,9 +261,12 @@ func (d *delivery) deliver(ctx context.Context, t *target, committed bool) (bool
 		case p.outcome == sendDoubt && again < maxStartOver && d.f.o.Now().Before(d.win.soft):
 			d.f.o.Log.WarnContext(ctx, "it is not known what was accepted, starting over in a new generation",
 				"key", d.key, "generation", t.scan.Generation, "error", err.Error())
+			if d.f.o.Sleep(ctx, time.Duration(again+1)*time.Second) != nil {
+				return t.stop(p, err)
+			}
 			d.startedOver++
 			*t.scan = abandon(*t.scan, d.f.o.NewID())
-			d.batchBytes = max(d.batchBytes/2, minBatchBytes)
+			d.batchBytes = max(min(d.batchBytes, p.batcher.Limit())/2, minBatchBytes)
 			if err := d.save(ctx); err != nil {
 				return false, notSavedError{err}
 			}
@@ -300,8 +326,16 @@ func (d *delivery) reject(ctx context.Context, err error) (Outcome, error) {
 		return Outcome{}, err
 	}
 	v := &d.doc.Value
+	if v.ETag != d.info.ETag { // what was said of another version says nothing of this one
+		v.Scan, v.Scans = archive.Scan{Generation: v.Generation}, nil
+	}
 	v.RawKey, v.ETag, v.Mapping = d.key, d.info.ETag, d.f.mapper.Hash()
 	v.State, v.Reason = archive.DeliveryFailed, err.Error()
+	for i := range v.Scans {
+		if s := &v.Scans[i].Scan; !s.Final() {
+			s.State, s.Reason = archive.DeliveryFailed, err.Error()
+		}
+	}
 	return d.release(ctx, nil)
 }
 
@@ -313,14 +347,30 @@ func (d *delivery) release(ctx context.Context, cause error) (Outcome, error) {
 	if _, lost := errors.AsType[notSavedError](cause); lost {
 		return Outcome{}, cause
 	}
-	d.doc.Value.Lease = nil
-	d.sumUp()
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), d.win.deadline)
 	defer cancel()
-	if err := d.save(ctx); err != nil {
+	err := d.saveReleased(ctx)
+	if err != nil {
 		return Outcome{}, errors.Join(cause, err)
 	}
 	return d.outcome(), cause
+}
+
+// saveReleased gives the lease back. When two writes met it looks who holds
+// the document, and tries once more if it is still this invocation.
+func (d *delivery) saveReleased(ctx context.Context) error {
+	mine := d.doc.Value.Lease
+	d.doc.Value.Lease = nil
+	err := d.save(ctx)
+	if !errors.Is(err, archive.ErrRace) || mine == nil {
+		return err
+	}
+	now, lerr := archive.Load[archive.Delivery](ctx, d.f.o.Archive, archive.DeliveryKey(d.key), archive.DeliverySchema)
+	if lerr != nil || now.Value.Lease == nil || now.Value.Lease.Owner != mine.Owner {
+		return err
+	}
+	d.doc.ETag = now.ETag
+	return d.save(ctx)
 }
 
 // sumUp makes the document of several scans show their sum: failed if one
@@ -347,6 +397,7 @@ func (d *delivery) sumUp() {
 }
 
 func (d *delivery) save(ctx context.Context) error {
+	d.sumUp()
 	d.doc.Value.UpdatedAt = d.f.o.Now().UTC()
 	return archive.Save(ctx, d.f.o.Archive, archive.DeliveryKey(d.key), archive.DeliverySchema, &d.doc)
 }

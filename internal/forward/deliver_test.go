@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -233,7 +234,8 @@ func TestExpiredLeaseBeginsANewGeneration(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	r.intercept = func(n int, _ http.ResponseWriter, req *http.Request) bool {
 		if n == 2 {
-			cancel() // the process dies: neither its requests nor its writes go on
+			r.dead.Store(true) // neither its requests nor its writes go on
+			cancel()
 		}
 		return false
 	}
@@ -241,6 +243,7 @@ func TestExpiredLeaseBeginsANewGeneration(t *testing.T) {
 		t.Fatal("the delivery did not notice")
 	}
 	r.intercept = nil
+	r.dead.Store(false)
 	r.delivered(key, "busy") // the dead one's lease still holds
 	r.clock.ahead = 20 * time.Minute
 	out := r.delivered(key, archive.DeliveryComplete)
@@ -257,10 +260,15 @@ func TestFiveExpiredLeasesInARowFail(t *testing.T) {
 	key := r.put(scan{system: "vc-a", minute: 1, failing: 1})
 	for range 5 {
 		ctx, cancel := context.WithCancel(t.Context())
-		r.intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { cancel(); panic(http.ErrAbortHandler) }
+		r.intercept = func(int, http.ResponseWriter, *http.Request) bool {
+			r.dead.Store(true)
+			cancel()
+			panic(http.ErrAbortHandler)
+		}
 		if _, err := r.forwarder().Deliver(ctx, key); err == nil {
 			t.Fatal("the delivery did not notice that it died")
 		}
+		r.dead.Store(false)
 		r.clock.ahead += 20 * time.Minute
 	}
 	r.intercept = nil
@@ -384,9 +392,49 @@ func TestCoverage(t *testing.T) {
 			if got := r.receiver.Stats().Events; got["COMPLIANCE_SCAN"] != c.want || got["COMPLIANCE_SCAN_COMPLETED"] != 1 {
 				t.Errorf("%v, want %d coverage events", got, c.want)
 			}
-			if last := r.bodies[len(r.bodies)-1]; !strings.Contains(last, securityevent.TypeCompleted) {
-				t.Error("the commit is not the last request")
+			committed := slices.IndexFunc(r.bodies, func(b string) bool { return strings.Contains(b, securityevent.TypeCompleted) })
+			for _, late := range r.bodies[committed:] {
+				if strings.Contains(late, `"COMPLIANCE_FINDING"`) {
+					t.Error("a finding was sent after the commit")
+				}
 			}
 		})
+	}
+}
+
+// Extras that are refused keep nothing from being shown, and go out once.
+func TestRefusedVulnerabilityDoesNotHoldUpTheCommit(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *config.Forwarder) { small(c); c.Mapping.IncludeTypes = []string{"VUL"} })
+	r.intercept = refusing(400, func(b string) bool { return strings.Contains(b, `"VUL-2"`) })
+	var issues []string
+	for i := range 4 {
+		issues = append(issues, fmt.Sprintf(`{"issueDisplayId":"VUL-%d","type":"VUL","severity":"Major","title":"V","status":"FAIL"}`, i))
+	}
+	result := `{"issues":[{"issueDisplayId":"CIS-1","type":"CIS","status":"PASS"},` + strings.Join(issues, ",") + `]}`
+	r.delivered(r.put(scan{system: "vc-a", minute: 1, result: result}), archive.DeliveryComplete)
+	if got := r.receiver.Stats().Events; got["VULNERABILITY_FINDING"] != 3 || got["VULNERABILITY_SCAN"] != 1 || got["COMPLIANCE_SCAN_COMPLETED"] != 1 {
+		t.Errorf("%v", got)
+	}
+	r.shown("vc-a failed=0 passed=1 posture=100")
+}
+
+// A fast clock has left the register ahead: the scan is announced once its
+// time is near, not with a timestamp that Dynatrace would move.
+func TestReservedTimeAheadIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.clock.ahead = 3 * time.Hour
+	r.delivered(r.put(scan{system: "vc-a", minute: 1, passing: 1}), archive.DeliveryComplete)
+	r.clock.ahead = 0
+	key := r.put(scan{system: "vc-a", minute: 2, passing: 2})
+	if out, err := r.deliver(key); err == nil || out.State != archive.DeliverySending {
+		t.Fatalf("%+v %v", out, err)
+	}
+	r.clock.ahead = 3 * time.Hour
+	r.delivered(key, archive.DeliveryComplete)
+	r.shown("vc-a failed=0 passed=2 posture=100")
+	if st := r.receiver.Stats(); st.Future > 0 {
+		t.Errorf("%d events were ahead", st.Future)
 	}
 }

@@ -11,12 +11,14 @@ package forward
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/telemetry"
@@ -99,6 +101,10 @@ func (f *Forwarder) catalog(ctx context.Context, key string) *mapping.Catalog {
 	if err != nil {
 		f.o.Log.WarnContext(ctx, "the check catalogue cannot be read, findings go without its texts", "catalog", key, "error", err.Error())
 		c.last = nil
+		if fault.ClassOf(err) != fault.Reject && !errors.Is(err, archive.ErrMissing) {
+			c.key = "" // it may be readable the next time
+			return nil
+		}
 	}
 	c.key = key
 	return c.last

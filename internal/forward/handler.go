@@ -82,8 +82,9 @@ func (f *Forwarder) direct(ctx context.Context, payload []byte) (Answer, error) 
 		return a, err
 	}
 	var failed error
+	win := windowOf(ctx, f.o.Now())
 	for _, key := range keys {
-		out, err := f.Deliver(ctx, key)
+		out, err := f.deliver(ctx, key, win)
 		failed = errors.Join(failed, err)
 		a.add(out)
 	}
@@ -99,8 +100,9 @@ func (f *Forwarder) queue(ctx context.Context, payload []byte) (events.SQSEventR
 	if err := json.Unmarshal(payload, &batch); err != nil {
 		return res, unknownPayload(err.Error())
 	}
+	win := windowOf(ctx, f.o.Now())
 	for _, m := range batch.Records {
-		if err := f.message(ctx, m); err != nil {
+		if err := f.message(ctx, m, win); err != nil {
 			f.o.Log.WarnContext(ctx, "message given back to the queue", "message", m.MessageId, "error", err.Error())
 			res.BatchItemFailures = append(res.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
 		}
@@ -108,14 +110,14 @@ func (f *Forwarder) queue(ctx context.Context, payload []byte) (events.SQSEventR
 	return res, nil
 }
 
-func (f *Forwarder) message(ctx context.Context, m events.SQSMessage) error {
+func (f *Forwarder) message(ctx context.Context, m events.SQSMessage, win window) error {
 	keys, err := f.keys([]byte(m.Body))
 	if err != nil {
 		return err
 	}
 	var pending error
 	for _, key := range keys {
-		out, err := f.Deliver(ctx, key)
+		out, err := f.deliver(ctx, key, win)
 		if err == nil && !final(out.State) {
 			err = fmt.Errorf("%s is %s: %s", key, out.State, out.Reason)
 		}
@@ -158,10 +160,16 @@ func (f *Forwarder) keys(payload []byte) ([]string, error) {
 		if err := f.ours(r.S3.Bucket.Name, key); err != nil {
 			return nil, err
 		}
+		if folder(key) {
+			continue
+		}
 		keys = append(keys, key)
 	}
 	return keys, nil
 }
+
+// folder tells a folder made in the console: an empty object, nothing to deliver.
+func folder(key string) bool { return strings.HasSuffix(key, "/") }
 
 // ours refuses objects of another bucket and those that are not raw: what the
 // function writes itself must never come back to it.

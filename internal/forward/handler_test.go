@@ -125,6 +125,7 @@ func TestPayloadsThatAreNotUnderstood(t *testing.T) {
 	}
 	for name, payload := range map[string]string{
 		"test event": `{"Service":"Amazon S3","Event":"s3:TestEvent","Time":"2026-11-22T02:00:00Z","Bucket":"b"}`,
+		"folder":     s3Event(r.bucket, "raw/manual/vc1/"),
 		"deletion":   strings.ReplaceAll(s3Event(r.bucket, "raw/x"), "ObjectCreated:Put", "ObjectRemoved:Delete"),
 	} {
 		if got, err := r.invoke(payload); err != nil || got.(forward.Answer).Objects != 0 {

@@ -3,9 +3,12 @@ package forward_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -65,6 +68,7 @@ func TestHandMadeDocuments(t *testing.T) {
 		"no system in it":   {key: "raw/manual/all.json", body: []byte(`{"results":[]}`), state: archive.DeliveryFailed, says: "no system"},
 		"scan goes on": {key: "raw/manual/all.json", body: bytes.Replace(saved("vc-a 2@1", "vc-b 1@1"), []byte(`FINISHED_SUCCESSFULLY`), []byte(`RUNNING`), 1), state: archive.DeliveryComplete,
 			shown: []string{"vc-b failed=1 passed=1 posture=50"}},
+		"a uid twice":    {key: "raw/manual/all.json", body: saved("vc-a 2@1", "vc-a 1@1"), state: archive.DeliveryFailed, says: "two elements"},
 		"something else": {key: "raw/manual/all.json", body: []byte(`{"a":1}`), state: archive.DeliveryFailed, says: "schema"},
 		"one without results": {key: "raw/manual/all.json", body: bytes.Replace(saved("vc-a 2@1", "vc-b 1@1"), []byte(`"CIS"`), []byte(`"KB"`), 2), state: archive.DeliveryFailed, says: "security profiles",
 			shown: []string{"vc-b failed=1 passed=1 posture=50"}},
@@ -120,5 +124,44 @@ func TestReplacedHandMadeDocument(t *testing.T) {
 	if second.Scan.Generation <= first.Scan.Generation {
 		t.Errorf("generations %d, %d", first.Scan.Generation, second.Scan.Generation)
 	}
+	r.shown("vc-a failed=2 passed=1 posture=50")
+}
+
+// A broken new version of a document of several systems is not taken for the old one.
+func TestReplacedDocumentOfSeveralSystems(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	key := "raw/manual/all.json"
+	r.upload(key, saved("vc-a 2@1", "vc-b 1@1"))
+	r.delivered(key, archive.DeliveryComplete)
+	r.upload(key, saved("vc-a 2@1", "vc-b 1@1")[:150])
+	if out := r.delivered(key, archive.DeliveryFailed); out.Reason == "" || len(r.document(key).Scans) != 0 {
+		t.Errorf("%+v %+v", out, r.document(key).Scans)
+	}
+	r.upload(key, saved("vc-a 3@2", "vc-b 2@2"))
+	ctx, cancel := context.WithCancel(t.Context())
+	r.intercept = func(int, http.ResponseWriter, *http.Request) bool {
+		if d := r.document(key); d.State != archive.DeliverySending || d.Final() {
+			t.Errorf("while it is sent the document says %q", d.State)
+		}
+		r.dead.Store(true)
+		cancel()
+		panic(http.ErrAbortHandler)
+	}
+	_, _ = r.forwarder().Deliver(ctx, key) // dies
+	r.intercept = nil
+	r.dead.Store(false)
+	r.clock.ahead = 20 * time.Minute
+	r.delivered(key, archive.DeliveryComplete)
+	r.shown("vc-a failed=3 passed=1 posture=50", "vc-b failed=2 passed=1 posture=50")
+}
+
+// One system of a document failed: that lets nobody replace the other's scan by an older one.
+func TestOneFailedSystemDoesNotOpenTheOther(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.upload("raw/manual/all.json", bytes.Replace(saved("vc-a 2@23", "vc-b 1@23"), []byte(`"uid":"vc-b","issues":[`), []byte(`"uid":"vc-b","issues":[],"x":[`), 1))
+	r.delivered("raw/manual/all.json", archive.DeliveryFailed)
+	r.delivered(r.put(scan{system: "vc-a", minute: 1, failing: 7}), archive.DeliverySuperseded)
 	r.shown("vc-a failed=2 passed=1 posture=50")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,6 +24,9 @@ const (
 	sendUnusable                    // the endpoint cannot be used
 	sendDoubt                       // it cannot be known what was accepted
 )
+
+// doubtWait is the wait before a batch in doubt is repeated (at-least-once).
+const doubtWait = 2 * time.Second
 
 var errStopped = errors.New("sending stopped")
 
@@ -137,6 +141,7 @@ func (p *pipeline) post(ctx context.Context, b *openpipeline.Batch) {
 		if p.record(ctx, b, r) {
 			return
 		}
+		_ = p.d.f.o.Sleep(ctx, doubtWait) // its end ends the next request, too
 	}
 }
 

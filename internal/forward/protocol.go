@@ -79,7 +79,7 @@ func (c *candidate) outdated() bool {
 
 // committed tells that the register names this generation of the scan already.
 func (s *situation) committed(c *candidate) bool {
-	return s.same() && c.register.ScanID != "" && c.register.ScanID == c.before.ScanID
+	return s.same() && s.delivery.Mapping == s.mapping && c.register.ScanID != "" && c.register.ScanID == c.before.ScanID
 }
 
 // resumable tells that a generation can go on: released cleanly, the same

@@ -23,15 +23,8 @@ const (
 // refused finds the events that a 400 is about: halves go out on their own,
 // and a single event once more in its minimal form, before it is quarantined.
 func (p *pipeline) refused(ctx context.Context, b *openpipeline.Batch, r openpipeline.Result) {
-	p.mu.Lock()
-	if p.accepted == 0 {
-		p.refusals++
-	}
-	p.hopeless = p.refusals > maxRefusals && p.accepted == 0
-	hopeless := p.hopeless
-	p.mu.Unlock()
 	switch {
-	case hopeless:
+	case p.hopelessAfter():
 		p.fail(sendUnusable, fmt.Errorf("nothing was accepted of %d requests: %w", maxRefusals, r.Err))
 	case b.To-b.From > 1:
 		p.halves(ctx, b)
@@ -48,7 +41,23 @@ func (p *pipeline) tooLarge(ctx context.Context, b *openpipeline.Batch, r openpi
 		p.halves(ctx, b)
 		return
 	}
+	if p.hopelessAfter() {
+		p.fail(sendUnusable, fmt.Errorf("nothing was accepted of %d requests: %w", maxRefusals, r.Err))
+		return
+	}
 	p.again(ctx, b, securityevent.WithoutEvidence(b.Event(b.From)), r)
+}
+
+// hopelessAfter counts a refusal, and tells whether there were too many of them
+// without one acceptance.
+func (p *pipeline) hopelessAfter() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.accepted == 0 {
+		p.refusals++
+	}
+	p.hopeless = p.refusals > maxRefusals && p.accepted == 0
+	return p.hopeless
 }
 
 func (p *pipeline) halves(ctx context.Context, b *openpipeline.Batch) {
@@ -66,6 +75,7 @@ func (p *pipeline) again(ctx context.Context, b *openpipeline.Batch, form []byte
 		r = p.d.f.o.Sender.Send(ctx, once.Body, p.d.win.soft)
 		if r.Outcome != openpipeline.Refused && r.Outcome != openpipeline.TooLarge {
 			if !p.record(ctx, once, r) {
+				_ = p.d.f.o.Sleep(ctx, doubtWait)
 				continue // in doubt, and duplicates are allowed
 			}
 			return
@@ -79,7 +89,7 @@ func (p *pipeline) again(ctx context.Context, b *openpipeline.Batch, form []byte
 		return
 	}
 	if err := p.quarantine(ctx, b.From, event, r.Err); err != nil {
-		p.fail(sendLater, err)
+		p.fail(sendNothing, err) // comes out as an error, with its class
 	}
 }
 

@@ -3,6 +3,7 @@ package forward_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,11 +46,25 @@ type rig struct {
 	config   config.Forwarder
 	metrics  bytes.Buffer
 	clock    *clock
+	dead     atomic.Bool // the process has died: it writes nothing more
 	// intercept is asked before the receiver.
 	mu        sync.Mutex
 	intercept func(n int, w http.ResponseWriter, r *http.Request) bool
 	requests  int
 	bodies    []string
+}
+
+// mortal is S3 as seen by a process that may die.
+type mortal struct {
+	*s3.Client
+	dead *atomic.Bool
+}
+
+func (m *mortal) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+	if m.dead.Load() {
+		return nil, errors.New("the process is dead")
+	}
+	return m.Client.PutObject(ctx, in, o...)
 }
 
 // clock is real time moved ahead by waiting, so that back-off takes no time.
@@ -85,7 +101,7 @@ func newRig(t *testing.T, change func(*config.Forwarder)) *rig {
 		BaseEndpoint: aws.String(srv.URL()), Region: srv.Region(),
 		Credentials: credentials.NewStaticCredentialsProvider(srv.AccessKey(), srv.SecretKey(), ""),
 	}, true)
-	r.store = archive.New(r.s3, r.bucket)
+	r.store = archive.New(&mortal{r.s3, &r.dead}, r.bucket)
 	r.receiver = receiver.New(receiver.Options{Token: token, Now: r.clock.Now})
 	r.server = httptest.NewServer(http.HandlerFunc(r.serve))
 	t.Cleanup(r.server.Close)
@@ -186,7 +202,7 @@ func (r *rig) use(bucket string) {
 	if err := r.srv.CreateBucket(r.t.Context(), bucket); err != nil {
 		r.t.Fatal(err)
 	}
-	r.bucket, r.config.Bucket, r.store = bucket, bucket, archive.New(r.s3, bucket)
+	r.bucket, r.config.Bucket, r.store = bucket, bucket, archive.New(&mortal{r.s3, &r.dead}, bucket)
 }
 
 func (r *rig) putAs(key string, s scan) string {

@@ -34,7 +34,10 @@ func (f *Forwarder) created(e *eventBridge) ([]string, error) {
 		return nil, nil
 	}
 	key := e.Detail.Object.Key
-	return []string{key}, f.ours(e.Detail.Bucket.Name, key)
+	if err := f.ours(e.Detail.Bucket.Name, key); err != nil || folder(key) {
+		return nil, err
+	}
+	return []string{key}, nil
 }
 
 // kept is the record that Lambda keeps of a failed asynchronous invocation, in
@@ -70,8 +73,9 @@ func (f *Forwarder) batch(ctx context.Context, payload []byte) (events.S3BatchJo
 		return events.S3BatchJobResponse{}, unknownPayload(err.Error())
 	}
 	res := events.S3BatchJobResponse{InvocationSchemaVersion: job.Schema, InvocationID: job.InvocationID, TreatMissingKeysAs: batchTemporary}
+	win := windowOf(ctx, f.o.Now())
 	for _, t := range job.Tasks {
-		code, text := f.task(ctx, &t)
+		code, text := f.task(ctx, &t, win)
 		res.Results = append(res.Results, events.S3BatchJobResult{TaskID: t.TaskID, ResultCode: code, ResultString: text})
 	}
 	return res, nil
@@ -80,7 +84,7 @@ func (f *Forwarder) batch(ctx context.Context, payload []byte) (events.S3BatchJo
 // bucketOf is the last part of a bucket's ARN, arn:aws:s3:::name.
 func bucketOf(arn string) string { return arn[strings.LastIndexByte(arn, ':')+1:] }
 
-func (f *Forwarder) task(ctx context.Context, t *batchTask) (code, text string) {
+func (f *Forwarder) task(ctx context.Context, t *batchTask, win window) (code, text string) {
 	key, err := url.QueryUnescape(t.S3Key)
 	if err != nil {
 		return batchPermanent, "the key is not encoded as in a URL"
@@ -92,7 +96,10 @@ func (f *Forwarder) task(ctx context.Context, t *batchTask) (code, text string) 
 	if err := f.ours(bucket, key); err != nil {
 		return batchPermanent, err.Error()
 	}
-	out, err := f.Deliver(ctx, key)
+	if folder(key) {
+		return batchSucceeded, "a folder"
+	}
+	out, err := f.deliver(ctx, key, win)
 	switch {
 	case err != nil && errors.Is(err, archive.ErrMissing):
 		return batchPermanent, err.Error()

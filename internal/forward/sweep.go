@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -28,49 +27,80 @@ func (f *Forwarder) Sweep(ctx context.Context) (Answer, error) {
 	if err != nil {
 		return a, err
 	}
-	started := f.o.Now()
-	win := windowOf(ctx, started)
-	oldest := started.Add(-overlap)
-	keys, err := f.undelivered(ctx, state.Value.From)
+	w := &sweep{f: f, win: windowOf(ctx, f.o.Now()), started: f.o.Now(), answer: &a, day: f.o.Now().Add(-overlap)}
+	defer w.observe()
+	open, err := w.undelivered(ctx, state.Value.From)
 	if err != nil {
 		return a, err
 	}
-	var failed error
-	for _, info := range keys {
-		if !f.o.Now().Before(win.soft) {
-			a.Pending++
-			oldest = earlier(oldest, info)
-			continue
-		}
-		out, err := f.Deliver(ctx, info.Key)
-		if _, down := errors.AsType[*endpointError](err); down {
-			return a, err // the rest would end the same way
-		}
-		failed = errors.Join(failed, err)
-		a.add(out)
-		if !final(out.State) {
-			oldest = earlier(oldest, info)
-		}
-	}
-	f.o.Metrics.Put(telemetry.Count("Pending", a.Pending), telemetry.Seconds("OldestPending", pendingFor(started, oldest, a.Pending)))
-	state.Value.From, state.Value.UpdatedAt = oldest.UTC().Truncate(24*time.Hour), started.UTC()
-	err = archive.Save(ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema, &state)
-	if errors.Is(err, archive.ErrConflict) || errors.Is(err, archive.ErrRace) {
-		err = nil // another sweep has looked as well
+	if err := w.deliver(ctx, open); err != nil {
+		return a, err
 	}
 	a.Next = next(a)
 	if a.Objects+a.Pending == 0 {
 		a.Next = "nothing: all is delivered"
 	}
-	return a, errors.Join(failed, err)
+	if !w.complete {
+		return a, w.failed // what lies behind is not known
+	}
+	state.Value.From, state.Value.UpdatedAt = w.day.UTC().Truncate(24*time.Hour), w.started.UTC()
+	err = archive.Save(ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema, &state)
+	if errors.Is(err, archive.ErrConflict) || errors.Is(err, archive.ErrRace) {
+		err = nil // another sweep has looked as well
+	}
+	return a, errors.Join(w.failed, err)
 }
 
-// pendingFor is how long the oldest pending object has waited, to the day.
-func pendingFor(now, oldest time.Time, pending int) time.Duration {
-	if pending == 0 {
-		return 0
+// sweep is one look at the archive.
+type sweep struct {
+	f       *Forwarder
+	win     window
+	started time.Time
+	answer  *Answer
+	// complete: the listing came to its end.
+	complete bool
+	// day is the oldest that has to be looked at next time.
+	day time.Time
+	// waiting is when the oldest pending object was created; zero: none.
+	waiting time.Time
+	// failed joins the errors of single objects.
+	failed error
+}
+
+// deliver delivers what is open; an error is the endpoint's.
+func (w *sweep) deliver(ctx context.Context, open []archive.RawInfo) error {
+	for i, info := range open {
+		out, err := w.f.deliver(ctx, info.Key, w.win)
+		if _, down := errors.AsType[*endpointError](err); down {
+			for _, rest := range open[i:] {
+				w.pending(rest)
+			}
+			return err // the rest would end the same way
+		}
+		w.failed = errors.Join(w.failed, err)
+		w.answer.add(out)
+		if !final(out.State) {
+			w.pending(info)
+		}
 	}
-	return now.Sub(oldest)
+	return nil
+}
+
+// pending keeps an object in view.
+func (w *sweep) pending(info archive.RawInfo) {
+	w.day = earlier(w.day, info)
+	if w.waiting.IsZero() || info.LastModified.Before(w.waiting) {
+		w.waiting = info.LastModified
+	}
+}
+
+// observe counts what is left over: an alarm looks at how long it waits.
+func (w *sweep) observe() {
+	waited := time.Duration(0)
+	if !w.waiting.IsZero() {
+		waited = w.started.Sub(w.waiting)
+	}
+	w.f.o.Metrics.Put(telemetry.Count("Pending", w.answer.Pending), telemetry.Seconds("OldestPending", waited))
 }
 
 // earlier moves a day back to that of an object.
@@ -86,22 +116,22 @@ func earlier(oldest time.Time, info archive.RawInfo) time.Time {
 }
 
 // undelivered lists the raw objects since a day whose deliveries are not final,
-// of every system newest first.
-func (f *Forwarder) undelivered(ctx context.Context, from time.Time) ([]archive.RawInfo, error) {
+// of every system newest first. It stops looking where the time ends.
+func (w *sweep) undelivered(ctx context.Context, from time.Time) ([]archive.RawInfo, error) {
 	var open []archive.RawInfo
+	w.complete = true
 	look := func(prefix, after string) error {
-		for info, err := range f.o.Archive.List(ctx, prefix, after) {
-			if err != nil {
+		for info, err := range w.f.o.Archive.List(ctx, prefix, after) {
+			switch {
+			case err != nil:
 				return err
+			case folder(info.Key), prefix == archive.ManualPrefix && info.LastModified.Before(from):
+				continue // an upload of long ago
+			case !w.f.o.Now().Before(w.win.soft):
+				w.complete = false
+				return nil
 			}
-			if strings.HasSuffix(info.Key, "/") || prefix == archive.ManualPrefix && info.LastModified.Before(from) {
-				continue // a folder made in the console; an upload of long ago
-			}
-			done, err := f.delivered(ctx, info)
-			if err != nil {
-				return err
-			}
-			if !done {
+			if !w.f.delivered(ctx, info) {
 				open = append(open, info)
 			}
 		}
@@ -123,12 +153,9 @@ func (f *Forwarder) undelivered(ctx context.Context, from time.Time) ([]archive.
 	return open, nil
 }
 
-// delivered tells whether the delivery of an object has ended. A document that
-// cannot be read is not: Deliver says why.
-func (f *Forwarder) delivered(ctx context.Context, info archive.RawInfo) (bool, error) {
+// delivered tells whether the delivery of an object has ended. One whose
+// document cannot be read is not: Deliver says why.
+func (f *Forwarder) delivered(ctx context.Context, info archive.RawInfo) bool {
 	d, err := archive.Load[archive.Delivery](ctx, f.o.Archive, archive.DeliveryKey(info.Key), archive.DeliverySchema)
-	if err != nil && fault.ClassOf(err) != fault.Reject {
-		return false, err
-	}
-	return err == nil && d.Exists() && d.Value.Final() && d.Value.ETag == info.ETag, nil
+	return err == nil && d.Exists() && d.Value.Final() && d.Value.ETag == info.ETag
 }

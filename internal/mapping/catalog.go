@@ -1,40 +1,88 @@
 package mapping
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"runecast-ingest/internal/securityevent"
 )
 
 const (
-	// maxCatalogEntry bounds what is kept of one check, in bytes.
-	maxCatalogEntry = 2 << 10
-	// maxCatalog bounds what is kept of a catalogue, in bytes.
-	maxCatalog = 16 << 20
+	// maxCatalog bounds what a catalogue takes in memory, in bytes.
+	maxCatalog = 14 << 20
+	// maxLongTexts is the size up to which check and fix texts are kept: 30,000
+	// checks, of which every fifth has both, stay below.
+	maxLongTexts = 11 << 20
+	// catalogBlock is the size of the pieces of memory, which are never copied.
+	catalogBlock = 256 << 10
+	// catalogIndex is what the index takes for a check beside its id, in bytes.
+	catalogIndex = 64
+	// maxCatalogID bounds the id of a check, which is a number in known appliances.
+	maxCatalogID = 256
 )
 
 // Catalog holds what the appliance's check catalogue says beyond the results,
-// in one piece of memory. A nil Catalog knows nothing.
+// in at most 16 MiB. A nil Catalog knows nothing.
 type Catalog struct {
-	text    []byte
+	blocks  [][]byte
 	entries map[string]span
+	size    int
 }
 
-type span struct{ from, to int }
+// span is where the texts of a check are: for each a byte for its place in
+// catalogMembers, its length, and itself.
+type span struct{ block, from, to uint32 }
 
-// ReadCatalog reads a catalogue ({"issues":[…]}). It keeps at most 16 MiB;
-// what goes beyond is left out.
+// catalogMember is a member of a catalogue's check that is shown.
+type catalogMember struct {
+	name  string // as the appliance calls it; clients that read it ignore the case
+	shown string // as people read it
+	max   int    // in characters
+	long  bool
+}
+
+// Places in catalogMembers.
+const (
+	ofSTIG          = 0
+	ofVulnerability = 1
+	ofCheck         = 4
+)
+
+func catalogMembers() []catalogMember {
+	return []catalogMember{
+		{name: "stigid", shown: "STIG ID", max: 64},
+		{name: "vulnid", shown: "Vulnerability ID", max: 64},
+		{name: "stigSection", shown: "Section", max: 128},
+		{name: "affects", shown: "Affects", max: 64},
+		{name: "checkDescription", shown: "Check", max: 512, long: true},
+		{name: "fixDescription", shown: "Fix", max: 512, long: true},
+		{name: "annotation", shown: "Note", max: 256},
+		{name: "updatedDate", shown: "Updated", max: 32},
+	}
+}
+
+// ReadCatalog reads a catalogue ({"issues":[…]}). Members of unexpected types
+// are passed over, texts are cut, the first entry of an id counts. Beyond 11
+// MiB the check and fix texts are left out, beyond 14 MiB whole checks.
 func ReadCatalog(r io.Reader) (*Catalog, error) {
 	c := &Catalog{entries: map[string]span{}}
-	dec := newDecoder(r)
-	err := members(dec, func(name []byte) error {
+	reader := catalogReader{issueReader: issueReader{dec: newDecoder(r)}, members: catalogMembers()}
+	err := members(reader.dec, func(name []byte) error {
 		if string(name) != `"issues"` {
-			return dec.SkipValue()
+			return reader.dec.SkipValue()
 		}
-		return elements(dec, func() error { return c.entry(dec) })
+		return elements(reader.dec, func() error {
+			id, err := reader.read()
+			if err == nil {
+				c.keep(id, &reader)
+			}
+			return err
+		})
 	})
 	if err = malformed(err); err != nil {
 		return nil, fmt.Errorf("read catalogue: %w", err)
@@ -42,78 +90,109 @@ func ReadCatalog(r io.Reader) (*Catalog, error) {
 	return c, nil
 }
 
-// checkMembers are the members of a catalogue's check that are shown, with the
-// names they are shown under.
-func checkMembers() [][2]string {
-	return [][2]string{
-		{`"stigid"`, "STIG ID"}, {`"vulnid"`, "Vulnerability ID"}, {`"stigSection"`, "Section"}, {`"affects"`, "Affects"},
-		{`"checkDescription"`, "Check"}, {`"fixDescription"`, "Fix"}, {`"annotation"`, "Note"}, {`"updatedDate"`, "Updated"},
-	}
+// catalogReader reads checks one by one into the same memory.
+type catalogReader struct {
+	issueReader
+	members []catalogMember
+	found   [][]byte // the text of each member
+	entry   []byte
 }
 
-func (c *Catalog) entry(dec *jsontext.Decoder) error {
-	r := issueReader{dec: dec}
-	var id string
-	shown := checkMembers()
-	found := make([]string, len(shown))
-	err := members(dec, func(name []byte) (err error) {
-		for i, m := range shown {
-			if string(name) == m[0] {
-				found[i], err = r.string()
-				return err
-			}
-		}
-		if string(name) == `"id"` {
+func (r *catalogReader) read() (id string, err error) {
+	r.text, r.found = r.text[:0], append(r.found[:0], make([][]byte, len(r.members))...)
+	err = members(r.dec, func(quoted []byte) (err error) {
+		name := quoted[1 : len(quoted)-1]
+		if bytes.EqualFold(name, []byte("id")) {
 			id, err = r.string()
 			return err
 		}
-		return dec.SkipValue()
+		for i, m := range r.members {
+			if bytes.EqualFold(name, []byte(m.name)) {
+				r.found[i], err = r.bytes()
+				return err
+			}
+		}
+		return r.dec.SkipValue()
 	})
-	from := len(c.text)
-	for i, v := range found {
-		if v = strings.TrimSpace(v); v == "" || from >= maxCatalog {
+	return id, err
+}
+
+// keep takes the check that was read in.
+func (c *Catalog) keep(id string, r *catalogReader) {
+	if _, again := c.entries[id]; again || id == "" || len(id) > maxCatalogID || c.size > maxCatalog {
+		return
+	}
+	entry := r.entry[:0]
+	for i, m := range r.members {
+		text := cut(bytes.TrimSpace(r.found[i]), m.max)
+		if len(text) == 0 || m.long && c.size > maxLongTexts {
 			continue
 		}
-		c.text, _ = jsontext.AppendQuote(append(c.text, ','), shown[i][1])
-		c.text, _ = jsontext.AppendQuote(append(c.text, ':'), cut([]byte(v), maxCatalogEntry/4))
+		entry = binary.AppendUvarint(append(entry, byte(i)), uint64(len(text)))
+		entry = append(entry, text...)
 	}
-	if id != "" {
-		c.entries[id] = span{from, len(c.text)}
+	r.entry = entry
+	if len(entry) == 0 {
+		return
 	}
-	return err
+	last := len(c.blocks) - 1
+	if last < 0 || len(c.blocks[last])+len(entry) > catalogBlock {
+		c.blocks = append(c.blocks, make([]byte, 0, catalogBlock))
+		c.size += catalogBlock
+		last++
+	}
+	from := len(c.blocks[last])
+	c.blocks[last] = append(c.blocks[last], entry...)
+	c.entries[id] = span{uint32(last), uint32(from), uint32(from + len(entry))}
+	c.size += catalogIndex + len(id)
 }
 
-// metadata is compliance.rule.metadata_json and the control of a check: what
-// the catalogue and the issue itself say about it.
-func (c *Catalog) metadata(h *head) (text, control string) {
-	b := []byte(`{"Runecast ID":`)
-	b, _ = jsontext.AppendQuote(b, or(h.displayID, h.id))
+// of gives the texts of a check, by their place in catalogMembers.
+func (c *Catalog) of(id string, places int) [][]byte {
+	texts := make([][]byte, places)
+	if c == nil {
+		return texts
+	}
+	e := c.entries[id]
+	for from, to := e.from, e.to; from < to; {
+		block := c.blocks[e.block]
+		length, n := binary.Uvarint(block[from+1:])
+		begin := from + 1 + uint32(n)
+		texts[block[from]] = block[begin : begin+uint32(length)]
+		from = begin + uint32(length)
+	}
+	return texts
+}
+
+// describe adds to a check what the catalogue and the issue itself say about
+// the rule: its metadata, its place in the standard, what it asks for, and why
+// its status is what it is.
+func (c *Catalog) describe(check *securityevent.Check, h *head) {
+	shown := catalogMembers()
+	texts := c.of(h.id, len(shown))
+	b := quoted([]byte(`{"Runecast ID":`), or(h.displayID, h.id), 256)
 	if h.appliesTo != "" {
-		b, _ = jsontext.AppendQuote(append(b, `,"Layer":`...), h.appliesTo)
+		b = quoted(append(b, `,"Layer":`...), h.appliesTo, 128)
 	}
 	if len(h.products) > 0 {
-		b, _ = jsontext.AppendQuote(append(b, `,"Products":`...), strings.Join(h.products, ", "))
+		b = quoted(append(b, `,"Products":`...), strings.Join(h.products, ", "), 512)
 	}
 	if h.url != "" {
-		b, _ = jsontext.AppendQuote(append(b, `,"Reference":`...), h.url)
+		b = quoted(append(b, `,"Reference":`...), h.url, 1024)
 	}
-	if c != nil {
-		e := c.entries[h.id]
-		entry := c.text[e.from:e.to]
-		b = append(b, entry...)
-		control = controlOf(entry)
+	for i, text := range texts {
+		if len(text) > 0 {
+			b = append(append(append(b, `,"`...), shown[i].shown...), `":`...)
+			b = quoted(b, string(text), shown[i].max)
+		}
 	}
-	return string(append(b, '}')), control
+	check.MetadataJSON = string(append(b, '}'))
+	check.Control = or(string(texts[ofSTIG]), string(texts[ofVulnerability]))
+	check.Description = string(texts[ofCheck])
+	check.Reason = reasonOf(h.status)
 }
 
-// controlOf finds the id of the standard's own rule: the STIG id, else the vulnerability id.
-func controlOf(entry []byte) string {
-	if len(entry) == 0 {
-		return ""
-	}
-	var m map[string]string
-	if json.Unmarshal(append(append([]byte{'{'}, entry[1:]...), '}'), &m) != nil {
-		return ""
-	}
-	return or(m["STIG ID"], m["Vulnerability ID"])
+func quoted(dst []byte, text string, characters int) []byte {
+	dst, _ = jsontext.AppendQuote(dst, cut([]byte(text), characters))
+	return dst
 }

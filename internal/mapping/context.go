@@ -3,6 +3,8 @@ package mapping
 import (
 	"strings"
 
+	"github.com/google/uuid"
+
 	"runecast-ingest/internal/securityevent"
 )
 
@@ -10,36 +12,72 @@ import (
 func scanOf(e *Envelope, scanID string) securityevent.Scan {
 	completed := e.CompletedAt()
 	return securityevent.Scan{
-		ID: scanID, Name: securityevent.ScanName(e.System.Name, completed), ProductVersion: e.Appliance.Version,
+		ID: scanID, Name: securityevent.ScanName(or(e.System.Name, e.System.ID), completed), ProductVersion: e.Appliance.Version,
 		Started: e.Run.StartedAt, Completed: completed,
 		SystemID: e.System.ID, SystemName: or(e.System.Name, e.System.ID), SystemType: or(e.System.Type, "UNKNOWN"),
 		Context: contextOf(e),
 	}
 }
 
-// contextOf names the place of a system in the semantic dictionary's terms.
+// contextOf names the place of a system in the semantic dictionary's terms, as
+// far as its type, id and name prove it; empty values are left out. The
+// members that an object's own id proves come from securityevent.
 func contextOf(e *Envelope) []securityevent.Context {
-	id, name := e.System.ID, or(e.System.Name, e.System.ID)
+	id, name := e.System.ID, e.System.Name
+	if name == id {
+		name = "" // API v1 names vCenters only: others are called by their id
+	}
 	switch e.System.Type {
 	case "VCENTER":
 		return []securityevent.Context{{Key: "hypervisor.type", Value: "VMWARE"}, {Key: "vmware.vcenter.name", Value: name}}
 	case "AWS":
-		c := []securityevent.Context{{Key: "cloud.provider", Value: "aws"}}
-		if account(name) {
-			return append(c, securityevent.Context{Key: "aws.account.id", Value: name})
-		}
-		return append(c, securityevent.Context{Key: "aws.account.name", Value: name})
-	case "AZURE":
-		return []securityevent.Context{{Key: "cloud.provider", Value: "azure"}, {Key: "azure.tenant.id", Value: id}, {Key: "azure.tenant.name", Value: name}}
+		account, alias := awsAccount(name)
+		return []securityevent.Context{{Key: "cloud.provider", Value: "aws"}, {Key: "aws.account.id", Value: account}, {Key: "aws.account.name", Value: alias}}
+	case "AZURE": // a tenant: its uid is the tenant's
+		return []securityevent.Context{{Key: "cloud.provider", Value: "azure"}, {Key: "azure.tenant.id", Value: uuidOnly(id)}, {Key: "azure.tenant.name", Value: name}}
 	case "GCP":
-		return []securityevent.Context{{Key: "cloud.provider", Value: "gcp"}, {Key: "gcp.organization.id", Value: id}, {Key: "gcp.organization.name", Value: name}}
+		return []securityevent.Context{{Key: "cloud.provider", Value: "gcp"}, {Key: "gcp.organization.id", Value: organization(id)}, {Key: "gcp.organization.name", Value: name}}
 	case "KUBERNETES_CLUSTER":
-		return []securityevent.Context{{Key: "k8s.cluster.name", Value: name}, {Key: "k8s.cluster.uid", Value: strings.TrimPrefix(id, "cluster-")}}
+		return []securityevent.Context{{Key: "k8s.cluster.name", Value: name}, {Key: "k8s.cluster.uid", Value: uuidOnly(strings.TrimPrefix(id, "cluster-"))}}
 	}
 	return nil
 }
 
-// account tells an AWS account number: 12 digits.
-func account(s string) bool {
-	return len(s) == 12 && strings.Trim(s, "0123456789") == ""
+// awsAccount finds the account number, 12 digits on their own, in a name such
+// as "111122223333", "111122223333 (prod)" or "prod 111122223333"; what else
+// the name says is the account's name. Two numbers prove nothing.
+func awsAccount(name string) (id, alias string) {
+	words := strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune(" ()[]:/|,;", r) })
+	var rest []string
+	for _, word := range words {
+		switch {
+		case len(word) != 12 || strings.Trim(word, "0123456789") != "":
+			rest = append(rest, word)
+		case id != "":
+			return "", name
+		default:
+			id = word
+		}
+	}
+	if id == "" {
+		return "", name
+	}
+	return id, strings.Trim(strings.Join(rest, " "), " -_")
+}
+
+// uuidOnly gives back an id that is a UUID, and nothing else.
+func uuidOnly(id string) string {
+	if len(id) != 36 || uuid.Validate(id) != nil {
+		return ""
+	}
+	return id
+}
+
+// organization gives the number of a Google organization.
+func organization(id string) string {
+	number := strings.TrimPrefix(id, "organizations/")
+	if strings.Trim(number, "0123456789") != "" {
+		return ""
+	}
+	return number
 }

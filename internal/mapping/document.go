@@ -275,6 +275,9 @@ func elements(dec *jsontext.Decoder, each func() error) error {
 
 // malformed names what a JSON error means; other errors come through.
 func malformed(err error) error {
+	if _, ok := errors.AsType[*fault.Error](err); ok {
+		return err // the reader has said what it is
+	}
 	switch {
 	case err == nil:
 		return nil

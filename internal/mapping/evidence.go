@@ -1,14 +1,21 @@
 package mapping
 
 import (
+	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxEvidence bounds a value of the evidence in characters; Dynatrace's own
-// posture findings are cut at the same length.
-const maxEvidence = 3000
+const (
+	// maxEvidence bounds a value of the evidence in characters; Dynatrace's own
+	// posture findings are cut at the same length.
+	maxEvidence = 3000
+	// maxEvidenceText bounds the evidence of an object in bytes. Where more
+	// follows, a last entry says how many values are left out.
+	maxEvidenceText = 64 << 10
+)
 
 // appendEvidence writes an object's result values as the JSON text of
 // evidence_json; "[]" without values.
@@ -24,6 +31,11 @@ func appendEvidence(dst []byte, values []resultValue, manual bool) []byte {
 		} else {
 			dst = append(append(dst, ','), kind[1:]...)
 		}
+		if len(dst) > maxEvidenceText {
+			dst = append(dst, `"values left out","value":"`...)
+			dst = append(strconv.AppendInt(dst, int64(len(values)-i), 10), `"}`...)
+			break
+		}
 		dst, _ = jsontext.AppendQuote(dst, cut(v.description, maxEvidence))
 		dst = append(dst, `,"value":`...)
 		dst, _ = jsontext.AppendQuote(dst, cut(v.value, maxEvidence))
@@ -33,6 +45,24 @@ func appendEvidence(dst []byte, values []resultValue, manual bool) []byte {
 		dst = append(dst, '[')
 	}
 	return append(dst, ']')
+}
+
+// reasonOf says why a status is what it is, where the dashboard's word for it
+// does not; the meanings are those of the vendor's manual and script.
+func reasonOf(status string) string {
+	switch strings.ToUpper(status) {
+	case "M_FAIL", "M_PASS":
+		return "A manual check is part of this result."
+	case "MANUAL":
+		return "Somebody has to check this and answer it in Runecast."
+	case "NOT_APPLICABLE":
+		return "The system has no object that the rule applies to."
+	case "NOT_RELEVANT":
+		return "The rule does not concern the system's products and versions."
+	case "FILTERED":
+		return "A filter in Runecast leaves this result out."
+	}
+	return ""
 }
 
 // cut keeps the first characters of a text.

@@ -112,6 +112,9 @@ func (x *extra) coverage() error {
 func (x *extra) vulnerability(h *head, onSystem bool) error {
 	severity, known := severityOf(h.severity)
 	id := or(h.displayID, h.id)
+	if id == "" {
+		return nil // nothing to tell it by
+	}
 	v := securityevent.Vulnerability{
 		ID: id, Title: or(h.title, id), CVEs: cves(id + " " + h.title + " " + h.url), Severity: severity, RiskKnown: known,
 		VendorSeverity: h.severity, Component: x.res.Scan.SystemType, URL: h.url, IssueID: id,

@@ -3,6 +3,7 @@ package mapping
 import (
 	"bytes"
 	"strconv"
+	"unsafe"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -108,12 +109,17 @@ func (r *issueReader) product() error {
 
 func (r *issueReader) affectedObjects() error {
 	return elements(r.dec, func() error {
-		if len(r.text) > maxHeld && r.overflow != nil && !r.streamed {
+		if r.held() > maxHeld && r.overflow != nil && !r.streamed {
 			r.streamed = true
 			return r.overflow()
 		}
 		return r.object()
 	})
+}
+
+// held is what the objects of the issue take in memory, in bytes.
+func (r *issueReader) held() int {
+	return len(r.text) + len(r.objects)*int(unsafe.Sizeof(affected{})) + len(r.values)*int(unsafe.Sizeof(resultValue{}))
 }
 
 // object reads one affected object and keeps it. What is no object is skipped.

@@ -119,6 +119,7 @@ func (m *Mapper) Map(in Input) (Result, error) {
 		return w.issue(len(w.issues.objects), nil)
 	})
 	w.res.Summary = w.summary.close()
+	w.res.Scan.Findings = w.res.Mapped - w.res.Skipped
 	return w.res, err
 }
 
@@ -207,13 +208,13 @@ func (w *work) check(h *head) (*securityevent.Check, verdict, bool) {
 	if !known {
 		w.unknown(ReasonUnknownSeverity, h.severity)
 	}
-	std := w.m.standards.of(h.profile)
+	std := w.m.standards.on(h.profile, w.res.Scan.SystemType)
 	c := &securityevent.Check{
 		RuleID: std.ruleID(h.profile, id), Title: h.title, Severity: severity, RiskKnown: known, VendorSeverity: h.severity,
 		StandardShortName: std.shortName, StandardName: std.name, StandardURL: std.url,
 		URL: h.url, IssueID: id, Profile: h.profile, VendorStatus: h.status, Status: v.status,
 	}
-	c.MetadataJSON, c.Control = w.in.Catalog.metadata(h)
+	w.in.Catalog.describe(c, h)
 	if c.Title == "" {
 		c.Title = c.RuleID
 		w.res.Reasons[ReasonNoTitle]++

@@ -17,81 +17,120 @@ import (
 	"runecast-ingest/internal/simulate/expect"
 )
 
-// shown maps all results of an appliance and gives the tiles over the events.
-func shown(t *testing.T, m config.Mapping, a *appliance.Appliance) dashboard.Tiles {
+// scans gives the result of each system, by its id.
+type scans map[string][]byte
+
+// v1 splits an appliance's results document by system.
+func v1(t *testing.T, a *appliance.Appliance) scans {
 	t.Helper()
-	var results bytes.Buffer
-	if err := a.WriteResults(&results); err != nil {
+	var document bytes.Buffer
+	if err := a.WriteResults(&document); err != nil {
 		t.Fatal(err)
 	}
-	systems := map[string]appliance.System{}
-	for _, s := range a.Systems() {
-		systems[s.ID] = s
+	results := scans{}
+	err := runecast.Split(&document, func(e *runecast.Element) error {
+		var b bytes.Buffer
+		_, err := e.WriteTo(&b)
+		results[e.ID] = b.Bytes()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
+	return results
+}
+
+// v2 asks an appliance for the latest scan of every system.
+func v2(allObjects bool) func(*testing.T, *appliance.Appliance) scans {
+	return func(t *testing.T, a *appliance.Appliance) scans {
+		t.Helper()
+		results := scans{}
+		for _, s := range a.Systems() {
+			var b bytes.Buffer
+			if err := a.WriteScan(&b, s.V2ID, allObjects); err != nil {
+				t.Fatal(err)
+			}
+			results[s.ID] = b.Bytes()
+		}
+		return results
+	}
+}
+
+// shown maps all results of an appliance and gives the tiles over the events.
+// The posture in each scan's summary must be the dashboard's own.
+func shown(t *testing.T, m config.Mapping, systems []appliance.System, results scans) dashboard.Tiles {
+	t.Helper()
+	postures := map[string]int{}
 	var events []dashboard.Event
 	keep := func(b []byte) error {
 		e, err := dashboard.Decode(b)
 		events = append(events, e)
 		return err
 	}
-	err := runecast.Split(&results, func(e *runecast.Element) error {
-		s := systems[e.ID]
+	for _, s := range systems {
 		var raw bytes.Buffer
 		err := archive.Envelope{
 			Run: archive.EnvelopeRun{ID: "r", StartedAt: at()}, System: archive.System{ID: s.ID, Name: s.Name, Type: s.Type},
 		}.WriteHead(&raw)
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
-		if _, err := e.WriteTo(&raw); err != nil {
-			return err
-		}
+		raw.Write(results[s.ID])
 		raw.WriteByte('}')
 		d, err := mapping.Open(&raw)
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
 		res, err := mapping.New(m).Map(mapping.Input{Document: d, ScanID: uuid.NewString(), Now: at, Emit: keep})
 		if err != nil || !res.Assessed {
-			return err
+			t.Fatalf("%s: assessed=%v %v", s.Name, res.Assessed, err)
 		}
+		postures[s.ID] = res.Summary.CompliancePercentage
 		b, err := securityevent.AppendCompleted(nil, &res.Scan, res.Summary, at())
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
-		return keep(b)
-	})
-	if err != nil {
-		t.Fatal(err)
+		if err := keep(b); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return dashboard.Compute(events)
+	tiles := dashboard.Compute(events)
+	for _, s := range tiles.Systems {
+		if postures[s.ID] != s.Posture() {
+			t.Errorf("%s: the summary says %d %%, the dashboard %d %%", s.Name, postures[s.ID], s.Posture())
+		}
+	}
+	return tiles
 }
 
-// Whatever the estate: the tiles over the mapped events are those that a second
-// reading of the appliance's documents, which shares no code, computes.
+// Whatever the estate and the generation of the API: the tiles over the mapped
+// events are those that a second reading of the appliance's documents, which
+// shares no code, computes.
 func TestDashboardShowsWhatTheApplianceShows(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(6) {
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			t.Parallel()
-			a, err := appliance.New(appliance.Options{Seed: seed, Findings: 1500})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var results bytes.Buffer
-			if err := a.WriteResults(&results); err != nil {
-				t.Fatal(err)
-			}
-			want, err := expect.Tiles(&results, a.Systems())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(want.Systems) < 8 || want.Configurations < 1000 {
-				t.Fatalf("%d systems, %d rows: too few to prove anything", len(want.Systems), want.Configurations)
-			}
-			for _, difference := range shown(t, settings(nil), a).Diff(want) {
-				t.Error(difference)
-			}
-		})
+	for name, read := range map[string]func(*testing.T, *appliance.Appliance) scans{"v1": v1, "v2": v2(false), "v2 with all objects": v2(true)} {
+		for seed := range uint64(4) {
+			t.Run(fmt.Sprintf("%s, seed %d", name, seed), func(t *testing.T) {
+				t.Parallel()
+				a, err := appliance.New(appliance.Options{Seed: seed, Findings: 1500, API: appliance.APIBoth})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var results bytes.Buffer
+				if err := a.WriteResults(&results); err != nil {
+					t.Fatal(err)
+				}
+				want, err := expect.Tiles(&results, a.Systems())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(want.Systems) < 8 || want.Configurations < 1000 {
+					t.Fatalf("%d systems, %d rows: too few to prove anything", len(want.Systems), want.Configurations)
+				}
+				for _, difference := range shown(t, settings(nil), a.Systems(), read(t, a)).Diff(want) {
+					t.Error(difference)
+				}
+			})
+		}
 	}
 }

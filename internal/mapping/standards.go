@@ -9,38 +9,67 @@ import (
 // standard is how a profile code is shown.
 type standard struct {
 	shortName, name, url, prefix string
+	// general is the standard where nothing closer is known, editions are those
+	// of a type of system. A name that STANDARDS gives outranks both.
+	general  edition
+	editions map[string]edition
 }
 
-// standards by normalised profile code; names and versions as Dynatrace's page
-// "Compliance standards" lists them (2026-02).
+// edition is a standard as it is published for a platform.
+type edition struct {
+	// title is the name without a version; it ends in what joins the two.
+	title string
+	// version is set where Dynatrace supports one version only (its page
+	// "Compliance standards", 2026-02). A version in the code outranks it.
+	version string
+	url     string
+}
+
+// builtinStandards are the standards by normalised profile code.
 func builtinStandards() map[string]standard {
-	cis := standard{"CIS", "CIS Benchmarks", "https://www.cisecurity.org/cis-benchmarks", "CIS"}
-	stig := standard{"DISA STIG", "DISA STIG", "https://public.cyber.mil/stigs/", "STIG"}
-	pci := standard{"PCI DSS", "PCI DSS 4.0", "https://www.pcisecuritystandards.org/", "PCI"}
-	nist := standard{"NIST", "NIST SP 800-53", "https://csrc.nist.gov/pubs/sp/800/53/r5/upd1/final", "NIST"}
-	bsi := standard{"BSI IT-Grundschutz", "BSI IT-Grundschutz", "https://www.bsi.bund.de/grundschutz", "BSI"}
-	c5 := standard{"BSI C5", "BSI C5 (2020)", "https://www.bsi.bund.de/c5", "C5"}
-	ce := standard{"Cyber Essentials", "Cyber Essentials 3.1", "https://www.ncsc.gov.uk/cyberessentials/overview", "CE"}
-	e8 := standard{"Essential Eight", "Essential Eight", "https://www.cyber.gov.au/essential-eight", "E8"}
-	iso := standard{"ISO 27001", "ISO/IEC 27001:2022", "https://www.iso.org/standard/27001", "ISO"}
-	scg := standard{"VMware SCG", "VMware Security Configuration Guide", "https://github.com/vmware/vcf-security-and-compliance-guidelines", "SCG"}
+	cis := standard{shortName: "CIS", prefix: "CIS", general: edition{"CIS Benchmarks ", "", "https://www.cisecurity.org/cis-benchmarks"}, editions: map[string]edition{
+		"AWS":                {"CIS AWS Foundations Benchmark ", "3.0.0", "https://www.cisecurity.org/benchmark/amazon_web_services"},
+		"AZURE":              {"CIS Microsoft Azure Foundations Benchmark ", "5.0.0", "https://www.cisecurity.org/benchmark/azure"},
+		"GCP":                {"CIS Google Cloud Platform Foundation Benchmark ", "1.3.0", "https://www.cisecurity.org/benchmark/google_cloud_computing_platform"},
+		"KUBERNETES_CLUSTER": {"CIS Kubernetes Benchmark ", "", "https://www.cisecurity.org/benchmark/kubernetes"},
+		"VCENTER":            {"CIS VMware ESXi Benchmark ", "", "https://www.cisecurity.org/benchmark/vmware"},
+	}}
+	const disa = "https://public.cyber.mil/stigs/"
+	stig := standard{shortName: "DISA STIG", prefix: "STIG", general: edition{"DISA STIG ", "", disa}, editions: map[string]edition{
+		"KUBERNETES_CLUSTER": {"DISA STIG Kubernetes ", "V2R4", disa},
+		"NSXT":               {"DISA STIG VMware NSX ", "", disa},
+		"VCENTER":            {"DISA STIG VMware vSphere ", "", disa},
+	}}
+	const csrc = "https://csrc.nist.gov/pubs/sp/800/53/r5/upd1/final"
+	nist := standard{shortName: "NIST", prefix: "NIST", general: edition{"NIST SP 800-53 ", "", csrc}, editions: map[string]edition{
+		"AWS": {"NIST SP 800-53 ", "R5", csrc}, "AZURE": {"NIST SP 800-53 ", "R5", csrc},
+		"VCENTER": {"NIST SP 800-53 ", "R5.1", csrc}, "KUBERNETES_CLUSTER": {"NIST SP 800-53 ", "R5.1.1", csrc},
+	}}
+	pci := single("PCI DSS", "PCI", "PCI DSS ", "4.0", "https://www.pcisecuritystandards.org/")
+	hipaa := single("HIPAA", "HIPAA", "HIPAA Security Rule ", "", "https://www.hhs.gov/hipaa/for-professionals/security/")
+	bsi := single("BSI IT-Grundschutz", "BSI", "BSI IT-Grundschutz ", "", "https://www.bsi.bund.de/grundschutz")
+	c5 := single("BSI C5", "C5", "BSI C5:", "2020", "https://www.bsi.bund.de/c5")
+	gdpr := single("GDPR", "GDPR", "GDPR ", "", "https://eur-lex.europa.eu/eli/reg/2016/679/oj")
+	dora := single("DORA", "DORA", "DORA ", "", "https://eur-lex.europa.eu/eli/reg/2022/2554/oj")
+	ce := single("Cyber Essentials", "CE", "Cyber Essentials ", "3.1", "https://www.ncsc.gov.uk/cyberessentials/overview")
+	e8 := single("Essential Eight", "E8", "Essential Eight ", "", "https://www.cyber.gov.au/essential-eight")
+	iso := single("ISO 27001", "ISO", "ISO/IEC 27001:", "2022", "https://www.iso.org/standard/27001")
+	kvkk := single("KVKK", "KVKK", "KVKK ", "", "https://www.kvkk.gov.tr/")
+	tisax := single("TISAX", "TISAX", "TISAX, VDA ISA ", "5.1", "https://enx.com/tisax/")
+	scg := single("VMware SCG", "SCG", "VMware Security Configuration Guide ", "", "https://github.com/vmware/vcf-security-and-compliance-guidelines")
 	return map[string]standard{
-		"CIS":  cis,
-		"STIG": stig, "DISASTIG": stig,
-		"PCI": pci, "PCIDSS": pci,
+		"CIS": cis, "STIG": stig, "DISASTIG": stig, "PCI": pci, "PCIDSS": pci,
 		"NIST": nist, "NISTSP": nist, "NIST80053": nist, "NISTSP80053": nist,
-		"HIPAA": {"HIPAA", "HIPAA Security Rule", "https://www.hhs.gov/hipaa/for-professionals/security/", "HIPAA"},
-		"BSI":   bsi, "ITGRUNDSCHUTZ": bsi, "BSIITGRUNDSCHUTZ": bsi,
-		"C5": c5, "BSIC5": c5,
-		"GDPR": {"GDPR", "GDPR", "https://eur-lex.europa.eu/eli/reg/2016/679/oj", "GDPR"},
-		"DORA": {"DORA", "DORA", "https://eur-lex.europa.eu/eli/reg/2022/2554/oj", "DORA"},
-		"CE":   ce, "CYBERESSENTIALS": ce,
-		"E8": e8, "ESSENTIALEIGHT": e8,
-		"ISO": iso, "ISO27001": iso,
-		"KVKK":  {"KVKK", "KVKK", "https://www.kvkk.gov.tr/", "KVKK"},
-		"TISAX": {"TISAX", "TISAX (VDA ISA 5.1)", "https://enx.com/tisax/", "TISAX"},
-		"SCG":   scg, "VSCG": scg, "VMWARESCG": scg, "SH": scg,
+		"HIPAA": hipaa, "BSI": bsi, "ITGRUNDSCHUTZ": bsi, "BSIITGRUNDSCHUTZ": bsi, "C5": c5, "BSIC5": c5,
+		"GDPR": gdpr, "DORA": dora, "CE": ce, "CYBERESSENTIALS": ce, "E8": e8, "ESSENTIALEIGHT": e8,
+		"ISO": iso, "ISO27001": iso, "KVKK": kvkk, "TISAX": tisax,
+		"SCG": scg, "VSCG": scg, "VMWARESCG": scg, "SH": scg,
 	}
+}
+
+// single is a standard that is the same on every platform.
+func single(shortName, prefix, title, version, url string) standard {
+	return standard{shortName: shortName, prefix: prefix, general: edition{title, version, url}}
 }
 
 // standardTable looks a profile code up: codes are open, an unknown one is
@@ -48,13 +77,12 @@ func builtinStandards() map[string]standard {
 type standardTable map[string]standard
 
 func newStandardTable(more map[string]config.Standard) standardTable {
-	t := standardTable(builtinStandards())
+	builtin, t := standardTable(builtinStandards()), standardTable(builtinStandards())
 	for code, s := range more {
-		known := t.of(code)
-		t[normalise(code)] = standard{
-			shortName: or(s.ShortName, known.shortName), name: or(s.Name, known.name),
-			url: or(s.URL, known.url), prefix: or(s.Prefix, known.prefix),
-		}
+		known := builtin.of(code)
+		known.shortName, known.prefix = or(s.ShortName, known.shortName), or(s.Prefix, known.prefix)
+		known.name, known.url = s.Name, s.URL
+		t[normalise(code)] = known
 	}
 	return t
 }
@@ -66,15 +94,59 @@ func or(a, b string) string {
 	return b
 }
 
-func (t standardTable) of(code string) standard {
+// of gives the standard of a profile code, whatever the system.
+func (t standardTable) of(code string) standard { return t.on(code, "") }
+
+// on gives the standard of a profile code as it is called on a type of system.
+func (t standardTable) on(code, systemType string) standard {
+	s, version, ok := t.find(code)
+	if !ok {
+		return standard{shortName: code, prefix: code}
+	}
+	e, ok := s.editions[systemType]
+	if !ok {
+		e = s.general
+	}
+	if e.title != "" {
+		s.name = or(s.name, strings.TrimRight(e.title+or(version, e.version), " :"))
+	}
+	s.url = or(s.url, e.url)
+	return s
+}
+
+// find looks a code up as it is, then without a version at its end, and gives
+// that version as it is written: "PCI DSS 3.2.1", "NIST_800_53_R5", "STIG V2R4".
+func (t standardTable) find(code string) (s standard, version string, ok bool) {
 	n := normalise(code)
-	if s, ok := t[n]; ok {
-		return s
+	for end := len(n); end > 0; end-- {
+		if s, ok = t[n[:end]]; ok {
+			return s, versionOf(code, len(n)-end), true
+		}
+		if last := n[end-1]; !isDigit(last) && (end == len(n) || last != 'V' && last != 'R') {
+			break
+		}
 	}
-	if s, ok := t[strings.TrimRight(n, "0123456789")]; ok {
-		return s
+	return standard{}, "", false
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// versionOf gives the end of a code that has so many letters and digits, with
+// dots for the punctuation in it. Three digits without any say nothing.
+func versionOf(code string, count int) string {
+	begin := len(code)
+	for left := count; left > 0; left -= len(normalise(code[begin : begin+1])) {
+		begin--
 	}
-	return standard{shortName: code, prefix: code}
+	parts := strings.FieldsFunc(strings.ToUpper(code[begin:]), func(r rune) bool { return normalise(string(r)) == "" })
+	if count == 3 && len(parts) == 1 && isDigit(parts[0][0]) {
+		return ""
+	}
+	version := strings.Join(parts, ".")
+	if strings.Contains(version, "R") { // a release: V2R4, R5
+		return version
+	}
+	return strings.TrimLeft(version, "V.")
 }
 
 // normalise upper-cases a code and takes punctuation and spaces away.

@@ -73,7 +73,7 @@ func (w *work) takeSurvey() error {
 	}
 	defer func() { _ = done() }() // reading is over
 	w.survey = map[int]surveyed{}
-	r := issueReader{dec: d.dec}
+	r := issueReader{dec: d.dec, keepRaw: w.issues.keepRaw}
 	listed := 0
 	r.overflow = func() error {
 		listed = len(r.objects)

@@ -5,7 +5,6 @@
 package openpipeline
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -78,7 +77,7 @@ type answer struct {
 }
 
 // post makes one request, once.
-func (c *Client) post(ctx context.Context, cred secret.Credential, body []byte) answer {
+func (c *Client) post(ctx context.Context, cred secret.Credential, text []byte) answer {
 	client, err := c.clients.get(cred, c.o.HTTP)
 	if err != nil {
 		return answer{err: err}
@@ -87,10 +86,13 @@ func (c *Client) post(ctx context.Context, cred secret.Credential, body []byte) 
 	defer cancel()
 	var a answer
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { a.sent = true }})
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.o.URL.String(), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.o.URL.String(), http.NoBody)
 	if err != nil {
 		return answer{err: fmt.Errorf("make request: %w", err)}
 	}
+	out := attach(req, text)
+	defer out.wait()
+	defer cancel() // ends a body that still goes out
 	// No idempotency key: with one, net/http would repeat the request silently.
 	req.Header.Set("Authorization", "Api-Token "+cred.Token.Reveal())
 	req.Header.Set("Content-Type", "application/json")
@@ -101,10 +103,10 @@ func (c *Client) post(ctx context.Context, cred secret.Credential, body []byte) 
 		return a
 	}
 	defer res.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(res.Body, maxAnswer)) // the status is the answer
+	reply, _ := io.ReadAll(io.LimitReader(res.Body, maxAnswer)) // the status is the answer
 	a.status = res.StatusCode
 	a.after = retryAfter(res.Header.Get("Retry-After"), c.o.Now())
-	a.enveloped, a.detail = envelope(text, cred)
+	a.enveloped, a.detail = envelope(reply, cred)
 	return a
 }
 

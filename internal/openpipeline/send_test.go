@@ -213,3 +213,22 @@ func TestNoRequestStartsAfterStop(t *testing.T) {
 		t.Errorf("outcome %d, %d requests, %v", r.Outcome, len(bodies()), r.Err)
 	}
 }
+
+// The endpoint answers before it has read the body, and closes: the body's
+// memory must be free when Send returns, since the next batch is written there.
+func TestBodyIsNotReadAfterAnEarlyAnswer(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(413) }))
+	defer srv.Close()
+	clk := start()
+	body := make([]byte, 8<<20)
+	c := client(t, srv.URL, &credentials{token: token}, clk)
+	for range 20 {
+		if r := c.Send(t.Context(), body, clk.Now().Add(time.Minute)); r.Outcome != TooLarge && r.Outcome != Doubt {
+			t.Fatalf("outcome %d, %v", r.Outcome, r.Err)
+		}
+		for i := range body { // the race detector sees who still reads
+			body[i]++
+		}
+	}
+}

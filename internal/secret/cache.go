@@ -58,6 +58,9 @@ func (c *Cache) Get(ctx context.Context) (Credential, error) {
 	if !c.readAt.IsZero() && age < ttl {
 		return c.cred, nil
 	}
+	if !c.readAt.IsZero() && age < maxStale && c.now().Sub(c.tried) < minRefresh {
+		return c.cred, nil // it has just failed: not once per request
+	}
 	err := c.read(ctx)
 	if err != nil && !c.readAt.IsZero() && age < maxStale {
 		return c.cred, nil

@@ -120,10 +120,7 @@ func NewEncoder(model Model, scan *Scan) *Encoder {
 	if err != nil {
 		scanID = named(scan.ID)
 	}
-	e := &Encoder{model: model, scan: scan, scanID: scanID, created: scan.Completed}
-	if e.created.IsZero() {
-		e.created = scan.Started
-	}
+	e := &Encoder{model: model, scan: scan, scanID: scanID, created: scan.created(time.Time{})}
 	s := space()
 	e.id = append(append(append(e.id, s[:]...), scan.SystemID...), 0)
 	e.system = len(e.id)

@@ -55,6 +55,17 @@ func (s *Scan) has(key string) bool {
 	return false
 }
 
+// created is finding.time.created of a finding that is sent at a time.
+func (s *Scan) created(at time.Time) time.Time {
+	switch {
+	case !s.Completed.IsZero():
+		return s.Completed
+	case !s.Started.IsZero():
+		return s.Started
+	}
+	return at
+}
+
 // ScanName is the name of a scan for people.
 func ScanName(system string, completed time.Time) string {
 	if completed.IsZero() {

@@ -1,0 +1,90 @@
+package mapping
+
+import (
+	"strings"
+	"testing"
+
+	"runecast-ingest/internal/config"
+)
+
+func TestStandards(t *testing.T) {
+	t.Parallel()
+	table := newStandardTable(nil)
+	for name, c := range map[string]struct{ code, systemType, shortName, name string }{
+		"CIS":                        {"CIS", "", "CIS", "CIS Benchmarks"},
+		"CIS on AWS":                 {"CIS", "AWS", "CIS", "CIS AWS Foundations Benchmark 3.0.0"},
+		"CIS on Azure":               {"cis", "AZURE", "CIS", "CIS Microsoft Azure Foundations Benchmark 5.0.0"},
+		"CIS on GCP":                 {"CIS", "GCP", "CIS", "CIS Google Cloud Platform Foundation Benchmark 1.3.0"},
+		"CIS on vCenter":             {"CIS", "VCENTER", "CIS", "CIS VMware ESXi Benchmark"}, // 6.5 to 8.0
+		"CIS on Kubernetes":          {"CIS", "KUBERNETES_CLUSTER", "CIS", "CIS Kubernetes Benchmark"},
+		"CIS elsewhere":              {"CIS", "LINUX", "CIS", "CIS Benchmarks"},
+		"CIS of a version":           {"CIS 1.5.0", "AWS", "CIS", "CIS AWS Foundations Benchmark 1.5.0"},
+		"STIG on Kubernetes":         {"STIG", "KUBERNETES_CLUSTER", "DISA STIG", "DISA STIG Kubernetes V2R4"},
+		"STIG on NSX-T":              {"DISA_STIG", "NSXT", "DISA STIG", "DISA STIG VMware NSX"},
+		"STIG of a release":          {"DISA STIG v1r3", "VCENTER", "DISA STIG", "DISA STIG VMware vSphere V1R3"},
+		"PCI":                        {"PCI_DSS", "AWS", "PCI DSS", "PCI DSS 4.0"},
+		"PCI of its version":         {"PCI DSS v4.0.1", "", "PCI DSS", "PCI DSS 4.0.1"},
+		"PCI of an old version":      {"PCI-DSS 3.2.1", "", "PCI DSS", "PCI DSS 3.2.1"},
+		"PCI with underscores":       {"PCI_DSS_3_2_1", "", "PCI DSS", "PCI DSS 3.2.1"},
+		"PCI of unclear digits":      {"PCIDSS321", "", "PCI DSS", "PCI DSS 4.0"},
+		"NIST":                       {"NIST", "GCP", "NIST", "NIST SP 800-53"},
+		"NIST on vCenter":            {"NIST 800-53", "VCENTER", "NIST", "NIST SP 800-53 R5.1"},
+		"NIST of a revision":         {"NIST SP 800-53 r4", "VCENTER", "NIST", "NIST SP 800-53 R4"},
+		"BSI":                        {"BSI", "AWS", "BSI IT-Grundschutz", "BSI IT-Grundschutz"},
+		"BSI of a year":              {"BSI IT-Grundschutz 2023", "", "BSI IT-Grundschutz", "BSI IT-Grundschutz 2023"},
+		"C5":                         {"BSI C5", "AWS", "BSI C5", "BSI C5:2020"},
+		"C5 of a year":               {"C5:2026", "AWS", "BSI C5", "BSI C5:2026"},
+		"ISO":                        {"ISO27001", "", "ISO 27001", "ISO/IEC 27001:2022"},
+		"ISO of a year":              {"ISO 27001:2013", "", "ISO 27001", "ISO/IEC 27001:2013"},
+		"Essential Eight":            {"E8", "", "Essential Eight", "Essential Eight"},
+		"Cyber Essentials":           {"Cyber Essentials", "", "Cyber Essentials", "Cyber Essentials 3.1"},
+		"TISAX":                      {"TISAX", "", "TISAX", "TISAX, VDA ISA 5.1"},
+		"VMware guidelines":          {"SH", "VCENTER", "VMware SCG", "VMware Security Configuration Guide"},
+		"GDPR ends in R":             {"GDPR", "", "GDPR", "GDPR"},
+		"unknown":                    {"ACME_HARDENING", "AWS", "ACME_HARDENING", ""},
+		"unknown of a version":       {"ACME 2", "", "ACME 2", ""},
+		"known at the end only":      {"MYCIS", "", "MYCIS", ""},
+		"known, with more behind":    {"CISX", "", "CISX", ""},
+		"punctuation alone":          {"--", "", "--", ""},
+		"not ASCII":                  {"CIS–1", "", "CIS–1", ""},
+		"nothing but a version":      {"V2R4", "", "V2R4", ""},
+		"not ASCII before a version": {"Ünï 2", "", "Ünï 2", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if s := table.on(c.code, c.systemType); s.shortName != c.shortName || s.name != c.name || (s.name != "") != strings.HasPrefix(s.url, "https://") {
+				t.Errorf("%q, %q, %q; want %q, %q", s.shortName, s.name, s.url, c.shortName, c.name)
+			}
+		})
+	}
+}
+
+// STANDARDS renames, completes and adds.
+func TestStandardsAreExtended(t *testing.T) {
+	t.Parallel()
+	table := newStandardTable(map[string]config.Standard{
+		"cis":    {Name: "CIS, our edition", URL: "https://wiki.example/cis"},
+		"STIG":   {ShortName: "STIG"},
+		"ACME":   {ShortName: "Acme"},
+		"ACME 1": {ShortName: "Acme one", Name: "Acme, first", URL: "https://wiki.example/acme", Prefix: "AC"},
+	})
+	for name, c := range map[string]struct {
+		code, systemType string
+		want             [4]string // short name, name, url, prefix
+	}{
+		"renamed":              {"CIS", "AWS", [4]string{"CIS", "CIS, our edition", "https://wiki.example/cis", "CIS"}},
+		"other spelling":       {"DISA STIG", "NSXT", [4]string{"DISA STIG", "DISA STIG VMware NSX", "https://public.cyber.mil/stigs/", "STIG"}},
+		"completed":            {"STIG", "NSXT", [4]string{"STIG", "DISA STIG VMware NSX", "https://public.cyber.mil/stigs/", "STIG"}},
+		"added":                {"acme", "", [4]string{"Acme", "", "", "ACME"}},
+		"added, of a version":  {"ACME 2.0", "", [4]string{"Acme", "", "", "ACME"}},
+		"added with its digit": {"ACME-1", "", [4]string{"Acme one", "Acme, first", "https://wiki.example/acme", "AC"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := table.on(c.code, c.systemType)
+			if got := [4]string{s.shortName, s.name, s.url, s.prefix}; got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
