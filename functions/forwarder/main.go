@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/uuid"
@@ -64,7 +65,7 @@ func run(ctx context.Context) error {
 	f := forward.New(forward.Options{
 		Config:  cfg,
 		Archive: archive.New(archive.Client(aws, cfg.S3PathStyle), cfg.Bucket),
-		Sender:  sender, Log: log, Metrics: telemetry.NewMetrics(os.Stdout, "forwarder", time.Now), Now: time.Now, Sleep: openpipeline.Sleep, NewID: uuid.NewString,
+		Sender:  sender, Log: log, Metrics: telemetry.NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now), Now: time.Now, Sleep: openpipeline.Sleep, NewID: uuid.NewString,
 	})
 	lambda.StartWithOptions(f.Handle, lambda.WithContext(ctx))
 	return nil
