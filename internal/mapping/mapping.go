@@ -101,6 +101,9 @@ func (m *Mapper) Map(in Input) (Result, error) {
 		m: m, in: in, summary: newSummary(),
 		res: Result{Scan: scanOf(&d.Envelope, in.ScanID), Reasons: map[string]int64{}},
 	}
+	if m.settings.OriginalContent {
+		w.res.Scan.Original, _ = json.Marshal(&d.Envelope) // plain texts and times
+	}
 	w.enc = securityevent.NewEncoder(securityevent.Model(m.settings.EventModel), &w.res.Scan)
 	w.issues = issueReader{dec: d.dec, keepRaw: m.settings.OriginalContent}
 	if in.Reopen != nil {

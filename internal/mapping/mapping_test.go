@@ -241,6 +241,15 @@ func TestRuleIDs(t *testing.T) {
 	}
 }
 
+func TestOneCheckInTwoStandardsIsTwoRules(t *testing.T) {
+	t.Parallel()
+	doc := raw("s-1", "VCENTER", issue("V-1", "CIS", "Low", "PASS", 0)+","+issue("V-1", "NIST", "Low", "FAIL", 0))
+	events, _, err := mapDocument(t, settings(nil), doc, nil)
+	if err != nil || len(events) != 2 || events[0]["compliance.rule.id"] == events[1]["compliance.rule.id"] || events[0]["finding.id"] == events[1]["finding.id"] {
+		t.Errorf("%v %v", events, err)
+	}
+}
+
 func TestEvidence(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("ü", 4000)
