@@ -86,14 +86,10 @@ func (d *delivery) source(ctx context.Context) Source {
 	return func() (io.ReadCloser, error) { return d.f.o.Archive.Open(ctx, d.info) }
 }
 
-// Deliver delivers the current version of a raw object. What the object itself
+// deliver delivers the current version of a raw object. What the object itself
 // is to blame for is no error but an outcome; an error is for the caller to try
-// again, and has a class.
-func (f *Forwarder) Deliver(ctx context.Context, key string) (Outcome, error) {
-	return f.deliver(ctx, key, windowOf(ctx, f.o.Now()))
-}
-
-// deliver is Deliver within an invocation's window.
+// again, and has a class. Without time left in the invocation's window nothing
+// is begun.
 func (f *Forwarder) deliver(ctx context.Context, key string, win window) (Outcome, error) {
 	now := f.o.Now()
 	if !now.Before(win.soft) {

@@ -154,7 +154,7 @@ func (w *sweep) undelivered(ctx context.Context, from time.Time) ([]archive.RawI
 }
 
 // delivered tells whether the delivery of an object has ended. One whose
-// document cannot be read is not: Deliver says why.
+// document cannot be read is not: its delivery says why.
 func (f *Forwarder) delivered(ctx context.Context, info archive.RawInfo) bool {
 	d, err := archive.Load[archive.Delivery](ctx, f.o.Archive, archive.DeliveryKey(info.Key), archive.DeliverySchema)
 	return err == nil && d.Exists() && d.Value.Final() && d.Value.ETag == info.ETag
