@@ -31,6 +31,12 @@ func start(t *testing.T, o receiver.Options) (*receiver.Receiver, string) {
 	return r, server.URL + receiver.Path
 }
 
+// client has connections of its own: a test server that closes also closes the
+// idle ones of the default client.
+func client() *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+}
+
 // post sends a body as a good client does, after change had its way.
 func post(t *testing.T, url string, body io.Reader, change func(*http.Request)) (status int, answer string) {
 	t.Helper()
@@ -43,7 +49,7 @@ func post(t *testing.T, url string, body io.Reader, change func(*http.Request)) 
 	if change != nil {
 		change(req)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client().Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -338,7 +344,7 @@ func TestConcurrentUse(t *testing.T) {
 				}
 				req.Header.Set("Authorization", "Api-Token "+token)
 				req.Header.Set("Content-Type", "application/json; charset=utf-8")
-				resp, err := http.DefaultClient.Do(req)
+				resp, err := client().Do(req)
 				if err != nil {
 					t.Error(err)
 					return
