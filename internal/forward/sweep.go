@@ -3,6 +3,8 @@ package forward
 import (
 	"context"
 	"errors"
+	"iter"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -15,6 +17,9 @@ import (
 // overlap is how far back a sweep looks although all was delivered: an object
 // may be created a while after its run started.
 const overlap = 48 * time.Hour
+
+// sweepEvery is the schedule of the sweep.
+const sweepEvery = 15 * time.Minute
 
 // Sweep delivers what triggers have left behind: released deliveries, lost
 // events, crashed invocations. It looks from the oldest day that is not
@@ -121,18 +126,18 @@ func (w *sweep) undelivered(ctx context.Context, from time.Time) ([]archive.RawI
 	var open []archive.RawInfo
 	w.complete = true
 	look := func(prefix, after string) error {
-		for info, err := range w.f.o.Archive.List(ctx, prefix, after) {
+		objects := sieve(w.f.o.Archive.List(ctx, prefix, after), func(info archive.RawInfo) bool {
+			return !folder(info.Key) && (prefix != archive.ManualPrefix || !info.LastModified.Before(from)) // no upload of long ago
+		})
+		for t, err := range w.f.o.Archive.Deliveries(ctx, objects) {
 			switch {
 			case err != nil:
 				return err
-			case folder(info.Key), prefix == archive.ManualPrefix && info.LastModified.Before(from):
-				continue // an upload of long ago
 			case !w.f.o.Now().Before(w.win.soft):
 				w.complete = false
 				return nil
-			}
-			if !w.f.delivered(ctx, info) {
-				open = append(open, info)
+			case !t.Ended():
+				open = append(open, t.RawInfo)
 			}
 		}
 		return nil
@@ -144,18 +149,38 @@ func (w *sweep) undelivered(ctx context.Context, from time.Time) ([]archive.RawI
 	if err := errors.Join(look(archive.AnalysesPrefix, after), look(archive.ManualPrefix, "")); err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(open, func(a, b archive.RawInfo) int {
-		if c := strings.Compare(path.Base(a.Key), path.Base(b.Key)); c != 0 {
-			return c
-		}
-		return strings.Compare(b.Key, a.Key)
-	})
-	return open, nil
+	return w.fairly(open), nil
 }
 
-// delivered tells whether the delivery of an object has ended. One whose
-// document cannot be read is not: its delivery says why.
-func (f *Forwarder) delivered(ctx context.Context, info archive.RawInfo) bool {
-	d, err := archive.Load[archive.Delivery](ctx, f.o.Archive, archive.DeliveryKey(info.Key), archive.DeliverySchema)
-	return err == nil && d.Exists() && d.Value.Final() && d.Value.ETag == info.ETag
+// sieve keeps the objects that are wanted, and errors.
+func sieve(objects iter.Seq2[archive.RawInfo, error], wanted func(archive.RawInfo) bool) iter.Seq2[archive.RawInfo, error] {
+	return func(yield func(archive.RawInfo, error) bool) {
+		for info, err := range objects {
+			if (err != nil || wanted(info)) && !yield(info, err) {
+				return
+			}
+		}
+	}
+}
+
+// fairly puts the newest scan of each system first. Each sweep begins with
+// another system, so that one that takes all the time does not starve the rest.
+func (w *sweep) fairly(open []archive.RawInfo) []archive.RawInfo {
+	bySystem := map[string][]archive.RawInfo{}
+	for _, info := range open {
+		system := path.Base(info.Key)
+		bySystem[system] = append(bySystem[system], info)
+	}
+	systems := slices.Sorted(maps.Keys(bySystem))
+	if n := len(systems); n > 0 {
+		first := int(w.started.Unix()/int64(sweepEvery/time.Second)) % n
+		systems = slices.Concat(systems[first:], systems[:first])
+	}
+	open = open[:0]
+	for _, system := range systems {
+		scans := bySystem[system]
+		slices.SortFunc(scans, func(a, b archive.RawInfo) int { return strings.Compare(b.Key, a.Key) })
+		open = append(open, scans...)
+	}
+	return open
 }

@@ -53,16 +53,16 @@ func classify(a answer) Outcome {
 		return TooLarge
 	case http.StatusRequestTimeout, http.StatusTooManyRequests:
 		return Busy
-	case http.StatusServiceUnavailable:
-		if a.enveloped {
-			return Busy
-		}
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
 		return Doubt
 	}
-	if a.status >= 500 {
-		return Doubt
+	switch {
+	case a.status < 500:
+		return Unusable
+	case a.enveloped: // Dynatrace itself refused it
+		return Busy
 	}
-	return Unusable
+	return Doubt
 }
 
 // explain says for a person what an answer other than 2xx means at a host.
