@@ -155,6 +155,8 @@ type Scan struct {
 	DuplicatesPossible bool       `json:"duplicatesPossible"`
 	Force              bool       `json:"force"`
 	Reason             string     `json:"reason"`
+	// Extra is how many coverage and vulnerability events have gone out.
+	Extra int64 `json:"extra,omitzero"`
 }
 
 // SystemScan is one system's part in a document of several.
@@ -181,6 +183,8 @@ type Delivery struct {
 	// mean the same only under the same hash.
 	Mapping string `json:"mapping"`
 	Lease   *Lease `json:"lease"`
+	// Replay is the id of the job that asked to send it again; empty: nobody, or a person.
+	Replay string `json:"replay,omitzero"`
 	// Expired counts the leases in a row that were not given back.
 	Expired   int       `json:"expired,omitzero"`
 	UpdatedAt time.Time `json:"updatedAt"`

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -50,6 +52,38 @@ func AnalysisDay(key string) (time.Time, bool) {
 	}
 	day, err := time.Parse("dt=2006-01-02/", key[len(analysesPrefix):len(analysesPrefix)+len("dt=2006-01-02/")])
 	return day, err == nil
+}
+
+// SystemPart is the part of a raw object's key that is the same in all analyses
+// of a system: <slug>-<hash8>.json.gz; false if it is no key of an analysis.
+func SystemPart(key string) (string, bool) {
+	return path.Base(key), strings.HasPrefix(key, analysesPrefix)
+}
+
+// IsOf tells whether a raw object can be of a system, by the system's name or
+// id. Names that differ only in what is no letter or digit are taken for one.
+func IsOf(key, nameOrID string) bool {
+	if rest, ok := strings.CutPrefix(key, ManualPrefix); ok {
+		name, _, _ := strings.Cut(rest, "/")
+		return name == nameOrID
+	}
+	part, ok := SystemPart(key)
+	name, id, found := cutLast(strings.TrimSuffix(part, ".json.gz"), "-")
+	return ok && found && (name == slug(nameOrID) || id == digest(nameOrID, hashChars))
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+// RunOf is the run in a raw object's key; false if the key has none.
+func RunOf(key string) (string, bool) {
+	folder, ok := strings.CutPrefix(path.Base(path.Dir(key)), "run=")
+	return folder, ok && strings.HasPrefix(key, analysesPrefix)
 }
 
 // SweepSchema is the schema of the sweep's document.

@@ -10,6 +10,7 @@ import (
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/securityevent"
+	"runecast-ingest/internal/telemetry"
 )
 
 // finish is steps 6 and 7, for a generation whose events were all accepted.
@@ -24,10 +25,19 @@ func (d *delivery) finish(ctx context.Context, t *target, res mapping.Result) (b
 	if !res.Assessed {
 		return t.end(archive.DeliveryFailed, notAssessed(res))
 	}
-	if err := errors.Join(conserved(t.scan), t.tolerable(d.f.o.Config.MaxQuarantine)); err != nil {
+	if !conserved(t.scan) {
+		d.f.o.Metrics.Put(telemetry.Count("ConservationErrors", 1))
+		return t.end(archive.DeliveryFailed, notConserved(t.scan).Error())
+	}
+	if err := t.tolerable(d.f.o.Config.MaxQuarantine); err != nil {
 		return t.end(archive.DeliveryFailed, err.Error())
 	}
-	at, step, err := d.commitPoint(ctx, t)
+	var at time.Time
+	var step commitStep
+	err := telemetry.Trace(ctx, "commit", func(ctx context.Context) (err error) {
+		at, step, err = d.commitPoint(ctx, t)
+		return err
+	})
 	switch {
 	case err != nil:
 		return t.interrupted(err)
@@ -110,12 +120,10 @@ func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, 
 	defer cancel()
 	v := t.scan
 	for {
-		r := d.f.o.Sender.Send(hard, body, d.win.soft)
-		v.Requests += r.Requests
-		d.requests += r.Requests
+		r := d.send(hard, body)
+		t.count(r, body)
 		switch r.Outcome {
 		case openpipeline.Accepted:
-			v.Bytes += int64(len(body))
 			if d.f.mapper.Extras() {
 				if goOn, err := d.extra(hard, t); !goOn {
 					return false, err
@@ -137,11 +145,16 @@ func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, 
 	}
 }
 
+// coversSystem tells whether a coverage event of the system goes out with the scan's.
+func (f *Forwarder) coversSystem() bool {
+	m := f.o.Config.Mapping
+	return m.EventModel != string(securityevent.XSPM) && m.Coverage == "system"
+}
+
 // scanEvents is the body that ends a scan.
 func (d *delivery) scanEvents(res mapping.Result, at time.Time) ([]byte, error) {
-	m := d.f.o.Config.Mapping
 	body := []byte{'['}
-	if m.EventModel != string(securityevent.XSPM) && m.Coverage == "system" {
+	if d.f.coversSystem() {
 		body = append(securityevent.AppendCoverage(body, &res.Scan, nil, d.key, at), ',')
 	}
 	body, err := securityevent.AppendCompleted(body, &res.Scan, res.Summary, at)

@@ -10,11 +10,24 @@ import (
 )
 
 // extra sends coverage of objects and vulnerabilities once their scan is
-// committed and shown, in a second reading of the document. In doubt a batch is
+// committed and shown, in a second reading of the document, in order and one
+// request at a time: the scan keeps how many of them are sent. In doubt a batch is
 // repeated, since the events' ids are the same; one that is refused is halved
 // down to the events to blame, which are left out with a warning. False: the
 // rest waits for whoever comes next.
 func (d *delivery) extra(ctx context.Context, t *target) (bool, error) {
+	err := d.sendExtra(ctx, t)
+	if err == nil {
+		return true, nil
+	}
+	t.scan.Reason = "coverage and vulnerabilities are not all sent: " + err.Error()
+	if _, down := errors.AsType[*endpointError](err); down {
+		return false, err
+	}
+	return false, nil
+}
+
+func (d *delivery) sendExtra(ctx context.Context, t *target) error {
 	x := &extras{d: d, t: t}
 	batcher := openpipeline.NewBatcher(d.batchBytes, d.f.buffers, func(b *openpipeline.Batch) error {
 		defer d.f.buffers.Release(b)
@@ -27,14 +40,7 @@ func (d *delivery) extra(ctx context.Context, t *target) (bool, error) {
 	if x.left > 0 {
 		d.f.o.Log.WarnContext(ctx, "coverage or vulnerabilities were refused and left out", "key", d.key, "run", t.order.Run, "events", x.left)
 	}
-	if err == nil {
-		return true, nil
-	}
-	t.scan.Reason = "coverage and vulnerabilities are not all sent: " + err.Error()
-	if _, down := errors.AsType[*endpointError](err); down {
-		return false, err
-	}
-	return false, nil
+	return err
 }
 
 type extras struct {
@@ -54,26 +60,34 @@ func (x *extras) read(ctx context.Context, batcher *openpipeline.Batcher) error 
 	return x.d.f.mapper.Extra(mapping.Input{
 		Document: doc, ScanID: x.t.scan.ScanID, Now: x.d.f.o.Now,
 		Reopen: func() (*mapping.Document, func() error, error) { return x.t.Open(source) },
-		Emit:   func(e []byte) error { index++; return batcher.Add(index, e) },
+		Emit: func(e []byte) error {
+			if index++; index < x.t.scan.Extra {
+				return nil // an earlier invocation has sent it
+			}
+			return batcher.Add(index, e)
+		},
 	}, x.d.key)
 }
 
 func (x *extras) send(ctx context.Context, b *openpipeline.Batch) error {
 	for again := 0; ; again++ {
-		r := x.d.f.o.Sender.Send(ctx, b.Body, x.d.win.soft)
-		x.t.scan.Requests += r.Requests
-		x.d.requests += r.Requests
+		r := x.d.send(ctx, b.Body)
+		x.t.count(r, b.Body)
 		switch r.Outcome {
 		case openpipeline.Accepted:
-			x.t.scan.Bytes += int64(len(b.Body))
+			x.t.scan.Extra = b.To
 			return nil
 		case openpipeline.Refused, openpipeline.TooLarge:
 			if b.To-b.From == 1 {
 				x.left++
+				x.t.scan.Extra = b.To
 				return nil
 			}
 			h := b.Halves()
-			return errors.Join(x.send(ctx, h[0]), x.send(ctx, h[1]))
+			if err := x.send(ctx, h[0]); err != nil {
+				return err
+			}
+			return x.send(ctx, h[1])
 		case openpipeline.Unusable:
 			return &endpointError{fmt.Errorf("send coverage and vulnerabilities: %w", r.Err)}
 		}

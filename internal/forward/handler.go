@@ -36,7 +36,7 @@ type Answer struct {
 
 // Handle takes an invocation's payload: an S3 event, bare, by EventBridge or in
 // SQS messages, a task of S3 Batch Operations, the record of a failed
-// invocation, or {"action":"sweep"}. An S3 test event is dropped. For SQS and
+// invocation, or an action: sweep, replay. An S3 test event is dropped. For SQS and
 // Batch Operations the answer says what is to be tried again; otherwise an
 // error makes Lambda try again.
 func (f *Forwarder) Handle(ctx context.Context, payload jsontext.Value) (any, error) {
@@ -46,17 +46,22 @@ func (f *Forwarder) Handle(ctx context.Context, payload jsontext.Value) (any, er
 		} `json:"Records"`
 		Tasks  []jsontext.Value `json:"tasks"`
 		Action string           `json:"action"`
+		kept
 	}
 	if err := json.Unmarshal(payload, &probe); err != nil {
 		return nil, unknownPayload("it is not a JSON object (" + err.Error() + ")")
 	}
 	switch {
+	case len(probe.RequestPayload) > 0:
+		return f.Handle(ctx, probe.RequestPayload)
 	case len(probe.Records) > 0 && probe.Records[0].EventSource == "aws:sqs":
 		return f.queue(ctx, payload)
 	case len(probe.Tasks) > 0:
 		return f.batch(ctx, payload)
 	case probe.Action == actionSweep:
 		return f.Sweep(ctx)
+	case probe.Action == actionReplay:
+		return f.Replay(ctx, payload)
 	case probe.Action != "":
 		return nil, unknownPayload(fmt.Sprintf("the action %q is not known", probe.Action))
 	}
@@ -64,13 +69,14 @@ func (f *Forwarder) Handle(ctx context.Context, payload jsontext.Value) (any, er
 }
 
 const (
-	testEvent   = "s3:TestEvent"
-	actionSweep = "sweep"
+	testEvent    = "s3:TestEvent"
+	actionSweep  = "sweep"
+	actionReplay = "replay"
 )
 
 func unknownPayload(what string) error {
 	return &fault.Error{Class: fault.Reject, Where: "payload", What: "cannot be understood: " + what,
-		Cure: `send an S3 event, as in events/forwarder-s3.json, or {"action":"sweep"}`}
+		Cure: `send an S3 event, as in events/forwarder-s3.json, {"action":"sweep"}, or another of the files in events/`}
 }
 
 // direct delivers the objects of a bare S3 event. One error does not keep the

@@ -140,8 +140,13 @@ func TestPayloadsThatAreNotUnderstood(t *testing.T) {
 // The sample payloads are what AWS sends: the handler takes these very files.
 func TestSamplePayloads(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]func(got any) bool{
-		"forwarder-s3.json": func(got any) bool { return got.(forward.Answer).Complete == 1 },
+	samples := map[string]func(got any) bool{
+		"forwarder-replay.json":         func(got any) bool { return got.(forward.ReplayAnswer).Selected == 0 },
+		"forwarder-replay-run.json":     func(got any) bool { return got.(forward.ReplayAnswer).Selected == 0 },
+		"forwarder-replay-failed.json":  func(got any) bool { return got.(forward.ReplayAnswer).Selected == 0 },
+		"forwarder-replay-dry-run.json": func(got any) bool { return got.(forward.ReplayAnswer).Rehearsal != nil },
+		"forwarder-replay-force.json":   func(got any) bool { return got.(forward.ReplayAnswer).Complete == 1 },
+		"forwarder-s3.json":             func(got any) bool { return got.(forward.Answer).Complete == 1 },
 		"forwarder-sqs.json": func(got any) bool {
 			return len(got.(events.SQSEventResponse).BatchItemFailures) == 0
 		},
@@ -151,7 +156,8 @@ func TestSamplePayloads(t *testing.T) {
 		"forwarder-batch-2.json":       func(got any) bool { return got.(events.S3BatchJobResponse).Results[0].ResultCode == "Succeeded" },
 		"forwarder-sweep.json":         func(got any) bool { return got.(forward.Answer).Objects == 0 },
 		"forwarder-s3-test-event.json": func(got any) bool { return got.(forward.Answer).Objects == 0 },
-	} {
+	}
+	for name, c := range samples {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			payload, err := os.ReadFile("../../events/" + name)
@@ -161,7 +167,9 @@ func TestSamplePayloads(t *testing.T) {
 			r := newRig(t, nil)
 			bucket, key := named(t, payload)
 			if key != "" {
-				r.use(bucket)
+				if bucket != "" {
+					r.use(bucket)
+				}
 				s := scan{system: "vc-a", minute: 1, failing: 2}
 				r.putAs(key, s)
 			}
@@ -175,8 +183,8 @@ func TestSamplePayloads(t *testing.T) {
 		})
 	}
 	files, err := filepath.Glob("../../events/forwarder-*.json")
-	if err != nil || len(files) != 8 {
-		t.Errorf("%d samples, eight are tested: %v %v", len(files), files, err)
+	if err != nil || len(files) != len(samples) {
+		t.Errorf("%d samples, %d are tested: %v %v", len(files), len(samples), files, err)
 	}
 }
 
@@ -190,6 +198,7 @@ func named(t *testing.T, payload []byte) (bucket, key string) {
 	var e struct {
 		RequestPayload json.RawMessage
 		Detail         object
+		Key            string
 		Tasks          []struct{ S3Key, S3Bucket, S3BucketArn string }
 		Records        []struct {
 			Body string
@@ -212,7 +221,7 @@ func named(t *testing.T, payload []byte) (bucket, key string) {
 		}
 		return bucket, key
 	case len(e.Records) == 0:
-		return "", ""
+		return "", e.Key
 	}
 	if body := e.Records[0].Body; body != "" {
 		return named(t, []byte(body))

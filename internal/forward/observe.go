@@ -28,10 +28,13 @@ func (d *delivery) observe(ctx context.Context, out Outcome, err error, took tim
 	if d.idle {
 		return // it had ended before
 	}
-	values := []telemetry.Metric{telemetry.Count("Requests", d.requests), telemetry.Count("StartedOver", d.startedOver)}
+	values := d.work()
 	switch {
 	case err != nil:
 		values = append(values, telemetry.Count("DeliveryErrors", 1))
+		if fault.ClassOf(err) == fault.Auth {
+			values = append(values, telemetry.Count("TokenRejected", 1))
+		}
 	case out.State == archive.DeliveryComplete:
 		values = append(values, telemetry.Count("ScansCommitted", 1), telemetry.Count("EventsAccepted", s.Accepted),
 			telemetry.Count("EventsQuarantined", s.Quarantined), telemetry.Count("EventsSkipped", s.Skipped),
@@ -44,4 +47,14 @@ func (d *delivery) observe(ctx context.Context, out Outcome, err error, took tim
 		values = append(values, telemetry.Count("DeliveriesReleased", 1))
 	}
 	d.f.o.Metrics.Put(values...)
+}
+
+// work is what this invocation did, whatever came of it.
+func (d *delivery) work() []telemetry.Metric {
+	r := &d.sent.retried
+	return []telemetry.Metric{
+		telemetry.Count("Requests", d.sent.requests), telemetry.Count("StartedOver", d.startedOver),
+		telemetry.Count("RetriedConnection", r.Connection), telemetry.Count("Retried408", r.RequestTimeout),
+		telemetry.Count("Retried429", r.TooManyRequests), telemetry.Count("Retried503", r.Unavailable),
+	}
 }

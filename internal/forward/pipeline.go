@@ -13,6 +13,7 @@ import (
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/openpipeline"
+	"runecast-ingest/internal/telemetry"
 )
 
 // sendOutcome is why a generation did not get through.
@@ -23,7 +24,11 @@ const (
 	sendLater                       // refused for now, or no time left
 	sendUnusable                    // the endpoint cannot be used
 	sendDoubt                       // it cannot be known what was accepted
+	sendLost                        // the delivery is not this invocation's any more
 )
+
+// progressEvery is how often a delivery writes down how far it came.
+const progressEvery = time.Minute
 
 // doubtWait is the wait before a batch in doubt is repeated (at-least-once).
 const doubtWait = 2 * time.Second
@@ -40,11 +45,13 @@ type pipeline struct {
 	next    int64 // index of the next event
 	before  doneRanges
 
+	saved time.Time // when the progress was last written
+	// requests and bytes of this generation are these and what the delivery has sent.
+	requests, bytes int64
+
 	mu          sync.Mutex
 	done        doneRanges
 	accepted    int64
-	requests    int64
-	bytes       int64
 	quarantined int64
 	refusals    int // answers 400 while nothing was accepted
 	// hopeless: everything is refused, so what was quarantined is not to blame.
@@ -56,7 +63,9 @@ type pipeline struct {
 }
 
 func newPipeline(d *delivery, t *target, dry bool) *pipeline {
-	p := &pipeline{d: d, t: t, dry: dry}
+	p := &pipeline{d: d, t: t, dry: dry, saved: d.f.o.Now()}
+	requests, bytes := d.sent.totals()
+	p.requests, p.bytes = t.scan.Requests-requests, t.scan.Bytes-bytes
 	for _, r := range t.scan.Done {
 		p.before.add(r[0], r[1])
 		p.done.add(r[0], r[1])
@@ -74,10 +83,13 @@ func (p *pipeline) run(ctx context.Context) (mapping.Result, error) {
 	ctx, p.cancel = context.WithDeadline(ctx, d.win.hard)
 	defer p.cancel()
 	p.batcher = openpipeline.NewBatcher(d.batchBytes, d.f.buffers, func(b *openpipeline.Batch) error { return p.submit(ctx, b) })
-	res, err := p.mapObject(ctx)
-	if err == nil {
-		err = p.batcher.Flush()
-	}
+	var res mapping.Result
+	err := telemetry.Trace(ctx, "map", func(ctx context.Context) (err error) {
+		if res, err = p.mapObject(ctx); err == nil {
+			err = p.batcher.Flush()
+		}
+		return err
+	})
 	_ = p.group.Wait() // senders report to p
 	if p.err != nil {
 		return res, p.err
@@ -112,6 +124,10 @@ func (p *pipeline) emit(event []byte) error {
 
 // submit posts a batch as soon as one of the senders is free.
 func (p *pipeline) submit(ctx context.Context, b *openpipeline.Batch) error {
+	p.progress(ctx)
+	if err := p.d.pace(ctx, b.To-b.From); err != nil {
+		p.fail(sendLater, err)
+	}
 	if p.stopped() || p.d.ended {
 		return errStopped
 	}
@@ -121,6 +137,22 @@ func (p *pipeline) submit(ctx context.Context, b *openpipeline.Batch) error {
 		return nil
 	})
 	return nil
+}
+
+// progress writes how far the generation came, once a minute. A write that
+// fails means that somebody else has taken over, or that this cannot be told:
+// nothing more is sent.
+func (p *pipeline) progress(ctx context.Context) {
+	now := p.d.f.o.Now()
+	if now.Sub(p.saved) < progressEvery || p.d.rehearsal {
+		return
+	}
+	p.saved = now
+	p.account()
+	if err := p.d.save(ctx); err != nil {
+		p.fail(sendLost, notSavedError{err})
+		p.cancel()
+	}
 }
 
 func (p *pipeline) stopped() bool {
@@ -137,8 +169,7 @@ func (p *pipeline) post(ctx context.Context, b *openpipeline.Batch) {
 		return
 	}
 	for !p.stopped() {
-		r := p.d.f.o.Sender.Send(ctx, b.Body, p.d.win.soft)
-		if p.record(ctx, b, r) {
+		if p.record(ctx, b, p.d.send(ctx, b.Body)) {
 			return
 		}
 		_ = p.d.f.o.Sleep(ctx, doubtWait) // its end ends the next request, too
@@ -147,14 +178,12 @@ func (p *pipeline) post(ctx context.Context, b *openpipeline.Batch) {
 
 // record takes a result in; false: the same batch goes out once more.
 func (p *pipeline) record(ctx context.Context, b *openpipeline.Batch, r openpipeline.Result) bool {
-	p.mu.Lock()
-	p.requests += r.Requests
 	if r.Outcome == openpipeline.Accepted {
+		p.mu.Lock()
 		p.accepted += b.To - b.From
-		p.bytes += int64(len(b.Body))
 		p.done.add(b.From, b.To)
+		p.mu.Unlock()
 	}
-	p.mu.Unlock()
 	err := fmt.Errorf("send events %d to %d: %w", b.From, b.To-1, r.Err)
 	switch r.Outcome {
 	case openpipeline.Accepted:
@@ -188,11 +217,21 @@ func (p *pipeline) fail(o sendOutcome, err error) {
 	}
 }
 
-// conserved checks that every event mapped is accounted for.
-func conserved(s *archive.Scan) error {
-	if s.Mapped == s.Accepted+s.Quarantined+s.Skipped {
-		return nil
-	}
+// account writes into the scan what its generation has sent so far.
+func (p *pipeline) account() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v := p.t.scan
+	v.Done, v.Accepted, v.Quarantined = p.done.ranges(), p.accepted, p.quarantined
+	requests, bytes := p.d.sent.totals()
+	v.Requests, v.Bytes = p.requests+requests, p.bytes+bytes
+	v.DuplicatesPossible = v.DuplicatesPossible || p.duplicates
+}
+
+// conserved tells whether every event mapped is accounted for.
+func conserved(s *archive.Scan) bool { return s.Mapped == s.Accepted+s.Quarantined+s.Skipped }
+
+func notConserved(s *archive.Scan) error {
 	return &fault.Error{Class: fault.Reject,
 		What: fmt.Sprintf("events are not conserved: %d mapped, but %d accepted + %d quarantined + %d skipped", s.Mapped, s.Accepted, s.Quarantined, s.Skipped),
 		Cure: "report this with the function's log; the scan was not committed"}

@@ -25,12 +25,14 @@ type situation struct {
 	etag     string
 	mapping  string
 	now      time.Time
+	// replay: what has ended is to be sent again.
+	replay bool
 }
 
 // before decides by the delivery document alone (step 1).
 func (s *situation) before() step {
 	switch {
-	case s.same() && s.delivery.Final():
+	case s.same() && s.delivery.Final() && !s.replay:
 		return stepDone // whatever the mapping
 	case s.exists && s.delivery.Lease.Live(s.now):
 		return stepBusy
@@ -57,8 +59,9 @@ type candidate struct {
 
 // step decides what is done with one scan (step 2).
 func (s *situation) step(c *candidate) step {
+	ended := s.same() && c.before.Final()
 	switch {
-	case s.same() && c.before.Final():
+	case ended && (!s.replay || c.outdated()):
 		return stepDone
 	case s.committed(c):
 		return stepFinish
@@ -78,8 +81,9 @@ func (c *candidate) outdated() bool {
 }
 
 // committed tells that the register names this generation of the scan already.
+// A replay begins another one all the same.
 func (s *situation) committed(c *candidate) bool {
-	return s.same() && s.delivery.Mapping == s.mapping && c.register.ScanID != "" && c.register.ScanID == c.before.ScanID
+	return !s.replay && s.same() && s.delivery.Mapping == s.mapping && c.register.ScanID != "" && c.register.ScanID == c.before.ScanID
 }
 
 // resumable tells that a generation can go on: released cleanly, the same

@@ -72,7 +72,7 @@ func (p *pipeline) again(ctx context.Context, b *openpipeline.Batch, form []byte
 	event := b.Event(b.From)
 	for form != nil && len(form) < len(event) && !p.stopped() {
 		once := openpipeline.Single(b.From, form)
-		r = p.d.f.o.Sender.Send(ctx, once.Body, p.d.win.soft)
+		r = p.d.send(ctx, once.Body)
 		if r.Outcome != openpipeline.Refused && r.Outcome != openpipeline.TooLarge {
 			if !p.record(ctx, once, r) {
 				_ = p.d.f.o.Sleep(ctx, doubtWait)
@@ -80,9 +80,6 @@ func (p *pipeline) again(ctx context.Context, b *openpipeline.Batch, form []byte
 			}
 			return
 		}
-		p.mu.Lock()
-		p.requests += r.Requests
-		p.mu.Unlock()
 		break
 	}
 	if p.stopped() {

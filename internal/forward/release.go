@@ -90,6 +90,13 @@ func (d *delivery) save(ctx context.Context) error {
 	return archive.Save(ctx, d.f.o.Archive, archive.DeliveryKey(d.key), archive.DeliverySchema, &d.doc)
 }
 
+// older is the outcome of a replay that would bring back an older scan.
+func (d *delivery) older() Outcome {
+	out := d.outcome()
+	out.State, out.Reason = stateOlder, "a newer scan of the system is committed; \"force\":true with this key shows the older one all the same"
+	return out
+}
+
 func (d *delivery) outcome() Outcome {
 	v := &d.doc.Value
 	out := Outcome{State: v.State, Scan: v.Scan, Reason: v.Reason}

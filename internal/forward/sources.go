@@ -55,6 +55,23 @@ type batchTask struct {
 	S3BucketARN string `json:"s3BucketArn"`
 }
 
+// batchJob is the job of the tasks. User arguments came with schema 2.0.
+type batchJob struct {
+	ID   string `json:"id"`
+	User struct {
+		Action string `json:"action"`
+	} `json:"userArguments"`
+}
+
+// wish is what the job asks for: with the argument action=replay, what has
+// ended is sent again, once per job.
+func (j *batchJob) wish() *wish {
+	if j.User.Action != actionReplay {
+		return nil
+	}
+	return &wish{id: j.ID}
+}
+
 // Result codes of S3 Batch Operations (S3 user guide, "Invoke Lambda function").
 const (
 	batchSucceeded = "Succeeded"
@@ -67,6 +84,7 @@ func (f *Forwarder) batch(ctx context.Context, payload []byte) (events.S3BatchJo
 	var job struct {
 		Schema       string      `json:"invocationSchemaVersion"`
 		InvocationID string      `json:"invocationId"`
+		Job          batchJob    `json:"job"`
 		Tasks        []batchTask `json:"tasks"`
 	}
 	if err := json.Unmarshal(payload, &job); err != nil {
@@ -75,7 +93,7 @@ func (f *Forwarder) batch(ctx context.Context, payload []byte) (events.S3BatchJo
 	res := events.S3BatchJobResponse{InvocationSchemaVersion: job.Schema, InvocationID: job.InvocationID, TreatMissingKeysAs: batchTemporary}
 	win := windowOf(ctx, f.o.Now())
 	for _, t := range job.Tasks {
-		code, text := f.task(ctx, &t, win)
+		code, text := f.task(ctx, &t, win, job.Job.wish())
 		res.Results = append(res.Results, events.S3BatchJobResult{TaskID: t.TaskID, ResultCode: code, ResultString: text})
 	}
 	return res, nil
@@ -84,7 +102,7 @@ func (f *Forwarder) batch(ctx context.Context, payload []byte) (events.S3BatchJo
 // bucketOf is the last part of a bucket's ARN, arn:aws:s3:::name.
 func bucketOf(arn string) string { return arn[strings.LastIndexByte(arn, ':')+1:] }
 
-func (f *Forwarder) task(ctx context.Context, t *batchTask, win window) (code, text string) {
+func (f *Forwarder) task(ctx context.Context, t *batchTask, win window, w *wish) (code, text string) {
 	key, err := url.QueryUnescape(t.S3Key)
 	if err != nil {
 		return batchPermanent, "the key is not encoded as in a URL"
@@ -99,7 +117,7 @@ func (f *Forwarder) task(ctx context.Context, t *batchTask, win window) (code, t
 	if folder(key) {
 		return batchSucceeded, "a folder"
 	}
-	out, err := f.deliver(ctx, key, win)
+	out, err := f.redeliver(ctx, key, win, w)
 	switch {
 	case err != nil && errors.Is(err, archive.ErrMissing):
 		return batchPermanent, err.Error()
@@ -107,7 +125,7 @@ func (f *Forwarder) task(ctx context.Context, t *batchTask, win window) (code, t
 		return batchTemporary, err.Error()
 	case out.State == archive.DeliveryFailed:
 		return batchPermanent, out.Reason
-	case final(out.State):
+	case final(out.State), out.State == stateOlder:
 		return batchSucceeded, out.State
 	}
 	return batchTemporary, out.State + ": " + out.Reason

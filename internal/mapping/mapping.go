@@ -87,6 +87,8 @@ type Result struct {
 	Assessed bool
 	// Summary is the posture over the events sent.
 	Summary securityevent.Summary
+	// Rows counts the findings sent.
+	Rows map[Row]int64
 	// Reasons counts issues by Reason.
 	Reasons map[string]int64
 	// Unknown are the statuses and severities that were not known, once each, at most 20.
@@ -121,7 +123,7 @@ func (m *Mapper) Map(in Input) (Result, error) {
 		}
 		return w.issue(len(w.issues.objects), nil)
 	})
-	w.res.Summary = w.summary.close()
+	w.res.Summary, w.res.Rows = w.summary.close(), w.summary.rows
 	w.res.Scan.Findings = w.res.Mapped - w.res.Skipped
 	return w.res, err
 }

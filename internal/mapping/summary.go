@@ -10,7 +10,15 @@ import (
 // summary computes the posture that the dashboard will show for this system.
 type summary struct {
 	rules map[string]ruleState
-	rows  map[securityevent.Status]int64
+	rows  map[Row]int64
+}
+
+// Row is what the rows of a scan are counted by.
+type Row struct {
+	// Standard is the standard's short name, as the dashboard groups by it.
+	Standard string
+	Severity securityevent.Severity
+	Status   securityevent.Status
 }
 
 type ruleState struct {
@@ -19,13 +27,13 @@ type ruleState struct {
 }
 
 func newSummary() *summary {
-	return &summary{rules: map[string]ruleState{}, rows: map[securityevent.Status]int64{}}
+	return &summary{rules: map[string]ruleState{}, rows: map[Row]int64{}}
 }
 
 // row counts one finding. A rule's status is its worst row's: FAILED before
 // MANUAL before PASSED.
 func (s *summary) row(c *securityevent.Check) {
-	s.rows[c.Status]++
+	s.rows[Row{c.StandardShortName, c.Severity, c.Status}]++
 	r, ok := s.rules[c.RuleID]
 	if !ok || c.Status.Score() > r.worst.Score() {
 		if !ok {
@@ -48,7 +56,10 @@ func (s *summary) close() securityevent.Summary {
 		count(std, r.worst)
 		count(&all, r.worst)
 	}
-	out := securityevent.Summary{CompliancePercentage: all.CompliancePercentage, Standards: []securityevent.StandardSummary{}, Rows: s.rows}
+	out := securityevent.Summary{CompliancePercentage: all.CompliancePercentage, Standards: []securityevent.StandardSummary{}, Rows: map[securityevent.Status]int64{}}
+	for row, n := range s.rows {
+		out.Rows[row.Status] += n
+	}
 	for _, std := range by {
 		out.Standards = append(out.Standards, *std)
 	}

@@ -2,6 +2,7 @@ package openpipeline
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"runecast-ingest/internal/secret"
@@ -17,8 +18,37 @@ type Result struct {
 	Outcome Outcome
 	// Requests that were made.
 	Requests int64
+	// Retried are the refusals for now that were waited out.
+	Retried Retries
 	// Err explains any outcome but Accepted.
 	Err error
+}
+
+// Retries counts refusals for now by their cause.
+type Retries struct {
+	// Connection: there was none. The others are HTTP statuses.
+	Connection, RequestTimeout, TooManyRequests, Unavailable int64
+}
+
+// Add takes the counts of another one in.
+func (r *Retries) Add(o Retries) {
+	r.Connection += o.Connection
+	r.RequestTimeout += o.RequestTimeout
+	r.TooManyRequests += o.TooManyRequests
+	r.Unavailable += o.Unavailable
+}
+
+func (r *Retries) count(status int) {
+	switch status {
+	case 0:
+		r.Connection++
+	case http.StatusRequestTimeout:
+		r.RequestTimeout++
+	case http.StatusTooManyRequests:
+		r.TooManyRequests++
+	default:
+		r.Unavailable++
+	}
 }
 
 // Send posts a body until it is accepted, refused, in doubt, or no attempt can
@@ -52,6 +82,7 @@ func (c *Client) Send(ctx context.Context, body []byte, stop time.Time) Result {
 			}
 			cred = next
 		case Busy:
+			r.Retried.count(a.status)
 			wait := max(time.Duration(c.o.Jitter()*float64(backoff)), a.after)
 			if !c.o.Now().Add(wait).Before(stop) || c.o.Sleep(ctx, wait) != nil {
 				return r
