@@ -1,0 +1,136 @@
+package forward_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/config"
+)
+
+func TestExpiredLeaseBeginsANewGeneration(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, small)
+	key := r.put(scan{system: "vc-a", minute: 1, failing: 40})
+	ctx, cancel := context.WithCancel(t.Context())
+	r.intercept = func(n int, _ http.ResponseWriter, req *http.Request) bool {
+		if n == 2 {
+			r.dead.Store(true) // neither its requests nor its writes go on
+			cancel()
+		}
+		return false
+	}
+	if _, err := r.forwarder().Deliver(ctx, key); err == nil {
+		t.Fatal("the delivery did not notice")
+	}
+	r.intercept = nil
+	r.dead.Store(false)
+	r.delivered(key, "busy") // the dead one's lease still holds
+	r.clock.ahead = 20 * time.Minute
+	out := r.delivered(key, archive.DeliveryComplete)
+	if out.Scan.Generation < 2 {
+		t.Errorf("generation %d: a delivery in doubt was finished in place", out.Scan.Generation)
+	}
+	r.shown("vc-a failed=40 passed=0 posture=0")
+}
+
+// An object that kills every invocation is not tried for ever.
+func TestFiveExpiredLeasesInARowFail(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	key := r.put(scan{system: "vc-a", minute: 1, failing: 1})
+	for range 5 {
+		ctx, cancel := context.WithCancel(t.Context())
+		r.intercept = func(int, http.ResponseWriter, *http.Request) bool {
+			r.dead.Store(true)
+			cancel()
+			panic(http.ErrAbortHandler)
+		}
+		if _, err := r.forwarder().Deliver(ctx, key); err == nil {
+			t.Fatal("the delivery did not notice that it died")
+		}
+		r.dead.Store(false)
+		r.clock.ahead += 20 * time.Minute
+	}
+	r.intercept = nil
+	if out := r.delivered(key, archive.DeliveryFailed); !strings.Contains(out.Reason, "5 invocations in a row") {
+		t.Errorf("%+v", out)
+	}
+	r.shown()
+}
+
+func TestForeignLeaseIsRespected(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	key := r.put(scan{system: "vc-a", minute: 1, failing: 1})
+	d := archive.Doc[archive.Delivery]{Value: archive.Delivery{RawKey: key, Scan: archive.Scan{State: archive.DeliverySending, Generation: 1, ScanID: "x"},
+		Lease: &archive.Lease{Owner: "other", Until: time.Now().Add(time.Minute)}}}
+	if err := archive.Save(t.Context(), r.store, archive.DeliveryKey(key), archive.DeliverySchema, &d); err != nil {
+		t.Fatal(err)
+	}
+	r.delivered(key, "busy")
+	if r.requests != 0 {
+		t.Error("it sent beside another invocation")
+	}
+	r.clock.ahead = 2 * time.Minute
+	if out := r.delivered(key, archive.DeliveryComplete); out.Scan.Generation != 2 {
+		t.Errorf("generation %d", out.Scan.Generation)
+	}
+}
+
+func TestDeadlineReleasesAndTheNextGoesOn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *config.Forwarder) { small(c); c.SendConcurrency = 1 })
+	key := r.put(scan{system: "vc-a", minute: 1, failing: 100})
+	r.intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
+		if n > 0 && n%3 == 0 {
+			_ = r.clock.Sleep(t.Context(), 50*time.Second)
+		}
+		return false
+	}
+	invocations := 0
+	for ; invocations < 30; invocations++ {
+		ctx, cancel := context.WithDeadline(t.Context(), r.clock.Now().Add(time.Minute))
+		out, err := r.forwarder().Deliver(ctx, key)
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out.State == archive.DeliveryComplete {
+			break
+		}
+		if d := r.document(key); out.State != archive.DeliverySending || d.Lease != nil || len(d.Done) == 0 {
+			t.Fatalf("not released: %+v", d)
+		}
+	}
+	if d := r.document(key); invocations < 2 || d.Generation != 1 || d.Accepted != 100 {
+		t.Errorf("%d invocations, %+v", invocations, d)
+	}
+	r.shown("vc-a failed=100 passed=0 posture=0")
+	if st := r.receiver.Stats(); st.DuplicateFindings > 0 {
+		t.Errorf("%d findings twice", st.DuplicateFindings)
+	}
+}
+
+// A fast clock has left the register ahead: the scan is announced once its
+// time is near, not with a timestamp that Dynatrace would move.
+func TestReservedTimeAheadIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.clock.ahead = 3 * time.Hour
+	r.delivered(r.put(scan{system: "vc-a", minute: 1, passing: 1}), archive.DeliveryComplete)
+	r.clock.ahead = 0
+	key := r.put(scan{system: "vc-a", minute: 2, passing: 2})
+	if out, err := r.deliver(key); err == nil || out.State != archive.DeliverySending {
+		t.Fatalf("%+v %v", out, err)
+	}
+	r.clock.ahead = 3 * time.Hour
+	r.delivered(key, archive.DeliveryComplete)
+	r.shown("vc-a failed=0 passed=2 posture=100")
+	if st := r.receiver.Stats(); st.Future > 0 {
+		t.Errorf("%d events were ahead", st.Future)
+	}
+}
