@@ -18,6 +18,7 @@ import (
 	"runecast-ingest/internal/collect"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/endpoint"
+	"runecast-ingest/internal/posture"
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/secret"
@@ -52,8 +53,12 @@ func run(ctx context.Context) error {
 	api := secretsmanager.NewFromConfig(aws)
 	secrets := secret.NewCache(api, cfg.SecretID, time.Now)
 	store := collect.Archive{Store: archive.New(archive.Client(aws, cfg.S3PathStyle), cfg.Bucket)}
+	outcomes, err := posture.New(store)
+	if err != nil {
+		return err
+	}
 	c := collect.New(collect.Options{
-		Store: store,
+		Store: store, Outcome: outcomes.Outcome,
 		Preflight: preflight.New(preflight.Options{
 			URL: cfg.URL, API: cfg.API, AllObjects: cfg.AllObjects, Systems: cfg.Systems, SystemTypes: cfg.SystemTypes,
 			AllowLoopback: cfg.AllowLoopback, Region: aws.Region, Bucket: cfg.Bucket, Archive: store, Version: version, Log: log,

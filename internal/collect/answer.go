@@ -29,6 +29,8 @@ type Answer struct {
 	Failures []Failure `json:"failures"`
 	// Next says what to do now.
 	Next string `json:"next"`
+	// Notice is there when a run has just ended.
+	Notice *Notice `json:"notice,omitempty"`
 	// Preflight is what check or capture found; it is shown in place of all else.
 	Preflight any `json:"-"`
 }

@@ -168,6 +168,10 @@ func (v *invocation) archived(s *archive.RunSystem, stored archive.Stored, scan 
 		v.run.Last = make(map[string]string)
 	}
 	v.run.Last[s.ID] = scan.Key()
+	if v.run.LastKey == nil {
+		v.run.LastKey = make(map[string]string)
+	}
+	v.run.LastKey[s.ID] = stored.Key
 }
 
 // verdict lets the element itself decide whether it may be kept.

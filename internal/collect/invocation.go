@@ -39,6 +39,7 @@ type invocation struct {
 	app          Appliance      // nil until needed
 	api          string         // its generation
 	attempts     map[string]int // failed triggers, by system id
+	notices      []Notice       // of the runs that ended
 	catalogTried bool
 }
 
@@ -160,6 +161,7 @@ func (v *invocation) cancel(ctx context.Context) (Answer, error) {
 
 // end closes a run whose systems have all ended, under a final state.
 func (v *invocation) end(ctx context.Context, state string) (Answer, error) {
+	v.compare(ctx)
 	v.run.State, v.run.Lease = state, nil
 	if err := v.save(ctx); err != nil {
 		return Answer{}, err
@@ -171,12 +173,14 @@ func (v *invocation) end(ctx context.Context, state string) (Answer, error) {
 // may be repeated by anyone.
 func (v *invocation) close(ctx context.Context) (Answer, error) {
 	kept := archive.Doc[archive.Run]{Value: *v.run}
-	kept.Value.Last = nil
+	kept.Value.Last, kept.Value.LastKey = nil, nil
 	err := v.write(ctx, archive.RunKey(v.run.ID), &kept)
 	if err != nil && !errors.Is(err, archive.ErrConflict) {
 		return Answer{}, fmt.Errorf("keep the finished run: %w", err)
 	}
 	a := finished(v.run)
+	v.notices = append(v.notices, notice(v.run, &a))
+	a.Notice = merge(v.notices)
 	v.o.Log.InfoContext(ctx, "run ended", "run", a.Run, "state", a.State, "systems", a.Systems, "archived", a.Archived,
 		"unchanged", a.Unchanged, "failed", a.Failed, "timedout", a.TimedOut, "bytes", a.Bytes)
 	v.run.State = archive.RunIdle

@@ -86,7 +86,7 @@ func (v *invocation) create(ctx context.Context, req request, id string) error {
 	}
 	*v.run = archive.Run{
 		Header: v.run.Header, ID: id, Trigger: req.trigger(), Mode: req.Mode, State: archive.RunRunning,
-		StartedAt: started, Deadline: started.Add(v.o.ScanTimeout), Lease: &v.lease, Last: v.run.Last,
+		StartedAt: started, Deadline: started.Add(v.o.ScanTimeout), Lease: &v.lease, Last: v.run.Last, LastKey: v.run.LastKey,
 		Appliance: archive.Appliance{URL: v.o.ApplianceURL, API: v.api, InstanceUUID: info.InstanceUUID, Version: info.Version, Definitions: info.Definitions},
 	}
 	for _, s := range chosen {
@@ -102,7 +102,7 @@ func (v *invocation) create(ctx context.Context, req request, id string) error {
 // begin gives a system its first state. In mode latest the baseline is the
 // scan that was archived last: the same scan is nothing new.
 func (v *invocation) begin(s runecast.System, req request, kind string) archive.RunSystem {
-	rs := archive.RunSystem{ID: s.ID, Name: s.Name, Type: kind, State: archive.SystemPending, Baseline: s.Scan.Timestamp}
+	rs := archive.RunSystem{ID: s.ID, Name: s.Name, Type: kind, State: archive.SystemPending, Baseline: s.Scan.Timestamp, Previous: v.run.LastKey[s.ID]}
 	never := s.Scan == (runecast.Scan{})
 	switch {
 	case req.Mode == modeAnalyze && s.Scan.Trouble != "":

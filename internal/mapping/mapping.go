@@ -89,6 +89,8 @@ type Result struct {
 	Summary securityevent.Summary
 	// Rows counts the findings sent.
 	Rows map[Row]int64
+	// Rules is the worst status of each rule's rows, by rule id.
+	Rules map[string]securityevent.Status
 	// Reasons counts issues by Reason.
 	Reasons map[string]int64
 	// Unknown are the statuses and severities that were not known, once each, at most 20.
@@ -123,7 +125,7 @@ func (m *Mapper) Map(in Input) (Result, error) {
 		}
 		return w.issue(len(w.issues.objects), nil)
 	})
-	w.res.Summary, w.res.Rows = w.summary.close(), w.summary.rows
+	w.res.Summary, w.res.Rows, w.res.Rules = w.summary.close(), w.summary.rows, w.summary.verdicts()
 	w.res.Scan.Findings = w.res.Mapped - w.res.Skipped
 	return w.res, err
 }

@@ -69,6 +69,14 @@ func (s *summary) close() securityevent.Summary {
 	return out
 }
 
+func (s *summary) verdicts() map[string]securityevent.Status {
+	out := make(map[string]securityevent.Status, len(s.rules))
+	for id, r := range s.rules {
+		out[id] = r.worst
+	}
+	return out
+}
+
 func count(s *securityevent.StandardSummary, status securityevent.Status) {
 	switch status {
 	case securityevent.Failed:

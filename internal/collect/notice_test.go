@@ -1,0 +1,79 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"runecast-ingest/internal/archive"
+)
+
+// outcomes stands for the archive's reader.
+func outcomes(w *world, asked *[]string) {
+	w.options.Outcome = func(_ context.Context, key, previous string) (*archive.Outcome, error) {
+		*asked = append(*asked, key+" after "+previous)
+		if strings.Contains(key, "/b.example") {
+			return nil, errors.New("cannot be read")
+		}
+		o := &archive.Outcome{Posture: 80, Before: -1, Passed: 8, Manual: 1, Failed: 1}
+		if previous != "" {
+			o.Before = 90
+			o.NewlyFailed = archive.RuleList{Count: 12, First: strings.Fields("C1 C2 C3 C4 C5 C6 C7 C8 C9 C10 C11 C12")}
+			o.NewlyPassed = archive.RuleList{Count: 1, First: []string{"P\n1"}}
+		}
+		return o, nil
+	}
+}
+
+func TestNoticeTellsWhatARunCameTo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("a", "b", "c")
+		w.machine("c").ends = "FAILED"
+		var asked []string
+		outcomes(w, &asked)
+		first := w.must(t, `{}`)
+		want := "a.example: posture 80 %, 1 rules failed, 1 manual, 8 passed\n" +
+			"b.example: archived\n" +
+			"c.example: failed, the analysis ended with the status \"FAILED\": look at the system in the appliance\n" + first.Next
+		if d := cmp.Diff(want, first.Notice.Text); d != "" {
+			t.Error(d)
+		}
+		if want := "Runecast analysis " + first.Run + ": partly failed, 2 of 3 systems archived"; first.Notice.Title != want || first.Notice.State != "partly failed" {
+			t.Errorf("%q, %s", first.Notice.Title, first.Notice.State)
+		}
+		second := w.must(t, `{}`)
+		want = "a.example: posture 80 % (90 % before), 1 rules failed, 1 manual, 8 passed\n" +
+			"  12 newly failed: C1, C2, C3, C4, C5, C6, C7, C8, C9, C10, …\n  1 newly passed: P 1\nb.example: archived\n"
+		if !strings.HasPrefix(second.Notice.Text, want) {
+			t.Errorf("%s\nwant %s", second.Notice.Text, want)
+		}
+		run := w.store.run(t, archive.RunKey(second.Run))
+		if o := run.Systems[0].Outcome; o == nil || o.Posture != 80 || run.Systems[0].Previous != w.store.run(t, archive.RunKey(first.Run)).Systems[0].RawKey {
+			t.Errorf("the run document has %+v after %q", o, run.Systems[0].Previous)
+		}
+		if len(asked) != 4 {
+			t.Errorf("asked for %q", asked)
+		}
+	})
+}
+
+// One message per run: whoever asks afterwards is told nothing of it.
+func TestNoticeIsGivenOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("a")
+		if a := w.must(t, nightly); a.Notice == nil || a.Notice.State != "done" {
+			t.Errorf("%+v", a.Notice)
+		}
+		for _, payload := range []string{nightly, `{"action":"tick"}`, `{"action":"status"}`} {
+			if a := w.must(t, payload); a.Notice != nil {
+				t.Errorf("%s: %+v", payload, a.Notice)
+			}
+		}
+	})
+}
