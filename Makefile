@@ -35,7 +35,7 @@ help: ## List the targets
 
 ##@ develop
 
-.PHONY: build test lint fmt bench template tools clean
+.PHONY: build test lint fmt bench template workflows tools clean
 build: build-CollectorFunction build-ForwarderFunction ## Build both Lambda binaries (linux/arm64) under out/
 
 test: tools ## Run every test, shuffled, and with -race where a C compiler is found
@@ -61,6 +61,10 @@ template: ## Lint template.yaml, as it is and as SAM transforms it (needs cfn-li
 	python3 infra/template/transform.py template.yaml > out/template.json
 	cfn-lint -t out/template.json
 
+# Not in infra/tools.mod: it does not build with the YAML library that the other tools choose.
+workflows: ## Lint the delivery pipeline in .github/
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 -shellcheck= -pyflakes= .github/workflows/*.yml
+
 tools: $(S3_SERVER) ## Build the S3 server of the local stack (about a minute, once)
 
 $(S3_SERVER): infra/tools.mod infra/tools.sum
@@ -84,7 +88,10 @@ replay-local: ## Map a saved document to events, or to a dashboard: make replay-
 
 ##@ deploy
 
-.PHONY: deploy
+.PHONY: dist deploy
+dist: build ## Pack both functions reproducibly, with checksums and a bill of materials, under out/dist/
+	go run -buildvcs=false ./infra/dist -version $(VERSION) -out out/dist out/collector/bootstrap out/forwarder/bootstrap
+
 deploy: ## Build and deploy with SAM; the first time: make deploy ARGS=--guided
 	sam build
 	sam deploy $(ARGS)
