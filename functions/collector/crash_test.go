@@ -22,6 +22,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/simulate/appliance"
+	"runecast-ingest/internal/simulate/gate"
 	"runecast-ingest/internal/simulate/s3server"
 )
 
@@ -91,14 +92,14 @@ func TestCrashes(t *testing.T) {
 
 // sweep counts the requests of a clean run, then crashes one run at each.
 func (sc scene) sweep(t *testing.T, store *s3server.Server) {
-	clean := sc.open(t, store, point{})
+	clean := sc.open(t, store, gate.Point{})
 	clean.must(sc.start)
 	clean.checkArchived(sc, 0)
-	requests := clean.gate.requests("")
-	var points []point
+	requests := clean.gate.Passed("")
+	var points []gate.Point
 	for i, request := range requests {
 		if strings.Contains(request, sc.only) {
-			points = append(points, point{i + 1, false}, point{i + 1, true})
+			points = append(points, gate.Point{N: i + 1}, gate.Point{N: i + 1, After: true})
 		}
 	}
 	if len(points) < 8 {
@@ -114,7 +115,7 @@ func (sc scene) sweep(t *testing.T, store *s3server.Server) {
 	for i := 0; i < len(points); i += step {
 		group.Go(func() error {
 			at := points[i]
-			t.Run(fmt.Sprintf("%03d after=%t", at.n, at.after), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%03d after=%t", at.N, at.After), func(t *testing.T) {
 				s := sc.open(t, store, at)
 				s.crash(sc)
 				again.Add(int64(s.checkArchived(sc, 1)))
@@ -133,10 +134,10 @@ type trial struct {
 	served func() map[string]jsontext.Value
 }
 
-func (sc scene) open(t *testing.T, store *s3server.Server, at point) *trial {
+func (sc scene) open(t *testing.T, store *s3server.Server, at gate.Point) *trial {
 	handler, served := sc.appliance(t)
 	s := newSite(t, options{s3: store, appliance: handler, env: []string{"RUNECAST_SYSTEMS=" + strings.Join(sc.systems, ",")}})
-	s.gate.at = at
+	s.gate.Set(at)
 	return &trial{s, served}
 }
 
@@ -145,10 +146,10 @@ func (sc scene) open(t *testing.T, store *s3server.Server, at point) *trial {
 func (s *trial) crash(sc scene) {
 	s.Helper()
 	s.invoke(sc.start)
-	if s.gate.died() == "" {
+	if s.gate.Met() == "" {
 		s.Fatal("the run did not get so far")
 	}
-	s.Logf("killed at %s", s.gate.died())
+	s.Logf("killed at %s", s.gate.Met())
 	before := s.objects(archive.RawPrefix)
 	leased := s.active()
 	if a := s.must(sc.start); leased.Value.Lease.Live(time.Now()) && a.State != archive.RunRunning {
@@ -192,12 +193,12 @@ func (s *trial) checkArchived(sc scene, crashes int) (again int) {
 		s.Errorf("%d raw objects for %d systems", len(raw), len(served))
 	}
 	for _, system := range r.Systems {
-		if system.State != archive.SystemArchived || s.gate.written(system.RawKey) != 1 {
-			s.Errorf("%s: %s (%s), written %d times", system.Name, system.State, system.Reason, s.gate.written(system.RawKey))
+		if system.State != archive.SystemArchived || s.gate.Written(system.RawKey) != 1 {
+			s.Errorf("%s: %s (%s), written %d times", system.Name, system.State, system.Reason, s.gate.Written(system.RawKey))
 			continue
 		}
 		s.checkObject(system, served[system.ID])
-		posts := len(s.gate.requests("POST /rc2/api/v1/scan/" + system.ID))
+		posts := len(s.gate.Passed("POST /rc2/api/v1/scan/" + system.ID))
 		if posts > 1+crashes {
 			s.Errorf("%s was triggered %d times", system.Name, posts)
 		}
@@ -259,8 +260,8 @@ func (s *trial) checkObject(system archive.RunSystem, served jsontext.Value) {
 	if d := cmp.Diff(archive.System{ID: system.ID, Name: system.Name, Type: system.Type}, object.System); d != "" {
 		s.Errorf("%s: %s", system.RawKey, d)
 	}
-	if object.Catalog == "" || s.gate.written(object.Catalog) != 1 {
-		s.Errorf("%s names the catalogue %q, which was written %d times", system.RawKey, object.Catalog, s.gate.written(object.Catalog))
+	if object.Catalog == "" || s.gate.Written(object.Catalog) != 1 {
+		s.Errorf("%s names the catalogue %q, which was written %d times", system.RawKey, object.Catalog, s.gate.Written(object.Catalog))
 	}
 }
 

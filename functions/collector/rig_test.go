@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
 	"net/url"
 	"os"
 	"os/exec"
@@ -24,6 +23,7 @@ import (
 	"runecast-ingest/infra/local/secrets"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/collect"
+	"runecast-ingest/internal/simulate/gate"
 	"runecast-ingest/internal/simulate/lambda"
 	"runecast-ingest/internal/simulate/pki"
 	"runecast-ingest/internal/simulate/s3server"
@@ -87,7 +87,7 @@ type options struct {
 // of the function pass the gate.
 type site struct {
 	testing.TB
-	gate     *gate
+	gate     *gate.Gate
 	env      []string // of the function
 	ca       string   // that the appliance's certificate is from
 	client   *s3.Client
@@ -98,8 +98,8 @@ type site struct {
 
 func newSite(t testing.TB, o options) *site {
 	t.Helper()
-	s := &site{TB: t, gate: &gate{writes: map[string]int{}}}
-	s.gate.kill = func() { s.function.Current().Kill() }
+	s := &site{TB: t}
+	s.gate = gate.New(func() (alive bool) { s.function.Current().Kill(); return false })
 	s.bucket = fmt.Sprintf("%s-%x", bucketName, time.Now().UnixNano())
 	if err := o.s3.CreateBucket(t.Context(), s.bucket); err != nil {
 		t.Fatal(err)
@@ -112,11 +112,11 @@ func newSite(t testing.TB, o options) *site {
 
 	endpoint := o.s3.URL()
 	if !o.direct {
-		endpoint = s.serve(s.gate.guard("S3", s.gate.proxy(t, o.s3.URL())))
+		endpoint = s.serve(s.gate.Guard("S3", s.s3(o.s3.URL())))
 	}
 	vault := new(secrets.Manager)
-	manager := s.serve(s.gate.guard("secret", vault))
-	appliance := s.serveTLS(s.gate.guard("appliance", o.appliance))
+	manager := s.serve(s.gate.Guard("secret", vault))
+	appliance := s.serveTLS(s.gate.Guard("appliance", o.appliance))
 	secret, err := json.Marshal(map[string]string{"token": token, "ca_pem": s.ca})
 	if err != nil {
 		t.Fatal(err)
@@ -137,6 +137,17 @@ func newSite(t testing.TB, o options) *site {
 	}
 	t.Cleanup(func() { _ = s.function.Close() })
 	return s
+}
+
+// s3 passes the function's requests on to the server.
+func (s *site) s3(server string) http.Handler {
+	to, err := url.Parse(server)
+	if err != nil {
+		s.Fatal(err)
+	}
+	transport := &http.Transport{DisableCompression: true}
+	s.Cleanup(transport.CloseIdleConnections)
+	return s.gate.S3(to, transport)
 }
 
 func (s *site) serve(h http.Handler) string {
@@ -262,35 +273,6 @@ func (s *site) download(key string) []byte {
 		s.Fatal(err)
 	}
 	return body
-}
-
-// proxy passes requests on to S3, signatures and all, and counts the writes
-// that made an object.
-func (g *gate) proxy(t testing.TB, target string) http.Handler {
-	to, err := url.Parse(target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport := &http.Transport{DisableCompression: true}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &httputil.ReverseProxy{
-		Transport: transport,
-		ErrorLog:  slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(to)
-			r.Out.Host = r.In.Host // it is signed
-		},
-		ModifyResponse: func(r *http.Response) error {
-			query := r.Request.URL.Query()
-			whole := r.Request.Method == http.MethodPut && !query.Has("uploadId")
-			completed := r.Request.Method == http.MethodPost && query.Has("uploadId")
-			if r.StatusCode == http.StatusOK && (whole || completed) {
-				_, key, _ := strings.Cut(strings.TrimPrefix(r.Request.URL.Path, "/"), "/")
-				g.wrote(key)
-			}
-			return nil
-		},
-	}
 }
 
 func ptr[T any](v T) *T { return &v }

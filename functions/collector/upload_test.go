@@ -46,9 +46,9 @@ func TestFailedUpload(t *testing.T) {
 			} else if err != nil {
 				t.Log(err)
 			}
-			begun, aborted := len(s.gate.requests("?uploads=")), len(s.gate.requests("DELETE "))
+			begun, aborted := len(s.gate.Passed("?uploads=")), len(s.gate.Passed("DELETE "))
 			if begun == 0 || begun != aborted {
-				t.Errorf("%d uploads were begun, %d aborted: %q", begun, aborted, s.gate.requests("upload"))
+				t.Errorf("%d uploads were begun, %d aborted: %q", begun, aborted, s.gate.Passed("upload"))
 			}
 			if left, raw := s.uploads(), s.objects(archive.RawPrefix); left > 0 || len(raw) > 0 {
 				t.Errorf("%d uploads are left, and %v", left, raw)

@@ -41,11 +41,16 @@ func (d *delivery) begin(ctx context.Context) (beginning, error) {
 		return over(out), err
 	}
 	steps, err := d.take(ctx, s)
-	if err == nil && !slices.ContainsFunc(steps, changes) {
+	switch {
+	case err != nil:
+		return beginning{}, err
+	case !slices.ContainsFunc(steps, changes):
 		d.idle = true
 		return over(d.older()), nil
+	case !slices.ContainsFunc(steps, sends):
+		return over(d.outcome()), nil
 	}
-	return beginning{steps: steps}, err
+	return beginning{steps: steps}, nil
 }
 
 // look reads the delivery document and what the object is now.
@@ -66,6 +71,9 @@ func (d *delivery) look(ctx context.Context) (*situation, error) {
 // changes tells that a step writes to the delivery document.
 func changes(s step) bool { return s != stepDone }
 
+// sends tells that a step needs the lease.
+func sends(s step) bool { return s == stepSend || s == stepFinish }
+
 // take decides what is done with each scan, and takes the lease by the one
 // write that also decides the generations (steps 2 and 3). Where nothing is to
 // be done, nothing is written.
@@ -81,6 +89,9 @@ func (d *delivery) take(ctx context.Context, s *situation) ([]step, error) {
 	}
 	if !slices.ContainsFunc(steps, changes) {
 		return steps, nil
+	}
+	if !slices.ContainsFunc(steps, sends) {
+		d.doc.Value.Lease = nil // this write ends the delivery
 	}
 	return steps, d.save(ctx)
 }

@@ -32,6 +32,13 @@ func (d *delivery) finish(ctx context.Context, t *target, res mapping.Result) (b
 	if err := t.tolerable(d.f.o.Config.MaxQuarantine); err != nil {
 		return t.end(archive.DeliveryFailed, err.Error())
 	}
+	if t.scan.Quarantined > 0 {
+		// Once committed, the scan may be finished by another invocation, which
+		// could not know that not all of its events were accepted.
+		if err := d.save(ctx); err != nil {
+			return false, notSavedError{err}
+		}
+	}
 	var at time.Time
 	var step commitStep
 	err := telemetry.Trace(ctx, "commit", func(ctx context.Context) (err error) {

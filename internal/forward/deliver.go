@@ -137,7 +137,7 @@ func (d *delivery) run(ctx context.Context) (Outcome, error) {
 			Cure: "look into the function's log for time-outs and memory, then replay"})
 	}
 	for i, t := range d.targets {
-		if step := begun.steps[i]; step == stepSend || step == stepFinish {
+		if step := begun.steps[i]; sends(step) {
 			if goOn, err := d.deliver(ctx, t, step == stepFinish); !goOn {
 				return d.release(ctx, err)
 			}

@@ -65,8 +65,9 @@ func classify(a answer) Outcome {
 	return Doubt
 }
 
-// explain says for a person what an answer other than 2xx means at a host.
-func explain(a answer, host string) error {
+// explain says for a person what an answer other than 2xx means at a host, to
+// a token of this secret.
+func explain(a answer, host, secretID string) error {
 	if a.status == 0 {
 		err := endpoint.Explain(a.err, host)
 		if a.sent {
@@ -82,9 +83,9 @@ func explain(a answer, host string) error {
 	case http.StatusBadRequest:
 		e.Class, e.Cure = fault.Reject, "the events are not what the endpoint accepts"
 	case http.StatusUnauthorized:
-		e.Class, e.Cure = fault.Auth, "put a valid API token into the secret; it is read again at once"
+		e.Class, e.Cure = fault.Auth, "put a valid API token into the secret "+secretID+"; it is read again at once"
 	case http.StatusForbidden:
-		e.Class, e.Cure = fault.Auth, "give the token the scope openpipeline.events_security"
+		e.Class, e.Cure = fault.Auth, "give the token of the secret "+secretID+" the scope openpipeline.events_security"
 	case http.StatusNotFound:
 		e.Class, e.Cure = fault.Config, "check OPENPIPELINE_URL, as https://<environment>.live.dynatrace.com"
 	case http.StatusRequestEntityTooLarge:

@@ -72,7 +72,7 @@ func (c *Client) Send(ctx context.Context, body []byte, stop time.Time) Result {
 			r.Err = nil
 			return r
 		}
-		r.Err = explain(a, c.o.URL.Host)
+		r.Err = explain(a, c.o.URL.Host, cred.SecretID)
 		switch r.Outcome {
 		case unauthorized:
 			next, changed := c.rotated(ctx, cred)

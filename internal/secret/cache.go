@@ -93,7 +93,7 @@ func (c *Cache) read(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read secret %s: %w", c.id, err)
 	}
-	cred.VersionID = aws.ToString(out.VersionId)
+	cred.SecretID, cred.VersionID = c.id, aws.ToString(out.VersionId)
 	c.cred, c.readAt = cred, c.tried
 	return nil
 }

@@ -48,6 +48,8 @@ type Credential struct {
 	// SPKISHA256, if set, pins the endpoint's public key: SHA-256 of the
 	// certificate's SubjectPublicKeyInfo in base64 or hexadecimal.
 	SPKISHA256 string
+	// SecretID is the ARN or name of the secret that it is from.
+	SecretID string
 	// VersionID is the Secrets Manager version that was read; it changes with rotation.
 	VersionID string
 }

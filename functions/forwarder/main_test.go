@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"testing"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/simulate/lambda"
+)
+
+// TestEndpointThatCannotBeUsed: the invocation fails with a sentence that names
+// what to mend, without the token; nothing is shown, and once it is mended the
+// same generation goes on.
+func TestEndpointThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	const wrong = "dt0c01.WRONG.VERYSECRETINDEED"
+	store, scan := startS3(t), analyse(t, 300, 1)
+	for name, c := range map[string]struct {
+		token string
+		env   []string
+		says  []string
+	}{
+		"wrong token": {wrong, nil, []string{"401", secretName}},
+		// A label of 64 letters resolves nowhere, and no resolver is asked.
+		"wrong host": {token, []string{"OPENPIPELINE_URL=https://" + strings.Repeat("x", 64) + ".example"}, []string{"its name does not resolve", "check the host"}},
+		"no secret":  {token, []string{"OPENPIPELINE_SECRET_ID=elsewhere"}, []string{"elsewhere", "does not exist"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, store, nil)
+			s.archive(scan)
+			s.setToken(c.token)
+			p := s.deploy(nil, c.env...)
+			for _, payload := range []string{s.created(scan.key), sweep} {
+				err := p.invoke(payload).Err()
+				if err == nil {
+					t.Fatal("it succeeded")
+				}
+				for _, want := range c.says {
+					if !strings.Contains(err.Error(), want) {
+						t.Errorf("%q lacks %q", err, want)
+					}
+				}
+				if strings.Contains(err.Error(), "VERYSECRET") {
+					t.Errorf("it shows the token: %s", err)
+				}
+				if d := s.delivery(scan.key).Value; d.State != archive.DeliverySending || d.Lease != nil || d.Doubt || d.Reason == "" {
+					t.Errorf("the delivery is left as %+v", d)
+				}
+				s.shows(nil)
+			}
+			s.setToken(token)
+			s.deploy(nil).must(sweep)
+			s.shows(scan)
+			s.checkComplete(scan, 1)
+		})
+	}
+}
+
+// TestSettingsThatCannotBeUsed: all faults are told at once.
+func TestSettingsThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	var log lines
+	f, err := lambda.Start(lambda.Options{Binary: binary, Env: []string{"OPENPIPELINE_URL=http://plain.example", "MAX_BATCH_BYTES=1", "EVIDENCE=maybe"}, Log: &log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := f.Invoke(t.Context(), []byte(sweep))
+	if err != nil || r.Err() == nil {
+		t.Fatalf("it answers %s (%v)", r.Payload, err)
+	}
+	_ = f.Close() // ends the log
+	said := r.Err().Error() + log.String()
+	for _, name := range []string{"OPENPIPELINE_URL", "OPENPIPELINE_SECRET_ID", "ARCHIVE_BUCKET", "MAX_BATCH_BYTES", "EVIDENCE"} {
+		if !strings.Contains(said, name) {
+			t.Errorf("%s is not named in %s", name, said)
+		}
+	}
+}
+
+// lines is a log that two may use.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
