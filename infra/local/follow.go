@@ -14,6 +14,7 @@ import (
 	"runecast-ingest/infra/local/schedule"
 	"runecast-ingest/infra/local/trigger"
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/dashboard/report"
 	"runecast-ingest/internal/simulate/lambda"
 )
 
@@ -58,7 +59,7 @@ func (s *stack) collect(ctx context.Context, show *display.Display) (schedule.An
 				show.Begin("archive")
 			}
 			if archiving {
-				show.Update("%d of %d systems, %s findings sent", archived, states.total(), thousands(s.sent()))
+				show.Update("%d of %d systems, %s findings sent", archived, states.total(), report.Thousands(s.sent()))
 			} else {
 				show.Update("%d of %d systems being analysed", states[archive.SystemScanning], states.total())
 			}
@@ -147,7 +148,7 @@ func (s *stack) deliver(ctx context.Context, show *display.Display) ([]delivery,
 		}
 		t := s.trigger.Status()
 		if t.Open == 0 && len(open) == 0 {
-			show.Done("%d of %d systems, %s events sent", len(all), len(all), thousands(s.sent()))
+			show.Done("%d of %d systems, %s events sent", len(all), len(all), report.Thousands(s.sent()))
 			for _, d := range all {
 				if d.State == archive.DeliveryFailed {
 					s.note("not delivered: %s: %s", display.Shorten(d.name(), nameLimit), d.Reason)
@@ -159,7 +160,7 @@ func (s *stack) deliver(ctx context.Context, show *display.Display) ([]delivery,
 		if t.Open == 0 && (time.Since(t.Changed) > s.o.settle || givenUp(open, t.Dead)) {
 			return nil, s.explain("forwarder", undelivered(open, t.Dead))
 		}
-		show.Update("%d of %d systems, %s events sent", len(all)-len(open), len(all), thousands(s.sent()))
+		show.Update("%d of %d systems, %s events sent", len(all)-len(open), len(all), report.Thousands(s.sent()))
 		select {
 		case <-look.C:
 		case <-ctx.Done():

@@ -117,6 +117,9 @@ func play(ctx context.Context, o options, show *display.Display) error {
 	} else {
 		show.Done("differences: %d", len(v.problems))
 	}
+	if err := v.writeReport(); err != nil {
+		return err
+	}
 	v.print(o.stdout)
 	return v.err()
 }

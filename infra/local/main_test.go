@@ -90,9 +90,16 @@ func TestTheDashboardShowsWhatTheApplianceShows(t *testing.T) {
 				`(?m)^forwarder  [\d,]+ mapped = [\d,]+ accepted \+ 0 quarantined \+ \d+ skipped   \d+ requests$`,
 				`(?m)^memory     collector [1-9]\d* MiB   forwarder [1-9]\d* MiB  \(peak\)$`,
 				`(?m)^X-Ray      [1-9]\d* traces, [1-9]\d* subsegments$`,
+				`\nreport     ` + regexp.QuoteMeta(o.report()) + `\n$`,
 			} {
 				if !regexp.MustCompile(want).MatchString(text) {
 					t.Errorf("no line like %s in\n%s", want, text)
+				}
+			}
+			html, err := os.ReadFile(o.report())
+			for _, want := range []string{"Dashboard = appliance", ">vc1.example<", "8 of 8", ">deliver<"} {
+				if err != nil || !strings.Contains(string(html), want) {
+					t.Errorf("the report lacks %s (%v)", want, err)
 				}
 			}
 		})

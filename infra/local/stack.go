@@ -95,7 +95,7 @@ func (s *stack) start(ctx context.Context) error {
 }
 
 // folders makes the folders and the log of the stack itself, and removes what
-// the last run archived.
+// the last run archived, and its report.
 func (s *stack) folders() (out string, err error) {
 	if out, err = filepath.Abs(s.o.out); err != nil {
 		return "", err
@@ -104,6 +104,9 @@ func (s *stack) folders() (out string, err error) {
 		return "", err
 	}
 	if err := s.lock(out); err != nil {
+		return "", err
+	}
+	if err := os.RemoveAll(s.o.report()); err != nil {
 		return "", err
 	}
 	s.bucket = bucket(filepath.Join(out, bucketName))

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"runecast-ingest/infra/local/display"
@@ -15,6 +15,7 @@ import (
 	"runecast-ingest/infra/local/trigger"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/dashboard"
+	"runecast-ingest/internal/dashboard/report"
 	"runecast-ingest/internal/simulate/receiver"
 )
 
@@ -30,8 +31,11 @@ type verdict struct {
 	want, got  dashboard.Tiles
 	types      map[string]string // of systems, by id
 	traces     tracing.Stats
+	spans      []tracing.Span
+	moreSpans  int      // that were not kept
 	memory     [2]int64 // peaks of collector and forwarder, bytes
 	archive    string   // the folder of the bucket
+	report     string   // the file of the dashboard
 	problems   []string // one sentence each; empty: the dashboard is right
 }
 
@@ -39,8 +43,9 @@ type verdict struct {
 func (s *stack) judge(a schedule.Answer, all []delivery) (verdict, error) {
 	v := verdict{
 		answer: a, stats: s.receiver.Stats(), got: s.receiver.Tiles(), traces: s.traces.Stats(), types: map[string]string{},
-		dead: s.trigger.Status().Dead, memory: [2]int64{s.collector.MaxMemory(), s.forwarder.MaxMemory()}, archive: filepath.Join(s.o.out, bucketName),
+		dead: s.trigger.Status().Dead, memory: [2]int64{s.collector.MaxMemory(), s.forwarder.MaxMemory()}, archive: filepath.Join(s.o.out, bucketName), report: s.o.report(),
 	}
+	v.spans, v.moreSpans = s.traces.Spans()
 	for _, d := range all {
 		if d.ofRun(a.Run) {
 			v.deliveries = append(v.deliveries, d)
@@ -106,23 +111,31 @@ func (v verdict) print(w io.Writer) {
 	fmt.Fprintf(&out, "\n%-24s archive: %s    next: make test\n", "", v.archive)
 	fmt.Fprintf(&out, "memory     collector %s   forwarder %s  (peak)\n", mebibytes(v.memory[0]), mebibytes(v.memory[1]))
 	fmt.Fprintf(&out, "X-Ray      %d traces, %d subsegments\n", v.traces.Traces, v.traces.Subsegments)
+	fmt.Fprintf(&out, "report     %s\n", v.report)
 	_, _ = io.WriteString(w, out.String()) // nobody to tell if the terminal is gone
 }
 
-func (v verdict) figures(w io.Writer) {
-	folder := ""
+// sum adds up what was delivered.
+func (v verdict) sum() archive.Scan {
 	var sum archive.Scan
 	for _, d := range v.deliveries {
-		folder = d.key[:strings.LastIndexByte(d.key, '/')]
 		sum.Mapped += d.Mapped
 		sum.Accepted += d.Accepted
 		sum.Quarantined += d.Quarantined
 		sum.Skipped += d.Skipped
 		sum.Requests += d.Requests
 	}
+	return sum
+}
+
+func (v verdict) figures(w io.Writer) {
+	sum, folder := v.sum(), ""
+	if len(v.deliveries) > 0 {
+		folder = path.Dir(v.deliveries[0].key)
+	}
 	fmt.Fprintf(w, "\ncollector  %d systems analysed, %d archived   %s   %s\n", v.answer.Systems, v.answer.Archived, size(v.answer.Bytes), folder)
 	fmt.Fprintf(w, "forwarder  %s mapped = %s accepted + %s quarantined + %s skipped   %s requests\n",
-		thousands(sum.Mapped), thousands(sum.Accepted), thousands(sum.Quarantined), thousands(sum.Skipped), thousands(sum.Requests))
+		report.Thousands(sum.Mapped), report.Thousands(sum.Accepted), report.Thousands(sum.Quarantined), report.Thousands(sum.Skipped), report.Thousands(sum.Requests))
 }
 
 // table compares the systems as the appliance has them with the dashboard.
@@ -141,22 +154,13 @@ func (v verdict) table(w io.Writer) {
 			same = "NO"
 		}
 		fmt.Fprintf(w, "%s  %-18s %7s %6s %6s %6s  %6d%%  %s\n", pad(display.Shorten(s.Name, nameLimit), width), cmp.Or(v.types[s.ID], s.Type),
-			thousands(int64(s.Rules())), thousands(int64(s.Failed)), thousands(int64(s.Manual)), thousands(int64(s.Passed)), s.Posture(), same)
+			report.Thousands(s.Rules()), report.Thousands(s.Failed), report.Thousands(s.Manual), report.Thousands(s.Passed), s.Posture(), same)
 	}
 }
 
 // pad fills with spaces by characters, not bytes.
 func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-len([]rune(text))))
-}
-
-// thousands writes a number with commas.
-func thousands(n int64) string {
-	text := strconv.FormatInt(n, 10)
-	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }
 
 // size writes a number of bytes.

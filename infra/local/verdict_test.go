@@ -40,6 +40,7 @@ func TestSummary(t *testing.T) {
 		traces:  tracing.Stats{Traces: 4, Subsegments: 30},
 		memory:  [2]int64{41 << 20, 63 << 20},
 		archive: "out/bucket",
+		report:  "out/report.html",
 	}
 	var out strings.Builder
 	v.print(&out)
@@ -54,6 +55,7 @@ https://very-long-name.of-a-cluster…  Kubernetes               1      1      0
                          archive: out/bucket    next: make test
 memory     collector 41 MiB   forwarder 63 MiB  (peak)
 X-Ray      4 traces, 30 subsegments
+report     out/report.html
 `
 	if d := cmp.Diff(want, out.String()); d != "" {
 		t.Error(d)
@@ -97,13 +99,8 @@ func TestEveryFlawIsADifference(t *testing.T) {
 	}
 }
 
-func TestNumbers(t *testing.T) {
+func TestSizes(t *testing.T) {
 	t.Parallel()
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1: "-1", -123: "-123", -1234: "-1,234"} {
-		if got := thousands(n); got != want {
-			t.Errorf("%d: %q", n, got)
-		}
-	}
 	for n, want := range map[int64]string{0: "0 kB", 1: "1 kB", 999_000: "999 kB", 1_000_000: "1.0 MB", 12_400_000: "12.4 MB"} {
 		if got := size(n); got != want {
 			t.Errorf("%d bytes: %q", n, got)

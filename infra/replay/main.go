@@ -20,6 +20,7 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/dashboard"
+	"runecast-ingest/internal/dashboard/report"
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/securityevent"
@@ -122,7 +123,8 @@ func (r *replay) write(title string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(dashboard.Compute(r.events).Write(f, title), f.Close())
+	page := report.Page{Title: title, Tiles: dashboard.Compute(r.events)}
+	return errors.Join(page.Write(f), f.Close())
 }
 
 func readCatalog(path string) (*mapping.Catalog, error) {

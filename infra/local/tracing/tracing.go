@@ -1,6 +1,6 @@
 // Package tracing is an X-Ray daemon that sends nothing on. It promises to
-// take what the X-Ray SDK sends over UDP, and to count what the service would
-// take and what it would drop.
+// take what the X-Ray SDK sends over UDP, to count what the service would take
+// and what it would drop, and to keep the first of it for a look.
 package tracing
 
 import (
@@ -36,6 +36,7 @@ type Sink struct {
 	mu     sync.Mutex
 	stats  Stats
 	traces map[string]struct{}
+	spans  []Span
 }
 
 // Listen opens a free UDP port on 127.0.0.1.
@@ -82,16 +83,18 @@ func (s *Sink) receive() {
 // document is a segment document, reduced to what X-Ray requires of it.
 // https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html
 type document struct {
-	Name        string     `json:"name"`
-	ID          string     `json:"id"`
-	TraceID     string     `json:"trace_id"`
-	ParentID    string     `json:"parent_id"`
-	Type        string     `json:"type"`
-	StartTime   float64    `json:"start_time"`
-	Error       bool       `json:"error"`
-	Fault       bool       `json:"fault"`
-	Throttle    bool       `json:"throttle"`
-	Subsegments []document `json:"subsegments"`
+	Name        string         `json:"name"`
+	ID          string         `json:"id"`
+	TraceID     string         `json:"trace_id"`
+	ParentID    string         `json:"parent_id"`
+	Type        string         `json:"type"`
+	StartTime   float64        `json:"start_time"`
+	EndTime     float64        `json:"end_time"` // absent while it is in progress
+	Annotations map[string]any `json:"annotations"`
+	Error       bool           `json:"error"`
+	Fault       bool           `json:"fault"`
+	Throttle    bool           `json:"throttle"`
+	Subsegments []document     `json:"subsegments"`
 }
 
 type header struct {
@@ -114,6 +117,7 @@ func (s *Sink) take(packet []byte) {
 	}
 	s.traces[d.TraceID] = struct{}{}
 	s.count(d, d.Type == "subsegment")
+	s.keep(d, d.TraceID, 0)
 }
 
 // parse reads a packet: a header line, then one document.
@@ -135,7 +139,7 @@ func (s *Sink) count(d document, sub bool) {
 	} else {
 		s.stats.Segments++
 	}
-	if d.Error || d.Fault || d.Throttle {
+	if d.failure() != "" {
 		s.stats.Faults++
 	}
 	for _, inner := range d.Subsegments {

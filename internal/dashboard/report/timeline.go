@@ -1,0 +1,57 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// timeline lays spans on one axis of time.
+type timeline struct {
+	From   time.Time
+	Length string
+	Lanes  []lane
+}
+
+// lane is a span on the axis: where it begins and how long it is, in percent
+// of the axis and in words.
+type lane struct {
+	Span
+	At, Share     string
+	Offset, Took  string
+	TraceTail     string
+	ContinuesPrev bool // it belongs to the trace of the lane above
+}
+
+// tail is how many of a trace id's characters tell it from others.
+const tail = 8
+
+func newTimeline(spans []Span) timeline {
+	if len(spans) == 0 {
+		return timeline{}
+	}
+	from := slices.MinFunc(spans, func(a, b Span) int { return a.Start.Compare(b.Start) }).Start
+	to := slices.MaxFunc(spans, func(a, b Span) int { return a.End.Compare(b.End) }).End
+	all := max(to.Sub(from), time.Microsecond)
+	t := timeline{From: from, Length: took(all)}
+	for i, s := range spans {
+		offset, length := s.Start.Sub(from), max(s.End.Sub(s.Start), 0)
+		t.Lanes = append(t.Lanes, lane{
+			Span: s, At: percent(float64(offset) / float64(all)), Share: percent(float64(length) / float64(all)),
+			Offset: took(offset), Took: took(length), TraceTail: s.Trace[max(0, len(s.Trace)-tail):],
+			ContinuesPrev: i > 0 && spans[i-1].Trace == s.Trace,
+		})
+	}
+	return t
+}
+
+// took writes a length of time in the unit that a person would choose.
+func took(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%.2f s", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}
