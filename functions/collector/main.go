@@ -39,7 +39,7 @@ func run(ctx context.Context) error {
 	cfg, err := config.LoadCollector(os.Getenv)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		lambda.StartWithOptions(collect.Misconfigured(err), lambda.WithContext(ctx))
+		lambda.StartWithOptions(preflight.Misconfigured(err), lambda.WithContext(ctx))
 		return nil
 	}
 	// Little is live while results stream through: without a limit the parts of
@@ -60,11 +60,13 @@ func run(ctx context.Context) error {
 	c := collect.New(collect.Options{
 		Store: store, Outcome: outcomes.Outcome,
 		Preflight: preflight.New(preflight.Options{
-			URL: cfg.URL, API: cfg.API, AllObjects: cfg.AllObjects, Systems: cfg.Systems, SystemTypes: cfg.SystemTypes,
-			AllowLoopback: cfg.AllowLoopback, Region: aws.Region, Bucket: cfg.Bucket, Archive: store, Version: version, Log: log,
-			Secret: func(ctx context.Context) (secret.Credential, error) {
-				return secret.NewCache(api, cfg.SecretID, time.Now).Get(ctx)
+			Common: preflight.Common{
+				URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
+				Secret: func(ctx context.Context) (secret.Credential, error) {
+					return secret.NewCache(api, cfg.SecretID, time.Now).Get(ctx)
+				},
 			},
+			API: cfg.API, AllObjects: cfg.AllObjects, Systems: cfg.Systems, SystemTypes: cfg.SystemTypes, Archive: store,
 			Connect: func(hc *http.Client, cred secret.Credential) preflight.Appliance { return client(cfg, hc, cred, nil) },
 		}),
 		Connect:      func(ctx context.Context) (collect.Appliance, error) { return connect(ctx, cfg, secrets) },

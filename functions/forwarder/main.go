@@ -22,6 +22,7 @@ import (
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/openpipeline"
+	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/telemetry"
 )
@@ -39,7 +40,9 @@ func main() {
 func run(ctx context.Context) error {
 	cfg, err := config.LoadForwarder(os.Getenv)
 	if err != nil {
-		return err
+		fmt.Fprintln(os.Stderr, err)
+		lambda.StartWithOptions(preflight.Misconfigured(err), lambda.WithContext(ctx))
+		return nil
 	}
 	// The bodies in flight are nearly all that is live: without a limit the
 	// garbage collector would let as much garbage gather beside them.
@@ -52,9 +55,31 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load AWS configuration: %w", err)
 	}
-	sender := openpipeline.New(openpipeline.Options{
+	api := secretsmanager.NewFromConfig(aws)
+	fresh := func() *secret.Cache { return secret.NewCache(api, cfg.SecretID, time.Now) }
+	store := archive.New(archive.Client(aws, cfg.S3PathStyle), cfg.Bucket)
+	metrics := telemetry.NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now)
+	check := preflight.NewForwarder(preflight.ForwarderOptions{
+		Common: preflight.Common{
+			URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
+			Secret: func(ctx context.Context) (secret.Credential, error) { return fresh().Get(ctx) },
+		},
+		URLNote: cfg.URLNote, Archive: store, Metrics: metrics, NewID: uuid.NewString,
+		Connect: func() preflight.Sender { return client(cfg, fresh()) },
+	})
+	f := forward.New(forward.Options{
+		Config: cfg, Archive: store, Sender: client(cfg, fresh()), Check: check.Handle,
+		Log: log, Metrics: metrics, Now: time.Now, Sleep: openpipeline.Sleep, NewID: uuid.NewString,
+	})
+	lambda.StartWithOptions(f.Handle, lambda.WithContext(ctx))
+	return nil
+}
+
+// client sends to the ingest.
+func client(cfg config.Forwarder, secrets *secret.Cache) *openpipeline.Client {
+	return openpipeline.New(openpipeline.Options{
 		URL:         cfg.URL,
-		Credentials: secret.NewCache(secretsmanager.NewFromConfig(aws), cfg.SecretID, time.Now),
+		Credentials: secrets,
 		HTTP: func(c secret.Credential) (*http.Client, error) {
 			return endpoint.Client(c, endpoint.Options{AllowLoopback: cfg.AllowLoopback})
 		},
@@ -62,11 +87,4 @@ func run(ctx context.Context) error {
 		Timeout:   45 * time.Second,
 		Now:       time.Now, Sleep: openpipeline.Sleep, Jitter: rand.Float64,
 	})
-	f := forward.New(forward.Options{
-		Config:  cfg,
-		Archive: archive.New(archive.Client(aws, cfg.S3PathStyle), cfg.Bucket),
-		Sender:  sender, Log: log, Metrics: telemetry.NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now), Now: time.Now, Sleep: openpipeline.Sleep, NewID: uuid.NewString,
-	})
-	lambda.StartWithOptions(f.Handle, lambda.WithContext(ctx))
-	return nil
 }

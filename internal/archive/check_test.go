@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"runecast-ingest/internal/archive"
@@ -37,6 +38,55 @@ func TestTryWrite(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, cs.says)
 		}
 	}
+}
+
+func TestTryRead(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	s := archive.New(c, bucket)
+	if key, err := s.TryRead(t.Context(), archive.DeliveryPrefix); key != "" || err != nil {
+		t.Errorf("an empty prefix gives %q, %v", key, err)
+	}
+	if _, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String(archive.SweepKey), Body: strings.NewReader("{}")}); err != nil {
+		t.Fatal(err)
+	}
+	if key, err := s.TryRead(t.Context(), archive.DeliveryPrefix); key != archive.SweepKey || err != nil {
+		t.Errorf("it read %q, %v", key, err)
+	}
+	for name, cs := range map[string]struct {
+		store *archive.Store
+		says  string
+	}{
+		"no bucket":    {archive.New(c, "other"), "ARCHIVE_BUCKET"},
+		"may not list": {archive.New(&unlisted{c}, bucket), "list: s3://archive/delivery/: S3 refused access (403): allow s3:ListBucket in"},
+		"403 for what is missing": {archive.New(&unread{c, archive.DeliveryCheckKey}, bucket),
+			"read: s3://archive/delivery/check: S3 refused access (403): allow s3:GetObject and s3:ListBucket in"},
+		"may not read": {archive.New(&unread{c, archive.SweepKey}, bucket), "read: s3://archive/delivery/sweep.json: S3 refused access (403)"},
+	} {
+		if _, err := cs.store.TryRead(t.Context(), archive.DeliveryPrefix); fault.ClassOf(err) != fault.Config || !strings.Contains(err.Error(), cs.says) {
+			t.Errorf("%s: %v, want %q", name, err, cs.says)
+		}
+	}
+}
+
+// unlisted lets nobody list.
+type unlisted struct{ *s3.Client }
+
+func (*unlisted) ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
+	return nil, (&refusing{status: 403, code: "AccessDenied"}).err()
+}
+
+// unread lets nobody read one key.
+type unread struct {
+	*s3.Client
+	key string
+}
+
+func (u *unread) GetObject(ctx context.Context, in *s3.GetObjectInput, o ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+	if *in.Key == u.key {
+		return nil, (&refusing{status: 403, code: "AccessDenied"}).err()
+	}
+	return u.Client.GetObject(ctx, in, o...)
 }
 
 // keeping lets nobody delete.

@@ -10,20 +10,21 @@ import (
 
 // Prefixes and fixed keys of the bucket.
 const (
-	RawPrefix    = "raw/"        // raw objects; the only prefix that triggers the forwarder
-	ManualPrefix = "raw/manual/" // raw documents uploaded by hand
-	ActiveRunKey = "runs/active.json"
-	RunCheckKey  = "runs/check" // written and deleted by the collector's check
+	RawPrefix        = "raw/"        // raw objects; the only prefix that triggers the forwarder
+	ManualPrefix     = "raw/manual/" // raw documents uploaded by hand
+	CatalogPrefix    = "catalog/"    // check catalogues
+	DeliveryPrefix   = "delivery/"   // delivery states of raw objects
+	RegisterPrefix   = "systems/"    // commit registers
+	QuarantinePrefix = "quarantine/" // refused events
+	ActiveRunKey     = "runs/active.json"
+	RunCheckKey      = "runs/check"     // written and deleted by the collector's check
+	DeliveryCheckKey = "delivery/check" // written and deleted by the forwarder's check
 
-	analysesPrefix   = "raw/v1/"
-	catalogPrefix    = "catalog/"
-	deliveryPrefix   = "delivery/"
-	registerPrefix   = "systems/"
-	runsPrefix       = "runs/"
-	quarantinePrefix = "quarantine/"
-	maxSlug          = 40
-	hashChars        = 8
-	registerHashLen  = 32
+	analysesPrefix  = "raw/v1/"
+	runsPrefix      = "runs/"
+	maxSlug         = 40
+	hashChars       = 8
+	registerHashLen = 32
 )
 
 // RawKey is where one system's results of one analysis lie:
@@ -38,19 +39,19 @@ func RawKey(startedAt time.Time, runID, systemID, systemName string) string {
 func RunKey(runID string) string { return runsPrefix + runID + ".json" }
 
 // DeliveryKey is the delivery state of a raw object.
-func DeliveryKey(rawKey string) string { return deliveryPrefix + rawKey + ".json" }
+func DeliveryKey(rawKey string) string { return DeliveryPrefix + rawKey + ".json" }
 
 // RegisterKey is the commit register of a system.
 func RegisterKey(systemID string) string {
-	return registerPrefix + digest(systemID, registerHashLen) + ".json"
+	return RegisterPrefix + digest(systemID, registerHashLen) + ".json"
 }
 
 // QuarantineKey is where a refused event of a delivery's generation lies.
 func QuarantineKey(rawKey string, generation int, index int64) string {
-	return fmt.Sprintf("%s%s/g%d/%d.json", quarantinePrefix, rawKey, generation, index)
+	return fmt.Sprintf("%s%s/g%d/%d.json", QuarantinePrefix, rawKey, generation, index)
 }
 
-func catalogKey(sum string) string { return catalogPrefix + sum + ".json.gz" }
+func catalogKey(sum string) string { return CatalogPrefix + sum + ".json.gz" }
 
 func digest(s string, chars int) string {
 	sum := sha256.Sum256([]byte(s))

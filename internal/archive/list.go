@@ -90,7 +90,7 @@ func RunOf(key string) (string, bool) {
 const SweepSchema = "runecast-sweep/1"
 
 // SweepKey is where the sweep remembers how far back it has to look.
-const SweepKey = deliveryPrefix + "sweep.json"
+const SweepKey = DeliveryPrefix + "sweep.json"
 
 // Sweep is delivery/sweep.json.
 type Sweep struct {

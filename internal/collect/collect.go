@@ -137,17 +137,6 @@ func (c *Collector) do(ctx context.Context, req request) (Answer, error) {
 	return v.decide(ctx, func(ctx context.Context) (Answer, error) { return v.start(ctx, req) })
 }
 
-// Misconfigured takes the place of Handle where the settings cannot be used:
-// whatever is asked, the answer names every fault in them.
-func Misconfigured(cause error) func(context.Context, json.RawMessage) (Answer, error) {
-	return func(_ context.Context, payload json.RawMessage) (Answer, error) {
-		if req, err := parse(payload); err == nil && req.Action == actionCheck {
-			return Answer{Preflight: preflight.Refused(cause)}, nil
-		}
-		return Answer{}, cause
-	}
-}
-
 func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -3,8 +3,6 @@ package collect
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,29 +90,6 @@ func (looked) Check(context.Context) preflight.Report { return preflight.Report{
 
 func (looked) Capture(context.Context) (preflight.Recording, error) {
 	return preflight.Recording{Next: "looked"}, nil
-}
-
-// Settings that cannot be used are told by check, all at once, and refuse the rest.
-func TestMisconfigured(t *testing.T) {
-	t.Parallel()
-	cause := fmt.Errorf("read configuration: %w", errors.Join(
-		&fault.Error{Class: fault.Config, Where: "RUNECAST_URL", What: "is not set", Cure: "set it"},
-		&fault.Error{Class: fault.Config, Where: "ARCHIVE_BUCKET", What: "is not set", Cure: "set it, too"}))
-	handle := Misconfigured(cause)
-	if _, err := handle(t.Context(), []byte(`{}`)); !errors.Is(err, cause) {
-		t.Errorf("a start gives %v", err)
-	}
-	a, err := handle(t.Context(), []byte(`{"action":"check"}`))
-	want := preflight.Report{
-		Checks: []preflight.Row{
-			{Check: "configuration", State: "failed", Detail: "RUNECAST_URL: is not set", Cure: "set it"},
-			{Check: "configuration", State: "failed", Detail: "ARCHIVE_BUCKET: is not set", Cure: "set it, too"},
-		},
-		Next: `cure "configuration" first, then check again with {"action":"check"}`,
-	}
-	if d := cmp.Diff(want, a.Preflight); d != "" || err != nil {
-		t.Error(d, err)
-	}
 }
 
 func TestRunID(t *testing.T) {

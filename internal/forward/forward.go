@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/fault"
@@ -42,6 +44,8 @@ type Options struct {
 	Sleep func(context.Context, time.Duration) error
 	// NewID gives random UUIDs: scan ids and lease owners.
 	NewID func() string
+	// Check answers {"action":"check"}, whose payload it is given; nil: the action is not known.
+	Check func(context.Context, jsontext.Value) (any, error)
 }
 
 // Forwarder delivers raw objects. It is safe for concurrent use.

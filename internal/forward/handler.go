@@ -36,9 +36,9 @@ type Answer struct {
 
 // Handle takes an invocation's payload: an S3 event, bare, by EventBridge or in
 // SQS messages, a task of S3 Batch Operations, the record of a failed
-// invocation, or an action: sweep, replay. An S3 test event is dropped. For SQS and
-// Batch Operations the answer says what is to be tried again; otherwise an
-// error makes Lambda try again.
+// invocation, or an action: sweep, replay, check. An S3 test event is dropped.
+// For SQS and Batch Operations the answer says what is to be tried again;
+// otherwise an error makes Lambda try again.
 func (f *Forwarder) Handle(ctx context.Context, payload jsontext.Value) (any, error) {
 	var probe struct {
 		Records []struct {
@@ -62,6 +62,8 @@ func (f *Forwarder) Handle(ctx context.Context, payload jsontext.Value) (any, er
 		return f.Sweep(ctx)
 	case probe.Action == actionReplay:
 		return f.Replay(ctx, payload)
+	case probe.Action == actionCheck && f.o.Check != nil:
+		return f.o.Check(ctx, payload)
 	case probe.Action != "":
 		return nil, unknownPayload(fmt.Sprintf("the action %q is not known", probe.Action))
 	}
@@ -72,6 +74,7 @@ const (
 	testEvent    = "s3:TestEvent"
 	actionSweep  = "sweep"
 	actionReplay = "replay"
+	actionCheck  = "check"
 )
 
 func unknownPayload(what string) error {

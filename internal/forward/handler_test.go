@@ -150,12 +150,16 @@ func TestSamplePayloads(t *testing.T) {
 		"forwarder-sqs.json": func(got any) bool {
 			return len(got.(events.SQSEventResponse).BatchItemFailures) == 0
 		},
-		"forwarder-eventbridge.json":   func(got any) bool { return got.(forward.Answer).Complete == 1 },
-		"forwarder-failed.json":        func(got any) bool { return got.(forward.Answer).Complete == 1 },
-		"forwarder-batch-1.json":       func(got any) bool { return got.(events.S3BatchJobResponse).Results[0].ResultCode == "Succeeded" },
-		"forwarder-batch-2.json":       func(got any) bool { return got.(events.S3BatchJobResponse).Results[0].ResultCode == "Succeeded" },
-		"forwarder-sweep.json":         func(got any) bool { return got.(forward.Answer).Objects == 0 },
-		"forwarder-s3-test-event.json": func(got any) bool { return got.(forward.Answer).Objects == 0 },
+		"forwarder-eventbridge.json": func(got any) bool { return got.(forward.Answer).Complete == 1 },
+		"forwarder-failed.json":      func(got any) bool { return got.(forward.Answer).Complete == 1 },
+		"forwarder-batch-1.json":     func(got any) bool { return got.(events.S3BatchJobResponse).Results[0].ResultCode == "Succeeded" },
+		"forwarder-batch-2.json":     func(got any) bool { return got.(events.S3BatchJobResponse).Results[0].ResultCode == "Succeeded" },
+		"forwarder-sweep.json":       func(got any) bool { return got.(forward.Answer).Objects == 0 },
+		"forwarder-check.json": func(got any) bool {
+			return strings.HasPrefix(got.(string), "checked ") && !strings.Contains(got.(string), "sendTestEvent")
+		},
+		"forwarder-check-test-event.json": func(got any) bool { return strings.Contains(got.(string), `"sendTestEvent": true`) },
+		"forwarder-s3-test-event.json":    func(got any) bool { return got.(forward.Answer).Objects == 0 },
 	}
 	for name, c := range samples {
 		t.Run(name, func(t *testing.T) {

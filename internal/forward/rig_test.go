@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"runecast-ingest/internal/archive"
@@ -146,6 +147,7 @@ func (r *rig) forwarder() *forward.Forwarder {
 	return forward.New(forward.Options{
 		Config: r.config, Archive: r.store, Sender: sender, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics(&r.metrics, "forwarder", r.clock.Now),
 		Now: r.clock.Now, Sleep: r.clock.Sleep, NewID: uuid.NewString,
+		Check: func(_ context.Context, payload jsontext.Value) (any, error) { return "checked " + string(payload), nil },
 	})
 }
 

@@ -11,20 +11,20 @@ import (
 )
 
 // secret reads the credential anew.
-func (c *check) secret(ctx context.Context) Row {
+func (r *route) secret(ctx context.Context) Row {
 	limited, cancel := context.WithTimeout(ctx, reachTime)
 	defer cancel()
-	cred, err := c.o.Secret(limited)
+	cred, err := r.Secret(limited)
 	if limited.Err() != nil && err != nil {
 		return bad("Secrets Manager did not answer in "+reachTime.String(),
-			fmt.Sprintf("in a VPC, add the interface endpoint com.amazonaws.%s.secretsmanager to the function's subnets, with private DNS, or a NAT gateway", c.o.Region))
+			fmt.Sprintf("in a VPC, add the interface endpoint com.amazonaws.%s.secretsmanager to the function's subnets, with private DNS, or a NAT gateway", r.Region))
 	}
 	if err != nil {
 		row := failed(err)
-		row.Cure = strings.ReplaceAll(row.Cure, "<region>", c.o.Region)
+		row.Cure = strings.ReplaceAll(row.Cure, "<region>", r.Region)
 		return row
 	}
-	c.cred = cred
+	r.cred = cred
 	detail := "readable: a token"
 	if cred.CAPEM != "" {
 		detail += ", an authority (ca_pem)"
@@ -33,6 +33,19 @@ func (c *check) secret(ctx context.Context) Row {
 		detail += ", a pinned key (spki_sha256)"
 	}
 	return ok(detail)
+}
+
+// s3 makes a row of an error of S3, whose call had this context.
+func (r *route) s3(ctx context.Context, err error) Row {
+	gateway := fmt.Sprintf("in a VPC, add the gateway endpoint com.amazonaws.%s.s3 to the route tables of the function's subnets, or a NAT gateway", r.Region)
+	if ctx.Err() != nil {
+		return bad("S3 did not answer in "+reachTime.String(), gateway)
+	}
+	row := failed(err)
+	if row.Cure == "" && fault.ClassOf(err) == fault.Retry {
+		row.Cure = gateway
+	}
+	return row
 }
 
 // archive writes, deletes and reads in the bucket.
@@ -44,16 +57,8 @@ func (c *check) archive(ctx context.Context) Row {
 	if err == nil {
 		run, err = c.o.Archive.LoadRun(limited, archive.ActiveRunKey)
 	}
-	gateway := fmt.Sprintf("in a VPC, add the gateway endpoint com.amazonaws.%s.s3 to the route tables of the function's subnets, or a NAT gateway", c.o.Region)
-	switch {
-	case err != nil && limited.Err() != nil:
-		return bad("S3 did not answer in "+reachTime.String(), gateway)
-	case err != nil:
-		row := failed(err)
-		if row.Cure == "" && fault.ClassOf(err) == fault.Retry {
-			row.Cure = gateway
-		}
-		return row
+	if err != nil {
+		return c.s3(limited, err)
 	}
 	c.last = &run.Value
 	return ok(fmt.Sprintf("s3://%s/%s was written and deleted", c.o.Bucket, archive.RunCheckKey))
@@ -84,5 +89,5 @@ func late(ctx context.Context, err error, host string) error {
 		return err
 	}
 	return &fault.Error{Class: fault.Retry, Where: host, What: "it took the connection but gave no answer in time",
-		Cure: "look at the load of the appliance, and whether it is restarting or updating itself"}
+		Cure: "look at its load, and whether it is restarting or updating itself"}
 }

@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -41,12 +42,12 @@ type caller struct {
 	http    *http.Client
 	base    string
 	host    string
-	token   secret.Value
+	header  secret.Value // Authorization
 	version string
 }
 
 func (p *Preflight) caller(cred secret.Credential) (*caller, error) {
-	client, err := endpoint.Client(cred, p.limits())
+	client, err := endpoint.Client(cred, p.o.limits())
 	if err != nil {
 		return nil, err
 	}
@@ -56,18 +57,26 @@ func (p *Preflight) caller(cred secret.Credential) (*caller, error) {
 		path = strings.TrimSuffix(path, ui)
 	}
 	base.Path, base.RawPath = path, ""
-	return &caller{http: client, base: base.String(), host: p.o.URL.Host, token: cred.Token, version: p.o.Version}, nil
+	return &caller{http: client, base: base.String(), host: p.o.URL.Host, header: cred.Token, version: p.o.Version}, nil
 }
 
 // get makes one request; any answer is no error.
 func (a *caller) get(ctx context.Context, path string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.base+path, nil)
+	return a.do(ctx, http.MethodGet, path, nil)
+}
+
+// do makes one request, with a JSON body if it is not nil; any answer is no error.
+func (a *caller) do(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, a.base+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, &fault.Error{Class: fault.Config, What: "the address cannot be used", Cure: checkURL}
+		return nil, &fault.Error{Class: fault.Config, What: "the address cannot be used", Cure: "correct the URL in the settings"}
 	}
-	req.Header.Set("Authorization", a.token.Reveal())
+	req.Header.Set("Authorization", a.header.Reveal())
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "runecast-ingest/"+a.version)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	resp, err := a.http.Do(req)
 	if err != nil {
 		return nil, endpoint.Explain(late(ctx, err, a.host), a.host)

@@ -3,37 +3,22 @@ package preflight
 import (
 	"context"
 	"fmt"
-	"net"
-	"slices"
 	"strings"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/secret"
 )
 
-// check is one check under way: what earlier steps found, for the later ones.
+// check is one check of the collector under way.
 type check struct {
 	*Preflight
-	cred   secret.Credential
-	conn   net.Conn     // from tcp, for tls
+	route
 	last   *archive.Run // what runs/active.json holds; nil: unreadable
 	app    Appliance
-	api    *caller
 	v1, v2 error  // of the one list of systems that each generation has
 	speak  string // the generation in use
 }
 
-// step proves one thing. It is left out if one that it needs has failed.
-type step struct {
-	name  string
-	needs []string
-	prove func(context.Context) []Row // their first row is the step's own
-}
-
 func (c *check) steps() []step {
-	one := func(prove func(context.Context) Row) func(context.Context) []Row {
-		return func(ctx context.Context) []Row { return []Row{prove(ctx)} }
-	}
 	return []step{
 		{"configuration", nil, one(c.configuration)},
 		{"secret", nil, one(c.secret)},
@@ -54,44 +39,11 @@ func (c *check) steps() []step {
 // reads, and writes nothing but runs/check, which it deletes. The report is
 // logged, too.
 func (p *Preflight) Check(ctx context.Context) Report {
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
-	defer cancel()
-	c := &check{Preflight: p}
+	c := &check{Preflight: p, route: route{Common: &p.o.Common}}
 	defer c.hangUp()
-	var r Report
-	without := map[string]bool{} // steps that later ones cannot build on
-	for _, s := range c.steps() {
-		rows := c.take(ctx, s, without)
-		for i, row := range rows {
-			if i == 0 || row.Check == "" {
-				rows[i] = row.of(s.name)
-			}
-		}
-		without[s.name] = rows[0].State == Failed || rows[0].State == Skipped
-		r.Checks = append(r.Checks, rows...)
-	}
-	r = r.concluded()
+	r := walk(ctx, c.steps()).concluded(`start an analysis with {}, or {"mode":"latest"} with a read-only token`)
 	r.Write(ctx, p.o.Log)
 	return r
-}
-
-func (c *check) take(ctx context.Context, s step, without map[string]bool) []Row {
-	if i := slices.IndexFunc(s.needs, func(name string) bool { return without[name] }); i >= 0 {
-		return []Row{skipped(`needs "` + s.needs[i] + `"`)}
-	}
-	if ctx.Err() != nil {
-		return []Row{skipped(fmt.Sprintf("the %s of a check are over", checkTime))}
-	}
-	return s.prove(ctx)
-}
-
-func (c *check) hangUp() {
-	if c.conn != nil {
-		_ = c.conn.Close()
-	}
-	if c.api != nil {
-		c.api.http.CloseIdleConnections()
-	}
 }
 
 // configuration can only succeed: settings that cannot be used never get here.

@@ -11,16 +11,34 @@ import (
 	"time"
 
 	"runecast-ingest/internal/endpoint"
+	"runecast-ingest/internal/secret"
 )
 
-func (c *check) dns(ctx context.Context) Row {
-	host := c.o.URL.Hostname()
+// route is the way to one endpoint: what earlier steps found, for the later ones.
+type route struct {
+	*Common
+	cred secret.Credential
+	conn net.Conn // from tcp, for tls
+	api  *caller  // from token
+}
+
+func (r *route) hangUp() {
+	if r.conn != nil {
+		_ = r.conn.Close()
+	}
+	if r.api != nil {
+		r.api.http.CloseIdleConnections()
+	}
+}
+
+func (r *route) dns(ctx context.Context) Row {
+	host := r.URL.Hostname()
 	if _, err := netip.ParseAddr(host); err == nil {
 		return ok("the URL names an address, " + host)
 	}
 	limited, cancel := context.WithTimeout(ctx, reachTime)
 	defer cancel()
-	addresses, err := c.o.Lookup(limited, host)
+	addresses, err := r.Lookup(limited, host)
 	if err != nil {
 		if !errors.As(err, new(*net.DNSError)) {
 			err = &net.DNSError{Err: "no answer", Name: host, IsTimeout: true}
@@ -34,25 +52,25 @@ func (c *check) dns(ctx context.Context) Row {
 	return ok(host + " is " + listed(texts))
 }
 
-func (c *check) tcp(ctx context.Context) Row {
-	conn, err := endpoint.Dial(ctx, c.o.URL, c.limits())
+func (r *route) tcp(ctx context.Context) Row {
+	conn, err := endpoint.Dial(ctx, r.URL, r.limits())
 	if err != nil {
 		return failed(err)
 	}
-	c.conn = conn
+	r.conn = conn
 	return ok("connected to " + conn.RemoteAddr().String())
 }
 
-func (c *check) tls(ctx context.Context) Row {
-	if c.o.URL.Scheme != "https" {
+func (r *route) tls(ctx context.Context) Row {
+	if r.URL.Scheme != "https" {
 		return warning("the address is plain http", "use https: the token travels readable")
 	}
-	state, err := endpoint.Handshake(ctx, c.conn, c.o.URL, c.cred, c.limits())
+	state, err := endpoint.Handshake(ctx, r.conn, r.URL, r.cred, r.limits())
 	if err != nil {
 		return failed(err)
 	}
-	detail, expiry := certificate(state, c.cred.CAPEM != "")
-	if left := expiry.Sub(c.o.Now()); left < expirySoon {
+	detail, expiry := certificate(state, r.cred.CAPEM != "")
+	if left := expiry.Sub(r.Now()); left < expirySoon {
 		return warning(fmt.Sprintf("%s: %d days left", detail, left/(24*time.Hour)),
 			"renew the certificate in time; with ca_pem or spki_sha256 in the secret, store the new one there on the same day")
 	}

@@ -1,9 +1,11 @@
 // Package preflight is what a person asks for before the first run, and when a
-// run fails: check proves every setting and every step of the way to the
-// appliance and the archive, capture gathers what a support case needs. It
-// promises to start no analysis, to change nothing but one small object that
-// it deletes again, to end in bounded time and memory, to name the cure of
-// whatever fails, and to tell no secret; capture tells no value at all.
+// run fails: check proves every setting and every step of the way, of the
+// collector to the appliance and the archive, of the forwarder to Dynatrace and
+// the archive; capture gathers what a support case needs. It promises to start
+// no analysis, to change nothing but one small object that it deletes again, to
+// send nothing but the one test event that was asked for, to end in bounded
+// time and memory, to name the cure of whatever fails, and to tell no secret;
+// capture tells no value at all.
 package preflight
 
 import (
@@ -22,12 +24,12 @@ import (
 )
 
 const (
-	// checkTime bounds a whole check, callTime one small call to the appliance,
+	// checkTime bounds a whole check, callTime one small call to the endpoint,
 	// reachTime each of DNS, TCP, TLS, Secrets Manager and S3.
 	checkTime = time.Minute
 	callTime  = 15 * time.Second
 	reachTime = 5 * time.Second
-	// expirySoon is how long before its end a certificate or licence is warned of.
+	// expirySoon is how long before its end a certificate, licence or token is warned of.
 	expirySoon = 30 * 24 * time.Hour
 )
 
@@ -51,10 +53,30 @@ type Appliance interface {
 	Info(ctx context.Context) runecast.Info
 }
 
-// Options are the settings to prove.
-type Options struct {
-	// URL is the appliance's address.
+// Common are the settings that the checks of both functions prove.
+type Common struct {
+	// URL is the endpoint's address.
 	URL *url.URL
+	// Region names the VPC endpoints.
+	Region string
+	// Bucket is the archive's name.
+	Bucket string
+	// AllowLoopback permits an endpoint on this machine: local stacks and tests only.
+	AllowLoopback bool
+	// Version of this software.
+	Version string
+	// Secret reads the endpoint's credential, not from a cache.
+	Secret func(context.Context) (secret.Credential, error)
+	// Lookup resolves a name; nil: the machine's resolver.
+	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Now is the wall clock; nil: time.Now.
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+// Options are the collector's settings to prove.
+type Options struct {
+	Common
 	// API is the generation that is set: auto, v1 or v2.
 	API string
 	// AllObjects is what v2 is asked for.
@@ -63,44 +85,35 @@ type Options struct {
 	Systems []string
 	// SystemTypes overrides a system's type, by id or name.
 	SystemTypes map[string]string
-	// Region names the VPC endpoints.
-	Region string
-	// Bucket is the archive's name.
-	Bucket string
-	// AllowLoopback permits an appliance on this machine: local stacks and tests only.
-	AllowLoopback bool
-	// Version of this software.
-	Version string
 	// Archive is the bucket.
 	Archive Archive
-	// Secret reads the appliance's credential, not from a cache.
-	Secret func(context.Context) (secret.Credential, error)
 	// Connect makes the client of the appliance.
 	Connect func(*http.Client, secret.Credential) Appliance
-	// Lookup resolves a name; nil: the machine's resolver.
-	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
-	// Now is the wall clock; nil: time.Now.
-	Now func() time.Time
-	Log *slog.Logger
 }
 
-// Preflight carries out check and capture.
+// Preflight carries out the collector's check and capture.
 type Preflight struct{ o Options }
 
 // New makes a Preflight; it does not connect yet.
 func New(o Options) *Preflight {
-	if o.Lookup == nil {
-		o.Lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
-			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-		}
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
+	o.Common = o.complete()
 	return &Preflight{o}
 }
 
+// complete fills in what may be left out.
+func (c Common) complete() Common {
+	if c.Lookup == nil {
+		c.Lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
 // limits make a connection fail soon enough for a person who waits.
-func (p *Preflight) limits() endpoint.Options {
-	return endpoint.Options{AllowLoopback: p.o.AllowLoopback, DialTimeout: reachTime, HeaderTimeout: captureTime, StallTimeout: callTime}
+func (c *Common) limits() endpoint.Options {
+	return endpoint.Options{AllowLoopback: c.AllowLoopback, DialTimeout: reachTime, HeaderTimeout: captureTime, StallTimeout: callTime}
 }

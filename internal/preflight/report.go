@@ -6,6 +6,9 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"runecast-ingest/internal/fault"
 )
 
@@ -36,14 +39,29 @@ type Report struct {
 	Next string `json:"next"`
 }
 
-// Refused is the report about settings with which nothing can be tried: err is
-// what reading them gave, with a row for each fault in it.
-func Refused(err error) Report {
+// misconfiguration is the report about settings with which nothing can be
+// tried: err is what reading them gave, with a row for each fault in it.
+func misconfiguration(err error) Report {
 	var r Report
 	for _, fault := range faults(err) {
 		r.Checks = append(r.Checks, failed(fault).of("configuration"))
 	}
-	return r.concluded()
+	return r.concluded("")
+}
+
+// Misconfigured takes the place of a function's handler where its settings
+// cannot be used: whatever is asked, the answer names every fault in them, to
+// {"action":"check"} as a report and to all else as an error.
+func Misconfigured(cause error) func(context.Context, jsontext.Value) (Report, error) {
+	return func(_ context.Context, payload jsontext.Value) (Report, error) {
+		var asked struct {
+			Action string `json:"action"`
+		}
+		if json.Unmarshal(payload, &asked) == nil && asked.Action == "check" {
+			return misconfiguration(cause), nil
+		}
+		return Report{}, cause
+	}
 }
 
 func faults(err error) []error {
@@ -58,9 +76,9 @@ func faults(err error) []error {
 	return []error{err}
 }
 
-// concluded fills in what follows from the rows.
-func (r Report) concluded() Report {
-	r.OK, r.Next = true, `start an analysis with {}, or {"mode":"latest"} with a read-only token`
+// concluded fills in what follows from the rows; next is what to do if none failed.
+func (r Report) concluded(next string) Report {
+	r.OK, r.Next = true, next
 	warned := false
 	for _, row := range r.Checks {
 		switch {

@@ -1,5 +1,5 @@
 // Package receiver simulates Dynatrace OpenPipeline's built-in ingest of
-// security events. It promises to refuse what OpenPipeline documents to
+// security events, and the look-up of the token for it. It promises to refuse what OpenPipeline documents to
 // refuse, to drop silently what OpenPipeline drops silently, to keep what was
 // accepted for the dashboard, and to count what is accepted but would show
 // wrongly there.
@@ -35,6 +35,8 @@ const (
 type Options struct {
 	// Token is the only one accepted.
 	Token string
+	// TokenState is how it stands.
+	TokenState TokenState
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 	// MaxBytes is the largest body; default 10,000,000.
@@ -84,7 +86,11 @@ func New(o Options) *Receiver {
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	intercepted := r.options.Intercept != nil && r.options.Intercept(w, req)
 	r.countRequest(intercepted)
-	if !intercepted {
+	switch {
+	case intercepted:
+	case req.URL.Path == LookupPath:
+		r.lookup(w, req)
+	default:
 		r.Ingest(w, req)
 	}
 }
@@ -184,8 +190,11 @@ func (r *Receiver) checkHeader(req *http.Request) *refusal {
 	if req.Method != http.MethodPost {
 		return refuse(http.StatusMethodNotAllowed, "method %s is not allowed", req.Method)
 	}
-	if r.options.Token == "" || req.Header.Get("Authorization") != "Api-Token "+r.options.Token {
-		return refuse(http.StatusUnauthorized, "the token is missing or invalid")
+	if no := r.authenticate(req); no != nil {
+		return no
+	}
+	if state := r.options.TokenState; !slices.Contains(state.scopes(), Scope) {
+		return refuse(http.StatusForbidden, "the token lacks the scope %s", Scope)
 	}
 	media, _, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
 	if err != nil || media != "application/json" {

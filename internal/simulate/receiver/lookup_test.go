@@ -1,0 +1,73 @@
+package receiver_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"runecast-ingest/internal/simulate/receiver"
+)
+
+func TestLookup(t *testing.T) {
+	t.Parallel()
+	const own = `{"token":"` + token + `"}`
+	const answer = `{"id":"dt0c01.TEST","name":"simulated","enabled":true,"scopes":["openpipeline.events_security"]}`
+	for name, tc := range map[string]struct {
+		state  receiver.TokenState
+		body   string
+		change func(*http.Request)
+		status int
+		answer string // empty: not looked at
+	}{
+		"valid":         {body: own, status: 200, answer: answer},
+		"with an end":   {state: receiver.TokenState{Expires: now.Add(time.Hour)}, body: own, status: 200, answer: strings.Replace(answer, `"scopes"`, `"expirationDate":"2026-11-22T03:00:00.000Z","scopes"`, 1)},
+		"other scope":   {state: receiver.TokenState{Scopes: []string{"logs.ingest"}}, body: own, status: 200, answer: strings.Replace(answer, receiver.Scope, "logs.ingest", 1)},
+		"expired":       {state: receiver.TokenState{Expires: now}, body: own, status: 401},
+		"disabled":      {state: receiver.TokenState{Disabled: true}, body: own, status: 401},
+		"forbidden":     {state: receiver.TokenState{NoLookup: true}, body: own, status: 403},
+		"unknown asker": {body: own, change: func(r *http.Request) { r.Header.Set("Authorization", "Api-Token dt0c01.OTHER") }, status: 401},
+		"unknown token": {body: `{"token":"dt0c01.OTHER"}`, status: 404},
+		"no token":      {body: `{}`, status: 400},
+		"no JSON":       {body: `token`, status: 400},
+		"get":           {change: func(r *http.Request) { r.Method = http.MethodGet }, status: 405},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, url := start(t, receiver.Options{TokenState: tc.state})
+			url = strings.TrimSuffix(url, receiver.Path) + receiver.LookupPath
+			status, got := post(t, url, strings.NewReader(tc.body), tc.change)
+			if status != tc.status || tc.answer != "" && got != tc.answer {
+				t.Errorf("%d %s, want %d %s", status, got, tc.status, tc.answer)
+			}
+			if value := jsontext.Value(got); (got == "") != (status == 404) || got != "" && !value.IsValid() {
+				t.Errorf("%d with the body %q", status, got)
+			}
+		})
+	}
+}
+
+// A token without the scope, or that is valid no more, sends nothing.
+func TestTokenState(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		state  receiver.TokenState
+		status int
+	}{
+		"valid":       {receiver.TokenState{Expires: now.Add(time.Second), NoLookup: true}, 202},
+		"other scope": {receiver.TokenState{Scopes: []string{"openpipeline.events_security.custom"}}, 403},
+		"expired":     {receiver.TokenState{Expires: now}, 401},
+		"disabled":    {receiver.TokenState{Disabled: true}, 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, url := start(t, receiver.Options{TokenState: tc.state})
+			status, answer := post(t, url, strings.NewReader(finding("s", "f1")), nil)
+			if status != tc.status || len(r.Events()) > 0 != (status == 202) {
+				t.Errorf("%d %s, %d events", status, answer, len(r.Events()))
+			}
+		})
+	}
+}
