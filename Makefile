@@ -8,7 +8,9 @@ SHELL := /bin/bash
 RELEASE := 0.1.0
 VERSION ?= $(RELEASE)$(addprefix +,$(shell git describe --always --dirty --exclude '*' 2>/dev/null))
 
-STACK ?= runecast-ingest
+# A stage of samconfig.toml: default, dev or prod. Each is a stack of its own.
+STAGE ?= default
+STACK ?= runecast-ingest$(addprefix -,$(filter-out default,$(STAGE)))
 FUNCTION ?= collector
 EVENT ?= events/$(FUNCTION)-start.json
 ARGS ?=
@@ -35,7 +37,7 @@ help: ## List the targets
 
 ##@ develop
 
-.PHONY: build test lint fmt bench template workflows tools clean
+.PHONY: build test lint fmt bench validate mutants workflows tools clean
 build: build-CollectorFunction build-ForwarderFunction ## Build both Lambda binaries (linux/arm64) under out/
 
 test: tools ## Run every test, shuffled, and with -race where a C compiler is found
@@ -55,11 +57,12 @@ fmt: ## Format
 bench: tools ## Run the benchmarks; with larger results: make bench RESULTS_MB=1000
 	$(WITHOUT_ACCOUNT) go test -run '^$$' -bench . -benchmem $(ARGS) ./...
 
-template: ## Lint template.yaml, as it is and as SAM transforms it (needs cfn-lint)
-	cfn-lint -t template.yaml
-	@mkdir -p out
-	python3 infra/template/transform.py template.yaml > out/template.json
-	cfn-lint -t out/template.json
+validate: ## Validate template.yaml by four gates, without an account: infra/guard/validate says which, and what they need
+	infra/guard/validate
+
+mutants: ## Prove that the gates find what they are there for: deliberate errors in template.yaml (minutes)
+	go test -run Mutants ./infra/template
+	python3 infra/guard/mutants.py $(ARGS)
 
 # Not in infra/tools.mod: it does not build with the YAML library that the other tools choose.
 workflows: ## Lint the delivery pipeline in .github/
@@ -92,13 +95,13 @@ replay-local: ## Map a saved document to events, or to a dashboard: make replay-
 dist: build ## Pack both functions reproducibly, with checksums and a bill of materials, under out/dist/
 	go run -buildvcs=false ./infra/dist -version $(VERSION) -out out/dist out/collector/bootstrap out/forwarder/bootstrap
 
-deploy: ## Build and deploy with SAM; the first time: make deploy ARGS=--guided
-	sam build
-	sam deploy $(ARGS)
+deploy: ## Build and deploy a stage with SAM; the first time: make deploy STAGE=prod ARGS=--guided
+	sam build --config-env $(STAGE)
+	sam deploy --config-env $(STAGE) $(ARGS)
 
 ##@ operate
 
-.PHONY: invoke logs
+.PHONY: invoke logs replay-batch
 invoke: ## Invoke a deployed function: make invoke FUNCTION=collector EVENT=events/collector-status.json
 	@mkdir -p out
 	aws lambda invoke --function-name $(STACK)-$(FUNCTION) --payload fileb://$(EVENT) --cli-read-timeout 910 out/answer.json
@@ -106,6 +109,9 @@ invoke: ## Invoke a deployed function: make invoke FUNCTION=collector EVENT=even
 
 logs: ## Follow a deployed function's log: make logs FUNCTION=forwarder
 	aws logs tail /aws/lambda/$(STACK)-$(FUNCTION) --follow --since 1h
+
+replay-batch: ## Replay very many objects with S3 Batch Operations: make replay-batch PREFIX=raw/v1/dt=2026-11- SINCE=2026-11-01
+	infra/batch-replay/create '$(STACK)' '$(PREFIX)' '$(SINCE)'
 
 # `sam build` calls these, in a copy of this folder, with ARTIFACTS_DIR.
 .PHONY: build-CollectorFunction build-ForwarderFunction

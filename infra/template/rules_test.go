@@ -1,0 +1,56 @@
+package template
+
+import "slices"
+
+// deployment is what an operator asks for: some parameters, the others with
+// their defaults.
+type deployment struct {
+	parameters node
+	given      map[string][]string
+}
+
+// allowed tells whether a rule of the template takes the deployment.
+func (d deployment) allowed(rule node) bool {
+	if !d.holds(rule.at("RuleCondition")) {
+		return true
+	}
+	for _, a := range rule.at("Assertions").list() {
+		if !d.holds(a.at("Assert")) {
+			return false
+		}
+	}
+	return true
+}
+
+// holds evaluates the functions that CloudFormation has for rules, as far as
+// the template uses them.
+func (d deployment) holds(condition node) bool {
+	for _, function := range condition.names() {
+		args := condition.at(function).list()
+		switch {
+		case function == "Fn::Not" && len(args) == 1:
+			return !d.holds(args[0])
+		case function == "Fn::Equals" && len(args) == 2:
+			return slices.Equal(d.values(args[0]), d.values(args[1]))
+		case function == "Fn::Contains" && len(args) == 2:
+			return slices.Contains(d.values(args[0]), d.values(args[1])[0])
+		case function == "Fn::EachMemberEquals" && len(args) == 2:
+			want := d.values(args[1])[0]
+			return !slices.ContainsFunc(d.values(args[0]), func(s string) bool { return s != want })
+		}
+		condition.wrong("%s is not a function of rules that is known here", function)
+	}
+	return false
+}
+
+// values gives a value, or that of the parameter which it names.
+func (d deployment) values(value node) []string {
+	if !value.has("Ref") {
+		return value.texts()
+	}
+	name := value.at("Ref").text()
+	if v, ok := d.given[name]; ok {
+		return v
+	}
+	return []string{d.parameters.at(name, "Default").text()}
+}
