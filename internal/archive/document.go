@@ -235,4 +235,13 @@ type Register struct {
 	// CompletedAt is when the appliance finished the scan, as it said.
 	CompletedAt time.Time `json:"completedAt"`
 	CommittedAt time.Time `json:"committedAt"`
+	// Before is the newest commit before this one: what counts if the delivery
+	// of this one fails. Zero: there was none.
+	Before Commit `json:"before,omitzero"`
+}
+
+// Commit places a committed scan among those of its system.
+type Commit struct {
+	Order      Order `json:"order"`
+	Generation int   `json:"generation"`
 }

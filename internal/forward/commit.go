@@ -75,7 +75,8 @@ func (t *target) interrupted(err error) (bool, error) {
 	return false, err
 }
 
-// commitPoint reserves the commit in the register (step 6) and gives its timestamp.
+// commitPoint reserves the commit in the register (step 6) and gives its
+// timestamp. It comes before the scan event (rules 01 to 03).
 func (d *delivery) commitPoint(ctx context.Context, t *target) (time.Time, commitStep, error) {
 	key := archive.RegisterKey(t.Envelope.System.ID)
 	for {
@@ -84,23 +85,21 @@ func (d *delivery) commitPoint(ctx context.Context, t *target) (time.Time, commi
 			return time.Time{}, 0, err
 		}
 		now := d.f.o.Now()
-		step := commit(c)
-		switch {
-		case step == commitSupersede || step == commitStop:
+		switch step := commit(c, now); step {
+		case commitSupersede, commitStop:
 			return time.Time{}, step, nil
-		case step == commitMine && reg.Value.Timestamp.After(now.Add(maxAhead)):
-			return time.Time{}, 0, aheadError(key)
-		case step == commitMine && now.Sub(reg.Value.Timestamp) <= maxReserved:
+		case commitMine:
 			return reg.Value.Timestamp, step, nil
+		case commitWait:
+			return time.Time{}, 0, aheadError(key)
+		case commitWrite:
 		}
-		at := reserve(reg.Value.Timestamp, now)
-		reg.Value = archive.Register{
-			System: t.system(), Order: t.order, Generation: t.scan.Generation, ScanID: t.scan.ScanID, RawKey: d.key,
-			Timestamp: at, CompletedAt: t.Envelope.CompletedAt(), CommittedAt: now.UTC(),
-		}
+		reg.Value = c.reservation(d.key, now)
+		reg.Value.System = t.system()
+		at := reg.Value.Timestamp
 		err = archive.Save(ctx, d.f.o.Archive, key, archive.RegisterSchema, &reg)
 		switch {
-		case err == nil && at.After(now.Add(maxAhead)):
+		case err == nil && tooEarly(at, now):
 			return time.Time{}, 0, aheadError(key) // reserved; announced once its time is near
 		case err == nil:
 			return at, commitMine, nil
@@ -117,7 +116,8 @@ func aheadError(key string) error {
 
 // announce posts the scan events until they are accepted (step 7). They may be
 // repeated by anyone at any time: a late one sorts before a newer one. The
-// scan-completed event comes last.
+// scan-completed event comes last. at is what the register reserved (rules 04
+// and 05).
 func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, at time.Time) (bool, error) {
 	body, err := d.scanEvents(res, at)
 	if err != nil {

@@ -196,7 +196,7 @@ func (t *target) stop(p *pipeline, err error) (bool, error) {
 		t.scan.State = archive.DeliveryFailed
 		return true, nil
 	}
-	t.scan.Doubt = p.outcome == sendDoubt || p.hopeless // the next try begins anew
+	t.scan.Doubt = t.scan.Doubt || p.outcome == sendDoubt || p.hopeless // the next try begins anew
 	if p.outcome == sendLater || p.outcome == sendDoubt || errors.Is(err, context.DeadlineExceeded) {
 		return false, nil // released; whoever comes next goes on
 	}

@@ -194,8 +194,8 @@ func (p *pipeline) record(ctx context.Context, b *openpipeline.Batch, r openpipe
 			p.mu.Unlock()
 			return false
 		}
-		p.fail(sendDoubt, err)
-		p.cancel() // the generation is lost: its other requests need not end
+		p.fail(sendDoubt, err) // rules 08 and 09
+		p.cancel()             // the generation is lost: its other requests need not end
 	case openpipeline.Busy:
 		p.fail(sendLater, err)
 	case openpipeline.Unusable:

@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -83,27 +84,85 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
+// What was sent of a committed generation whose holder is gone is not known:
+// should the register name another scan by then, it must not go on.
+func TestCommittedGenerationIsInDoubtUntilComplete(t *testing.T) {
+	t.Parallel()
+	for name, released := range map[string]bool{"released": true, "holder is gone": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			scan := archive.Scan{State: archive.DeliverySending, ScanID: "s1", Generation: 2, Order: order(1)}
+			s := situation{delivery: archive.Delivery{ETag: "e", Mapping: "m", Scan: scan}, exists: true, etag: "e", mapping: "m", now: order(30).StartedAt}
+			if !released {
+				s.delivery.Lease = &archive.Lease{Until: s.now}
+			}
+			got := s.generation(&candidate{order: order(1), before: scan, register: archive.Register{ScanID: "s1"}}, "k", "new")
+			target := &target{scan: &got}
+			if goOn, err := target.stop(&pipeline{}, context.DeadlineExceeded); goOn || err != nil {
+				t.Errorf("stop: %v, %v", goOn, err)
+			}
+			if got.ScanID != "s1" || got.Doubt == released {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
 func TestCommit(t *testing.T) {
 	t.Parallel()
+	now := order(30).StartedAt
 	for name, c := range map[string]struct {
 		reg    archive.Register
 		failed bool
 		want   commitStep
 	}{
-		"nothing committed":        {archive.Register{}, false, commitWrite},
-		"older committed":          {archive.Register{Order: order(0), ScanID: "o", Generation: 9}, false, commitWrite},
-		"newer committed":          {archive.Register{Order: order(2), ScanID: "n"}, false, commitSupersede},
-		"newer committed, failed":  {archive.Register{Order: order(2), ScanID: "n"}, true, commitWrite},
-		"mine":                     {archive.Register{Order: order(1), ScanID: "s1", Generation: 2}, false, commitMine},
-		"mine, lower generation":   {archive.Register{Order: order(1), ScanID: "s0", Generation: 1}, false, commitWrite},
-		"mine, higher generation":  {archive.Register{Order: order(1), ScanID: "s3", Generation: 3}, false, commitStop},
-		"same start, later run id": {archive.Register{Order: archive.Order{StartedAt: order(1).StartedAt, Run: "s"}, ScanID: "x"}, false, commitSupersede},
+		"nothing committed":                      {archive.Register{}, false, commitWrite},
+		"older committed":                        {archive.Register{Order: order(0), ScanID: "o", Generation: 9}, false, commitWrite},
+		"newer committed":                        {archive.Register{Order: order(2), ScanID: "n"}, false, commitSupersede},
+		"newer committed, failed":                {archive.Register{Order: order(2), ScanID: "n"}, true, commitWrite},
+		"failed, newer before":                   {archive.Register{Order: order(3), ScanID: "n", Before: archive.Commit{Order: order(2)}}, true, commitSupersede},
+		"failed, mine before":                    {archive.Register{Order: order(3), ScanID: "n", Before: archive.Commit{Order: order(1), Generation: 1}}, true, commitWrite},
+		"failed, mine before, higher generation": {archive.Register{Order: order(3), ScanID: "n", Before: archive.Commit{Order: order(1), Generation: 3}}, true, commitStop},
+		"failed, older before":                   {archive.Register{Order: order(3), ScanID: "n", Before: archive.Commit{Order: order(0), Generation: 9}}, true, commitWrite},
+		"mine":                                   {archive.Register{Order: order(1), ScanID: "s1", Generation: 2, Timestamp: now}, false, commitMine},
+		"mine, an hour old":                      {archive.Register{Order: order(1), ScanID: "s1", Generation: 2, Timestamp: now.Add(-maxReserved)}, false, commitMine},
+		"mine, older":                            {archive.Register{Order: order(1), ScanID: "s1", Generation: 2, Timestamp: now.Add(-maxReserved - 1)}, false, commitWrite},
+		"mine, a little ahead":                   {archive.Register{Order: order(1), ScanID: "s1", Generation: 2, Timestamp: now.Add(maxAhead)}, false, commitMine},
+		"mine, too far ahead":                    {archive.Register{Order: order(1), ScanID: "s1", Generation: 2, Timestamp: now.Add(maxAhead + 1)}, false, commitWait},
+		"mine, lower generation":                 {archive.Register{Order: order(1), ScanID: "s0", Generation: 1}, false, commitWrite},
+		"mine, higher generation":                {archive.Register{Order: order(1), ScanID: "s3", Generation: 3}, false, commitStop},
+		"same start, later run id":               {archive.Register{Order: archive.Order{StartedAt: order(1).StartedAt, Run: "s"}, ScanID: "x"}, false, commitSupersede},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := commit(&candidate{order: order(1), before: archive.Scan{Generation: 2, ScanID: "s1"}, register: c.reg, registerFailed: c.failed})
+			got := commit(&candidate{order: order(1), before: archive.Scan{Generation: 2, ScanID: "s1"}, register: c.reg, registerFailed: c.failed}, now)
 			if got != c.want {
 				t.Errorf("got %d, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+// What a commit replaces is kept, in case its delivery fails.
+func TestReservationKeepsTheCommitBefore(t *testing.T) {
+	t.Parallel()
+	before := archive.Commit{Order: order(0), Generation: 4}
+	register := archive.Register{Order: order(1), Generation: 2, ScanID: "s0", Before: before}
+	for name, c := range map[string]struct {
+		scanID string
+		failed bool
+		want   archive.Commit
+	}{
+		"replaced":             {"s1", false, archive.Commit{Order: order(1), Generation: 2}},
+		"replaced, had failed": {"s1", true, before},
+		"renewed":              {"s0", false, before},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			scan := candidate{order: order(2), before: archive.Scan{ScanID: c.scanID, Generation: 3}, register: register, registerFailed: c.failed}
+			got := scan.reservation("k", order(30).StartedAt)
+			if got.Before != c.want || got.Order != order(2) || got.Generation != 3 || got.ScanID != c.scanID || got.RawKey != "k" {
+				t.Errorf("%+v", got)
 			}
 		})
 	}

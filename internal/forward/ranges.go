@@ -2,7 +2,8 @@ package forward
 
 import "slices"
 
-// doneRanges is a set of event indexes as sorted ranges [from, to).
+// doneRanges is a set of event indexes as sorted ranges [from, to): batches
+// overtake each other (rule 07).
 type doneRanges struct{ r [][2]int64 }
 
 // add takes a range in; it may touch others, but not overlap them.

@@ -135,7 +135,7 @@ func (d *delivery) rehearse(ctx context.Context, t *target) (RehearsedScan, erro
 	if d.f.mapper.Extras() {
 		err = d.sendExtra(ctx, t)
 	}
-	out.Requests, out.Bytes, out.Rows = t.scan.Requests, t.scan.Bytes, rows(res.Rows)
+	out.Requests, out.Bytes, out.Rows = t.scan.Requests, t.scan.Bytes, countedRows(res.Rows)
 	out.Events = t.scan.Accepted + t.scan.Extra + 1
 	if d.f.coversSystem() {
 		out.Events++
@@ -143,8 +143,8 @@ func (d *delivery) rehearse(ctx context.Context, t *target) (RehearsedScan, erro
 	return out, err
 }
 
-// rows sorts counted rows: by standard, worst severity first.
-func rows(counts map[mapping.Row]int64) []CountedRows {
+// countedRows sorts what was counted: by standard, worst severity first.
+func countedRows(counts map[mapping.Row]int64) []CountedRows {
 	var out []CountedRows
 	for row, n := range maps.All(counts) {
 		out = append(out, CountedRows{row.Standard, row.Severity, row.Status, n})

@@ -28,7 +28,7 @@ func (d *delivery) reject(ctx context.Context, err error) (Outcome, error) {
 }
 
 // release writes how far the delivery came and gives the lease back. Nothing
-// is sent after an attempt at it. cause is why the delivery stopped, nil if
+// is sent after an attempt at it (rule 13). cause is why the delivery stopped, nil if
 // nobody needs to know.
 func (d *delivery) release(ctx context.Context, cause error) (Outcome, error) {
 	d.ended = true
