@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"path"
 	"strings"
 	"time"
 )
@@ -22,6 +23,7 @@ const (
 
 	analysesPrefix  = "raw/v1/"
 	runsPrefix      = "runs/"
+	rawSuffix       = ".json.gz"
 	maxSlug         = 40
 	hashChars       = 8
 	registerHashLen = 32
@@ -31,8 +33,34 @@ const (
 // raw/v1/dt=<start date>/run=<run id>/<slug>-<hash8>.json.gz. Identifiers of
 // systems hold slashes and worse, so only their slug and hash are used.
 func RawKey(startedAt time.Time, runID, systemID, systemName string) string {
-	return fmt.Sprintf("%sdt=%s/run=%s/%s-%s.json.gz",
-		analysesPrefix, startedAt.UTC().Format(time.DateOnly), runID, slug(systemName), digest(systemID, hashChars))
+	return fmt.Sprintf("%sdt=%s/run=%s/%s%s",
+		analysesPrefix, startedAt.UTC().Format(time.DateOnly), runID, LabelOf(systemID, systemName), rawSuffix)
+}
+
+// Label is how the keys of raw objects name a system.
+type Label struct {
+	// Slug is what is readable of the name, for people only: never empty.
+	Slug string
+	// Hash is of the id, 8 hexadecimal digits: a system keeps it under any name.
+	Hash string
+}
+
+// LabelOf gives the label of a system.
+func LabelOf(systemID, systemName string) Label {
+	return Label{Slug: slug(systemName), Hash: digest(systemID, hashChars)}
+}
+
+// String gives <slug>-<hash8>.
+func (l Label) String() string { return l.Slug + "-" + l.Hash }
+
+// RawLabel gives the label in a raw object's key; false if the key has none.
+func RawLabel(key string) (Label, bool) {
+	name, ok := strings.CutSuffix(path.Base(key), rawSuffix)
+	i := strings.LastIndexByte(name, '-')
+	if !ok || !strings.HasPrefix(key, analysesPrefix) || i < 1 || len(name)-i-1 != hashChars {
+		return Label{}, false
+	}
+	return Label{Slug: name[:i], Hash: name[i+1:]}, true
 }
 
 // RunKey is the document of a finished run.
@@ -48,7 +76,12 @@ func RegisterKey(systemID string) string {
 
 // QuarantineKey is where a refused event of a delivery's generation lies.
 func QuarantineKey(rawKey string, generation int, index int64) string {
-	return fmt.Sprintf("%s%s/g%d/%d.json", QuarantinePrefix, rawKey, generation, index)
+	return fmt.Sprintf("%s%d.json", QuarantineFolder(rawKey, generation), index)
+}
+
+// QuarantineFolder is the prefix of the refused events of a delivery's generation.
+func QuarantineFolder(rawKey string, generation int) string {
+	return fmt.Sprintf("%s%s/g%d/", QuarantinePrefix, rawKey, generation)
 }
 
 func catalogKey(sum string) string { return CatalogPrefix + sum + ".json.gz" }

@@ -54,12 +54,6 @@ func AnalysisDay(key string) (time.Time, bool) {
 	return day, err == nil
 }
 
-// SystemPart is the part of a raw object's key that is the same in all analyses
-// of a system: <slug>-<hash8>.json.gz; false if it is no key of an analysis.
-func SystemPart(key string) (string, bool) {
-	return path.Base(key), strings.HasPrefix(key, analysesPrefix)
-}
-
 // IsOf tells whether a raw object can be of a system, by the system's name or
 // id. Names that differ only in what is no letter or digit are taken for one.
 func IsOf(key, nameOrID string) bool {
@@ -67,23 +61,56 @@ func IsOf(key, nameOrID string) bool {
 		name, _, _ := strings.Cut(rest, "/")
 		return name == nameOrID
 	}
-	part, ok := SystemPart(key)
-	name, id, found := cutLast(strings.TrimSuffix(part, ".json.gz"), "-")
-	return ok && found && (name == slug(nameOrID) || id == digest(nameOrID, hashChars))
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
+	label, ok := RawLabel(key)
+	wanted := LabelOf(nameOrID, nameOrID)
+	return ok && (label.Slug == wanted.Slug || label.Hash == wanted.Hash)
 }
 
 // RunOf is the run in a raw object's key; false if the key has none.
 func RunOf(key string) (string, bool) {
 	folder, ok := strings.CutPrefix(path.Base(path.Dir(key)), "run=")
 	return folder, ok && strings.HasPrefix(key, analysesPrefix)
+}
+
+// AnalysisStart is when the run in a raw object's key began, to the second: its
+// id says so, unless that contradicts the day in the key, which then counts.
+// False if the key has no day.
+func AnalysisStart(key string) (time.Time, bool) {
+	day, ok := AnalysisDay(key)
+	if !ok {
+		return day, false
+	}
+	run, _ := RunOf(key)
+	if at, ok := RunStart(run); ok && at.Truncate(24*time.Hour).Equal(day) {
+		return at, true
+	}
+	return day, true
+}
+
+// RunStart is the time in a run's id, 20261122T020000Z-4f3a; false if it has none.
+func RunStart(run string) (time.Time, bool) {
+	stamp, _, _ := strings.Cut(run, "-")
+	at, err := time.Parse(runStamp, stamp)
+	return at, err == nil
+}
+
+// runStamp is how a run's id begins.
+const runStamp = "20060102T150405Z"
+
+// Runs gives the ids of the finished runs since a time, oldest first. An error
+// ends it.
+func (s *Store) Runs(ctx context.Context, since time.Time) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for info, err := range s.List(ctx, runsPrefix, runsPrefix+since.UTC().Format(runStamp)) {
+			if err == nil && info.Key >= ActiveRunKey { // the ids begin with digits
+				return
+			}
+			id := strings.TrimSuffix(strings.TrimPrefix(info.Key, runsPrefix), ".json")
+			if !yield(id, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // SweepSchema is the schema of the sweep's document.

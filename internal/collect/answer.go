@@ -27,6 +27,10 @@ type Answer struct {
 	Bytes int64 `json:"bytes"`
 	// Failures are the first hundred systems that failed or timed out.
 	Failures []Failure `json:"failures"`
+	// Open and Runs are in the answer to status only: the first hundred systems
+	// that the active run still works on, and the last ten runs, newest first.
+	Open []OpenSystem `json:"open,omitempty"`
+	Runs []PastRun    `json:"runs,omitempty"`
 	// Next says what to do now.
 	Next string `json:"next"`
 	// Notice is there when a run has just ended.

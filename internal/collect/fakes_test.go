@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -119,9 +121,10 @@ type memory struct {
 	mu      sync.Mutex
 	objects map[string]string
 	etags   map[string]string
-	puts    map[string]int // raw uploads that took effect
-	raced   int            // uploads yet to end with ErrRace
-	order   []string       // keys in the order of their first write
+	puts    map[string]int   // raw uploads that took effect
+	raced   int              // uploads yet to end with ErrRace
+	broken  map[string]error // documents that cannot be read
+	order   []string         // keys in the order of their first write
 }
 
 func newMemory(o *outside) *memory {
@@ -132,13 +135,39 @@ func (m *memory) LoadRun(_ context.Context, key string) (doc archive.Doc[archive
 	err = m.call(read, func() error {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		if m.etags[key] == "" {
-			return nil
+		if m.etags[key] == "" || m.broken[key] != nil {
+			return m.broken[key]
 		}
 		doc.ETag = m.etags[key]
 		return json.Unmarshal([]byte(m.objects[key]), &doc.Value)
 	})
 	return doc, err
+}
+
+func (m *memory) Runs(_ context.Context, since time.Time) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		var ids []string
+		err := m.call(other, func() error {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			for key := range m.objects {
+				id, run := strings.CutPrefix(key, "runs/")
+				if run && key != archive.ActiveRunKey && id > since.UTC().Format("20060102T150405Z") {
+					ids = append(ids, strings.TrimSuffix(id, ".json"))
+				}
+			}
+			return nil
+		})
+		slices.Sort(ids)
+		for _, id := range ids {
+			if !yield(id, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield("", err)
+		}
+	}
 }
 
 func (m *memory) SaveRun(ctx context.Context, key string, doc *archive.Doc[archive.Run]) error {

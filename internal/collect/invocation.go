@@ -104,17 +104,6 @@ func (v *invocation) decide(ctx context.Context, do func(context.Context) (Answe
 	return Answer{}, &fault.Error{Class: fault.Retry, What: "other invocations keep changing the run", Cure: "try again in a minute"}
 }
 
-func (v *invocation) status(ctx context.Context) (Answer, error) {
-	if err := v.load(ctx); err != nil {
-		return Answer{}, err
-	}
-	switch v.run.State {
-	case "", archive.RunIdle:
-		return idle(v.run), nil
-	}
-	return goesOn(v.run), nil
-}
-
 // tick goes on with the active run, if there is one and nobody else does.
 func (v *invocation) tick(ctx context.Context) (Answer, error) {
 	if err := v.load(ctx); err != nil {

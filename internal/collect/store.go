@@ -3,6 +3,8 @@ package collect
 import (
 	"context"
 	"io"
+	"iter"
+	"time"
 
 	"runecast-ingest/internal/archive"
 )
@@ -11,6 +13,8 @@ import (
 type Store interface {
 	// LoadRun reads a run document; a missing one is no error.
 	LoadRun(ctx context.Context, key string) (archive.Doc[archive.Run], error)
+	// Runs gives the ids of the finished runs since a time, oldest first; an error ends it.
+	Runs(ctx context.Context, since time.Time) iter.Seq2[string, error]
 	// SaveRun writes it if it is still what was read.
 	SaveRun(ctx context.Context, key string, doc *archive.Doc[archive.Run]) error
 	// PutRaw stores what write produces under a key that must not exist.

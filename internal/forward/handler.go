@@ -36,9 +36,9 @@ type Answer struct {
 
 // Handle takes an invocation's payload: an S3 event, bare, by EventBridge or in
 // SQS messages, a task of S3 Batch Operations, the record of a failed
-// invocation, or an action: sweep, replay, check. An S3 test event is dropped.
-// For SQS and Batch Operations the answer says what is to be tried again;
-// otherwise an error makes Lambda try again.
+// invocation, or an action: sweep, replay, check, status, quarantine. An S3 test
+// event is dropped. For SQS and Batch Operations the answer says what is to be
+// tried again; otherwise an error makes Lambda try again.
 func (f *Forwarder) Handle(ctx context.Context, payload jsontext.Value) (any, error) {
 	var probe struct {
 		Records []struct {
@@ -64,6 +64,8 @@ func (f *Forwarder) Handle(ctx context.Context, payload jsontext.Value) (any, er
 		return f.Replay(ctx, payload)
 	case probe.Action == actionCheck && f.o.Check != nil:
 		return f.o.Check(ctx, payload)
+	case probe.Action == actionStatus || probe.Action == actionQuarantine:
+		return f.inspect(ctx, probe.Action, payload)
 	case probe.Action != "":
 		return nil, unknownPayload(fmt.Sprintf("the action %q is not known", probe.Action))
 	}

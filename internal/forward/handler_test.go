@@ -16,6 +16,7 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/status"
 )
 
 // s3Event is an event as AWS sends it, with an encoded key.
@@ -155,6 +156,8 @@ func TestSamplePayloads(t *testing.T) {
 		"forwarder-batch-1.json":     func(got any) bool { return got.(events.S3BatchJobResponse).Results[0].ResultCode == "Succeeded" },
 		"forwarder-batch-2.json":     func(got any) bool { return got.(events.S3BatchJobResponse).Results[0].ResultCode == "Succeeded" },
 		"forwarder-sweep.json":       func(got any) bool { return got.(forward.Answer).Objects == 0 },
+		"forwarder-status.json":      func(got any) bool { return got.(status.Report).Next != "" },
+		"forwarder-quarantine.json":  func(got any) bool { return got.(status.Refusals).Next != "" },
 		"forwarder-check.json": func(got any) bool {
 			return strings.HasPrefix(got.(string), "checked ") && !strings.Contains(got.(string), "sendTestEvent")
 		},

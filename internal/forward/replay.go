@@ -174,12 +174,10 @@ func (f *Forwarder) chosen(ctx context.Context, q *ReplayRequest, win window) (m
 	if q.Key != "" {
 		return map[string]archive.RawInfo{q.Key: {Key: q.Key}}, nil
 	}
-	since, err1 := moment("since", q.Since, false)
-	until, err2 := moment("until", q.Until, true)
-	if err := errors.Join(err1, err2); err != nil {
+	s := &selection{prefix: q.Prefix, run: q.Run, system: q.System, state: q.State}
+	if err := s.between(q.Since, q.Until); err != nil {
 		return nil, err
 	}
-	s := &selection{prefix: q.Prefix, run: q.Run, system: q.System, state: q.State, since: since, until: until}
 	chosen, whole, err := f.newest(ctx, s, win)
 	if err == nil && !whole {
 		err = &fault.Error{Class: fault.Reject, Where: "payload", What: "the archive is too large to be looked through in one invocation",

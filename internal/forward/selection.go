@@ -2,15 +2,15 @@ package forward
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"time"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/status"
 )
 
 // selection says which raw objects are meant; all that is set must hold.
@@ -21,14 +21,33 @@ type selection struct {
 	since, until time.Time
 }
 
+// between sets the bounds from a request's texts; an until that is a date
+// includes that day.
+func (s *selection) between(since, until string) (err error) {
+	if since != "" {
+		if s.since, _, err = status.Moment("since", since); err != nil {
+			return err
+		}
+	}
+	if until != "" {
+		at, whole, err := status.Moment("until", until)
+		s.until = at.Add(whole)
+		return err
+	}
+	return nil
+}
+
+// newer compares the keys of one system: its name may have changed between.
+func newer(key, than string) bool { return path.Dir(key) > path.Dir(than) }
+
 // States that a selection knows beside those of a delivery.
 const (
 	selectPending     = "pending"
 	selectQuarantined = "quarantined"
 )
 
-// newest gives the newest selected object of each system by the system's part
-// of the key; a hand-made document stands for itself. False: the time ended.
+// newest gives the newest selected object of each system, by what systemOf
+// says. False: the time ended.
 func (f *Forwarder) newest(ctx context.Context, s *selection, win window) (map[string]archive.RawInfo, bool, error) {
 	chosen := map[string]archive.RawInfo{}
 	for info, err := range f.selected(ctx, s) {
@@ -38,12 +57,8 @@ func (f *Forwarder) newest(ctx context.Context, s *selection, win window) (map[s
 		case !f.o.Now().Before(win.soft):
 			return chosen, false, nil
 		}
-		part, ok := archive.SystemPart(info.Key)
-		if !ok {
-			part = info.Key
-		}
-		if info.Key > chosen[part].Key {
-			chosen[part] = info
+		if system := systemOf(info.Key); newer(info.Key, chosen[system].Key) {
+			chosen[system] = info
 		}
 	}
 	return chosen, true, nil
@@ -94,7 +109,7 @@ func (s *selection) list(ctx context.Context, store *archive.Store) iter.Seq2[ar
 // the one after where its schedule was late.
 func (s *selection) days() (after string, before time.Time) {
 	since, before := s.since, s.until
-	if at, ok := runTime(s.run); ok {
+	if at, ok := archive.RunStart(s.run); ok {
 		since, before = at, at.Add(48*time.Hour)
 	}
 	if !since.IsZero() {
@@ -121,24 +136,22 @@ func (s *selection) matches(info archive.RawInfo) bool {
 		(s.since.IsZero() || !at.Before(s.since)) && (s.until.IsZero() || at.Before(s.until))
 }
 
-// started is when the run of an object started, as its id says, or else its
-// day; for a hand-made document when it was uploaded.
+// started is when the run of an object started; for a hand-made document when
+// it was uploaded.
 func started(info archive.RawInfo) time.Time {
-	run, _ := archive.RunOf(info.Key)
-	if at, ok := runTime(run); ok {
+	if at, ok := archive.AnalysisStart(info.Key); ok {
 		return at
-	}
-	if day, ok := archive.AnalysisDay(info.Key); ok {
-		return day
 	}
 	return info.LastModified
 }
 
-// runTime is the time in a run's id, 20261122T020000Z-4f3a; false if it has none.
-func runTime(run string) (time.Time, bool) {
-	stamp, _, _ := strings.Cut(run, "-")
-	at, err := time.Parse("20060102T150405Z", stamp)
-	return at, err == nil
+// systemOf is what the keys of all analyses of a system have in common; a
+// hand-made document stands for itself.
+func systemOf(key string) string {
+	if label, ok := archive.RawLabel(key); ok {
+		return label.Hash
+	}
+	return key
 }
 
 func (s *selection) inState(t *archive.Tracked) bool {
@@ -160,24 +173,4 @@ func behind(cursor string, chosen map[string]archive.RawInfo) []string {
 		i++
 	}
 	return parts[i:]
-}
-
-// moment reads a time, or a date: its first instant, or with end that of the
-// day after.
-func moment(name, text string, end bool) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if day, err := time.Parse(time.DateOnly, text); err == nil {
-		if end {
-			day = day.AddDate(0, 0, 1)
-		}
-		return day, nil
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return at, &fault.Error{Class: fault.Reject, Where: "payload", What: fmt.Sprintf("%s %q is no time", name, text),
-			Cure: "write a date, 2026-11-22, or a time, 2026-11-22T02:00:00Z"}
-	}
-	return at, nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"iter"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -168,7 +167,7 @@ func sieve(objects iter.Seq2[archive.RawInfo, error], wanted func(archive.RawInf
 func (w *sweep) fairly(open []archive.RawInfo) []archive.RawInfo {
 	bySystem := map[string][]archive.RawInfo{}
 	for _, info := range open {
-		system := path.Base(info.Key)
+		system := systemOf(info.Key)
 		bySystem[system] = append(bySystem[system], info)
 	}
 	systems := slices.Sorted(maps.Keys(bySystem))

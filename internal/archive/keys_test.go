@@ -1,0 +1,121 @@
+package archive_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+)
+
+// Whatever a system is called, its label comes back out of the key.
+func TestRawLabel(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		id, name := rapid.String().Draw(t, "id"), rapid.String().Draw(t, "name")
+		want := archive.LabelOf(id, name)
+		key := archive.RawKey(time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC), "20261122T020000Z-4f3a", id, name)
+		if got, ok := archive.RawLabel(key); !ok || got != want || want.Slug == "" || len(want.Hash) != 8 {
+			t.Errorf("%s gives %+v, %v; want %+v", key, got, ok, want)
+		}
+	})
+	for _, key := range []string{
+		"", "raw/v1/", "raw/v1/x.json.gz", "raw/v1/-12345678.json.gz", "raw/v1/a-1234567.json.gz", "raw/v1/a-12345678.json",
+		"raw/manual/a-12345678.json.gz", "delivery/raw/v1/a-12345678.json.gz",
+	} {
+		if label, ok := archive.RawLabel(key); ok {
+			t.Errorf("%q gives %+v", key, label)
+		}
+	}
+}
+
+func TestAnalysisStart(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]string{
+		"raw/v1/dt=2026-11-22/run=20261122T020304Z-4f3a/a-12345678.json.gz": "2026-11-22T02:03:04Z",
+		"raw/v1/dt=2026-11-22/run=20261121T235959Z-4f3a/a-12345678.json.gz": "2026-11-22T00:00:00Z", // began late
+		"raw/v1/dt=2026-11-22/run=x/a-12345678.json.gz":                     "2026-11-22T00:00:00Z",
+		"raw/v1/dt=2026-11-22/a":                                            "2026-11-22T00:00:00Z",
+		"raw/v1/dt=2026-11-32/run=20261122T020304Z-4f3a/a-12345678.json.gz": "",
+		"raw/manual/dt=2026-11-22/run=20261122T020304Z-4f3a/a":              "",
+	} {
+		got := ""
+		if at, ok := archive.AnalysisStart(key); ok {
+			got = at.Format(time.RFC3339)
+		}
+		if got != want {
+			t.Errorf("%s began at %q, want %q", key, got, want)
+		}
+	}
+}
+
+func TestRunsAndRegisters(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	s := archive.New(c, bucket)
+	put := func(key, body string) {
+		if _, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: &key, Body: strings.NewReader(body)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for day := range 5 {
+		put(archive.RunKey(fmt.Sprintf("2026112%dT020000Z-4f3a", day)), "{}")
+	}
+	put(archive.ActiveRunKey, "{}")
+	put(archive.RunCheckKey, "check")
+	var ids []string
+	for id, err := range s.Runs(t.Context(), time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	if d := cmp.Diff([]string{"20261122T020000Z-4f3a", "20261123T020000Z-4f3a", "20261124T020000Z-4f3a"}, ids); d != "" {
+		t.Error(d)
+	}
+	for range s.Runs(t.Context(), time.Time{}) {
+		break // whoever has seen enough stops it
+	}
+
+	for i := range 20 {
+		id := fmt.Sprint("vc", i)
+		put(archive.RegisterKey(id), `{"schema":"runecast-system/1","system":{"id":"`+id+`"}}`)
+	}
+	put(archive.RegisterKey("bad"), `{nonsense`)
+	all, err := s.Registers(t.Context())
+	if err != nil || len(all) != 21 {
+		t.Fatalf("%d registers, %v", len(all), err)
+	}
+	for i, r := range all {
+		if want := r.Key == archive.RegisterKey("bad"); (r.Err != nil) != want || !want && r.Key != archive.RegisterKey(r.Register.System.ID) {
+			t.Errorf("%+v", r)
+		}
+		if i > 0 && all[i-1].Key >= r.Key {
+			t.Errorf("%s comes before %s", all[i-1].Key, r.Key)
+		}
+	}
+	blind := archive.New(&listless{c}, bucket)
+	if _, err := blind.Registers(t.Context()); err == nil || fault.ClassOf(err) != fault.Config {
+		t.Errorf("without the right to list: %v", err)
+	}
+	for _, err := range blind.Runs(t.Context(), time.Time{}) {
+		if err == nil || fault.ClassOf(err) != fault.Config {
+			t.Errorf("without the right to list: %v", err)
+		}
+	}
+}
+
+// listless may not list.
+type listless struct{ *s3.Client }
+
+func (*listless) ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
+	return nil, (&refusing{status: 403, code: "AccessDenied"}).err()
+}

@@ -1,0 +1,128 @@
+package collect
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+)
+
+const (
+	// shownRuns is how many past runs status shows.
+	shownRuns = 10
+	// recently is where their number is looked for first; where there are fewer,
+	// seldom is how far back status looks: a monthly schedule has three of them.
+	recently = 7 * 24 * time.Hour
+	seldom   = 93 * 24 * time.Hour
+)
+
+// OpenSystem is a system that the active run still works on.
+type OpenSystem struct {
+	System string `json:"system"`
+	// State is pending, triggering or scanning.
+	State string `json:"state"`
+	// Reason is what was seen last of it; may be empty.
+	Reason string `json:"reason"`
+}
+
+// PastRun sums up a finished run.
+type PastRun struct {
+	Run string `json:"run"`
+	// State is done, failed, cancelled, or unreadable if its document is.
+	State     string    `json:"state"`
+	Trigger   string    `json:"trigger"` // schedule or console
+	Mode      string    `json:"mode"`    // analyze or latest
+	StartedAt time.Time `json:"startedAt"`
+	Systems   int       `json:"systems"`
+	Archived  int       `json:"archived"`
+	Unchanged int       `json:"unchanged"`
+	Failed    int       `json:"failed"`
+	TimedOut  int       `json:"timedout"`
+	Bytes     int64     `json:"bytes"`
+	Failures  []Failure `json:"failures"`
+}
+
+const stateUnreadable = "unreadable"
+
+// status shows the active run and the last ones.
+func (v *invocation) status(ctx context.Context) (Answer, error) {
+	if err := v.load(ctx); err != nil {
+		return Answer{}, err
+	}
+	a := idle(v.run)
+	if v.run.State != "" && v.run.State != archive.RunIdle {
+		a = goesOn(v.run)
+		a.Open = openSystems(v.run)
+	}
+	var err error
+	a.Runs, err = v.lastRuns(ctx)
+	return a, err
+}
+
+func openSystems(r *archive.Run) []OpenSystem {
+	var all []OpenSystem
+	for i := range r.Systems {
+		if s := &r.Systems[i]; open(s) && len(all) < maxFailures {
+			all = append(all, OpenSystem{System: s.Name, State: s.State, Reason: s.Reason})
+		}
+	}
+	return all
+}
+
+// lastRuns reads the newest runs, the newest first. S3 lists them oldest first,
+// so it looks at a week, and further back only where that has too few.
+func (v *invocation) lastRuns(ctx context.Context) ([]PastRun, error) {
+	ids, err := v.newest(ctx, recently)
+	if err == nil && len(ids) < shownRuns {
+		ids, err = v.newest(ctx, seldom)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the runs: %w", err)
+	}
+	runs := make([]PastRun, 0, len(ids))
+	for _, id := range slices.Backward(ids) {
+		p, err := v.pastRun(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, p)
+	}
+	return runs, nil
+}
+
+// newest gives the ids of the last runs of a while, oldest first.
+func (v *invocation) newest(ctx context.Context, within time.Duration) ([]string, error) {
+	ids := make([]string, 0, shownRuns+1)
+	for id, err := range v.o.Store.Runs(ctx, v.o.Now().Add(-within)) {
+		if err != nil {
+			return nil, err
+		}
+		if ids = append(ids, id); len(ids) > shownRuns {
+			ids = slices.Delete(ids, 0, 1)
+		}
+	}
+	return ids, nil
+}
+
+// pastRun reads one run. A document that cannot be read hides none of the others.
+func (v *invocation) pastRun(ctx context.Context, id string) (PastRun, error) {
+	doc, err := v.o.Store.LoadRun(ctx, archive.RunKey(id))
+	if err != nil {
+		if fault.ClassOf(err) != fault.Reject {
+			return PastRun{}, fmt.Errorf("read the run %s: %w", id, err)
+		}
+		return PastRun{Run: id, State: stateUnreadable, Failures: []Failure{{Reason: err.Error()}}}, nil
+	}
+	r := &doc.Value
+	a := answer(r, "")
+	return PastRun{
+		Run: id, State: r.State, Trigger: r.Trigger, Mode: r.Mode, StartedAt: r.StartedAt, Systems: a.Systems, Archived: a.Archived,
+		Unchanged: a.Unchanged, Failed: a.Failed, TimedOut: a.TimedOut, Bytes: a.Bytes, Failures: a.Failures[:min(len(a.Failures), shownFailures)],
+	}, nil
+}
+
+// shownFailures bounds the failures of a past run in an answer.
+const shownFailures = 10

@@ -1,0 +1,50 @@
+package forward_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/status"
+)
+
+// What was delivered, what waits and what was refused can be asked for, down to
+// one event; neither asking sends or writes anything.
+func TestStatusOfWhatWasDelivered(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, small)
+	r.intercept = refusing(400, func(b string) bool { return strings.Contains(b, `/host-7"`) })
+	key := r.put(scan{system: "vc-a", minute: 1, failing: 20})
+	r.delivered(key, archive.DeliveryComplete)
+	waits := r.put(scan{system: "vc-b", minute: 2, failing: 1})
+	r.clock.ahead = time.Until(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
+	before := r.requests
+	got, err := r.invoke(`{"action":"status"}`)
+	rep, ok := got.(status.Report)
+	if err != nil || !ok || rep.Complete != 1 || rep.Pending != 1 || rep.Quarantined != 1 || len(rep.Systems) != 2 || rep.Attention[0].Key != waits || rep.Attention[1].Key != key {
+		t.Fatalf("%+v %v", got, err)
+	}
+	if c := rep.Systems[0].Committed; rep.Systems[0].System != "vc-a.example" || c == nil || c.RawKey != key || rep.Systems[1].Committed != nil {
+		t.Errorf("%+v", rep.Systems)
+	}
+	got, err = r.invoke(fmt.Sprintf(`{"action":"quarantine","key":%q}`, key))
+	q, ok := got.(status.Quarantine)
+	if err != nil || !ok || len(q.Refused) != 1 || q.Refused[0].Index != 7 || !strings.Contains(q.Refused[0].ObjectID, "host-7") || !strings.Contains(q.Refused[0].Answer, "400") || q.Refused[0].Event != nil {
+		t.Errorf("%+v %v", got, err)
+	}
+	got, err = r.invoke(fmt.Sprintf(`{"action":"quarantine","key":%q,"index":7}`, key))
+	if q, ok := got.(status.Quarantine); err != nil || !ok || len(q.Refused) != 1 || !strings.Contains(string(q.Refused[0].Event), "host-7") {
+		t.Errorf("%+v %v", got, err)
+	}
+	for _, payload := range []string{`{"action":"status","since":7}`, `{"action":"quarantine","key":7}`, `{"action":"quarantine","index":7}`} {
+		if got, err := r.invoke(payload); err == nil || fault.ClassOf(err) != fault.Reject {
+			t.Errorf("%s: %+v %v", payload, got, err)
+		}
+	}
+	if r.requests != before || r.document(waits).State != "" {
+		t.Error("asking has sent or written something")
+	}
+}

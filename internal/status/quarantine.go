@@ -1,0 +1,255 @@
+package status
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/sync/errgroup"
+
+	"runecast-ingest/internal/archive"
+)
+
+const (
+	// maxRefused bounds the refused events in an answer.
+	maxRefused = 100
+	// maxEvent bounds the event that an answer shows, in bytes: an answer of
+	// Lambda has 6 MB at most.
+	maxEvent = 5 << 20
+	// eventReaders is how many refused events are held in memory at once.
+	eventReaders = 4
+)
+
+// QuarantineRequest asks for the refused events of one object, by its key, or
+// for the objects that have any, by the members of Request.
+type QuarantineRequest struct {
+	Request
+	// Key is a raw object's.
+	Key string `json:"key"`
+	// Index is of the one event to be shown whole; it needs Key.
+	Index *int64 `json:"index"`
+}
+
+// Refusals are the objects of a window that have refused events.
+type Refusals struct {
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until"`
+	// Objects is the number of raw objects seen.
+	Objects     int   `json:"objects"`
+	Quarantined int64 `json:"quarantined"`
+	// Attention lists the newest 50 scans that had events refused.
+	Attention        []Attention `json:"attention"`
+	AttentionOmitted int         `json:"attentionOmitted"`
+	Cursor           string      `json:"cursor"`
+	Next             string      `json:"next"`
+}
+
+// Refusals finds the objects that have refused events. An unreadable request is
+// a fault of class Reject.
+func (r *Reader) Refusals(ctx context.Context, req Request) (Refusals, error) {
+	w, err := r.walk(ctx, req)
+	if err != nil {
+		return Refusals{}, err
+	}
+	t, err := w.look(ctx, func(a *Attention) bool { return a.Quarantined > 0 })
+	if err != nil {
+		return Refusals{}, err
+	}
+	a := Refusals{
+		Since: w.at.Since, Until: w.at.Until, Objects: t.objects, Quarantined: t.total.Quarantined,
+		Attention: t.attention, AttentionOmitted: t.omitted, Next: "nothing: no event was refused",
+	}
+	if a.Quarantined > 0 {
+		a.Next = `{"action":"quarantine","key":"…"} with a key of attention shows what was refused, and why`
+	}
+	if a.Cursor, err = w.cursor(); a.Cursor != "" {
+		a.Next += `; these are not all objects: the same with "next" set to the cursor goes on`
+	}
+	return a, err
+}
+
+// Quarantine is what was refused of one object.
+type Quarantine struct {
+	Key string `json:"key"`
+	// Generation is the one whose events are shown: the last.
+	Generation int `json:"generation"`
+	// State is complete, superseded, failed or pending.
+	State   string    `json:"state"`
+	Refused []Refused `json:"refused"`
+	// Omitted is how many more there are.
+	Omitted int    `json:"omitted"`
+	Next    string `json:"next"`
+}
+
+// Refused is one refused event.
+type Refused struct {
+	// Index is its place in mapping order.
+	Index int64 `json:"index"`
+	// Answer is what the endpoint said.
+	Answer    string `json:"answer"`
+	EventType string `json:"eventType"`
+	FindingID string `json:"findingId"`
+	RuleID    string `json:"ruleId"`
+	ObjectID  string `json:"objectId"`
+	// Bytes of the event as it was sent first.
+	Bytes int `json:"bytes"`
+	// Event is the event itself, where one was asked for.
+	Event jsontext.Value `json:"event,omitempty"`
+}
+
+// Quarantine shows the refused events of an object's last generation: the first
+// hundred, or one of them whole. Earlier generations were abandoned, and count
+// for nothing. Bad requests are faults of class Reject.
+func (r *Reader) Quarantine(ctx context.Context, req QuarantineRequest) (Quarantine, error) {
+	most, err := req.most()
+	if err != nil {
+		return Quarantine{}, err
+	}
+	doc, err := archive.Load[archive.Delivery](ctx, r.archive, archive.DeliveryKey(req.Key), archive.DeliverySchema)
+	if err != nil {
+		return Quarantine{}, err
+	}
+	q := Quarantine{Key: req.Key, Generation: doc.Value.Generation, State: state(&doc.Value.Scan), Refused: []Refused{}}
+	if !doc.Exists() {
+		q.Next = "nothing: it was never delivered; check the key"
+		return q, nil
+	}
+	found, err := r.refused(ctx, req, &doc.Value)
+	if err != nil {
+		return q, err
+	}
+	q.Omitted = max(0, len(found)-most)
+	if q.Refused, err = r.read(ctx, found[:len(found)-q.Omitted], req.Index != nil); err != nil {
+		return q, err
+	}
+	q.Next = q.advice(req.Index)
+	return q, nil
+}
+
+// most checks what is asked of one object, and tells how many events are shown.
+func (q *QuarantineRequest) most() (int, error) {
+	window := q.Request
+	window.Limit = 0
+	switch {
+	case !strings.HasPrefix(q.Key, archive.RawPrefix):
+		return 0, unusable(fmt.Sprintf("key %q is not under %s", q.Key, archive.RawPrefix), nil)
+	case window != (Request{}):
+		return 0, unusable("key names one object, so there is nothing to select by since, until, system, prefix or next", nil)
+	case q.Limit < 0 || q.Limit > maxRefused:
+		return 0, unusable(fmt.Sprintf("limit is %d, not 1 to %d", q.Limit, maxRefused), nil)
+	case q.Index != nil && *q.Index < 0:
+		return 0, unusable("index is below 0", nil)
+	case q.Limit == 0:
+		return maxRefused, nil
+	}
+	return q.Limit, nil
+}
+
+// event is where a refused event lies.
+type event struct {
+	info  archive.RawInfo
+	index int64
+}
+
+// refused lists the refused events that are asked for, by index. The scans of a
+// hand-made document may be of different generations.
+func (r *Reader) refused(ctx context.Context, req QuarantineRequest, d *archive.Delivery) ([]event, error) {
+	generations := []int{d.Generation}
+	for i := range d.Scans {
+		generations = append(generations, d.Scans[i].Generation)
+	}
+	slices.Sort(generations)
+	found := []event{}
+	for _, g := range slices.Compact(generations) {
+		for info, err := range r.archive.List(ctx, archive.QuarantineFolder(req.Key, g), "") {
+			if err != nil {
+				return nil, err
+			}
+			index, err := strconv.ParseInt(strings.TrimSuffix(path.Base(info.Key), ".json"), 10, 64)
+			if err == nil && (req.Index == nil || index == *req.Index) {
+				found = append(found, event{info, index})
+			}
+		}
+	}
+	slices.SortStableFunc(found, func(a, b event) int { return cmp.Compare(a.index, b.index) })
+	return found, nil
+}
+
+func (r *Reader) read(ctx context.Context, events []event, whole bool) ([]Refused, error) {
+	all := make([]Refused, len(events))
+	var group errgroup.Group
+	group.SetLimit(eventReaders)
+	for i, e := range events {
+		group.Go(func() (err error) {
+			all[i], err = r.event(ctx, e, whole)
+			return err
+		})
+	}
+	return all, group.Wait()
+}
+
+// event reads one document of the quarantine. Of one that cannot be understood
+// nothing is shown but where it is.
+func (r *Reader) event(ctx context.Context, e event, whole bool) (Refused, error) {
+	body, err := r.archive.Open(ctx, e.info)
+	if err != nil {
+		return Refused{}, fmt.Errorf("read quarantine: %w", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(body, maxEvent))
+	if err = errors.Join(err, body.Close()); err != nil {
+		return Refused{}, fmt.Errorf("read quarantine: %w", err)
+	}
+	row, readable := refusedEvent(text, whole)
+	if row.Index = e.index; !readable {
+		row.Answer = "the document is over 5 MiB, or not readable: download " + e.info.Key
+	}
+	return row, nil
+}
+
+// refusedEvent shows what a document of the quarantine says; false: it cannot
+// be understood.
+func refusedEvent(text []byte, whole bool) (Refused, bool) {
+	var doc struct {
+		Answer string         `json:"answer"`
+		Event  jsontext.Value `json:"event"`
+	}
+	var names struct {
+		EventType string `json:"event.type"`
+		FindingID string `json:"finding.id"`
+		RuleID    string `json:"rule.id"`
+		ObjectID  string `json:"object.id"`
+	}
+	lenient := json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	if json.Unmarshal(text, &doc, lenient) != nil || json.Unmarshal(doc.Event, &names, lenient) != nil {
+		return Refused{}, false
+	}
+	row := Refused{Answer: doc.Answer, EventType: names.EventType, FindingID: names.FindingID, RuleID: names.RuleID, ObjectID: names.ObjectID, Bytes: len(doc.Event)}
+	if whole {
+		row.Event = doc.Event
+	}
+	return row, true
+}
+
+func (q *Quarantine) advice(index *int64) string {
+	folder := archive.QuarantineFolder(q.Key, q.Generation)
+	switch {
+	case index != nil && len(q.Refused) == 0:
+		return fmt.Sprintf("no event %d was refused: leave index out to see which were", *index)
+	case len(q.Refused) == 0:
+		return "nothing: no event of this generation was refused"
+	case index != nil:
+		return "mend what the answer says: a setting, or report it with this event; then {\"action\":\"replay\"} with this key"
+	case q.Omitted > 0:
+		return `add "index" to see one whole; all are under ` + folder
+	}
+	return `add "index" to see one whole`
+}

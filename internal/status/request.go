@@ -1,0 +1,145 @@
+package status
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+)
+
+const (
+	// usualWindow is how far back an answer looks unless told.
+	usualWindow = 7 * 24 * time.Hour
+	// usualLimit and mostLimit bound the objects that one call looks at.
+	usualLimit = 10_000
+	mostLimit  = 100_000
+)
+
+// Request selects raw objects. All members are optional.
+type Request struct {
+	// Since and Until bound when a run started, for hand-made documents when
+	// they were uploaded: RFC 3339, or a date, UTC. The default is the last 7 days,
+	// with a prefix all time. An Until that is a date includes that day.
+	Since string `json:"since,omitzero"`
+	Until string `json:"until,omitzero"`
+	// System is the name or the id of the only system.
+	System string `json:"system,omitzero"`
+	// Prefix is how the keys of the objects begin.
+	Prefix string `json:"prefix,omitzero"`
+	// Limit is how many objects are looked at: 10,000 unless told, 100,000 at most.
+	Limit int `json:"limit,omitzero"`
+	// Next is the cursor of an earlier answer: goes on where that one ended.
+	Next string `json:"next,omitzero"`
+}
+
+// Parse reads a request. Members that it does not know are none of its business;
+// those of another type than it wants are a fault of class Reject.
+func Parse[T Request | QuarantineRequest](payload []byte) (T, error) {
+	var req T
+	if err := json.Unmarshal(payload, &req); err != nil {
+		return req, unusable("it is not understood", err)
+	}
+	return req, nil
+}
+
+func unusable(what string, cause error) error {
+	return &fault.Error{Class: fault.Reject, Where: "payload", What: "cannot be used: " + what, Err: cause,
+		Cure: `send {"action":"status"} or {"action":"quarantine"}, with any of "since", "until" (times in RFC 3339 or dates), "system", "prefix", "limit" and "next" (the cursor of an earlier answer); ` +
+			`{"action":"quarantine","key":"raw/…","index":7} shows one refused event`}
+}
+
+// scope is a request made definite, and where it goes on. It is what a cursor holds.
+type scope struct {
+	Asked Request   `json:"asked"` // what a repeated request may say, too
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until"`
+	// Section and After are the prefix that was being listed and the last key
+	// of it that was looked at.
+	Section string `json:"section"`
+	After   string `json:"after"`
+}
+
+// scope settles the window, or takes up the one that a cursor brings along.
+func (r Request) scope(now time.Time) (scope, error) {
+	asked := r
+	asked.Limit, asked.Next = 0, ""
+	switch {
+	case r.Limit < 0 || r.Limit > mostLimit:
+		return scope{}, unusable(fmt.Sprintf("limit is %d, not 1 to %d", r.Limit, mostLimit), nil)
+	case r.Next != "":
+		return goOn(r.Next, asked)
+	}
+	return begin(asked, now.UTC())
+}
+
+func begin(asked Request, now time.Time) (scope, error) {
+	s := scope{Asked: asked, Since: now.Add(-usualWindow), Until: now}
+	if asked.Prefix != "" {
+		s.Since = time.Time{}
+	}
+	var err error
+	if asked.Since != "" {
+		if s.Since, _, err = Moment("since", asked.Since); err != nil {
+			return s, err
+		}
+	}
+	if asked.Until != "" {
+		until, whole, err := Moment("until", asked.Until)
+		if err != nil {
+			return s, err
+		}
+		if until = until.Add(whole); until.Before(now) {
+			s.Until = until
+		}
+		if asked.Since == "" && asked.Prefix == "" {
+			s.Since = s.Until.Add(-usualWindow)
+		}
+	}
+	if !s.Since.Before(s.Until) {
+		return s, unusable(fmt.Sprintf("since, %s, is not before until, %s", stamp(s.Since), stamp(s.Until)), nil)
+	}
+	return s, nil
+}
+
+// Moment reads a time in RFC 3339, or a date, UTC; whole is how long it lasts.
+// An error is of class Reject and names the member.
+func Moment(member, text string) (at time.Time, whole time.Duration, err error) {
+	if at, err = time.Parse(time.DateOnly, text); err == nil {
+		return at, 24 * time.Hour, nil
+	}
+	if at, err = time.Parse(time.RFC3339, text); err == nil {
+		return at.UTC(), 0, nil
+	}
+	return at, 0, unusable(fmt.Sprintf("%s is neither a time in RFC 3339 nor a date", member), nil)
+}
+
+func goOn(cursor string, asked Request) (scope, error) {
+	var s scope
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	switch {
+	case err != nil || !strings.HasPrefix(s.Section, archive.RawPrefix) || !s.Since.Before(s.Until):
+		return s, unusable("next is no cursor of an earlier answer", nil)
+	case asked != (Request{}) && asked != s.Asked:
+		return s, unusable("next belongs to a request with other members", nil)
+	}
+	return s, nil
+}
+
+// cursor packs a scope for a later request.
+func (s scope) cursor() (string, error) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return "", fmt.Errorf("pack the cursor: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(text), nil
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

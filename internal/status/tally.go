@@ -1,0 +1,155 @@
+package status
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"runecast-ingest/internal/archive"
+)
+
+// maxAttention bounds the list of what needs a look.
+const maxAttention = 50
+
+// tally sums up objects as they pass; it keeps one entry per system, and the
+// newest of what needs a look.
+type tally struct {
+	systems   *directory
+	only      func(owner) bool
+	notable   func(*Attention) bool
+	now       time.Time
+	objects   int
+	total     Counts
+	waiting   time.Time // since when the oldest pending object waits; zero: none
+	bySystem  map[string]*System
+	attention []Attention
+	omitted   int
+}
+
+func newTally(registers []archive.Committed, system string, now time.Time, notable func(*Attention) bool) *tally {
+	d := newDirectory(registers)
+	t := &tally{systems: d, only: d.only(system), notable: notable, now: now, bySystem: map[string]*System{}}
+	for hash, r := range d.registers {
+		o := owner{label: archive.Label{Hash: hash}, system: r.System, committed: true}
+		if t.only(o) {
+			t.system(o).Committed = committed(r, now)
+		}
+	}
+	return t
+}
+
+// wanted tells by its key whether an object may be of the system that is asked for.
+func (t *tally) wanted(key string) bool {
+	_, labelled := archive.RawLabel(key)
+	return !labelled || t.only(t.systems.of(key, &archive.SystemScan{}))
+}
+
+func (t *tally) system(o owner) *System {
+	id := o.label.Hash
+	if t.bySystem[id] == nil {
+		t.bySystem[id] = &System{System: o.system.Name, ID: o.system.ID, Type: o.system.Type}
+	}
+	return t.bySystem[id]
+}
+
+func (t *tally) add(o archive.Tracked) {
+	seen := false
+	for _, scan := range scans(&o) {
+		whose := t.systems.of(o.Key, &scan)
+		if !t.only(whose) {
+			continue
+		}
+		seen = true
+		s := t.system(whose)
+		s.add(&scan.Scan)
+		t.total.add(&scan.Scan)
+		if !scan.Final() && (t.waiting.IsZero() || o.LastModified.Before(t.waiting)) {
+			t.waiting = o.LastModified
+		}
+		a := Attention{
+			Key: o.Key, System: s.System, State: state(&scan.Scan), Reason: scan.Reason, Generation: scan.Generation,
+			Quarantined: scan.Quarantined, Doubt: scan.Doubt, created: created(o.RawInfo),
+		}
+		if l := o.Delivery.Value.Lease; l != nil {
+			a.LeaseUntil = &l.Until
+		}
+		if t.notable(&a) {
+			t.notice(a)
+		}
+	}
+	if seen {
+		t.objects++
+	}
+}
+
+// scans gives what is known of the scans in an object; of one that nobody has
+// delivered in this version, one pending scan.
+func scans(o *archive.Tracked) []archive.SystemScan {
+	v := &o.Delivery.Value
+	open := func(reason string) []archive.SystemScan {
+		return []archive.SystemScan{{Scan: archive.Scan{State: archive.DeliverySending, Reason: reason}}}
+	}
+	switch {
+	case o.Err != nil:
+		return open(o.Err.Error())
+	case !o.Delivery.Exists():
+		return open("nobody has begun to deliver it")
+	case v.ETag != o.ETag:
+		return open("it was replaced, and nobody has begun to deliver this version")
+	case len(v.Scans) > 0:
+		return v.Scans
+	}
+	return []archive.SystemScan{{Scan: v.Scan}}
+}
+
+// state is complete, superseded, failed or pending.
+func state(s *archive.Scan) string {
+	if s.Final() {
+		return s.State
+	}
+	return statePending
+}
+
+const statePending = "pending"
+
+func (c *Counts) add(s *archive.Scan) {
+	switch state(s) {
+	case archive.DeliveryComplete:
+		c.Complete++
+	case archive.DeliverySuperseded:
+		c.Superseded++
+	case archive.DeliveryFailed:
+		c.Failed++
+	default:
+		c.Pending++
+	}
+	c.Quarantined += s.Quarantined
+}
+
+func (t *tally) notice(a Attention) {
+	if t.attention = append(t.attention, a); len(t.attention) == 2*maxAttention {
+		t.cut()
+	}
+}
+
+// cut keeps the newest.
+func (t *tally) cut() {
+	slices.SortFunc(t.attention, func(a, b Attention) int {
+		return cmp.Or(b.created.Compare(a.created), strings.Compare(a.Key, b.Key), strings.Compare(a.System, b.System))
+	})
+	keep := min(len(t.attention), maxAttention)
+	t.omitted += len(t.attention) - keep
+	t.attention = t.attention[:keep]
+}
+
+func (t *tally) sorted() []System {
+	all := make([]System, 0, len(t.bySystem))
+	for _, s := range slices.SortedFunc(maps.Values(t.bySystem), func(a, b *System) int {
+		return cmp.Or(strings.Compare(a.System, b.System), strings.Compare(a.ID, b.ID))
+	}) {
+		all = append(all, *s)
+	}
+	return all
+}
