@@ -14,6 +14,7 @@ STACK ?= runecast-ingest$(addprefix -,$(filter-out default,$(STAGE)))
 FUNCTION ?= collector
 EVENT ?= events/$(FUNCTION)-start.json
 ARGS ?=
+ROUNDS ?= 300
 
 TOOL := go tool -modfile=infra/tools.mod
 S3_SERVER := out/bin/versitygw
@@ -37,7 +38,7 @@ help: ## List the targets
 
 ##@ develop
 
-.PHONY: build test lint fmt bench validate mutants workflows tools clean
+.PHONY: build test chaos lint fmt bench validate mutants workflows tools clean
 build: build-CollectorFunction build-ForwarderFunction ## Build both Lambda binaries (linux/arm64) under out/
 
 test: tools ## Run every test, shuffled, and with -race where a C compiler is found
@@ -46,6 +47,9 @@ test: tools ## Run every test, shuffled, and with -race where a C compiler is fo
 		race=; echo 'make test: no C compiler, so without -race (Debian: apt-get install gcc libc6-dev)'; \
 	fi; set -x; \
 	CGO_ENABLED=$${race:+1} $(WITHOUT_ACCOUNT) go test $$race -shuffle=on -exec '$(WITHOUT_CERTIFICATES)' $(ARGS) ./...
+
+chaos: tools ## Deliver under every fault, and among random crashes: make chaos ROUNDS=1000
+	$(WITHOUT_ACCOUNT) go test -run 'TestFaults|TestChaos' -timeout 2h ./internal/forward -faults.full -chaos.rounds=$(ROUNDS) $(ARGS)
 
 lint: ## Vet and lint
 	go vet ./...

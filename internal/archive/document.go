@@ -188,6 +188,19 @@ type Scan struct {
 	Extra int64 `json:"extra,omitzero"`
 }
 
+// Generations are those that the delivery's scans are in.
+func (d *Delivery) Generations() []Generation {
+	if len(d.Scans) == 0 {
+		return []Generation{{RawKey: d.RawKey, Number: d.Generation}}
+	}
+	var all []Generation
+	for i := range d.Scans {
+		s := &d.Scans[i]
+		all = append(all, Generation{RawKey: d.RawKey, System: LabelOf(s.System.ID, s.System.Name).Hash, Number: s.Generation})
+	}
+	return all
+}
+
 // SystemScan is one system's part in a document of several.
 type SystemScan struct {
 	System System `json:"system"`

@@ -74,14 +74,27 @@ func RegisterKey(systemID string) string {
 	return RegisterPrefix + digest(systemID, registerHashLen) + ".json"
 }
 
-// QuarantineKey is where a refused event of a delivery's generation lies.
-func QuarantineKey(rawKey string, generation int, index int64) string {
-	return fmt.Sprintf("%s%d.json", QuarantineFolder(rawKey, generation), index)
+// Generation is one generation of the delivery of a scan.
+type Generation struct {
+	RawKey string
+	// System is the hash of the system's id in a document of several systems,
+	// whose event indexes each begin at 0; empty in one of a single system.
+	System string
+	Number int
 }
 
-// QuarantineFolder is the prefix of the refused events of a delivery's generation.
-func QuarantineFolder(rawKey string, generation int) string {
-	return fmt.Sprintf("%s%s/g%d/", QuarantinePrefix, rawKey, generation)
+// Quarantine is the prefix of the generation's refused events.
+func (g Generation) Quarantine() string {
+	folder := QuarantinePrefix + g.RawKey + "/"
+	if g.System != "" {
+		folder += g.System + "/"
+	}
+	return fmt.Sprintf("%sg%d/", folder, g.Number)
+}
+
+// QuarantineKey is where a refused event lies.
+func (g Generation) QuarantineKey(index int64) string {
+	return fmt.Sprintf("%s%d.json", g.Quarantine(), index)
 }
 
 func catalogKey(sum string) string { return CatalogPrefix + sum + ".json.gz" }

@@ -135,8 +135,8 @@ func (c *capped) Write(p []byte) (int, error) {
 
 // PutQuarantine keeps an event that the endpoint refused, with its answer. It
 // may be written again with the same content.
-func (s *Store) PutQuarantine(ctx context.Context, rawKey string, generation int, index int64, document []byte) error {
-	key := QuarantineKey(rawKey, generation, index)
+func (s *Store) PutQuarantine(ctx context.Context, g Generation, index int64, document []byte) error {
+	key := g.QuarantineKey(index)
 	_, err := s.api.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(document), ContentType: aws.String("application/json"),
 	})

@@ -114,6 +114,9 @@ func aheadError(key string) error {
 	return &fault.Error{Class: fault.Retry, Where: key, What: "the reserved timestamp lies ahead of this clock", Cure: "the sweep tries again"}
 }
 
+// maxAnnounceWait is the longest wait before a scan event in doubt is repeated.
+const maxAnnounceWait = 30 * time.Second
+
 // announce posts the scan events until they are accepted (step 7). They may be
 // repeated by anyone at any time: a late one sorts before a newer one. The
 // scan-completed event comes last. at is what the register reserved (rules 04
@@ -126,7 +129,7 @@ func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, 
 	hard, cancel := context.WithDeadline(ctx, d.win.hard)
 	defer cancel()
 	v := t.scan
-	for {
+	for wait := time.Second; ; wait = min(2*wait, maxAnnounceWait) {
 		r := d.send(hard, body)
 		t.count(r, body)
 		switch r.Outcome {
@@ -139,7 +142,7 @@ func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, 
 			v.Doubt, v.Done = false, [][2]int64{}
 			return t.end(archive.DeliveryComplete, "")
 		case openpipeline.Doubt:
-			if d.f.o.Now().Before(d.win.soft) && d.f.o.Sleep(hard, time.Second) == nil {
+			if d.f.o.Now().Before(d.win.soft) && d.f.o.Sleep(hard, wait) == nil {
 				continue
 			}
 		case openpipeline.Refused, openpipeline.TooLarge:

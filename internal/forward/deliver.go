@@ -166,7 +166,8 @@ func (d *delivery) deliver(ctx context.Context, t *target, committed bool) (bool
 			}
 			d.startedOver++
 			*t.scan = abandon(*t.scan, d.f.o.NewID())
-			d.batchBytes = max(min(d.batchBytes, p.batcher.Limit())/2, minBatchBytes)
+			limit := min(d.batchBytes, p.batcher.Limit())
+			d.batchBytes = min(limit, max(limit/2, minBatchBytes)) // a smaller limit that was learned stays
 			if err := d.save(ctx); err != nil {
 				return false, notSavedError{err}
 			}

@@ -5,7 +5,9 @@ import (
 	"compress/gzip"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -164,4 +166,18 @@ func TestOneFailedSystemDoesNotOpenTheOther(t *testing.T) {
 	r.delivered("raw/manual/all.json", archive.DeliveryFailed)
 	r.delivered(r.put(scan{system: "vc-a", minute: 1, failing: 7}), archive.DeliverySuperseded)
 	r.shown("vc-a failed=2 passed=1 posture=50")
+}
+
+// Each system's refused events are kept, although their indexes are the same.
+func TestRefusedEventsOfSeveralSystemsAreAllKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.intercept = refusing(http.StatusBadRequest, func(b string) bool { return strings.Contains(b, `/host-7"`) })
+	r.upload("raw/manual/all.json", saved("vc-a 20@1", "vc-b 20@1"))
+	if out := r.delivered("raw/manual/all.json", archive.DeliveryComplete); out.Scan.Quarantined != 2 {
+		t.Errorf("%+v", out.Scan)
+	}
+	if kept := r.quarantined(); len(kept) != 2 {
+		t.Errorf("%d events are in quarantine: %v", len(kept), slices.Sorted(maps.Keys(kept)))
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/securityevent"
@@ -101,7 +102,7 @@ func (p *pipeline) quarantine(ctx context.Context, index int64, event []byte, an
 	if err != nil {
 		return fmt.Errorf("quarantine event: %w", err)
 	}
-	if err := p.d.f.o.Archive.PutQuarantine(ctx, p.d.key, p.t.scan.Generation, index, document); err != nil {
+	if err := p.d.f.o.Archive.PutQuarantine(ctx, p.t.generation(p.d), index, document); err != nil {
 		return err
 	}
 	p.mu.Lock()
@@ -109,6 +110,14 @@ func (p *pipeline) quarantine(ctx context.Context, index int64, event []byte, an
 	p.quarantined++
 	p.done.add(index, index+1)
 	return nil
+}
+
+func (t *target) generation(d *delivery) archive.Generation {
+	g := archive.Generation{RawKey: d.key, Number: t.scan.Generation}
+	if len(d.targets) > 1 {
+		g.System = archive.LabelOf(t.Envelope.System.ID, t.Envelope.System.Name).Hash
+	}
+	return g
 }
 
 // tolerable tells whether a scan may be committed although events were refused.

@@ -80,7 +80,9 @@ func (r *replay) rehearse(ctx context.Context, key string) (bool, error) {
 			r.answer.Older++
 		}
 	}
-	slices.SortFunc(total.Systems, func(a, b RehearsedScan) int { return cmp.Or(cmp.Compare(a.System, b.System), cmp.Compare(a.Key, b.Key)) })
+	slices.SortFunc(total.Systems, func(a, b RehearsedScan) int {
+		return cmp.Or(cmp.Compare(a.System, b.System), cmp.Compare(a.Key, b.Key))
+	})
 	total.GiB = float64(total.Bytes) / (1 << 30)
 	total.Cost = total.GiB * r.req.PricePerGiB
 	return true, nil

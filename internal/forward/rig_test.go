@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
@@ -48,6 +50,7 @@ type rig struct {
 	metrics  bytes.Buffer
 	clock    *clock
 	dead     atomic.Bool // the process has died: it writes nothing more
+	vault    *vault
 	// intercept is asked before the receiver.
 	mu        sync.Mutex
 	intercept func(n int, w http.ResponseWriter, r *http.Request) bool
@@ -87,22 +90,39 @@ func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
+// waited is the sum of all waiting.
+func (c *clock) waited() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ahead
+}
+
 func newRig(t *testing.T, change func(*config.Forwarder)) *rig {
+	t.Helper()
+	return rigOn(t, startS3(t), "archive", change)
+}
+
+// startS3 starts an S3 server, for one rig or for many.
+func startS3(t *testing.T) *s3server.Server {
 	t.Helper()
 	srv, err := s3server.Start(t.Context(), s3server.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = srv.Close() })
-	r := &rig{t: t, srv: srv, bucket: "archive", clock: &clock{}}
-	if err := srv.CreateBucket(t.Context(), r.bucket); err != nil {
-		t.Fatal(err)
-	}
+	return srv
+}
+
+// rigOn makes a rig with a bucket of its own on an S3 server that others use, too.
+func rigOn(t *testing.T, srv *s3server.Server, bucket string, change func(*config.Forwarder)) *rig {
+	t.Helper()
+	r := &rig{t: t, srv: srv, clock: &clock{}, vault: &vault{token: token}}
+	var err error
 	r.s3 = archive.Client(aws.Config{
 		BaseEndpoint: aws.String(srv.URL()), Region: srv.Region(),
 		Credentials: credentials.NewStaticCredentialsProvider(srv.AccessKey(), srv.SecretKey(), ""),
 	}, true)
-	r.store = archive.New(&mortal{r.s3, &r.dead}, r.bucket)
+	r.use(bucket)
 	r.receiver = receiver.New(receiver.Options{Token: token, Now: r.clock.Now})
 	r.server = httptest.NewServer(http.HandlerFunc(r.serve))
 	t.Cleanup(r.server.Close)
@@ -134,29 +154,49 @@ func (r *rig) serve(w http.ResponseWriter, req *http.Request) {
 
 // forwarder makes a new one, as a new sandbox does.
 func (r *rig) forwarder() *forward.Forwarder {
-	cred := secret.Credential{Token: secret.NewValue(token)}
+	return r.sandbox(r.store, r.server.Client().Transport)
+}
+
+// sandbox makes a forwarder that sees the world through a store and a transport.
+func (r *rig) sandbox(store *archive.Store, transport http.RoundTripper) *forward.Forwarder {
 	u, err := url.Parse(r.config.URL.String())
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	sender := openpipeline.New(openpipeline.Options{
-		URL: u, Credentials: fixed{cred}, UserAgent: "test", Timeout: 20 * time.Second,
-		HTTP: func(secret.Credential) (*http.Client, error) { return r.server.Client(), nil },
+		URL: u, Credentials: secret.NewCache(r.vault, "s", r.clock.Now), UserAgent: "test", Timeout: 20 * time.Second,
+		HTTP: func(secret.Credential) (*http.Client, error) { return client, nil },
 		Now:  r.clock.Now, Sleep: r.clock.Sleep, Jitter: func() float64 { return 1 },
 	})
 	return forward.New(forward.Options{
-		Config: r.config, Archive: r.store, Sender: sender, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics(&r.metrics, "forwarder", r.clock.Now),
+		Config: r.config, Archive: store, Sender: sender, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics(&r.metrics, "forwarder", r.clock.Now),
 		Now: r.clock.Now, Sleep: r.clock.Sleep, NewID: uuid.NewString,
 		Check: func(_ context.Context, payload jsontext.Value) (any, error) { return "checked " + string(payload), nil },
 	})
 }
 
-type fixed struct{ cred secret.Credential }
+// vault is Secrets Manager with the one secret.
+type vault struct {
+	mu    sync.Mutex
+	token string
+}
 
-func (f fixed) Get(context.Context) (secret.Credential, error) { return f.cred, nil }
+func (v *vault) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	return &secretsmanager.GetSecretValueOutput{SecretString: aws.String(v.current())}, nil
+}
 
-func (f fixed) Refresh(context.Context, secret.Credential) (secret.Credential, bool, error) {
-	return f.cred, false, nil
+func (v *vault) current() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.token
+}
+
+// rotate makes the token that is used an old one.
+func (v *vault) rotate() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.token += "+"
 }
 
 // scan is a raw object to be.
@@ -269,5 +309,12 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	flag.Bool("faults.full", false, "try every line of the fault table")
+	flag.Uint64("chaos.seed", 0, "repeat the chaos of this seed; 0: a new one")
+	flag.Int("chaos.rounds", 50, "rounds of chaos")
+	flag.Int("chaos.round", 0, "begin with this round")
 	os.Exit(m.Run())
 }
+
+// setting gives the value of one of the flags above.
+func setting[T any](name string) T { return flag.Lookup(name).Value.(flag.Getter).Get().(T) }

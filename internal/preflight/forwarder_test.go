@@ -166,7 +166,7 @@ func TestForwarderCheck(t *testing.T) {
 		"may not read what was": {forbidden("get quarantine/"), "archive quarantine/", Failed, "403", "allow s3:GetObject", 0},
 
 		"event refused":        {refused(receiver.Path, 400), "test event", Failed, "400 Bad Request", "OPENPIPELINE_URL", 0},
-		"event forbidden":      {refused(receiver.Path, 403), "test event", Failed, "403 Forbidden", "give the token the scope openpipeline.events_security", 0},
+		"event forbidden":      {refused(receiver.Path, 403), "test event", Failed, "403 Forbidden", "the scope openpipeline.events_security", 0},
 		"event unauthorized":   {refused(receiver.Path, 401), "test event", Failed, "401 Unauthorized", "valid API token", 0},
 		"event in doubt":       {refused(receiver.Path, 500), "test event", Failed, "500 Internal", "check again in a few minutes", 0},
 		"event for later":      {refused(receiver.Path, 429), "test event", Failed, "429 Too Many", "check again in a few minutes", 0},

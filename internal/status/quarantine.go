@@ -160,17 +160,11 @@ type event struct {
 	index int64
 }
 
-// refused lists the refused events that are asked for, by index. The scans of a
-// hand-made document may be of different generations.
+// refused lists the refused events that are asked for, by index.
 func (r *Reader) refused(ctx context.Context, req QuarantineRequest, d *archive.Delivery) ([]event, error) {
-	generations := []int{d.Generation}
-	for i := range d.Scans {
-		generations = append(generations, d.Scans[i].Generation)
-	}
-	slices.Sort(generations)
 	found := []event{}
-	for _, g := range slices.Compact(generations) {
-		for info, err := range r.archive.List(ctx, archive.QuarantineFolder(req.Key, g), "") {
+	for _, g := range d.Generations() {
+		for info, err := range r.archive.List(ctx, g.Quarantine(), "") {
 			if err != nil {
 				return nil, err
 			}
@@ -240,7 +234,6 @@ func refusedEvent(text []byte, whole bool) (Refused, bool) {
 }
 
 func (q *Quarantine) advice(index *int64) string {
-	folder := archive.QuarantineFolder(q.Key, q.Generation)
 	switch {
 	case index != nil && len(q.Refused) == 0:
 		return fmt.Sprintf("no event %d was refused: leave index out to see which were", *index)
@@ -249,7 +242,7 @@ func (q *Quarantine) advice(index *int64) string {
 	case index != nil:
 		return "mend what the answer says: a setting, or report it with this event; then {\"action\":\"replay\"} with this key"
 	case q.Omitted > 0:
-		return `add "index" to see one whole; all are under ` + folder
+		return `add "index" to see one whole; all are under ` + archive.QuarantinePrefix + q.Key + "/"
 	}
 	return `add "index" to see one whole`
 }

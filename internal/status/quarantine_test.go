@@ -19,8 +19,13 @@ const refusedKey = "raw/v1/dt=2026-11-22/run=20261122T020000Z-4f3a/vc1.example-2
 // refuse puts a refused event of a generation where the forwarder does.
 func refuse(t *testing.T, s *archive.Store, generation int, index int64, event string) {
 	t.Helper()
+	refuseOf(t, s, archive.Generation{RawKey: refusedKey, Number: generation}, index, event)
+}
+
+func refuseOf(t *testing.T, s *archive.Store, g archive.Generation, index int64, event string) {
+	t.Helper()
 	document := fmt.Sprintf(`{"schema":"runecast-quarantine/1","index":%d,"answer":"400: bad object.id","event":%s}`, index, event)
-	if err := s.PutQuarantine(t.Context(), refusedKey, generation, index, []byte(document)); err != nil {
+	if err := s.PutQuarantine(t.Context(), g, index, []byte(document)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -60,7 +65,7 @@ func TestQuarantine(t *testing.T) {
 		t.Error(d, err)
 	}
 	got, err = quarantine(t, s, fmt.Sprintf(`{"key":%q,"limit":2}`, refusedKey))
-	if d := cmp.Diff(want.Refused[:2], got.Refused); d != "" || err != nil || got.Omitted != 1 || !strings.Contains(got.Next, "quarantine/"+refusedKey+"/g2/") {
+	if d := cmp.Diff(want.Refused[:2], got.Refused); d != "" || err != nil || got.Omitted != 1 || !strings.Contains(got.Next, "quarantine/"+refusedKey+"/") {
 		t.Errorf("%+v %v %s", got, err, d)
 	}
 	got, err = quarantine(t, s, fmt.Sprintf(`{"key":%q,"index":10}`, refusedKey))
@@ -95,17 +100,21 @@ func TestQuarantineOfSeveralGenerations(t *testing.T) {
 	if _, err := c.put(t.Context(), archive.DeliveryKey(refusedKey), document(refusedKey, archive.Scan{State: archive.DeliverySending, Generation: 1}, parts...)); err != nil {
 		t.Fatal(err)
 	}
-	refuse(t, s, 1, 7, finding(7))
-	refuse(t, s, 2, 8, finding(8))
-	refuse(t, s, 3, 6, `"\xff secret text"`)
-	if _, err := c.put(t.Context(), archive.QuarantineFolder(refusedKey, 3)+"notes.txt", nil); err != nil {
+	of := func(system archive.System, generation int) archive.Generation {
+		return archive.Generation{RawKey: refusedKey, System: archive.LabelOf(system.ID, system.Name).Hash, Number: generation}
+	}
+	refuseOf(t, s, of(vc1, 1), 7, finding(7))
+	refuseOf(t, s, of(vc1, 2), 8, finding(8))
+	last := of(vc2, 3)
+	refuseOf(t, s, last, 6, `"\xff secret text"`)
+	if _, err := c.put(t.Context(), last.Quarantine()+"notes.txt", nil); err != nil {
 		t.Fatal(err)
 	}
 	got, err := quarantine(t, s, fmt.Sprintf(`{"key":%q}`, refusedKey))
 	if err != nil || len(got.Refused) != 2 || got.State != "pending" || got.Refused[0].Index != 6 || got.Refused[1].FindingID != "f7" {
 		t.Fatalf("%+v %v", got, err)
 	}
-	if a := got.Refused[0].Answer; !strings.Contains(a, "download "+archive.QuarantineKey(refusedKey, 3, 6)) || strings.Contains(a, "secret") {
+	if a := got.Refused[0].Answer; !strings.Contains(a, "download "+last.QuarantineKey(6)) || strings.Contains(a, "secret") {
 		t.Errorf("%q", a)
 	}
 }

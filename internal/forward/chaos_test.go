@@ -1,0 +1,237 @@
+package forward_test
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/dashboard"
+	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/securityevent"
+	"runecast-ingest/internal/simulate/s3server"
+)
+
+// mishaps is the most crashes and freezes in a round: an object that ends five
+// invocations in a row is given up.
+const mishaps = 4
+
+// TestChaos delivers several scans of several systems in any order, under any
+// mixture of faults, crashes and frozen invocations.
+func TestChaos(t *testing.T) {
+	t.Parallel()
+	seed := cmp.Or(setting[uint64]("chaos.seed"), rand.Uint64())
+	srv := startS3(t)
+	first := setting[int]("chaos.round")
+	for round := range setting[int]("chaos.rounds") {
+		round += first
+		t.Run(fmt.Sprintf("seed %d round %d", seed, round), func(t *testing.T) {
+			t.Parallel()
+			defer func() {
+				if t.Failed() {
+					t.Logf("once more: go test -run TestChaos ./internal/forward -chaos.seed=%d -chaos.round=%d -chaos.rounds=1", seed, round)
+				}
+			}()
+			w := newWorld(t, srv, seed, round)
+			w.storm()
+			w.settle()
+			w.check(srv)
+		})
+	}
+}
+
+// world is one round of chaos.
+type world struct {
+	*rig
+	rng     *rand.Rand
+	network *network
+	witness *witness
+	scans   map[string][]scan // by system, oldest first
+	keys    []string          // of the scans that were archived so far
+	zombies []*process
+	mishaps int
+	// poison is what only an event has that is refused for ever; empty: none.
+	poison, poisoned string
+	poisonHost       int
+}
+
+func newWorld(t *testing.T, srv *s3server.Server, seed uint64, round int) *world {
+	t.Helper()
+	w := &world{rng: rand.New(rand.NewPCG(seed, uint64(round))), scans: map[string][]scan{}, mishaps: mishaps}
+	w.rig = rigOn(t, srv, fmt.Sprintf("round-%d", round), small)
+	w.config.SendConcurrency = []int{1, 1, 4}[w.rng.IntN(3)] // one at a time repeats exactly
+	w.network = newNetwork(w.rig)
+	for i := range 1 + w.rng.IntN(3) {
+		system := fmt.Sprintf("vc-%d", i)
+		for number := range 2 + w.rng.IntN(3) {
+			w.scans[system] = append(w.scans[system], scan{system: system, minute: 10 * number, failing: 2 + w.rng.IntN(40), passing: number + 1})
+		}
+	}
+	if w.rng.IntN(2) == 0 {
+		w.poisoned, w.poisonHost = fmt.Sprintf("vc-%d", w.rng.IntN(len(w.scans))), w.rng.IntN(30)
+		w.poison = fmt.Sprintf(`"%s/host-%d"`, w.poisoned, w.poisonHost)
+	}
+	w.witness = newWitness(w.wanted)
+	w.network.seen = func() { w.witness.look(w.receiver.Events()) }
+	return w
+}
+
+// wanted is the failed rows of the scan in which so many rules pass.
+func (w *world) wanted(system string, number int) (int, bool) {
+	scans := w.scans[system]
+	if number < 1 || number > len(scans) {
+		return 0, false
+	}
+	failed := scans[number-1].failing
+	if system == w.poisoned && w.poisonHost < failed {
+		failed--
+	}
+	return failed, true
+}
+
+// weather lets requests meet some of the troubles at random. What blames a
+// body is left to bodies of several events, so that only the poison is to blame.
+func (w *world) weather() func(body string) *trouble {
+	all := troubles()
+	w.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	mixture, often := all[:1+w.rng.IntN(6)], []float64{0, 0.05, 0.15, 0.4}[w.rng.IntN(4)]
+	dice := rand.New(rand.NewPCG(w.rng.Uint64(), 0))
+	return func(body string) *trouble {
+		if t := w.poisonous(body); t != nil {
+			return t
+		}
+		t := mixture[dice.IntN(len(mixture))]
+		if dice.Float64() >= often || t.refuses && strings.Count(body, securityevent.TypeFinding) < 2 {
+			return nil
+		}
+		return t
+	}
+}
+
+func (w *world) poisonous(body string) *trouble {
+	if w.poison == "" || !strings.Contains(body, w.poison) {
+		return nil
+	}
+	return w.network.troubles["400 poison"]
+}
+
+// storm archives the scans and triggers their deliveries.
+func (w *world) storm() {
+	var arrivals []scan
+	for _, system := range slices.Sorted(maps.Keys(w.scans)) {
+		arrivals = append(arrivals, w.scans[system]...)
+	}
+	w.rng.Shuffle(len(arrivals), func(i, j int) { arrivals[i], arrivals[j] = arrivals[j], arrivals[i] })
+	for _, s := range arrivals {
+		w.network.during(w.weather())
+		w.keys = append(w.keys, w.put(s))
+		if w.rng.IntN(4) > 0 { // else its event is lost
+			w.invoke(s3Event(w.bucket, s.key()))
+		}
+		for range 1 + w.rng.IntN(4) {
+			w.anything()
+		}
+	}
+}
+
+// anything is what may happen at any time.
+func (w *world) anything() {
+	some := func() string { return w.keys[w.rng.IntN(len(w.keys))] }
+	switch w.rng.IntN(5) {
+	case 0:
+		w.invoke(s3Event(w.bucket, some(), some()))
+	case 1:
+		w.invoke(sqs(s3Event(w.bucket, some()), s3Event(w.bucket, some())))
+	case 2:
+		w.invoke(sweepPayload)
+	case 3:
+		w.advance(time.Duration(w.rng.IntN(20)) * time.Minute)
+	case 4:
+		w.thaw(1)
+	}
+}
+
+// invoke runs an invocation, which may crash or freeze on its way. Another one
+// may do its work then, before it goes on.
+func (w *world) invoke(payload string) {
+	f, at := lives, 1+w.rng.IntN([]int{3, 14}[w.rng.IntN(2)])
+	if w.rng.IntN(2) == 0 && w.mishaps > 0 {
+		f = 1 + fate(w.rng.IntN(int(fates)-1))
+	}
+	p := w.start(w.network, payload, f, at)
+	if p.struck() {
+		w.mishaps--
+	}
+	if p.fate != freezes || !p.struck() {
+		return
+	}
+	w.zombies = append(w.zombies, p)
+	if w.rng.IntN(2) == 0 {
+		w.advance(time.Duration(w.rng.IntN(3)) * 10 * time.Minute) // its lease may expire
+		w.invoke(payload)
+		w.thaw(1)
+	}
+}
+
+// thaw lets some of the frozen invocations go on, any first.
+func (w *world) thaw(count int) {
+	for range min(count, len(w.zombies)) {
+		i := w.rng.IntN(len(w.zombies))
+		p := w.zombies[i]
+		w.zombies = slices.Delete(w.zombies, i, i+1)
+		p.resume()
+	}
+}
+
+// settle mends all but the poison, and sweeps until nothing is left to do,
+// before and after the last frozen invocation goes on.
+func (w *world) settle() {
+	w.t.Helper()
+	w.network.during(w.poisonous)
+	w.t.Logf("%d requests, %d of them in trouble; %d mishaps, %d invocations still frozen", w.network.requests, w.network.met, mishaps-w.mishaps, len(w.zombies))
+	sandbox := func() *forward.Forwarder { return w.sandbox(w.store, w.network) }
+	w.calm(sandbox)
+	w.thaw(len(w.zombies))
+	w.calm(sandbox)
+}
+
+// check holds the round against what was promised.
+func (w *world) check(srv *s3server.Server) {
+	w.t.Helper()
+	for _, v := range w.witness.violations {
+		w.t.Error(v)
+	}
+	var shown []dashboard.Event
+	for system, scans := range w.scans {
+		for i, s := range scans {
+			w.ended(s, i == len(scans)-1)
+		}
+		shown = append(shown, undisturbed(w.t, srv, w.bucket+"-"+system, scans[len(scans)-1])[0]...)
+	}
+	shown = slices.DeleteFunc(shown, func(e dashboard.Event) bool { return w.poison == fmt.Sprintf("%q", e.ObjectID) })
+	if diff := gocmp.Diff(timeless(dashboard.Compute(shown)), timeless(w.receiver.Tiles())); diff != "" {
+		w.t.Errorf("the dashboard differs from the newest scans:\n%s", diff)
+	}
+	if st := w.receiver.Stats(); st.DuplicateFindings > 0 || st.ShapeErrors > 0 || w.network.keyed > 0 {
+		w.t.Errorf("%d findings twice, %d shape errors, %d idempotency keys", st.DuplicateFindings, st.ShapeErrors, w.network.keyed)
+	}
+}
+
+// ended checks the delivery document of a scan.
+func (w *world) ended(s scan, newest bool) {
+	w.t.Helper()
+	d := w.document(s.key())
+	if d.Lease.Live(w.clock.Now()) || d.State != archive.DeliveryComplete && (newest || d.State != archive.DeliverySuperseded) {
+		w.t.Errorf("%s has not ended as it should: %+v", s.key(), d)
+	}
+	if d.State == archive.DeliveryComplete {
+		w.conserved(&d, w.refusedOf(s.key(), d.Generation))
+	}
+}

@@ -1,0 +1,155 @@
+package forward_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/securityevent"
+)
+
+// A busy receiver is asked again no sooner and hardly later than it says, and
+// nothing that it has accepted is sent again. Counted by the injected clock.
+func TestBusyReceiverCostsWhatItImposes(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ every, concurrency int }{
+		"429 with seconds": {3, 4},
+		"429 with a date":  {3, 1},
+		"503 with seconds": {2, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			calm := newRig(t, small)
+			key := calm.put(troubled())
+			least := calm.delivered(key, archive.DeliveryComplete).Scan.Requests
+
+			r := newRig(t, func(cfg *config.Forwarder) { small(cfg); cfg.SendConcurrency = c.concurrency })
+			n := newNetwork(r)
+			asks := 0
+			n.during(func(string) *trouble {
+				if asks++; asks%c.every != 0 {
+					return nil
+				}
+				return n.troubles[name]
+			})
+			a, err := handle(t.Context(), r.sandbox(r.store, n), s3Event(r.bucket, r.put(troubled())))
+			if err != nil || a.Complete != 1 || n.met < 3 {
+				t.Fatalf("%+v %v, %d requests met it", a, err, n.met)
+			}
+			if int64(n.requests) != least+int64(n.met) || a.Requests != int64(n.requests) {
+				t.Errorf("%d requests, the document says %d; %d and %d refused are enough", n.requests, a.Requests, least, n.met)
+			}
+			imposed := time.Duration(n.met) * asked
+			if waited := r.clock.waited(); waited < imposed/2 || waited > imposed*3/2 {
+				t.Errorf("waited %s, the receiver asked for %s", waited, imposed)
+			}
+		})
+	}
+}
+
+// A scan event that stays in doubt is repeated, but seldom.
+func TestScanEventInDoubtIsRepeatedSeldom(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	n := newNetwork(r)
+	n.during(func(body string) *trouble {
+		if !strings.Contains(body, securityevent.TypeCompleted) {
+			return nil
+		}
+		return n.troubles["500"]
+	})
+	a, err := handle(t.Context(), r.sandbox(r.store, n), s3Event(r.bucket, r.put(troubled())))
+	if err != nil || a.Pending != 1 || n.met < 10 || n.met > 50 || r.clock.waited() < 13*time.Minute {
+		t.Errorf("%+v %v: %d requests in %s", a, err, n.met, r.clock.waited())
+	}
+}
+
+// A limit that the receiver taught holds for the next generation, too.
+func TestLearnedLimitOutlivesDoubt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *config.Forwarder) { c.MaxBatchBytes, c.SendConcurrency = 100_000, 1 })
+	n := newNetwork(r)
+	large, doubts := 0, 0
+	n.during(func(body string) *trouble {
+		switch {
+		case len(body) > 30_000:
+			large++
+			return n.troubles["413 smaller limit"]
+		case large > 0 && doubts == 0:
+			doubts++
+			return n.troubles["500"]
+		}
+		return nil
+	})
+	key := r.put(scan{system: "vc-a", minute: 1, failing: 500})
+	a, err := handle(t.Context(), r.sandbox(r.store, n), s3Event(r.bucket, key))
+	if err != nil || a.Complete != 1 || r.document(key).Generation != 2 || large > 4 {
+		t.Errorf("%+v %v: generation %d, %d bodies were too large", a, err, r.document(key).Generation, large)
+	}
+}
+
+// An invocation that dies between the commit and its last write has left its
+// figures to the archive.
+func TestQuarantineIsCountedAfterACrash(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, small)
+	poison := refusing(400, func(b string) bool { return strings.Contains(b, `/host-7"`) })
+	r.intercept = func(n int, w http.ResponseWriter, req *http.Request) bool {
+		r.mu.Lock()
+		committing := strings.Contains(r.bodies[n], securityevent.TypeCompleted)
+		r.mu.Unlock()
+		r.dead.Store(committing)
+		return poison(n, w, req)
+	}
+	key := r.put(troubled())
+	if _, err := handle(t.Context(), r.forwarder(), s3Event(r.bucket, key)); err == nil {
+		t.Fatal("the invocation did not die")
+	}
+	r.dead.Store(false)
+	r.intercept = nil
+	r.calm(r.forwarder)
+	d := r.document(key)
+	if d.State != archive.DeliveryComplete || d.Accepted != 62 || d.Quarantined != 1 {
+		t.Errorf("%+v", d)
+	}
+	r.conserved(&d, r.refusedOf(key, d.Generation))
+}
+
+// An object that needs 20 invocations ends, in one generation.
+func TestObjectOfManyInvocationsEnds(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *config.Forwarder) { small(c); c.SendConcurrency = 1 })
+	r.intercept = func(int, http.ResponseWriter, *http.Request) bool {
+		r.advance(25 * time.Second) // two requests, and the time is over
+		return false
+	}
+	key := r.put(scan{system: "vc-a", minute: 1, failing: 360, passing: 1})
+	payload, invocations := s3Event(r.bucket, key), 0
+	for state := ""; state != archive.DeliveryComplete; state = r.document(key).State {
+		if invocations++; invocations > 60 {
+			t.Fatalf("no end: %+v", r.document(key))
+		}
+		ctx, cancel := context.WithDeadline(t.Context(), r.clock.Now().Add(time.Minute))
+		if _, err := handle(ctx, r.forwarder(), payload); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		payload = sweepPayload
+	}
+	d := r.document(key)
+	if invocations < 20 || d.Generation != 1 || d.Accepted != 361 || int64(r.requests) != d.Requests {
+		t.Errorf("%d invocations, %d requests: %+v", invocations, r.requests, d)
+	}
+	for i, body := range r.bodies {
+		if !strings.Contains(body, fmt.Sprintf(`"scan.id":%q`, d.ScanID)) || strings.Contains(body, securityevent.TypeCompleted) != (i == len(r.bodies)-1) {
+			t.Errorf("body %d of %d is of another scan, or out of order", i, len(r.bodies))
+		}
+	}
+	r.conserved(&d, nil)
+	r.shown("vc-a failed=360 passed=1 posture=50")
+}

@@ -1,0 +1,216 @@
+package forward_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/dashboard"
+	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/simulate/s3server"
+)
+
+const sweepPayload = `{"action":"sweep"}`
+
+// shownBefore is what the dashboard shows when troubled meets its fault.
+func shownBefore() scan { return scan{system: "vc-a", minute: 1, failing: 3, passing: 2} }
+
+func troubled() scan { return scan{system: "vc-a", minute: 2, failing: 60, passing: 3} }
+
+// TestFaults delivers a scan under each fault, heals the fault, and sweeps.
+// Normally a part of the table is tried that holds all pairs; all of it with
+// -faults.full.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	srv := startS3(t)
+	want := undisturbed(t, srv, "reference", shownBefore(), troubled())
+	cases := pairwise()
+	if setting[bool]("faults.full") {
+		cases = allCases()
+	}
+	for i, c := range cases {
+		t.Run(c.String(), func(t *testing.T) {
+			t.Parallel()
+			f := &faulted{rig: rigOn(t, srv, fmt.Sprintf("case-%d", i), small), faultCase: c, want: want}
+			if c.trouble.alone {
+				f.config.SendConcurrency = 1
+			}
+			f.network = newNetwork(f.rig)
+			f.deliver()
+			f.check()
+		})
+	}
+}
+
+// faulted is one case under way.
+type faulted struct {
+	*rig
+	faultCase
+	network *network
+	want    [][]dashboard.Event
+}
+
+// undisturbed delivers scans of one system, and gives the events of each.
+func undisturbed(t *testing.T, srv *s3server.Server, bucket string, scans ...scan) [][]dashboard.Event {
+	t.Helper()
+	r := rigOn(t, srv, bucket, nil)
+	var events [][]dashboard.Event
+	for _, s := range scans {
+		before := len(r.receiver.Events())
+		r.delivered(r.put(s), archive.DeliveryComplete)
+		events = append(events, r.receiver.Events()[before:])
+	}
+	return events
+}
+
+// handle invokes a forwarder with a payload.
+func handle(ctx context.Context, f *forward.Forwarder, payload string) (forward.Answer, error) {
+	got, err := f.Handle(ctx, jsontext.Value(payload))
+	a, _ := got.(forward.Answer)
+	return a, err
+}
+
+// deliver sends the scan by its event and a sweep under the fault, then heals.
+func (f *faulted) deliver() {
+	f.t.Helper()
+	warm := f.sandbox(f.store, f.network)
+	if a, err := handle(f.t.Context(), warm, s3Event(f.bucket, f.put(shownBefore()))); err != nil || a.Complete != 1 {
+		f.t.Fatalf("before the fault: %+v %v", a, err)
+	}
+	f.advance(time.Minute) // the secret may be read again
+	f.network.during(f.meets())
+	_, _ = handle(f.t.Context(), warm, s3Event(f.bucket, f.put(troubled()))) // may fail
+	f.advance(15 * time.Minute)
+	_, _ = handle(f.t.Context(), f.sandbox(f.store, f.network), sweepPayload)
+	f.network.during(nil)
+	if f.network.met == 0 || f.often == once && f.network.met != 1 {
+		f.t.Errorf("%d requests met the fault", f.network.met)
+	}
+	if sweeps := f.calm(func() *forward.Forwarder { return f.sandbox(f.store, f.network) }); sweeps > 2 {
+		f.t.Errorf("%d sweeps after the fault was mended", sweeps)
+	}
+}
+
+// calm sweeps in new sandboxes until nothing is left to do.
+func (r *rig) calm(sandbox func() *forward.Forwarder) int {
+	r.t.Helper()
+	var last error
+	for sweeps := range 6 {
+		r.advance(15 * time.Minute)
+		a, err := handle(r.t.Context(), sandbox(), sweepPayload)
+		if err == nil && a.Objects+a.Pending == 0 {
+			return sweeps
+		}
+		last = err
+	}
+	r.t.Fatalf("no end of sweeping: %v", last)
+	return 0
+}
+
+func (r *rig) advance(d time.Duration) {
+	r.clock.mu.Lock()
+	defer r.clock.mu.Unlock()
+	r.clock.ahead += d
+}
+
+// check compares with an undisturbed delivery.
+func (f *faulted) check() {
+	f.t.Helper()
+	d := f.document(troubled().key())
+	refused := f.refusedOf(troubled().key(), d.Generation)
+	state, shown := archive.DeliveryComplete, slices.DeleteFunc(slices.Clone(f.want[1]), func(e dashboard.Event) bool {
+		return slices.Contains(refused, e.FindingID.String())
+	})
+	if f.network.commitRefused || len(refused) > 5 { // beyond what a scan of this size may lose
+		state, shown = archive.DeliveryFailed, f.want[0]
+	}
+	if d.State != state || d.Lease != nil || state == archive.DeliveryComplete && d.Reason != "" {
+		f.t.Errorf("the document says %q, want %q: %+v", d.State, state, d)
+	}
+	if want := f.quarantine(); want >= 0 && len(refused) != want {
+		f.t.Errorf("quarantine holds %v, want %d events", refused, want)
+	}
+	if diff := cmp.Diff(timeless(dashboard.Compute(shown)), timeless(f.receiver.Tiles())); diff != "" {
+		f.t.Errorf("the dashboard differs from an undisturbed delivery:\n%s", diff)
+	}
+	f.conserved(&d, refused)
+	if st := f.receiver.Stats(); st.DuplicateFindings > 0 || st.ShapeErrors > 0 || st.Stale > 0 || f.network.keyed > 0 {
+		f.t.Errorf("%d findings twice, %d shape errors, %d stale, %d idempotency keys", st.DuplicateFindings, st.ShapeErrors, st.Stale, f.network.keyed)
+	}
+}
+
+// quarantine is how many events must lie there; -1: as many as were refused in the end.
+func (f *faulted) quarantine() int {
+	switch {
+	case f.often != untilHealed || f.at == atScan || !f.trouble.refuses:
+		return 0
+	case f.trouble.applies == nil && f.at != atFirst: // all that comes behind
+		return -1
+	case f.trouble.name == "400 poison":
+		return 1
+	}
+	return 0
+}
+
+// conserved compares the document's figures with what the receiver and the
+// quarantine have of the generation.
+func (r *rig) conserved(d *archive.Delivery, refused []string) {
+	r.t.Helper()
+	rows := map[string]int{}
+	for _, e := range r.receiver.Events() {
+		if e.Type == dashboard.TypeFinding && e.ScanID.String() == d.ScanID {
+			rows[e.FindingID.String()]++
+		}
+	}
+	for _, id := range refused {
+		rows[id]++
+	}
+	if int64(len(rows)) != d.Mapped-d.Skipped || d.Accepted+d.Quarantined != d.Mapped-d.Skipped || int64(len(refused)) != d.Quarantined {
+		r.t.Errorf("%s: %d events arrived or are in quarantine (%d), but the document says %+v", d.RawKey, len(rows), len(refused), d.Scan)
+	}
+	for id, n := range rows {
+		if n > 1 {
+			r.t.Errorf("%s: finding %s came %d times", d.RawKey, id, n)
+		}
+	}
+}
+
+// refusedOf gives the finding ids in quarantine of a delivery's generation.
+func (r *rig) refusedOf(key string, generation int) []string {
+	r.t.Helper()
+	folder := archive.Generation{RawKey: key, Number: generation}.Quarantine()
+	var ids []string
+	for k, text := range r.quarantined() {
+		var kept struct {
+			Event struct {
+				ID string `json:"finding.id"`
+			} `json:"event"`
+		}
+		if !strings.HasPrefix(k, folder) {
+			continue
+		}
+		if err := json.Unmarshal([]byte(text), &kept); err != nil {
+			r.t.Fatal(err)
+		}
+		ids = append(ids, kept.Event.ID)
+	}
+	return ids
+}
+
+// timeless leaves out when a scan was committed.
+func timeless(tiles dashboard.Tiles) dashboard.Tiles {
+	tiles.Systems = slices.Clone(tiles.Systems)
+	for i := range tiles.Systems {
+		tiles.Systems[i].Latest = time.Time{}
+	}
+	return tiles
+}

@@ -1,0 +1,87 @@
+package forward_test
+
+import (
+	"cmp"
+	"fmt"
+
+	"runecast-ingest/internal/dashboard"
+)
+
+// witness looks at what the dashboard shows after every request that was
+// accepted: always one whole scan of each system, and never an older one than
+// before.
+type witness struct {
+	// wanted gives the failed rows of a system's scan; false: there is no such scan.
+	wanted func(system string, number int) (failed int, ok bool)
+
+	looked     int
+	rows       map[dashboard.Text]*dashboard.Rows // by scan.id
+	found      map[[2]dashboard.Text]bool         // scan.id and finding.id
+	twice      map[dashboard.Text]int             // findings that came again, by scan.id
+	newest     map[dashboard.Text]dashboard.Event // completed scans, by system
+	shown      map[dashboard.Text]int             // number of the scan that is shown, by system
+	violations []string
+}
+
+func newWitness(wanted func(string, int) (int, bool)) *witness {
+	return &witness{
+		wanted: wanted, rows: map[dashboard.Text]*dashboard.Rows{}, found: map[[2]dashboard.Text]bool{}, twice: map[dashboard.Text]int{},
+		newest: map[dashboard.Text]dashboard.Event{}, shown: map[dashboard.Text]int{},
+	}
+}
+
+// look takes in what came since it looked last.
+func (w *witness) look(events []dashboard.Event) {
+	for _, e := range events[w.looked:] {
+		w.take(e)
+	}
+	w.looked = len(events)
+	for system, scan := range w.newest {
+		w.judge(system, scan.ScanID)
+	}
+}
+
+func (w *witness) take(e dashboard.Event) {
+	switch e.Type {
+	case dashboard.TypeFinding:
+		if w.rows[e.ScanID] == nil {
+			w.rows[e.ScanID] = &dashboard.Rows{}
+		}
+		if e.Status == dashboard.Passed {
+			w.rows[e.ScanID].Passed++
+		} else {
+			w.rows[e.ScanID].Failed++
+		}
+		if id := [2]dashboard.Text{e.ScanID, e.FindingID}; w.found[id] {
+			w.twice[e.ScanID]++
+		} else {
+			w.found[id] = true
+		}
+	case dashboard.TypeScanCompleted:
+		known, there := w.newest[e.ObjectID]
+		if !there || cmp.Or(e.Timestamp.Compare(known.Timestamp.Time), cmp.Compare(e.ScanID, known.ScanID)) > 0 {
+			w.newest[e.ObjectID] = e
+		}
+	}
+}
+
+// judge compares what is shown of a system with its scans. A scan's number is
+// how many rules pass in it.
+func (w *witness) judge(system, scanID dashboard.Text) {
+	rows := cmp.Or(w.rows[scanID], &dashboard.Rows{})
+	failed, ok := w.wanted(system.String(), rows.Passed)
+	switch {
+	case !ok || failed != rows.Failed:
+		w.violate("%s shows %d failed and %d passed rows, which is no whole scan", system, rows.Failed, rows.Passed)
+	case w.twice[scanID] > 0:
+		w.violate("%s shows %d findings twice", system, w.twice[scanID])
+	case rows.Passed < w.shown[system]:
+		w.violate("%s shows scan %d after scan %d", system, rows.Passed, w.shown[system])
+	default:
+		w.shown[system] = rows.Passed
+	}
+}
+
+func (w *witness) violate(format string, args ...any) {
+	w.violations = append(w.violations, fmt.Sprintf("after %d events: ", w.looked)+fmt.Sprintf(format, args...))
+}
