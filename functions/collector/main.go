@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
@@ -73,7 +74,7 @@ func run(ctx context.Context) error {
 		ApplianceURL: cfg.URL.String(),
 		Systems:      cfg.Systems, SystemTypes: cfg.SystemTypes,
 		ScanTimeout: cfg.ScanTimeout, PollInterval: cfg.PollInterval,
-		Log: log,
+		Log: log, Metrics: telemetry.NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now),
 	})
 	lambda.StartWithOptions(c.Handle, lambda.WithContext(ctx))
 	return nil

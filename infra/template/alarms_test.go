@@ -126,7 +126,8 @@ func troubleRings(template node) {
 		"RunecastIngest OldestPending ${ForwarderFunction}", "RunecastIngest EventsQuarantined ${ForwarderFunction}",
 		"RunecastIngest ConservationErrors ${ForwarderFunction}", "RunecastIngest StartedOver ${ForwarderFunction}",
 		"RunecastIngest TokenRejected ${CollectorFunction}", "RunecastIngest TokenRejected ${ForwarderFunction}",
-		"RunecastIngest TokenDaysLeft ${ForwarderFunction}",
+		"RunecastIngest TokenDaysLeft ${ForwarderFunction}", "RunecastIngest ChecksFailed ${ForwarderFunction}",
+		"RunecastIngest SystemsFailed ${CollectorFunction}",
 	}, got)
 }
 

@@ -13,20 +13,6 @@ import (
 	"testing"
 )
 
-// planned are metrics of which the code does not emit a value yet, with their
-// unit and the functions that will. A name that is emitted belongs out of here.
-func planned() metrics {
-	return metrics{
-		"ConservationErrors": {"Count", []string{"${ForwarderFunction}"}},
-		"TokenRejected":      {"Count", []string{"${CollectorFunction}", "${ForwarderFunction}"}},
-		"TokenDaysLeft":      {"Count", []string{"${ForwarderFunction}"}},
-		"Retried408":         {"Count", []string{"${ForwarderFunction}"}},
-		"Retried429":         {"Count", []string{"${ForwarderFunction}"}},
-		"Retried503":         {"Count", []string{"${ForwarderFunction}"}},
-		"RetriedConnection":  {"Count", []string{"${ForwarderFunction}"}},
-	}
-}
-
 // metric is one that the code emits: its unit, and the functions that do, as
 // the template names them.
 type metric struct {
@@ -44,7 +30,7 @@ func (m metrics) unit(name, function string) (string, bool) {
 // emitters are the functions into which a package is built.
 func emitters(dir string) []string {
 	switch filepath.Base(dir) {
-	case "collect", "preflight", "collector":
+	case "collect", "collector":
 		return []string{"${CollectorFunction}"}
 	case "forward", "openpipeline", "forwarder":
 		return []string{"${ForwarderFunction}"}
@@ -56,7 +42,7 @@ func emitters(dir string) []string {
 // calls of telemetry.Count, Bytes and Seconds with a name in quotes.
 func emittedMetrics() (metrics, error) {
 	units := map[string]string{"Count": "Count", "Bytes": "Bytes", "Seconds": "Seconds"}
-	found := planned()
+	found := metrics{}
 	err := eachProductFile(func(dir string, file *ast.File) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			c, ok := n.(*ast.CallExpr)

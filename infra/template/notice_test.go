@@ -25,8 +25,8 @@ func noticeGoesOut(template node) {
 		transformer := target.at("InputTransformer")
 		for _, name := range transformer.at("InputPathsMap").names() {
 			transformer.at("InputPathsMap", name).want("$.detail.responsePayload.notice." + name)
-			if !strings.Contains(transformer.at("InputTemplate").text(), "\"<"+name+">\"") {
-				transformer.wrong("does not send %s", name)
+			if !strings.Contains(transformer.at("InputTemplate").text(), ": <"+name+">") { // without quotes: EventBridge puts them
+				transformer.wrong("does not send %s as a JSON string", name)
 			}
 		}
 		transformer.same("parts", []string{"text", "title"}, transformer.at("InputPathsMap").names())

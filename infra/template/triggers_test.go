@@ -26,6 +26,7 @@ func schedules() map[string]schedule {
 		"Start": {"CollectorFunction", "collector-scheduled.json"},
 		"Tick":  {"CollectorFunction", "collector-tick.json"},
 		"Sweep": {"ForwarderFunction", "forwarder-sweep.json"},
+		"Check": {"ForwarderFunction", "forwarder-check.json"},
 	}
 }
 

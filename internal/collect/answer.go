@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/telemetry"
 )
 
 // maxFailures bounds the list in an answer; the run document has all.
@@ -81,6 +82,17 @@ func answer(r *archive.Run, next string) Answer {
 		}
 	}
 	return a
+}
+
+// outcome counts what a run came to.
+func outcome(a *Answer) []telemetry.Metric {
+	ended := telemetry.Count("RunsDone", 1)
+	if a.State == archive.RunFailed {
+		ended = telemetry.Count("RunsFailed", 1)
+	}
+	return []telemetry.Metric{
+		ended, telemetry.Count("SystemsArchived", a.Archived), telemetry.Count("SystemsFailed", a.Failed+a.TimedOut), telemetry.Bytes("BytesArchived", a.Bytes),
+	}
 }
 
 func finished(r *archive.Run) Answer {

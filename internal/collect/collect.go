@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/telemetry"
@@ -78,6 +79,8 @@ type Options struct {
 	// PollInterval is the mean time between two looks at the scans.
 	PollInterval time.Duration
 	Log          *slog.Logger
+	// Metrics takes figures for CloudWatch; nil: none.
+	Metrics *telemetry.Metrics
 	// Now is the wall clock; nil: time.Now.
 	Now func() time.Time
 	// Sleep waits between polls; nil: a timer. It ends early with the context's error.
@@ -114,6 +117,9 @@ func (c *Collector) Handle(ctx context.Context, payload json.RawMessage) (Answer
 		a, err = c.do(ctx, req)
 		return err
 	})
+	if fault.ClassOf(err) == fault.Auth {
+		c.o.Metrics.Put(telemetry.Count("TokenRejected", 1))
+	}
 	return a, err
 }
 

@@ -172,6 +172,7 @@ func (v *invocation) close(ctx context.Context) (Answer, error) {
 	a.Notice = merge(v.notices)
 	v.o.Log.InfoContext(ctx, "run ended", "run", a.Run, "state", a.State, "systems", a.Systems, "archived", a.Archived,
 		"unchanged", a.Unchanged, "failed", a.Failed, "timedout", a.TimedOut, "bytes", a.Bytes)
+	v.o.Metrics.Put(outcome(&a)...)
 	v.run.State = archive.RunIdle
 	if err := v.save(ctx); err != nil && !errors.Is(err, errTaken) { // taken: somebody else closed it
 		return Answer{}, err

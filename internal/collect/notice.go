@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// maxNoticed bounds the systems that a notice lists: an event may be 256 KB.
-	maxNoticed = 100
+	// maxText bounds the list of systems in bytes: chat services take messages
+	// of 8,000 characters (Amazon Q Developer, "Custom notifications").
+	maxText = 6500
 	// maxRules bounds the rules that it names of each.
 	maxRules = 10
 )
@@ -59,11 +60,12 @@ func notice(r *archive.Run, a *Answer) Notice {
 	}
 	n.Title = fmt.Sprintf("Runecast analysis %s: %s, %d of %d systems archived", r.ID, n.State, a.Archived, a.Systems)
 	var text strings.Builder
-	for i := range r.Systems[:min(len(r.Systems), maxNoticed)] {
+	for i := range r.Systems {
+		if text.Len() > maxText {
+			fmt.Fprintf(&text, "and %d more systems: see %s\n", len(r.Systems)-i, archive.RunKey(r.ID))
+			break
+		}
 		line(&text, &r.Systems[i])
-	}
-	if more := len(r.Systems) - maxNoticed; more > 0 {
-		fmt.Fprintf(&text, "and %d more systems: see %s\n", more, archive.RunKey(r.ID))
 	}
 	n.Text = text.String() + a.Next
 	return n
@@ -75,7 +77,7 @@ func line(w *strings.Builder, s *archive.RunSystem) {
 	o := s.Outcome
 	switch {
 	case o == nil && s.Reason != "":
-		fmt.Fprintf(w, "%s, %s\n", s.State, plain(s.Reason))
+		fmt.Fprintf(w, "%s, %s\n", s.State, cut(plain(s.Reason)))
 		return
 	case o == nil:
 		fmt.Fprintf(w, "%s\n", s.State)
@@ -109,6 +111,16 @@ func plain(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// maxReason bounds a reason in bytes; the run document has all of it.
+const maxReason = 400
+
+func cut(s string) string {
+	if len(s) <= maxReason {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxReason], "") + "…"
 }
 
 // merge makes one notice of several: a start may also end the run before.

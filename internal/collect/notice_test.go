@@ -1,15 +1,20 @@
 package collect
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/telemetry"
 )
 
 // outcomes stands for the archive's reader.
@@ -75,5 +80,48 @@ func TestNoticeIsGivenOnce(t *testing.T) {
 				t.Errorf("%s: %+v", payload, a.Notice)
 			}
 		}
+	})
+}
+
+// A message of very many systems stays one that chat services take.
+func TestNoticeIsBounded(t *testing.T) {
+	t.Parallel()
+	r := archive.Run{ID: "r", State: archive.RunDone}
+	for range 5000 {
+		r.Systems = append(r.Systems, archive.RunSystem{Name: "vc", State: archive.SystemFailed, Reason: strings.Repeat("ü", 1000)})
+	}
+	a := answer(&r, "next")
+	n := notice(&r, &a)
+	if len(n.Text) > 8000 || !strings.Contains(n.Text, " more systems: see runs/r.json\n") || !utf8.ValidString(n.Text) {
+		t.Errorf("%d bytes: %s", len(n.Text), n.Text)
+	}
+}
+
+// Each end of a run is counted, and each start that is skipped.
+func TestRunsAreCounted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("a", "b")
+		var out bytes.Buffer
+		w.options.Metrics = telemetry.NewMetrics(&out, "collector", time.Now)
+		counted := func(want string) {
+			t.Helper()
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s is missing in %s", want, out.String())
+			}
+			out.Reset()
+		}
+		w.machine("b").ends = "FAILED"
+		w.must(t, `{}`)
+		counted(`"RunsDone":1,"SystemsArchived":1,"SystemsFailed":1,"BytesArchived":`)
+		w.machine("a").takes = 10 * time.Hour
+		w.must(t, `{}`)
+		w.must(t, `{}`)
+		counted(`"RunsSkipped":1`)
+		w.options.Connect = func(context.Context) (Appliance, error) { return nil, &fault.Error{Class: fault.Auth, What: "no"} }
+		if _, err := w.handle(t, `{"action":"tick"}`); err == nil {
+			t.Error("no error")
+		}
+		counted(`"TokenRejected":1`)
 	})
 }

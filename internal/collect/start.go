@@ -7,6 +7,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/runecast"
+	"runecast-ingest/internal/telemetry"
 )
 
 // start begins a run, or does what a start means while there is one: the same
@@ -23,6 +24,7 @@ func (v *invocation) start(ctx context.Context, req request) (Answer, error) {
 		return v.resume(ctx)
 	case state == archive.RunRunning && now.Before(v.run.Deadline):
 		v.o.Log.WarnContext(ctx, "start skipped: a run is active", "run", v.run.ID, "skipped", id)
+		v.o.Metrics.Put(telemetry.Count("RunsSkipped", 1))
 		return skipped(v.run), nil
 	case state == archive.RunRunning:
 		if err := v.expire(ctx); err != nil {

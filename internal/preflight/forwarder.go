@@ -41,7 +41,7 @@ type ForwarderOptions struct {
 	Archive Objects
 	// Connect makes the client of the ingest, with a credential that is not from a cache.
 	Connect func() Sender
-	// Metrics takes TokenDaysLeft; nil: nobody does.
+	// Metrics takes TokenDaysLeft and ChecksFailed; nil: nobody does.
 	Metrics *telemetry.Metrics
 	// NewID gives random UUIDs.
 	NewID func() string
@@ -78,6 +78,7 @@ func (f *Forwarder) Check(ctx context.Context, sendTestEvent bool) Report {
 	defer c.hangUp()
 	r := walk(ctx, c.steps()).concluded(`deliver what is archived with {"action":"sweep"}, which the schedule sends, too`)
 	r.Write(ctx, f.o.Log)
+	f.o.Metrics.Put(telemetry.Count("ChecksFailed", r.failures()))
 	return r
 }
 

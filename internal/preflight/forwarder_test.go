@@ -252,26 +252,31 @@ func schema(t *testing.T) *jsonschema.Schema {
 	return s
 }
 
-// Only an end that is known is a metric.
-func TestTokenDaysLeft(t *testing.T) {
+// Only an end that is known is a metric. Steps that failed always are.
+func TestCheckMetrics(t *testing.T) {
 	t.Parallel()
 	client := archiveS3(t)
 	for name, c := range map[string]struct {
 		change func(*tenant)
 		want   string
+		failed int
 	}{
-		"ends":    {func(d *tenant) { d.state.Expires = time.Now().Add(41*day + time.Hour) }, `"TokenDaysLeft":41}`},
-		"ended":   {lookedUp(`{"expirationDate":"2020-01-01T00:00:00.000Z"}`), `"TokenDaysLeft":0}`},
-		"no end":  {func(*tenant) {}, ""},
-		"unknown": {func(d *tenant) { d.state.NoLookup = true }, ""},
-		"odd":     {lookedUp(`{"expirationDate":"never again"}`), ""},
+		"ends":    {func(d *tenant) { d.state.Expires = time.Now().Add(41*day + time.Hour) }, `"TokenDaysLeft":41}`, 0},
+		"ended":   {lookedUp(`{"expirationDate":"2020-01-01T00:00:00.000Z"}`), `"TokenDaysLeft":0}`, 1},
+		"no end":  {func(*tenant) {}, "", 0},
+		"unknown": {func(d *tenant) { d.state.NoLookup = true }, "", 0},
+		"odd":     {lookedUp(`{"expirationDate":"never again"}`), "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var d tenant
 			d.start(t, client, c.change).Check(t.Context(), false)
-			if got := d.metrics.String(); !strings.Contains(got, c.want) || (got == "") != (c.want == "") {
+			got := d.metrics.String()
+			if !strings.Contains(got, c.want) || strings.Contains(got, "TokenDaysLeft") != (c.want != "") {
 				t.Errorf("got %s, want %s", got, c.want)
+			}
+			if failed := fmt.Sprintf(`"ChecksFailed":%d}`, c.failed); !strings.Contains(got, failed) {
+				t.Errorf("got %s, want %s", got, failed)
 			}
 		})
 	}

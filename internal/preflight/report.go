@@ -94,6 +94,17 @@ func (r Report) concluded(next string) Report {
 	return r
 }
 
+// failures counts the steps that failed.
+func (r Report) failures() int {
+	n := 0
+	for _, row := range r.Checks {
+		if row.State == Failed {
+			n++
+		}
+	}
+	return n
+}
+
 // Write logs the report, a line for each row.
 func (r Report) Write(ctx context.Context, log *slog.Logger) {
 	for _, row := range r.Checks {
