@@ -11,6 +11,7 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/runecast"
+	"runecast-ingest/internal/telemetry"
 )
 
 // errMoved: the element downloaded is of another scan than the one polled.
@@ -41,17 +42,19 @@ func (v *invocation) download(ctx, work context.Context, app Appliance, ready ma
 
 // take archives the systems that are ready of one download.
 func (v *invocation) take(ctx, work context.Context, app Appliance, ids []string, ready map[string]runecast.Scan) error {
-	err := app.Results(work, ids, func(e *runecast.Element) error {
-		scan, wanted := ready[e.ID]
-		if !wanted {
-			return nil
-		}
-		s := v.system(e.ID)
-		err := v.archive(ctx, work, s, scan, e)
-		if !open(s) {
-			delete(ready, e.ID) // a second element of the same id is none of ours
-		}
-		return err
+	err := telemetry.Trace(work, "download", func(work context.Context) error {
+		return app.Results(work, ids, func(e *runecast.Element) error {
+			scan, wanted := ready[e.ID]
+			if !wanted {
+				return nil
+			}
+			s := v.system(e.ID)
+			err := v.archive(ctx, work, s, scan, e)
+			if !open(s) {
+				delete(ready, e.ID) // a second element of the same id is none of ours
+			}
+			return err
+		})
 	})
 	own, _ := errors.AsType[*runecast.SystemError](err)
 	switch {
@@ -120,7 +123,7 @@ func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, sc
 		Catalog:   v.run.Catalog,
 	}
 	var unread error // what ended the copy
-	stored, err := v.o.Store.PutRaw(work, key, func(w io.Writer) error {
+	write := func(w io.Writer) error {
 		if err := envelope.WriteHead(w); err != nil {
 			return err
 		}
@@ -132,7 +135,12 @@ func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, sc
 		}
 		_, err := io.WriteString(w, "}")
 		return err
-	})
+	}
+	var stored archive.Stored
+	err := telemetry.Trace(work, "archive", func(work context.Context) (err error) {
+		stored, err = v.o.Store.PutRaw(work, key, write)
+		return err
+	}, "key", key)
 	empty, _ := errors.AsType[*nothing](err)
 	switch {
 	case err == nil:

@@ -10,6 +10,7 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/runecast"
+	"runecast-ingest/internal/telemetry"
 )
 
 // patience is how many rounds in a row may fail before an invocation gives up
@@ -251,7 +252,7 @@ func (v *invocation) trigger(ctx, work context.Context, app Appliance) error {
 		if err := v.save(ctx); err != nil {
 			return err
 		}
-		err := app.Trigger(work, s.ID)
+		err := telemetry.Trace(work, "trigger", func(work context.Context) error { return app.Trigger(work, s.ID) }, "system", s.ID)
 		switch {
 		case err == nil:
 			s.State, s.Reason = archive.SystemScanning, ""

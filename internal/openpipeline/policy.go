@@ -1,7 +1,9 @@
 package openpipeline
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 
 	"runecast-ingest/internal/endpoint"
@@ -37,6 +39,9 @@ func classify(a answer) Outcome {
 	case a.status == 0 && a.sent:
 		return Doubt
 	case a.status == 0:
+		if _, lookup := errors.AsType[*net.DNSError](a.err); lookup {
+			return Unusable // waiting for a name in this invocation would cost more than the next one
+		}
 		if fault.ClassOf(endpoint.Explain(a.err, "")) == fault.Config {
 			return Unusable
 		}

@@ -204,6 +204,24 @@ func TestRefusedConnectionIsNoDoubt(t *testing.T) {
 	}
 }
 
+// A name that cannot be looked up is not waited for: a function is paid by time.
+func TestLookupThatFailsEndsTheInvocation(t *testing.T) {
+	t.Parallel()
+	for name, e := range map[string]*net.DNSError{"for now": {IsTemporary: true, IsTimeout: true}, "for ever": {IsNotFound: true}} {
+		clk := start()
+		c := client(t, "http://x.example", &credentials{token: token}, clk)
+		c.o.HTTP = func(secret.Credential) (*http.Client, error) {
+			return &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+				return nil, &net.OpError{Op: "dial", Err: e}
+			}}}, nil
+		}
+		r := c.Send(t.Context(), []byte(`[{}]`), clk.now.Add(time.Minute))
+		if r.Outcome != Unusable || r.Requests != 1 || len(clk.slept) != 0 {
+			t.Errorf("%s: outcome %d after %d requests, %v", name, r.Outcome, r.Requests, r.Err)
+		}
+	}
+}
+
 func TestNoRequestStartsAfterStop(t *testing.T) {
 	t.Parallel()
 	srv, bodies := serve(t, reply{status: 202})
