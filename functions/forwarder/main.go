@@ -44,9 +44,10 @@ func run(ctx context.Context) error {
 		lambda.StartWithOptions(preflight.Misconfigured(err), lambda.WithContext(ctx))
 		return nil
 	}
-	// The bodies in flight are nearly all that is live: without a limit the
-	// garbage collector would let as much garbage gather beside them.
-	debug.SetMemoryLimit(int64(cfg.SendConcurrency+2)*int64(cfg.MaxBatchBytes) + 32<<20)
+	// The bodies in flight and the one being packed are nearly all that is live:
+	// without a limit the garbage collector would let as much garbage gather
+	// beside them. A higher one saves no CPU time, a lower one costs much.
+	debug.SetMemoryLimit(int64(cfg.SendConcurrency+1)*int64(cfg.MaxBatchBytes) + 24<<20)
 	log := telemetry.Logger(os.Stdout, cfg.LogLevel)
 	if cfg.URLNote != "" {
 		log.Warn(cfg.URLNote)

@@ -72,7 +72,7 @@ func (x *extra) stream() error {
 			return err
 		}
 		x.issues.drop()
-		if err := x.issues.object(); err != nil {
+		if err := x.issues.readObject(); err != nil {
 			return err
 		}
 	}
@@ -93,7 +93,7 @@ func (x *extra) issue(onSystem bool) error {
 
 func (x *extra) coverage() error {
 	for i := range x.issues.objects {
-		o := &x.issues.objects[i]
+		o := x.issues.at(i)
 		f := x.resource(o)
 		sum := maphash.Bytes(x.seed, f.ObjectID)
 		if _, again := x.seen[sum]; again || len(o.moid)+len(o.name) == 0 {
@@ -133,7 +133,7 @@ func (x *extra) vulnerability(h *head, onSystem bool) error {
 		return emit(x.system())
 	}
 	for i := range x.issues.objects {
-		o := &x.issues.objects[i]
+		o := x.issues.at(i)
 		if len(o.status) > 0 && verdictOf(string(o.status)).status != securityevent.Failed {
 			continue
 		}

@@ -159,7 +159,7 @@ func (w *work) issue(listed int, rest func(func() error) error) error {
 		check.Affected = int64(listed)
 	}
 	perObject := listed > 0 && (v.status != securityevent.Passed || w.m.settings.PassedObjects == "object")
-	ownStatus := len(w.issues.objects) > 0 && len(w.issues.objects[0].status) > 0
+	ownStatus := len(w.issues.objects) > 0 && len(w.issues.at(0).status) > 0
 	switch {
 	case perObject && !ownStatus && h.count >= 0 && int64(listed) > h.count && v.status != securityevent.Passed:
 		w.res.Reasons[ReasonObjectsAmbiguous]++
@@ -274,7 +274,7 @@ func (w *work) emitObjects(c *securityevent.Check, v verdict, rest func(func() e
 	before := w.res.Mapped
 	held := func() error {
 		for i := range w.issues.objects {
-			o := &w.issues.objects[i]
+			o := w.issues.at(i)
 			if len(o.status) > 0 && verdictOf(string(o.status)).status != v.status {
 				continue
 			}

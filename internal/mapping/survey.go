@@ -1,9 +1,5 @@
 package mapping
 
-import (
-	"github.com/go-json-experiment/json/jsontext"
-)
-
 // surveyed is what a first look at the document found out about an issue whose
 // objects are too many to be held: its members that may follow the objects,
 // and how many objects there are.
@@ -24,9 +20,10 @@ func (w *work) stream() error {
 	read := false
 	err = w.issue(s.listed, func(held func() error) error {
 		read = true
+		w.issues.free()
 		for w.issues.dec.PeekKind() != ']' {
 			w.issues.drop()
-			if err := w.issues.object(); err != nil {
+			if err := w.issues.readObject(); err != nil {
 				return err
 			}
 			if err := held(); err != nil {
@@ -38,7 +35,8 @@ func (w *work) stream() error {
 	if err != nil || read {
 		return err
 	}
-	return skipRest(w.issues.dec)
+	_, err = passObjects(w.issues.dec)
+	return err
 }
 
 // surveyed gives what the survey found out about the current issue.
@@ -55,16 +53,6 @@ func (w *work) surveyed() (surveyed, error) {
 	return s, nil
 }
 
-// skipRest reads the remaining elements of an array.
-func skipRest(dec *jsontext.Decoder) error {
-	for dec.PeekKind() != ']' {
-		if err := dec.SkipValue(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // takeSurvey reads the document again and notes the issues with very many objects.
 func (w *work) takeSurvey() error {
 	d, done, err := w.in.Reopen()
@@ -73,17 +61,12 @@ func (w *work) takeSurvey() error {
 	}
 	defer func() { _ = done() }() // reading is over
 	w.survey = map[int]surveyed{}
-	r := issueReader{dec: d.dec, keepRaw: w.issues.keepRaw}
+	r := issueReader{dec: d.dec, keepRaw: w.issues.keepRaw, countOnly: true}
 	listed := 0
 	r.overflow = func() error {
-		listed = len(r.objects)
-		for d.dec.PeekKind() != ']' {
-			listed++
-			if err := d.dec.SkipValue(); err != nil {
-				return err
-			}
-		}
-		return nil
+		n, err := passObjects(d.dec)
+		listed = r.held().objects + n
+		return err
 	}
 	index := -1
 	return d.issues(func() error {

@@ -6,7 +6,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 )
 
@@ -86,12 +85,6 @@ func (o object) uuid(name string, id uuid.UUID) object {
 	o = hex.AppendEncode(append(o, '-'), id[8:10])
 	o = hex.AppendEncode(append(o, '-'), id[10:])
 	return append(o, '"')
-}
-
-// quote appends a JSON string; bytes that are not UTF-8 become U+FFFD.
-func quote[B ~string | ~[]byte](dst []byte, s B) []byte {
-	out, _ := jsontext.AppendQuote(dst, s) // its error says that bytes were replaced
-	return out
 }
 
 func quoteText[B ~string | ~[]byte](dst []byte, s B) []byte {

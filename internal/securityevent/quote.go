@@ -1,0 +1,52 @@
+package securityevent
+
+import (
+	"encoding/binary"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// quote appends a JSON string; bytes that are not UTF-8 become U+FFFD. Nearly
+// all texts are ASCII with nothing to escape but the quotes of JSON in a
+// string: these are copied in runs, all else is left to jsontext.
+func quote[B ~string | ~[]byte](dst []byte, s B) []byte {
+	begin := len(dst)
+	dst = append(dst, '"')
+	rest := []byte(s)
+	for {
+		n := unescaped(rest)
+		dst = append(dst, rest[:n]...)
+		if n == len(rest) {
+			return append(dst, '"')
+		}
+		c := rest[n]
+		if c != '"' && c != '\\' {
+			break
+		}
+		dst = append(dst, '\\', c)
+		rest = rest[n+1:]
+	}
+	out, _ := jsontext.AppendQuote(dst[:begin], s) // its error says that bytes were replaced
+	return out
+}
+
+// unescaped is how many bytes at the beginning of b are ASCII and no control,
+// quote or backslash. It looks at eight at a time.
+func unescaped(b []byte) int {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	n := 0
+	for ; len(b)-n >= 8; n += 8 {
+		word := binary.LittleEndian.Uint64(b[n:])
+		quotes, slashes := word^'"'*ones, word^'\\'*ones
+		// A byte below 1 (a quote, a backslash) or 0x20 borrows into its highest
+		// bit; one that had it already is no ASCII. A borrow reaches no byte below,
+		// so the first that is found is one.
+		if ((word-' '*ones)|(quotes-ones)|(slashes-ones)|word)&high != 0 {
+			break
+		}
+	}
+	for n < len(b) && b[n] >= ' ' && b[n] < 0x80 && b[n] != '"' && b[n] != '\\' {
+		n++
+	}
+	return n
+}
