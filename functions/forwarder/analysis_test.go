@@ -44,8 +44,15 @@ type element struct {
 // many findings, analysed some minutes after an hour ago.
 func analyse(t testing.TB, findings, minute int) *analysis {
 	t.Helper()
-	const name = "vc2.example"
-	a, err := appliance.New(appliance.Options{Seed: 7, Findings: findings})
+	all := analyseAll(t, findings, minute)
+	return all[slices.IndexFunc(all, func(a *analysis) bool { return a.System.Name == "vc2.example" })]
+}
+
+// analyseAll makes the analyses of all systems of such an estate: eight, of
+// different types.
+func analyseAll(t testing.TB, findings, minute int) []*analysis {
+	t.Helper()
+	estate, err := appliance.New(appliance.Options{Seed: 7, Findings: findings})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,25 +60,27 @@ func analyse(t testing.TB, findings, minute int) *analysis {
 	var results struct {
 		Elements []element `json:"results"`
 	}
-	if err := errors.Join(a.WriteResults(&document), a.WriteIssues(&catalog)); err != nil {
+	if err := errors.Join(estate.WriteResults(&document), estate.WriteIssues(&catalog)); err != nil {
 		t.Fatal(err)
 	}
 	if err := json.Unmarshal(document.Bytes(), &results, lenient()); err != nil {
 		t.Fatal(err)
 	}
-	systems := a.Systems()
-	system := systems[slices.IndexFunc(systems, func(s appliance.System) bool { return s.Name == name })]
-	an := &analysis{catalog: catalog.Bytes(), element: results.Elements[slices.IndexFunc(results.Elements, func(e element) bool { return e.UID == system.ID })]}
-	if an.result, err = json.Marshal(an.element, lenient()); err != nil {
-		t.Fatal(err)
+	started := time.Now().UTC().Truncate(time.Second).Add(-time.Hour + time.Duration(minute)*time.Minute)
+	var all []*analysis
+	for _, system := range estate.Systems() {
+		an := &analysis{catalog: catalog.Bytes(), element: results.Elements[slices.IndexFunc(results.Elements, func(e element) bool { return e.UID == system.ID })]}
+		if an.result, err = json.Marshal(an.element, lenient()); err != nil {
+			t.Fatal(err)
+		}
+		an.System = archive.System{ID: system.ID, Name: system.Name, Type: system.Type}
+		an.Scan = archive.EnvelopeScan{Status: an.element.Scan.Status, CompletedAt: an.element.Scan.Timestamp}
+		an.Run = archive.EnvelopeRun{ID: started.Format("20060102T150405Z") + "-4f3a", StartedAt: started}
+		an.key = archive.RawKey(started, an.Run.ID, system.ID, system.Name)
+		an.want = an.tiles(t, an.element.Issues)
+		all = append(all, an)
 	}
-	an.System = archive.System{ID: system.ID, Name: system.Name, Type: system.Type}
-	an.Scan = archive.EnvelopeScan{Status: an.element.Scan.Status, CompletedAt: an.element.Scan.Timestamp}
-	an.Run.StartedAt = time.Now().UTC().Truncate(time.Second).Add(-time.Hour + time.Duration(minute)*time.Minute)
-	an.Run.ID = an.Run.StartedAt.Format("20060102T150405Z") + "-4f3a"
-	an.key = archive.RawKey(an.Run.StartedAt, an.Run.ID, system.ID, system.Name)
-	an.want = an.tiles(t, an.element.Issues)
-	return an
+	return all
 }
 
 // lenient reads and writes what appliances send.
@@ -82,17 +91,38 @@ func lenient() jsontext.Options {
 // tiles gives what the dashboard has to show of these issues.
 func (a *analysis) tiles(t testing.TB, issues []jsontext.Value) dashboard.Tiles {
 	t.Helper()
-	e := a.element
-	e.Issues = issues
-	document, err := json.Marshal(map[string][]element{"results": {e}}, lenient())
-	if err != nil {
-		t.Fatal(err)
+	part := *a
+	part.element.Issues = issues
+	return tilesOf(t, &part)
+}
+
+// tilesOf gives what the dashboard has to show of these analyses, each of
+// another system.
+func tilesOf(t testing.TB, analyses ...*analysis) dashboard.Tiles {
+	t.Helper()
+	var systems []appliance.System
+	for _, a := range analyses {
+		systems = append(systems, appliance.System{ID: a.System.ID, Name: a.System.Name, Type: a.System.Type})
 	}
-	tiles, err := expect.Tiles(bytes.NewReader(document), []appliance.System{{ID: a.System.ID, Name: a.System.Name, Type: a.System.Type}})
+	tiles, err := expect.Tiles(bytes.NewReader(saved(t, analyses...)), systems)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return tiles
+}
+
+// saved is the document of these analyses as a person saves it from the appliance.
+func saved(t testing.TB, analyses ...*analysis) []byte {
+	t.Helper()
+	var elements []element
+	for _, a := range analyses {
+		elements = append(elements, a.element)
+	}
+	document, err := json.Marshal(map[string][]element{"results": elements}, lenient())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document
 }
 
 // refuse makes a rule with one row the one that Dynatrace does not accept, and
@@ -110,7 +140,7 @@ func (a *analysis) refuse(t testing.TB) (refused string) {
 	if len(rest) != len(a.element.Issues)-1 {
 		t.Fatalf("rule %s is of %d issues", rule, len(a.element.Issues)-len(rest))
 	}
-	a.want = a.tiles(t, rest)
+	a.element.Issues, a.want = rest, a.tiles(t, rest)
 	return fmt.Sprintf(`"compliance.rule.id":%q`, rule)
 }
 

@@ -23,12 +23,29 @@ const workers = 3
 type scene struct {
 	// analyses are archived, the newest last.
 	analyses []*analysis
+	// delivered: they were delivered before, and are sent again now.
+	delivered bool
 	// refused is in the events that Dynatrace refuses; empty: none.
 	refused string
 	payload func(*site) string
 }
 
 func (sc *scene) newest() *analysis { return sc.analyses[len(sc.analyses)-1] }
+
+// prepare archives what the scene is about, and gives the generation that an
+// undisturbed invocation delivers.
+func (sc *scene) prepare(s *site) int {
+	for _, a := range sc.analyses {
+		s.archive(a)
+		if sc.delivered {
+			s.deploy(nil).must(s.created(a.key))
+		}
+	}
+	if sc.delivered {
+		return 2
+	}
+	return 1
+}
 
 // TestCrashes kills the deployed forwarder with SIGKILL at every request that an
 // invocation sends: before it is passed on, and when it was answered but the
@@ -44,6 +61,7 @@ func TestCrashes(t *testing.T) {
 		"a sweep of two scans, one with a refused event": {
 			analyses: []*analysis{older, refused}, refused: refused.refuse(t), payload: func(*site) string { return sweep },
 		},
+		"a replay": {analyses: []*analysis{newer}, delivered: true, payload: func(*site) string { return replay("key", newer.key) }},
 	}
 	for name, sc := range scenes {
 		for _, after := range []bool{false, true} {
@@ -120,9 +138,8 @@ const (
 // crash kills an invocation at a point, and lets a sweep mend what is left.
 func (sc *scene) crash(t *testing.T, store *s3server.Server, at gate.Point) (outcome string) {
 	s := newSite(t, store, refusing(sc.refused))
-	for _, a := range sc.analyses {
-		s.archive(a)
-	}
+	generation := sc.prepare(s)
+	before := s.committed()
 	victim := s.deploy(func(p *process) bool { p.function.Current().Kill(); return false })
 	victim.gate.Set(at)
 	r := victim.invoke(sc.payload(s))
@@ -130,12 +147,12 @@ func (sc *scene) crash(t *testing.T, store *s3server.Server, at gate.Point) (out
 		if a := s.answer(r); a.Pending+a.Failed > 0 {
 			t.Errorf("undisturbed: %+v", a)
 		}
-		sc.check(s, 1)
+		sc.check(s, generation, before)
 		return undisturbed
 	}
 	t.Logf("killed at %s", victim.gate.Met())
 	s.showsAllOrNothing(sc.newest())
-	generation, outcome := s.due(sc.newest())
+	generation, outcome = s.due(sc.newest())
 	next := s.deploy(nil)
 	if s.delivery(sc.newest().key).Value.Lease.Live(time.Now()) {
 		if a := next.must(s.created(sc.newest().key)); a.Pending != 1 || len(next.gate.Passed("ingest")) > 0 {
@@ -148,15 +165,16 @@ func (sc *scene) crash(t *testing.T, store *s3server.Server, at gate.Point) (out
 	if a := next.must(sweep); a.Pending+a.Failed > 0 {
 		t.Errorf("the sweep answers %+v", a)
 	}
-	sc.check(s, generation)
+	sc.check(s, generation, before)
 	if a := next.must(sweep); a.Objects > 0 {
 		t.Errorf("a second sweep answers %+v", a)
 	}
 	return outcome
 }
 
-// check looks at what is left when all is over.
-func (sc *scene) check(s *site, generation int) {
+// check looks at what is left when all is over; before are the scans that were
+// announced when it began.
+func (sc *scene) check(s *site, generation int, before []string) {
 	s.Helper()
 	newest := sc.newest()
 	s.shows(newest)
@@ -166,7 +184,7 @@ func (sc *scene) check(s *site, generation int) {
 			s.Errorf("%s is left as %+v", a.key, d)
 		}
 	}
-	for _, id := range s.committed() {
+	for _, id := range s.committed()[len(before):] {
 		if id != s.register(newest.System.ID).ScanID {
 			s.Errorf("scan %s was announced, the register names another", id)
 		}

@@ -183,7 +183,10 @@ type Scan struct {
 	Bytes              int64      `json:"bytes"`
 	DuplicatesPossible bool       `json:"duplicatesPossible"`
 	Force              bool       `json:"force"`
-	Reason             string     `json:"reason"`
+	// Over is the scan id of the commit that stood when it was forced: of newer
+	// ones it may replace only that. Empty: there was none.
+	Over   string `json:"over,omitzero"`
+	Reason string `json:"reason"`
 	// Extra is how many coverage and vulnerability events have gone out.
 	Extra int64 `json:"extra,omitzero"`
 }

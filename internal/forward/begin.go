@@ -114,13 +114,11 @@ func (d *delivery) lease(s *situation) {
 // decide gives the next step of one scan, and its part in the document what
 // belongs to that step.
 func (d *delivery) decide(ctx context.Context, s *situation, t *target) (step, error) {
-	if s.replay || d.wish.forces() {
-		t.scan.Force = d.wish.forces()
-	}
 	c, _, err := d.candidate(ctx, t)
 	if err != nil {
 		return stepDone, err
 	}
+	d.wish.mark(s, c)
 	t.recognise(&c.register.System)
 	next := s.step(c)
 	switch next {
@@ -196,7 +194,8 @@ func failed(d *archive.Delivery, scanID string) bool {
 
 func missing(err error, key string) error {
 	if errors.Is(err, archive.ErrMissing) {
-		return &fault.Error{Class: fault.Reject, Where: key, What: "there is no such raw object", Cure: "check the key", Err: archive.ErrMissing}
+		return &fault.Error{Class: fault.Reject, Where: key, What: "there is no such raw object",
+			Cure: "check the key; one that the bucket's lifecycle has expired cannot be sent again", Err: archive.ErrMissing}
 	}
 	return fmt.Errorf("deliver: %w", err)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -144,7 +145,7 @@ func (w *world) storm() {
 // anything is what may happen at any time.
 func (w *world) anything() {
 	some := func() string { return w.keys[w.rng.IntN(len(w.keys))] }
-	switch w.rng.IntN(5) {
+	switch w.rng.IntN(6) {
 	case 0:
 		w.invoke(s3Event(w.bucket, some(), some()))
 	case 1:
@@ -155,7 +156,56 @@ func (w *world) anything() {
 		w.advance(time.Duration(w.rng.IntN(20)) * time.Minute)
 	case 4:
 		w.thaw(1)
+	case 5:
+		w.replay(w.scanOf(some()))
 	}
+}
+
+// replay sends something again, by one of the ways to ask for it.
+func (w *world) replay(s scan) {
+	switch w.rng.IntN(4) {
+	case 0:
+		w.invoke(replayOf(s.key(), false))
+	case 1:
+		w.invoke(`{"action":"replay","prefix":"raw/"}`)
+	case 2:
+		w.invoke(batchReplay(w.rng.Uint64(), w.bucket, s.key()))
+	case 3:
+		w.witness.forced = append(w.witness.forced, wayBack{system: s.system, over: w.committed(s.system), to: s.passing})
+		w.invoke(replayOf(s.key(), true))
+	}
+}
+
+func replayOf(key string, force bool) string {
+	return fmt.Sprintf(`{"action":"replay","key":%q,"force":%t}`, key, force)
+}
+
+// batchReplay is a task of a job that sends again.
+func batchReplay(job uint64, bucket, key string) string {
+	return fmt.Sprintf(`{"invocationSchemaVersion":"2.0","invocationId":"i","job":{"id":"%d","userArguments":{"action":"replay"}},`+
+		`"tasks":[{"taskId":"t","s3Key":%q,"s3VersionId":null,"s3Bucket":%q}]}`, job, url.QueryEscape(key), bucket)
+}
+
+// scanOf finds the scan with a key.
+func (w *world) scanOf(key string) scan {
+	for _, scans := range w.scans {
+		for _, s := range scans {
+			if s.key() == key {
+				return s
+			}
+		}
+	}
+	return scan{}
+}
+
+// committed is the number of the scan that the register names; 0: none.
+func (w *world) committed(system string) int {
+	w.t.Helper()
+	register, err := archive.Load[archive.Register](w.t.Context(), w.store, archive.RegisterKey(system), archive.RegisterSchema)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.scanOf(register.Value.RawKey).passing
 }
 
 // invoke runs an invocation, which may crash or freeze on its way. Another one
@@ -200,6 +250,13 @@ func (w *world) settle() {
 	w.calm(sandbox)
 	w.thaw(len(w.zombies))
 	w.calm(sandbox)
+	for system, scans := range w.scans {
+		if shown := w.witness.shown[dashboard.NewText(system)]; shown != w.committed(system) {
+			w.t.Errorf("%s shows scan %d, but %d is committed", system, shown, w.committed(system))
+		}
+		// Whatever was forced, the newest comes back.
+		w.start(w.network, replayOf(scans[len(scans)-1].key(), false), lives, 0)
+	}
 }
 
 // check holds the round against what was promised.

@@ -5,27 +5,14 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/securityevent"
 )
-
-// force makes the next delivery of a scan lower the order.
-func (r *rig) force(key string) {
-	r.t.Helper()
-	info, err := r.store.Head(r.t.Context(), key)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	doc := archive.Doc[archive.Delivery]{Value: archive.Delivery{
-		RawKey: key, ETag: info.ETag, Scan: archive.Scan{State: archive.DeliverySending, Force: true},
-	}}
-	if err := archive.Save(r.t.Context(), r.store, archive.DeliveryKey(key), archive.DeliverySchema, &doc); err != nil {
-		r.t.Fatal(err)
-	}
-}
 
 // The holder of a committed scan dies; whoever comes next cannot announce it;
 // then an older scan is forced. What the dead one has sent is not known any
@@ -61,11 +48,84 @@ func TestCommittedScanDoesNotGoOnAfterAnotherOne(t *testing.T) {
 		t.Errorf("released as generation %d, doubt %v", out.Scan.Generation, out.Scan.Doubt)
 	}
 	r.intercept = nil
-	r.force(older)
-	r.delivered(older, archive.DeliveryComplete)
+	r.replayed(key(older) + `,"force":true`)
 	r.shown("vc-a failed=20 passed=0 posture=0")
 	if out := r.delivered(newer, archive.DeliveryComplete); out.Scan.Generation != 2 {
 		t.Errorf("generation %d goes on", out.Scan.Generation)
 	}
 	r.shown("vc-a failed=50 passed=0 posture=0")
+}
+
+// After doubt the new generation is written before anything is sent under it:
+// where somebody else has written meanwhile, nothing is.
+func TestNothingIsSentAfterALostWrite(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *config.Forwarder) { small(c); c.SendConcurrency = 1 })
+	k := r.put(scan{system: "vc-a", minute: 1, failing: 60})
+	r.intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+		if n > 0 {
+			return false
+		}
+		doc, err := archive.Load[archive.Delivery](t.Context(), r.store, archive.DeliveryKey(k), archive.DeliverySchema)
+		if err == nil {
+			err = archive.Save(t.Context(), r.store, archive.DeliveryKey(k), archive.DeliverySchema, &doc)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		answer(w, http.StatusInternalServerError)
+		return true
+	}
+	r.delivered(k, "busy")
+	if r.requests != 1 {
+		t.Errorf("%d requests, the first was in doubt and the document is another's", r.requests)
+	}
+}
+
+// Smaller bodies end sooner: after doubt they have half the size.
+func TestBodiesAreHalvedAfterDoubt(t *testing.T) {
+	t.Parallel()
+	const limit = 200_000
+	r := newRig(t, func(c *config.Forwarder) { c.MaxBatchBytes = limit })
+	r.intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+		if n == 0 {
+			answer(w, http.StatusInternalServerError)
+		}
+		return n == 0
+	}
+	k := r.put(scan{system: "vc-a", minute: 1, failing: 800})
+	r.delivered(k, archive.DeliveryComplete)
+	largest, id := 0, r.document(k).ScanID
+	for _, body := range r.bodies {
+		if strings.Contains(body, id) {
+			largest = max(largest, len(body))
+		}
+	}
+	if len(r.bodies[0]) < limit*3/4 || largest > limit/2 || largest < limit*3/8 {
+		t.Errorf("the first body had %d bytes, of the second generation the largest has %d", len(r.bodies[0]), largest)
+	}
+}
+
+// What was committed, but not announced, is sent anew where another mapping is
+// deployed meanwhile: its scan event would tell of other rows.
+func TestCommittedScanIsSentAnewUnderAnotherMapping(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+		r.mu.Lock()
+		announced := strings.Contains(r.bodies[n], securityevent.TypeCompleted)
+		r.mu.Unlock()
+		if announced {
+			answer(w, http.StatusServiceUnavailable)
+		}
+		return announced
+	}
+	k := r.put(scan{system: "vc-a", minute: 1, failing: 3, passing: 2})
+	r.delivered(k, archive.DeliverySending)
+	r.intercept = nil
+	r.config.Mapping.IncludeResults = []string{"FAILED"}
+	if out := r.delivered(k, archive.DeliveryComplete); out.Scan.Generation != 2 {
+		t.Errorf("generation %d", out.Scan.Generation)
+	}
+	r.shown("vc-a failed=3 passed=0 posture=0")
 }

@@ -121,7 +121,7 @@ func (m *model) refused(w world, i int, then successor) {
 	v, s := &w.invocations[i], &w.sink
 	scan := m.registers[v.register].ScanID
 	if !s.refused.hasID(scan) {
-		accepted := m.registers[s.shown].ScanID == scan || m.registers[s.greatest].ScanID == scan
+		accepted := m.registers[s.shown].ScanID == scan || m.registers[s.greatest[v.object]].ScanID == scan
 		if accepted || w.spent.refusals >= m.limit.refusals {
 			return
 		}
@@ -187,9 +187,9 @@ func (m *model) show(s *sink, event registerID) {
 	if s.refused.hasID(m.registers[event].ScanID) {
 		return
 	}
-	e, shown, greatest := &m.registers[event], &m.registers[s.shown], &m.registers[s.greatest]
-	if c := e.Order.Compare(greatest.Order); c > 0 || c == 0 && e.Generation > greatest.Generation {
-		s.greatest = event
+	e, shown := &m.registers[event], &m.registers[s.shown]
+	if greatest := &s.greatest[objectOf(e.RawKey)]; e.Generation > m.registers[*greatest].Generation {
+		*greatest = event
 	}
 	s.tie = s.tie || e.Timestamp.Equal(shown.Timestamp) && e.ScanID != shown.ScanID
 	if m.rules.byArrival || e.Timestamp.After(shown.Timestamp) {

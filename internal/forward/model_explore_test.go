@@ -24,7 +24,7 @@ type remains struct {
 	deliveries [objects]deliveryID
 	register   registerID
 	sink       sink
-	forced     bool
+	forced     [objects]uint8
 	clock      uint8
 	hours      uint8
 	mapping    uint8
@@ -34,7 +34,7 @@ type remains struct {
 func explore(m *model) (trace []string, worlds int) {
 	m.ledger = newLedger()
 	e := &exploration{model: m, seen: map[world]struct{}{}, ends: map[remains]string{}}
-	e.visit(m.start(), -1)
+	e.visit(m.first(), -1)
 	for i := 0; i < len(e.worlds); i++ {
 		wrong := e.recover(&e.worlds[i])
 		if wrong != "" {
@@ -120,7 +120,7 @@ func (m *model) shownWrong(w *world) string {
 	if s.shown == 0 {
 		return ""
 	}
-	shown, greatest := &m.registers[s.shown], &m.registers[s.greatest]
+	shown := &m.registers[s.shown]
 	if wrong := m.incomplete(w, s.shown); wrong != "" {
 		return "shown, but " + wrong
 	}
@@ -135,12 +135,22 @@ func (m *model) shownWrong(w *world) string {
 		return "two mappings are mixed in " + shown.ScanID
 	case s.tie:
 		return "two scans have the same timestamp"
-	case w.forced, m.failed(w, greatest):
-		return ""
-	case shown.Order != greatest.Order:
-		return "an older scan is shown: " + shown.ScanID + " over " + greatest.ScanID
-	case shown.Generation != greatest.Generation:
-		return "an older generation is shown: " + shown.ScanID + " over " + greatest.ScanID
+	}
+	return m.shownOlder(w, shown)
+}
+
+// shownOlder holds what is shown against what else was accepted.
+func (m *model) shownOlder(w *world, shown *archive.Register) string {
+	object := objectOf(shown.RawKey)
+	for o, id := range w.sink.greatest {
+		accepted := &m.registers[id]
+		switch {
+		case id == 0 || m.failed(w, accepted):
+		case uint8(o) > object && uint8(accepted.Generation) > w.forced[object]:
+			return "an older scan is shown: " + shown.ScanID + " over " + accepted.ScanID
+		case uint8(o) == object && accepted.Generation > shown.Generation:
+			return "an older generation is shown: " + shown.ScanID + " over " + accepted.ScanID
+		}
 	}
 	return ""
 }
@@ -216,7 +226,7 @@ func (m *model) unfinished(w *world) string {
 		return "" // the old posture stays
 	case shown.ScanID != committed.ScanID:
 		return "committed is " + committed.ScanID + ", but shown is " + shown.ScanID
-	case !w.forced && m.deliveries[w.deliveries[objects-1]].State != archive.DeliveryFailed && shown.RawKey != rawKey(objects-1):
+	case w.forced == [objects]uint8{} && m.deliveries[w.deliveries[objects-1]].State != archive.DeliveryFailed && shown.RawKey != rawKey(objects-1):
 		return "the newest scan is not shown, but " + shown.ScanID
 	}
 	return ""

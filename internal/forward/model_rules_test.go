@@ -33,6 +33,9 @@ func TestModelNeedsItsRules(t *testing.T) {
 		"what a failed commit replaced still counts":           {rules: rules{forgetsBefore: true}, limit: faults{refusals: 1, replays: 1}},
 		"the register is written only as it was read":          {rules: rules{blindRegister: true}},
 		"the delivery document is written only as it was read": {rules: rules{blindDelivery: true}, limit: faults{expiries: 1}},
+		"a replay begins another generation":                   {rules: rules{replaysInPlace: true}, limit: faults{replays: 1}},
+		"force is for the commit that stood when it was asked": {rules: rules{forcesForEver: true}, invocations: 3, force: true, limit: faults{expiries: 1, replays: 1}},
+		"what was forced away still counts":                    {rules: rules{forgetsForced: true}, invocations: 3, force: true, limit: faults{expiries: 1, replays: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -66,6 +69,9 @@ type rules struct {
 	forgetsBefore     bool // a failed commit may be replaced by any other
 	blindRegister     bool // the register is written unconditionally
 	blindDelivery     bool // the delivery document is
+	replaysInPlace    bool // a replay sends again under the same scan id
+	forcesForEver     bool // what is forced replaces whatever is newer
+	forgetsForced     bool // what a forced scan replaced plays no part at the commit point
 }
 
 func (r *rules) whenAllDone() stage {
@@ -83,6 +89,11 @@ func (r *rules) after504() stage {
 }
 
 func (r *rules) generation(s *situation, c *candidate, rawKey, newScanID string) archive.Scan {
+	if r.replaysInPlace && s.replay {
+		scan := c.before
+		scan.State = archive.DeliverySending
+		return scan
+	}
 	seen := *s
 	if r.ignoresLeases {
 		seen.delivery.Lease = nil
@@ -106,6 +117,12 @@ func (r *rules) done(s *archive.Scan) [][2]int64 {
 func (r *rules) commit(c *candidate, now time.Time) commitStep {
 	if r.orderOnly && c.register.ScanID != c.before.ScanID {
 		c.register.Generation = 0
+	}
+	if r.forcesForEver {
+		c.before.Over = c.register.ScanID
+	}
+	if r.forgetsForced && !c.registerFailed {
+		c.register.Before = archive.Commit{}
 	}
 	return commit(c, now)
 }

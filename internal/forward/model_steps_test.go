@@ -12,7 +12,7 @@ type faults struct {
 	gateway  uint8 // 504 after the acceptance
 	expiries uint8 // takeovers of a leased delivery
 	lost     uint8 // answers to conditional writes; applied now, later or never
-	replays  uint8
+	replays  uint8 // asked for
 	refusals uint8 // of scan events, for good
 	hours    uint8 // a reservation grows old
 	releases uint8 // with another mapping, deployed
@@ -24,7 +24,7 @@ type model struct {
 	invocations int
 	limit       faults
 	skew        time.Duration // of a fast clock
-	force       bool          // a replay is forced
+	force       bool          // replays are forced
 	immortal    bool          // nobody dies: what sweeps make of it does not count
 	rules       rules
 }
@@ -32,7 +32,7 @@ type model struct {
 // successor takes a successor, what happened, and to which scan.
 type successor func(to world, what, scan string)
 
-func (m *model) start() world {
+func (m *model) first() world {
 	var w world
 	for i := m.invocations; i < invocations; i++ {
 		w.invocations[i].stage = stageEnded
@@ -47,11 +47,11 @@ func (m *model) successors(w world, then successor) {
 	}
 	m.deploy(w, then)
 	for o := range uint8(objects) {
-		m.replay(w, o, then)
 		m.begin(w, o, false, then)
 		if m.skew > 0 {
 			m.begin(w, o, true, then)
 		}
+		m.replay(w, o, then)
 	}
 	for i := range w.invocations {
 		m.advance(w, i, then)
@@ -88,44 +88,47 @@ func (m *model) deploy(w world, then successor) {
 	}
 }
 
-// replay is the conditional write that opens a delivery again, in a new generation.
+// replay starts an invocation that sends again what has ended.
 func (m *model) replay(w world, object uint8, then successor) {
-	d := m.deliveries[w.deliveries[object]]
-	if w.spent.replays >= m.limit.replays || d.State != archive.DeliveryComplete && d.State != archive.DeliveryFailed {
+	if w.spent.replays >= m.limit.replays {
 		return
 	}
 	w.spent.replays++
-	d.Scan = abandon(d.Scan, m.newID(&w, &invocation{object: object, delivery: w.deliveries[object]}))
-	d.Force = m.force
-	w.forced = w.forced || m.force
-	w.wroteDelivery(object)
-	w.deliveries[object] = m.keepDelivery(d)
-	then(w, "a replay is asked for", d.ScanID)
+	a := askReplay
+	if m.force {
+		a = askForced
+	}
+	m.start(w, invocation{object: object, ask: a}, "begins a replay", then)
 }
 
-// begin starts an invocation: it reads the delivery document, and takes over
-// from a lease that it judges to be over, whether its holder is dead or not.
+// begin starts an invocation by a trigger.
 func (m *model) begin(w world, object uint8, fast bool, then successor) {
-	v := &w.invocations[0] // sorted: one that has not started comes first
-	if v.stage != stageIdle {
+	m.start(w, invocation{object: object, fast: fast}, "begins", then)
+}
+
+// start lets an invocation read the delivery document, and take over from a
+// lease that it judges to be over, whether its holder is dead or not.
+func (m *model) start(w world, v invocation, what string, then successor) {
+	idle := &w.invocations[0] // sorted: one that has not started comes first
+	if idle.stage != stageIdle {
 		return
 	}
-	d := &m.deliveries[w.deliveries[object]]
-	what := "begins"
-	s := m.situation(&w, &invocation{delivery: w.deliveries[object], mapping: w.mapping, fast: fast})
-	if d.Lease != nil && !d.Final() {
+	v.stage, v.delivery, v.current, v.mapping = stageLook, w.deliveries[v.object], true, w.mapping
+	d := &m.deliveries[v.delivery]
+	s := m.situation(&w, &v)
+	if d.Lease != nil {
 		if w.spent.expiries >= m.limit.expiries {
 			return
 		}
 		w.spent.expiries++
 		s.now = d.Lease.Until
-		what = "begins, the lease has run out"
+		what += ", the lease has run out"
 	}
 	if s.before() != stepLook {
 		return
 	}
-	*v = invocation{stage: stageLook, object: object, delivery: w.deliveries[object], current: true, fast: fast, mapping: w.mapping}
-	then(w, what, rawKey(object))
+	*idle = v
+	then(w, what, rawKey(v.object))
 }
 
 func (m *model) now(w *world, v *invocation) time.Time {
@@ -137,7 +140,9 @@ func (m *model) now(w *world, v *invocation) time.Time {
 }
 
 func (m *model) situation(w *world, v *invocation) situation {
-	return situation{delivery: m.deliveries[v.delivery], exists: v.delivery != 0, etag: "e", mapping: string('m' + rune(v.mapping)), now: m.now(w, v)}
+	s := situation{delivery: m.deliveries[v.delivery], exists: v.delivery != 0, etag: "e", mapping: string('m' + rune(v.mapping)), now: m.now(w, v)}
+	s.replay = v.ask.wish().asks(&s)
+	return s
 }
 
 // candidate is what the code reads by its method of the same name.
@@ -196,13 +201,22 @@ func (m *model) advance(w world, i int, then successor) {
 func (m *model) look(w world, i int, then successor) {
 	v := &w.invocations[i]
 	s, c := m.situation(&w, v), m.candidate(&w, v)
+	v.ask.wish().mark(&s, &c)
+	if over := &c.register; v.ask == askForced && over.Order.Compare(c.order) > 0 {
+		w.forced[v.object] = max(w.forced[v.object], uint8(over.Generation))
+	}
 	d := s.delivery
 	d.RawKey, d.ETag, d.Mapping = rawKey(v.object), s.etag, s.mapping
 	d.Lease = &archive.Lease{Until: epoch()}
 	todo := s.step(&c)
-	if todo == stepSupersede {
-		d.Order, d.State = c.order, archive.DeliverySuperseded
-	} else {
+	switch todo {
+	case stepDone:
+		v.end()
+		then(w, "leaves it: a newer scan is committed", d.ScanID)
+		return
+	case stepSupersede:
+		d.Order, d.State, d.Lease = c.order, archive.DeliverySuperseded, nil
+	default:
 		d.Scan = m.rules.generation(&s, &c, d.RawKey, m.newID(&w, v))
 	}
 	v.finishes = todo == stepFinish
@@ -217,7 +231,7 @@ func (m *model) take(w world, i int, then successor) {
 	after := stageSend
 	switch {
 	case d.State == archive.DeliverySuperseded:
-		after = stageRelease
+		after = stageEnded
 	case v.finishes || allDone(&d.Scan):
 		after = m.rules.whenAllDone()
 	}

@@ -46,6 +46,7 @@ func worlds() map[string]model {
 		"a reservation grows old":                  {invocations: 2, limit: faults{timeouts: 1, expiries: 1, lost: 1, hours: 1}},
 		"two zombies and a lost answer":            {invocations: 3, limit: faults{expiries: 2, lost: 1}},
 		"an older scan is forced":                  {invocations: 3, force: true, limit: faults{expiries: 1, replays: 1}},
+		"a scan is replayed":                       {invocations: 3, limit: faults{expiries: 1, replays: 1}},
 		"a scan event is refused":                  {invocations: 3, limit: faults{expiries: 1, refusals: 1}},
 		"a replay's scan event is refused":         {invocations: 3, limit: faults{refusals: 1, replays: 1}},
 		"another mapping is deployed":              {invocations: 2, limit: faults{expiries: 1, timeouts: 1, releases: 1}},

@@ -26,9 +26,9 @@ type world struct {
 	invocations [invocations]invocation
 	network     [inFlight]message
 	spent       faults
-	clock       uint8 // milliseconds since epoch; grows with every commit
-	forced      bool  // somebody asked for an older scan
-	mapping     uint8 // of the release that is deployed
+	clock       uint8          // milliseconds since epoch; grows with every commit
+	forced      [objects]uint8 // the generation of the newer one that it was asked to be shown over
+	mapping     uint8          // of the release that is deployed
 }
 
 // stage is what an invocation does next.
@@ -61,8 +61,26 @@ type invocation struct {
 	registerCurrent bool
 	finishes        bool // the commit point had passed before
 	fast            bool // its clock is ahead
+	ask             ask
 	mapping         uint8
 	announced       bool // the scan event went out before the commit point (rules 01 to 03 taken away)
+}
+
+// ask is what an invocation is asked for.
+type ask uint8
+
+const (
+	askNothing ask = iota
+	askReplay
+	askForced
+)
+
+// wish is the ask as the code knows it.
+func (a ask) wish() *wish {
+	if a == askNothing {
+		return nil
+	}
+	return &wish{force: a == askForced}
 }
 
 // kind is a request that was given up by its sender.
@@ -87,12 +105,12 @@ type message struct {
 }
 
 // sink is what the dashboard reads: rows per scan id, and of the scan events
-// the one that is shown and the greatest by order and generation. One that was
+// the one that is shown, and of each object that of the greatest generation. One that was
 // refused once always is.
 type sink struct {
 	rows     [objects][scanIDs]rows
 	shown    registerID
-	greatest registerID
+	greatest [objects]registerID
 	tie      bool // two scans have the same timestamp
 	refused  references
 }
@@ -122,10 +140,10 @@ type ledger struct {
 
 // deliveryKey is what tells deliveries apart in the model.
 type deliveryKey struct {
-	rawKey, state, scanID, mapping string
-	generation                     int
-	done                           [batches]bool
-	doubt, force, leased           bool
+	rawKey, state, scanID, over, mapping string
+	generation                           int
+	done                                 [batches]bool
+	doubt, force, leased                 bool
 }
 
 func newLedger() *ledger {
@@ -136,7 +154,7 @@ func newLedger() *ledger {
 }
 
 func (l *ledger) keepDelivery(d archive.Delivery) deliveryID {
-	k := deliveryKey{d.RawKey, d.State, d.ScanID, d.Mapping, d.Generation, doneBatches(&d.Scan), d.Doubt, d.Force, d.Lease != nil}
+	k := deliveryKey{d.RawKey, d.State, d.ScanID, d.Over, d.Mapping, d.Generation, doneBatches(&d.Scan), d.Doubt, d.Force, d.Lease != nil}
 	id, ok := l.deliveryIDs[k]
 	if !ok {
 		id = deliveryID(len(l.deliveries))
@@ -192,19 +210,20 @@ func (r *references) add(scanID string) {
 }
 
 func (l *ledger) references(w *world) (r references) {
-	for _, d := range w.deliveries {
-		r.add(l.deliveries[d].ScanID)
-	}
-	for _, id := range []registerID{w.register, w.sink.shown, w.sink.greatest} {
-		r.add(l.registers[id].ScanID)
-	}
+	ids := append([]deliveryID{}, w.deliveries[:]...)
+	commits := append([]registerID{w.register, w.sink.shown}, w.sink.greatest[:]...)
 	for i := range w.invocations {
-		r.add(l.deliveries[w.invocations[i].delivery].ScanID)
-		r.add(l.registers[w.invocations[i].register].ScanID)
+		ids, commits = append(ids, w.invocations[i].delivery), append(commits, w.invocations[i].register)
 	}
 	for i := range w.network {
-		r.add(l.deliveries[w.network[i].delivery].ScanID)
-		r.add(l.registers[w.network[i].register].ScanID)
+		ids, commits = append(ids, w.network[i].delivery), append(commits, w.network[i].register)
+	}
+	for _, id := range ids {
+		r.add(l.deliveries[id].ScanID)
+		r.add(l.deliveries[id].Over)
+	}
+	for _, id := range commits {
+		r.add(l.registers[id].ScanID)
 	}
 	return r
 }
@@ -242,7 +261,7 @@ func (v *invocation) rank() uint64 {
 			flags |= 1
 		}
 	}
-	return uint64(v.stage)<<56 | uint64(v.object)<<48 | uint64(v.mapping)<<46 | flags<<40 | uint64(v.delivery)<<16 | uint64(v.register)
+	return uint64(v.stage)<<56 | uint64(v.object)<<48 | uint64(v.mapping)<<46 | flags<<40 | uint64(v.ask)<<38 | uint64(v.delivery)<<16 | uint64(v.register)
 }
 
 func (m *message) rank() uint64 {

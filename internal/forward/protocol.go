@@ -101,10 +101,11 @@ func (c *candidate) newest() archive.Commit {
 	return archive.Commit{Order: c.register.Order, Generation: c.register.Generation}
 }
 
-// outdated tells that a newer scan of the system is committed. A hand-made
-// document is ordered by its upload, so its own time must not be older.
+// outdated tells that a newer scan of the system is committed, other than the
+// one that it was forced over. A hand-made document is ordered by its upload, so
+// its own time must not be older.
 func (c *candidate) outdated() bool {
-	if c.before.Force {
+	if c.before.Force && c.before.Over == c.register.ScanID {
 		return false
 	}
 	return c.newest().Order.Compare(c.order) > 0 ||
@@ -151,7 +152,7 @@ func (s *situation) generation(c *candidate, rawKey, newScanID string) archive.S
 
 // abandon begins the next generation: a new scan id, nothing sent (rules 06 and 09).
 func abandon(s archive.Scan, newScanID string) archive.Scan {
-	return archive.Scan{Order: s.Order, State: archive.DeliverySending, Force: s.Force, ScanID: newScanID, Generation: s.Generation + 1}
+	return archive.Scan{Order: s.Order, State: archive.DeliverySending, Force: s.Force, Over: s.Over, ScanID: newScanID, Generation: s.Generation + 1}
 }
 
 // commitStep is what the commit point finds.
@@ -179,6 +180,8 @@ func commit(c *candidate, now time.Time) commitStep {
 	case c.outdated():
 		return commitSupersede
 	case newest.Order.Compare(c.order) == 0 && newest.Generation >= c.before.Generation: // rule 10
+		return commitStop
+	case c.register.Before.Order.Compare(c.order) == 0 && c.register.Before.Generation > c.before.Generation: // what stands was forced over it
 		return commitStop
 	}
 	return commitWrite

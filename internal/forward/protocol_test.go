@@ -46,10 +46,15 @@ func TestDecisions(t *testing.T) {
 		"failed": {func(w *world) {
 			w.delivery.State, w.candidate.before.State = archive.DeliveryFailed, archive.DeliveryFailed
 		}, stepDone, stepDone, 3, false},
-		"one of several is complete":           {func(w *world) { w.candidate.before.State = archive.DeliveryComplete }, stepLook, stepDone, 3, false},
-		"newer committed":                      {func(w *world) { w.register.Order = order(2) }, stepLook, stepSupersede, 2, true},
-		"newer committed has failed":           {func(w *world) { w.register.Order, w.registerFailed = order(2), true }, stepLook, stepSend, 2, true},
-		"newer committed, but forced":          {func(w *world) { w.register.Order, w.candidate.before.Force = order(2), true }, stepLook, stepSend, 2, true},
+		"one of several is complete": {func(w *world) { w.candidate.before.State = archive.DeliveryComplete }, stepLook, stepDone, 3, false},
+		"newer committed":            {func(w *world) { w.register.Order = order(2) }, stepLook, stepSupersede, 2, true},
+		"newer committed has failed": {func(w *world) { w.register.Order, w.registerFailed = order(2), true }, stepLook, stepSend, 2, true},
+		"newer committed, but forced": {func(w *world) {
+			w.register, w.candidate.before.Force, w.candidate.before.Over = archive.Register{Order: order(2), ScanID: "n"}, true, "n"
+		}, stepLook, stepSend, 2, true},
+		"newer committed since it was forced": {func(w *world) {
+			w.register, w.candidate.before.Force, w.candidate.before.Over = archive.Register{Order: order(2), ScanID: "n"}, true, "o"
+		}, stepLook, stepSupersede, 2, true},
 		"older committed":                      {func(w *world) { w.register.Order = order(0) }, stepLook, stepSend, 2, true},
 		"hand-made, older results":             {func(w *world) { w.handMade, w.completedAt, w.register.CompletedAt = true, now, now.Add(1) }, stepLook, stepSupersede, 2, true},
 		"archived, older by appliance's clock": {func(w *world) { w.completedAt, w.register.CompletedAt = now, now.Add(1) }, stepLook, stepSend, 2, true},
@@ -131,6 +136,8 @@ func TestCommit(t *testing.T) {
 		"mine, too far ahead":                    {archive.Register{Order: order(1), ScanID: "s1", Generation: 2, Timestamp: now.Add(maxAhead + 1)}, false, commitWait},
 		"mine, lower generation":                 {archive.Register{Order: order(1), ScanID: "s0", Generation: 1}, false, commitWrite},
 		"mine, higher generation":                {archive.Register{Order: order(1), ScanID: "s3", Generation: 3}, false, commitStop},
+		"older forced over mine":                 {archive.Register{Order: order(0), ScanID: "o", Before: archive.Commit{Order: order(1), Generation: 2}}, false, commitWrite},
+		"older forced over a higher generation":  {archive.Register{Order: order(0), ScanID: "o", Before: archive.Commit{Order: order(1), Generation: 3}}, false, commitStop},
 		"same start, later run id":               {archive.Register{Order: archive.Order{StartedAt: order(1).StartedAt, Run: "s"}, ScanID: "x"}, false, commitSupersede},
 	} {
 		t.Run(name, func(t *testing.T) {

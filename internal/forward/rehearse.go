@@ -102,7 +102,7 @@ func (f *Forwarder) rehearse(ctx context.Context, key string, win window, w *wis
 	d.place(s)
 	var scans []RehearsedScan
 	for _, t := range d.targets {
-		scan, err := d.rehearse(ctx, t)
+		scan, err := d.rehearse(ctx, s, t)
 		if err != nil {
 			return scans, err
 		}
@@ -112,12 +112,12 @@ func (f *Forwarder) rehearse(ctx context.Context, key string, win window, w *wis
 }
 
 // rehearse is steps 4 to 7 for one scan.
-func (d *delivery) rehearse(ctx context.Context, t *target) (RehearsedScan, error) {
-	t.scan.Force = d.wish.forces()
+func (d *delivery) rehearse(ctx context.Context, s *situation, t *target) (RehearsedScan, error) {
 	c, _, err := d.candidate(ctx, t)
 	if err != nil {
 		return RehearsedScan{}, err
 	}
+	d.wish.mark(s, c)
 	t.recognise(&c.register.System)
 	out := RehearsedScan{System: t.Envelope.System.Name, Type: t.Envelope.System.Type, Key: d.key, Older: c.outdated()}
 	if out.Older {

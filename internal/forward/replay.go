@@ -160,7 +160,7 @@ func (q *ReplayRequest) wish(ctx context.Context) *wish {
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		w.id = lc.AwsRequestID
 	}
-	if q.MaxEventsPerSecond > 0 {
+	if q.MaxEventsPerSecond > 0 && !q.DryRun {
 		w.pace = &pace{perSecond: q.MaxEventsPerSecond}
 	}
 	return w

@@ -22,6 +22,14 @@ func (w *wish) asks(s *situation) bool {
 	return w != nil && s.same() && s.delivery.Final() && (w.id == "" || w.id != s.delivery.Replay)
 }
 
+// mark puts down whether a scan is forced, and over which commit. A replay says
+// so anew, a trigger leaves it as it is.
+func (w *wish) mark(s *situation, c *candidate) {
+	if s.replay || w.forces() {
+		c.before.Force, c.before.Over = w.forces(), c.register.ScanID
+	}
+}
+
 func (w *wish) forces() bool { return w != nil && w.force }
 
 // pace bounds the events per second, over all objects of a replay.

@@ -3,16 +3,19 @@ package forward_test
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"runecast-ingest/internal/dashboard"
 )
 
 // witness looks at what the dashboard shows after every request that was
 // accepted: always one whole scan of each system, and never an older one than
-// before.
+// before, unless somebody has forced it.
 type witness struct {
 	// wanted gives the failed rows of a system's scan; false: there is no such scan.
 	wanted func(system string, number int) (failed int, ok bool)
+	// forced are the ways back that were asked for.
+	forced []wayBack
 
 	looked     int
 	rows       map[dashboard.Text]*dashboard.Rows // by scan.id
@@ -28,6 +31,19 @@ func newWitness(wanted func(string, int) (int, bool)) *witness {
 		wanted: wanted, rows: map[dashboard.Text]*dashboard.Rows{}, found: map[[2]dashboard.Text]bool{}, twice: map[dashboard.Text]int{},
 		newest: map[dashboard.Text]dashboard.Event{}, shown: map[dashboard.Text]int{},
 	}
+}
+
+// wayBack is a forced replay: of a system's scan, over the one that was
+// committed then.
+type wayBack struct {
+	system   string
+	over, to int
+}
+
+// back tells whether it was asked for to show one scan after a newer one. Those
+// in between may be shown, too: they are newer than what was forced.
+func (w *witness) back(system string, from, to int) bool {
+	return slices.ContainsFunc(w.forced, func(b wayBack) bool { return b.system == system && from <= b.over && to >= b.to })
 }
 
 // look takes in what came since it looked last.
@@ -75,7 +91,7 @@ func (w *witness) judge(system, scanID dashboard.Text) {
 		w.violate("%s shows %d failed and %d passed rows, which is no whole scan", system, rows.Failed, rows.Passed)
 	case w.twice[scanID] > 0:
 		w.violate("%s shows %d findings twice", system, w.twice[scanID])
-	case rows.Passed < w.shown[system]:
+	case rows.Passed < w.shown[system] && !w.back(system.String(), w.shown[system], rows.Passed):
 		w.violate("%s shows scan %d after scan %d", system, rows.Passed, w.shown[system])
 	default:
 		w.shown[system] = rows.Passed
