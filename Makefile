@@ -105,11 +105,47 @@ deploy: ## Build and deploy a stage with SAM; the first time: make deploy STAGE=
 
 ##@ operate
 
-.PHONY: invoke logs replay-batch
-invoke: ## Invoke a deployed function: make invoke FUNCTION=collector EVENT=events/collector-status.json
-	@mkdir -p out
-	aws lambda invoke --function-name $(STACK)-$(FUNCTION) --payload fileb://$(EVENT) --cli-read-timeout 910 out/answer.json
-	@cat out/answer.json; echo
+# Every target asks the deployed functions by the AWS CLI; JSON=1 shows their answers as they come, WIDE=1 all columns.
+OPERATE ?= go run -buildvcs=false ./infra/operate
+flag = $(if $($(1)), -$(2) '$($(1))')
+switch = $(if $($(1)), -$(2))
+ASK = @$(OPERATE) $(1) -stack '$(STACK)'$(call switch,JSON,json)$(call switch,WIDE,wide)
+
+.PHONY: first-run check status start tick cancel sweep replay quarantine redrive invoke logs replay-batch
+first-run: ## Check both functions, archive and deliver what the appliance has, and say where to look
+	$(call ASK,first-run)
+
+check: ## Try every step of both functions' ways, each failure with its cure
+	$(call ASK,check)
+
+status: ## How runs and deliveries stand: make status SYSTEM=vc1.example SINCE=2026-03-01 UNTIL=2026-03-31
+	$(call ASK,status)$(call flag,SYSTEM,system)$(call flag,SINCE,since)$(call flag,UNTIL,until)
+
+start: ## Start a run: make start SYSTEMS=vc1.example,prod-aws MODE=latest FORCE=1
+	$(call ASK,start)$(call flag,SYSTEMS,systems)$(call flag,MODE,mode)$(call switch,FORCE,force)
+
+tick: ## Carry the active run on; the schedule does it every 5 minutes
+	$(call ASK,tick)
+
+cancel: ## End the active run
+	$(call ASK,cancel)
+
+sweep: ## Deliver now what is not delivered yet; the schedule does it every 15 minutes
+	$(call ASK,sweep)
+
+replay: ## Send archived scans again: make replay SYSTEM= SINCE= UNTIL= RUN= PREFIX= KEY= STATE= LIMIT= RATE= DRY_RUN=1 PRICE= FORCE=1
+	$(call ASK,replay)$(call flag,SYSTEM,system)$(call flag,SINCE,since)$(call flag,UNTIL,until)$(call flag,RUN,run)$(call \
+		flag,PREFIX,prefix)$(call flag,KEY,key)$(call flag,STATE,state)$(call flag,LIMIT,limit)$(call flag,RATE,rate)$(call \
+		switch,DRY_RUN,dry-run)$(call flag,PRICE,price)$(call switch,FORCE,force)
+
+quarantine: ## What Dynatrace refused, and why: make quarantine KEY=raw/v1/… INDEX=7
+	$(call ASK,quarantine)$(call flag,KEY,key)$(call flag,INDEX,index)
+
+redrive: ## Give the functions again what the dead-letter queue keeps
+	$(call ASK,redrive)
+
+invoke: ## Invoke a function with a payload: make invoke FUNCTION=collector EVENT=events/collector-capture.json JSON=1
+	$(call ASK,invoke) -function '$(FUNCTION)' -event '$(EVENT)'
 
 logs: ## Follow a deployed function's log: make logs FUNCTION=forwarder
 	aws logs tail /aws/lambda/$(STACK)-$(FUNCTION) --follow --since 1h

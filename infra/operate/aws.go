@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"runecast-ingest/internal/fault"
+)
+
+// readTimeout is how long the AWS CLI waits for an answer, in seconds: longer
+// than a function may run, so that it never asks a second time.
+const readTimeout = "910"
+
+// awsCLI is the program `aws`, version 1 or 2, as PATH finds it.
+type awsCLI struct{}
+
+// run calls it and gives its standard output. Its own message is the error's.
+func (awsCLI) run(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "aws", args...)
+	// One attempt: a replay must not start twice because an answer was lost.
+	cmd.Env = append(os.Environ(), "AWS_MAX_ATTEMPTS=1")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	what := "aws " + strings.Join(args[:min(2, len(args))], " ")
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%s: %w", what, context.Cause(ctx))
+	case errors.Is(err, exec.ErrNotFound):
+		return nil, &fault.Error{Class: fault.Config, What: "there is no AWS CLI in PATH", Cure: "install it, then try `aws sts get-caller-identity`"}
+	case err != nil && stderr.Len() > 0:
+		return nil, &fault.Error{Class: fault.Config, Where: what, What: strings.Join(strings.Fields(stderr.String()), " ")}
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return out, nil
+}
+
+// functionError is the error that a function ended with.
+type functionError struct {
+	function string
+	Message  string `json:"errorMessage"`
+	Type     string `json:"errorType"`
+}
+
+func (e *functionError) Error() string {
+	text := e.Message
+	if text == "" {
+		text = e.Type
+	}
+	return e.function + ": " + text
+}
+
+// invoke calls a function and waits for its answer. What goes wrong inside the
+// function is a *functionError.
+func (c awsCLI) invoke(ctx context.Context, function string, payload []byte) (answer, error) {
+	dir, err := os.MkdirTemp("", "operate")
+	if err != nil {
+		return nil, fmt.Errorf("invoke %s: %w", function, err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	in, out := filepath.Join(dir, "payload.json"), filepath.Join(dir, "answer.json")
+	if err := os.WriteFile(in, payload, 0o600); err != nil {
+		return nil, fmt.Errorf("invoke %s: %w", function, err)
+	}
+	meta, err := c.run(ctx, "lambda", "invoke", "--output", "json", "--function-name", function,
+		"--cli-read-timeout", readTimeout, "--payload", "fileb://"+in, out)
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(out)
+	if err != nil {
+		return nil, fmt.Errorf("read the answer of %s: %w", function, err)
+	}
+	return answer(bytes.TrimSpace(text)), failure(function, meta, text)
+}
+
+// failure gives the function's error, nil if it answered.
+func failure(function string, meta, text []byte) error {
+	var outcome struct {
+		FunctionError string
+	}
+	if err := json.Unmarshal(meta, &outcome); err != nil {
+		return fmt.Errorf("read what the AWS CLI says about %s: %w", function, err)
+	}
+	if outcome.FunctionError == "" {
+		return nil
+	}
+	e := &functionError{function: function, Type: outcome.FunctionError}
+	if err := json.Unmarshal(text, e); err != nil {
+		e.Message = string(text)
+	}
+	return e
+}
+
+// invoke calls one of the stack's functions.
+func (s *session) invoke(ctx context.Context, function string, payload any) (answer, error) {
+	text, err := json.Marshal(payload)
+	if err != nil {
+		return nil, fmt.Errorf("write the payload for the %s: %w", function, err)
+	}
+	a, err := s.aws.invoke(ctx, s.function(function), text)
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// function is the full name of one of the stack's functions.
+func (s *session) function(name string) string { return s.stack + "-" + name }

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/klauspost/compress/gzip"
+)
+
+// outcomes are what the payload files of events/ come to, sent in this order
+// after a first run; "fails: " stands before those that a function refuses.
+func outcomes() [][2]string {
+	return [][2]string{
+		{"collector-check", "ok true"},
+		{"collector-capture", ""},
+		{"collector-latest", "unchanged 8"},
+		{"collector-start", "archived 8"},
+		{"collector-start-systems", `fails: no system is named "prod-aws"`},
+		{"collector-scheduled", "state done"},
+		{"collector-tick", "state idle"},
+		{"collector-status", "runs:"},
+		{"collector-cancel", "state idle"},
+		{"forwarder-check", "ok true"},
+		{"forwarder-check-test-event", "test event ok"},
+		{"forwarder-s3", "superseded 1"},
+		{"forwarder-eventbridge", "superseded 1"},
+		{"forwarder-failed", "superseded 1"},
+		{"forwarder-sqs", ""},
+		{"forwarder-s3-test-event", "objects 0"},
+		{"forwarder-batch-1", "Succeeded superseded"},
+		{"forwarder-batch-2", "Succeeded older"},
+		{"forwarder-replay", "selected 2"},
+		{"forwarder-replay-run", "older 1"},
+		{"forwarder-replay-force", "complete 1"},
+		{"forwarder-replay-dry-run", "rehearsal.cost"},
+		{"forwarder-replay-failed", "selected 0"},
+		{"forwarder-status", "systems:"},
+		{"forwarder-quarantine", "quarantined 0"},
+		{"forwarder-sweep", "all is delivered"},
+	}
+}
+
+func TestEveryPayloadFile(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	env := r.environment()
+	if out, failed := r.shell(env, "make first-run"); failed {
+		t.Fatal(out)
+	}
+	r.putSample()
+	r.settle()
+	var sent []string
+	for _, o := range outcomes() {
+		file, want := o[0]+".json", o[1]
+		sent = append(sent, file)
+		function, _, _ := strings.Cut(file, "-")
+		out, failed := r.shell(env, "make invoke FUNCTION="+function+" EVENT=events/"+file)
+		want, fails := strings.CutPrefix(want, "fails: ")
+		if failed != fails || !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
+			t.Errorf("%s failed: %t, wanted %q:\n%s", file, failed, want, out)
+		}
+		r.settle()
+	}
+	slices.Sort(sent)
+	if files := slices.Sorted(maps.Keys(samples(t))); !slices.Equal(files, sent) {
+		t.Errorf("events/ has %v, the test sends %v", files, sent)
+	}
+}
+
+// putSample archives the object that the payload files name: an older analysis
+// of vc1.example.
+func (r *rig) putSample() {
+	r.Helper()
+	key := r.raw()[slices.IndexFunc(r.raw(), func(key string) bool { return strings.Contains(key, "/vc1.example-") })]
+	stored, err := os.Open(filepath.Join(r.dir, bucketName, filepath.FromSlash(key)))
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer stored.Close()
+	plain, err := gzip.NewReader(stored)
+	if err != nil {
+		r.Fatal(err)
+	}
+	text, err := io.ReadAll(plain)
+	if err != nil {
+		r.Fatal(err)
+	}
+	text = bytes.ReplaceAll(text, []byte(strings.TrimPrefix(strings.Split(key, "/")[3], "run=")), []byte(newestRun))
+	text = regexp.MustCompile(`"startedAt":"[^"]*"`).ReplaceAll(text, []byte(`"startedAt":"2020-01-01T02:00:00Z"`))
+	client := s3.New(s3.Options{
+		BaseEndpoint: aws.String(r.s3.URL()), Region: r.s3.Region(), UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider(r.s3.AccessKey(), r.s3.SecretKey(), ""),
+	})
+	if _, err := client.PutObject(r.Context(), &s3.PutObjectInput{Bucket: aws.String(bucketName), Key: aws.String(newestKey), Body: bytes.NewReader(text)}); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// samples gives the action of each file of events/; "" is an event of AWS, or
+// the collector's default.
+func samples(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, "events", "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	actions := map[string]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var payload struct{ Action string }
+		if err := json.Unmarshal(text, &payload); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		actions[filepath.Base(file)] = payload.Action
+	}
+	return actions
+}
+
+// Whatever a function can be asked for has a file, and README names them all.
+func TestEveryActionHasAFile(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := map[string]bool{}
+	for file, action := range samples(t) {
+		function, _, _ := strings.Cut(file, "-")
+		has[function+" "+action] = true
+		if !strings.Contains(string(readme), "`"+strings.TrimSuffix(file, ".json")+"`") {
+			t.Errorf("README.md does not name events/%s", file)
+		}
+	}
+	for function, sources := range map[string]string{collector: "internal/collect/*.go", forwarder: "internal/forward/*.go"} {
+		for _, action := range actions(t, sources) {
+			if !has[function+" "+action] {
+				t.Errorf("no file of events/ has the %s's action %s", function, action)
+			}
+			if !strings.Contains(string(readme), `{"action":"`+action+`"`) && action != "start" {
+				t.Errorf("README.md does not tell of the %s's action %s", function, action)
+			}
+		}
+	}
+}
+
+// actions are those that the source of a package declares.
+func actions(t *testing.T, sources string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, sources))
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := regexp.MustCompile(`(?m)^\s*action[A-Z]\w*\s*=\s*"(\w+)"`)
+	var all []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range declared.FindAllSubmatch(text, -1) {
+			all = append(all, string(m[1]))
+		}
+	}
+	if len(all) < 5 {
+		t.Fatalf("%s declares only %v", sources, all)
+	}
+	return all
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// bin holds the binaries of all tests: the functions', operate's, and the
+// stand-in's, by the names for which it stands.
+var bin string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		var err error
+		if bin, err = os.MkdirTemp("", "operate"); err != nil {
+			panic(err)
+		}
+		defer func() { _ = os.RemoveAll(bin) }()
+		build()
+		return m.Run()
+	}())
+}
+
+func build() {
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc,grpcnotrace", "-ldflags", "-s -w -buildid=",
+		"-o", bin+string(filepath.Separator), "./functions/collector", "./functions/forwarder", "./infra/operate", "./infra/operate/testdata/standin")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		panic(string(out))
+	}
+	for _, name := range []string{"aws", "sam"} {
+		if err := os.Symlink(filepath.Join(bin, "standin"), filepath.Join(bin, name)); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// script is an AWS account that answers as a test says.
+type script struct {
+	mu sync.Mutex
+	// asked are the calls: the function and the payload of an invocation, else
+	// the command's first two words and its last argument.
+	asked []string
+	// answers are given in turn to invocations; one that begins with "!" is the
+	// function's error.
+	answers []string
+	// messages lie in the dead-letter queue.
+	messages []string
+}
+
+// operate runs a command against the script.
+func (s *script) operate(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	t.Setenv("STAND_IN", server.URL)
+	t.Setenv("STACK", "")
+	var out, err bytes.Buffer
+	code = run(t.Context(), append(args, "-every", "1ms"), &out, &err)
+	return out.String(), err.String(), code
+}
+
+func (s *script) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var a asked
+	if err := json.NewDecoder(req.Body).Decode(&a); err != nil {
+		panic(err)
+	}
+	_ = json.NewEncoder(w).Encode(s.answer(a.Args))
+}
+
+func (s *script) answer(args []string) said {
+	switch command := strings.Join(args[:2], " "); command {
+	case "lambda invoke":
+		return s.invoke(args)
+	case "cloudformation describe-stack-resource":
+		return said{Stdout: queueURL + "\n"}
+	case "sqs receive-message":
+		if len(s.messages) == 0 {
+			return said{}
+		}
+		first := s.messages[0]
+		s.messages = s.messages[1:]
+		return said{Stdout: `{"Messages":[` + first + `]}`}
+	default:
+		s.asked = append(s.asked, command+" "+args[len(args)-1])
+		return said{}
+	}
+}
+
+func (s *script) invoke(args []string) said {
+	option := func(name string) string {
+		for i, arg := range args {
+			if arg == name {
+				return args[i+1]
+			}
+		}
+		return ""
+	}
+	payload, err := os.ReadFile(strings.TrimPrefix(option("--payload"), "fileb://"))
+	if err != nil {
+		panic(err)
+	}
+	s.asked = append(s.asked, option("--function-name")+" "+string(payload))
+	if len(s.answers) == 0 {
+		return said{Stderr: "An error occurred (TooManyRequestsException)\n", Exit: 254}
+	}
+	text, failed := strings.CutPrefix(s.answers[0], "!")
+	s.answers = s.answers[1:]
+	if err := os.WriteFile(args[len(args)-1], []byte(text), 0o600); err != nil {
+		panic(err)
+	}
+	if failed {
+		return said{Stdout: `{"StatusCode":200,"FunctionError":"Unhandled"}`}
+	}
+	return said{Stdout: `{"StatusCode":200}`}
+}

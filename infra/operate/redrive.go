@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"runecast-ingest/internal/fault"
+)
+
+const (
+	// hidden is how long a message that was taken stays invisible to others, in
+	// seconds: longer than the invocation that it leads to.
+	hidden = "960"
+	// patience is how long an empty queue is waited for, in seconds: a shorter
+	// look asks only some of SQS's servers.
+	patience = "5"
+	// scheduledTime stands in a schedule's input for the time of the occurrence.
+	scheduledTime = "<aws.scheduler.scheduled-time>"
+)
+
+// redrive gives the functions again what the dead-letter queue keeps, one
+// message after the other. A message is deleted only when its function has
+// succeeded; the others are visible again after 16 minutes.
+func redrive(ctx context.Context, s *session) error {
+	queue, err := s.deadLetters(ctx)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for n := 1; ; n++ {
+		m, err := s.receive(ctx, queue)
+		if err != nil {
+			return errors.Join(failed, err)
+		}
+		if m == nil {
+			s.tell("%d messages, the queue shows no more", n-1)
+			return failed
+		}
+		if err := s.redriveOne(ctx, queue, m); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("message %s stays in the queue: %w", m.ID, err))
+		}
+	}
+}
+
+// succeeded is the verdict on what a message led to.
+func (a answer) succeeded(function string) error {
+	if pending := a.figures().Pending; function == forwarder && pending > 0 {
+		return fmt.Errorf("%d objects are not delivered yet", pending)
+	}
+	return a.wellDone()
+}
+
+// deadLetters is the address of the stack's queue.
+func (s *session) deadLetters(ctx context.Context) (string, error) {
+	out, err := s.aws.run(ctx, "cloudformation", "describe-stack-resource", "--stack-name", s.stack,
+		"--logical-resource-id", "DeadLetterQueue", "--query", "StackResourceDetail.PhysicalResourceId", "--output", "text")
+	return strings.TrimSpace(string(out)), err
+}
+
+// message is one of the dead-letter queue's.
+type message struct {
+	ID         string `json:"MessageId"`
+	Receipt    string `json:"ReceiptHandle"`
+	Body       string
+	Attributes map[string]struct {
+		Value string `json:"StringValue"`
+	} `json:"MessageAttributes"`
+}
+
+// receive takes a message; nil: there is none.
+func (s *session) receive(ctx context.Context, queue string) (*message, error) {
+	out, err := s.aws.run(ctx, "sqs", "receive-message", "--queue-url", queue, "--max-number-of-messages", "1",
+		"--visibility-timeout", hidden, "--wait-time-seconds", patience, "--message-attribute-names", "All", "--output", "json")
+	if err != nil || len(bytes.TrimSpace(out)) == 0 {
+		return nil, err
+	}
+	var answer struct{ Messages []message }
+	if err := json.Unmarshal(out, &answer); err != nil {
+		return nil, fmt.Errorf("read the queue: %w", err)
+	}
+	if len(answer.Messages) == 0 {
+		return nil, nil
+	}
+	return &answer.Messages[0], nil
+}
+
+// redriveOne invokes the function that a message was meant for.
+func (s *session) redriveOne(ctx context.Context, queue string, m *message) error {
+	function, payload, err := m.meant(s)
+	if err != nil {
+		return err
+	}
+	a, err := s.invoke(ctx, function, payload)
+	if err != nil {
+		return err
+	}
+	if s.raw {
+		if err := s.show(a); err != nil {
+			return err
+		}
+	}
+	if err := a.succeeded(function); err != nil {
+		return err
+	}
+	if _, err = s.aws.run(ctx, "sqs", "delete-message", "--queue-url", queue, "--receipt-handle", m.Receipt); err == nil {
+		s.tell("%s: the %s succeeded; deleted", plain(m.ID), function)
+	}
+	return err
+}
+
+// meant tells for which function a message was, and what it was invoked with.
+// There are three kinds: Lambda's record of a failed invocation, the input of
+// a schedule whose target could not be invoked (or the Invoke request with
+// it), and a notification of S3 that the object queue gave up.
+func (m *message) meant(s *session) (function string, payload jsontext.Value, err error) {
+	var body struct {
+		Request struct {
+			Function string `json:"functionArn"`
+		} `json:"requestContext"`
+		RequestPayload jsontext.Value   `json:"requestPayload"`
+		Payload        string           `json:"Payload"`
+		Records        []jsontext.Value `json:"Records"`
+	}
+	if err := json.Unmarshal([]byte(m.Body), &body); err != nil {
+		return "", nil, m.unknown("its body is not JSON")
+	}
+	target := m.Attributes["TARGET_ARN"].Value
+	switch {
+	case body.Request.Function != "":
+		function, err = s.named(body.Request.Function)
+		return function, body.RequestPayload, err
+	case target != "":
+		text := m.Body
+		if body.Payload != "" {
+			text = body.Payload
+		}
+		function, err = s.named(target)
+		return function, jsontext.Value(strings.ReplaceAll(text, scheduledTime, m.Attributes["SCHEDULED_TIME"].Value)), err
+	case len(body.Records) > 0:
+		return forwarder, jsontext.Value(m.Body), nil
+	}
+	return "", nil, m.unknown("it names no function")
+}
+
+func (m *message) unknown(why string) error {
+	return &fault.Error{Class: fault.Reject, What: "is not understood: " + why, Cure: "look at it with the command in the stack's output DeadLetters"}
+}
+
+// named finds the function of an ARN among the stack's own: nothing else is
+// ever invoked because a message says so.
+func (s *session) named(arn string) (string, error) {
+	parts := strings.Split(arn, ":") // arn:aws:lambda:region:account:function:name:qualifier
+	for _, function := range []string{collector, forwarder} {
+		if len(parts) > 6 && parts[6] == s.function(function) {
+			return function, nil
+		}
+	}
+	return "", &fault.Error{Class: fault.Reject, What: fmt.Sprintf("%q is no function of the stack %s", arn, s.stack), Cure: "name the right stack with -stack"}
+}

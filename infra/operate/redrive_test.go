@@ -1,0 +1,79 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// letter is a message as the AWS CLI shows it.
+func letter(t *testing.T, body string, attributes map[string]string) string {
+	t.Helper()
+	named := map[string]any{}
+	for name, value := range attributes {
+		named[name] = map[string]string{"StringValue": value, "DataType": "String"}
+	}
+	text, err := json.Marshal(map[string]any{"MessageId": "m1", "ReceiptHandle": "r1", "Body": body, "MessageAttributes": named})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+const arn = "arn:aws:lambda:eu-central-1:123456789012:function:runecast-ingest-"
+
+func TestRedrive(t *testing.T) {
+	schedule := func(target string) map[string]string {
+		return map[string]string{"TARGET_ARN": arn + target, "SCHEDULED_TIME": "2026-11-22T02:00:00Z", "ERROR_CODE": "TooManyRequests"}
+	}
+	const record = `{"requestContext":{"functionArn":"` + arn + `collector:$LATEST"},"requestPayload":{"action":"tick"}}`
+	const s3Event = `{"Records":[{"eventSource":"aws:s3"}]}`
+	for name, c := range map[string]struct {
+		body       string
+		attributes map[string]string
+		answer     string
+		asked      string // the invocation; "": none
+		stays      string // why; "": it is deleted
+	}{
+		"a failed invocation":   {record, nil, `{"state":"done"}`, `collector {"action":"tick"}`, ""},
+		"a run that goes on":    {record, nil, `{"state":"running"}`, `collector {"action":"tick"}`, ""},
+		"a schedule":            {`{"action":"sweep"}`, schedule("forwarder"), `{}`, `forwarder {"action":"sweep"}`, ""},
+		"a schedule's own time": {`{"scheduledTime":"<aws.scheduler.scheduled-time>"}`, schedule("collector"), `{}`, `collector {"scheduledTime":"2026-11-22T02:00:00Z"}`, ""},
+		"an Invoke request":     {`{"FunctionName":"f","Payload":"{\"action\":\"tick\"}"}`, schedule("collector"), `{}`, `collector {"action":"tick"}`, ""},
+		"a notification":        {s3Event, nil, `{"complete":1}`, `forwarder ` + s3Event, ""},
+		"it fails again":        {record, nil, `!{"errorMessage":"no such host"}`, `collector {"action":"tick"}`, "no such host"},
+		"a system fails":        {record, nil, `{"failed":1}`, `collector {"action":"tick"}`, "1 failed"},
+		"not delivered yet":     {s3Event, nil, `{"pending":1}`, `forwarder ` + s3Event, "1 objects are not delivered yet"},
+		"a foreign function":    {strings.Replace(record, "runecast-ingest-collector", "payroll", 1), nil, "", "", "no function of the stack"},
+		"another stack":         {strings.Replace(record, "runecast-ingest-collector", "old-runecast-ingest-collector", 1), nil, "", "", "no function of the stack"},
+		"a foreign schedule":    {`{"action":"sweep"}`, map[string]string{"TARGET_ARN": "arn:aws:sns:eu-central-1:123456789012:topic"}, "", "", "no function of the stack"},
+		"no JSON":               {"hello", nil, "", "", "not JSON"},
+		"nothing known":         {`{"hello":1}`, nil, "", "", "names no function"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &script{answers: []string{c.answer}, messages: []string{letter(t, c.body, c.attributes)}}
+			_, stderr, code := s.operate(t, "redrive")
+			var want []string
+			if c.asked != "" {
+				want = append(want, "runecast-ingest-"+c.asked)
+			}
+			fine := c.stays == ""
+			if fine {
+				want = append(want, "sqs delete-message r1")
+			}
+			if !slices.Equal(s.asked, want) || fine != (code == exitFine) || !strings.Contains(stderr, c.stays) {
+				t.Errorf("asked %q, wanted %q; exit %d, %s", s.asked, want, code, stderr)
+			}
+		})
+	}
+}
+
+// One message that stays does not keep the next from being redriven.
+func TestRedriveGoesOn(t *testing.T) {
+	s := &script{answers: []string{`{}`}, messages: []string{letter(t, "hello", nil), letter(t, `{"action":"sweep"}`, map[string]string{"TARGET_ARN": arn + "forwarder"})}}
+	stdout, stderr, code := s.operate(t, "redrive")
+	if code != exitWrong || !strings.Contains(stderr, "message m1 stays in the queue") || !strings.Contains(stdout, "2 messages") || len(s.asked) != 2 {
+		t.Errorf("exit %d, asked %q, %s%s", code, s.asked, stdout, stderr)
+	}
+}

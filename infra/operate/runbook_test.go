@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/simulate/receiver"
+)
+
+const (
+	rotatedToken = "dt0c01.ROTATED"
+	newestKey    = "raw/v1/dt=2026-11-22/run=20261122T020000Z-4f3a/vc1.example-2ebce7c4.json.gz"
+	oldestKey    = "raw/v1/dt=2026-03-14/run=20260314T020000Z-77b1/vc1.example-2ebce7c4.json.gz"
+	newestRun    = "20261122T020000Z-4f3a"
+)
+
+// troubles are what befalls the stack before a section of the README is typed.
+func troubles() map[string]func(*rig) {
+	return map[string]func(*rig){
+		"Before you deploy":       func(*rig) {},
+		"First run":               func(*rig) {},
+		"Several kinds of replay": func(r *rig) { r.archiveAgain() },
+		"No data since yesterday": func(r *rig) {
+			r.mu.Lock()
+			r.deaf = true
+			r.mu.Unlock()
+			r.archiveAgain()
+			r.mu.Lock()
+			r.deaf = false
+			r.mu.Unlock()
+		},
+		"Wrong posture": func(r *rig) {
+			r.refuses(func(body []byte) int {
+				if bytes.Contains(body, []byte(`"compliance.rule.id":"CIS-60001"`)) {
+					return http.StatusBadRequest
+				}
+				return 0
+			})
+			r.archiveAgain()
+			r.refuses(nil)
+		},
+		"A token was rotated": func(r *rig) {
+			r.mu.Lock()
+			r.receiver = receiver.New(receiver.Options{Token: rotatedToken})
+			r.mu.Unlock()
+			r.archiveAgain("vc1.example", "vc2.example")
+			r.deploy(forwarder) // the instances of last night have ended
+		},
+		"The appliance has moved": func(r *rig) { r.set(collector, "RUNECAST_URL", "https://127.0.0.1:1") },
+		"Dynatrace was down for a weekend": func(r *rig) {
+			r.timeout = 4 * time.Second // an outage is sat out for as long as an invocation may take
+			r.deploy(forwarder)
+			r.refuses(func([]byte) int { return http.StatusServiceUnavailable })
+			r.archiveAgain("vc1.example", "vc2.example")
+			r.timeout = time.Minute
+			r.deploy(forwarder)
+			r.refuses(nil)
+		},
+		"The mapping has changed":     func(*rig) {},
+		"An auditor asks for March":   func(*rig) {},
+		"It costs too much":           func(*rig) {},
+		"Duplicates are suspected":    func(*rig) {},
+		"A system has been taken out": func(r *rig) { r.set(collector, "RUNECAST_SYSTEMS", "vc1.example,old-vc.example") },
+	}
+}
+
+// archiveAgain is a run that archives these systems once more, or all.
+func (r *rig) archiveAgain(systems ...string) {
+	r.Helper()
+	r.nextSecond()
+	before := len(r.raw())
+	payload, err := json.Marshal(start{Action: "start", Mode: "latest", Force: true, Systems: systems})
+	if err != nil {
+		r.Fatal(err)
+	}
+	res, err := r.invoke(r.Context(), collector, payload)
+	if err != nil || res.Err() != nil || len(r.raw()) == before {
+		r.Fatalf("%s, %v", res.Payload, err)
+	}
+	r.settle()
+}
+
+// nextSecond comes with the next second: a run's id tells no less, and a replay
+// finds the newest analysis by it.
+func (r *rig) nextSecond() {
+	now := time.Now()
+	<-time.After(now.Truncate(time.Second).Add(time.Second).Sub(now))
+}
+
+// fill puts what exists here in the place of the README's examples.
+func (r *rig) fill(command string) string {
+	now := time.Now().UTC()
+	pairs := []string{"2026-03-01", now.AddDate(0, 0, -1).Format(time.DateOnly), "2026-03-31", now.Format(time.DateOnly), "https://new-runecast.example", r.appliance}
+	keys := slices.DeleteFunc(r.raw(), func(key string) bool { return !strings.Contains(key, "/vc1.example-") })
+	if n := len(keys); n > 0 {
+		run, _ := archive.RunOf(keys[n-1])
+		pairs = append(pairs, newestKey, keys[n-1], oldestKey, keys[0], newestRun, run)
+	}
+	return strings.NewReplacer(pairs...).Replace(command)
+}
+
+// Every command of the README's console blocks is typed here, in order, against
+// the stack, after what the section is about has happened to it.
+func TestReadmeCommands(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	env := r.environment()
+	happens, section := troubles(), ""
+	for _, s := range steps(t) {
+		if s.section != section {
+			section = s.section
+			trouble, ok := happens[section]
+			if !ok {
+				t.Fatalf("the section %q comes twice, or it is not known what it is about", section)
+			}
+			delete(happens, section)
+			trouble(r)
+		}
+		out, failed := r.shell(env, r.fill(s.command))
+		r.settle()
+		if failed != s.fails {
+			t.Errorf("%s: %q failed: %t\n%s", section, s.command, failed, out)
+		}
+		if missing := s.missing(out); len(missing) > 0 {
+			t.Errorf("%s: %q does not show\n%s\nbut\n%s", section, s.command, strings.Join(missing, "\n"), out)
+		}
+		t.Logf("[%s] $ %s\n%s", section, s.command, out)
+	}
+	if len(happens) > 0 {
+		t.Errorf("the README says nothing about %v", happens)
+	}
+	r.ended()
+}
+
+// shell runs a command as an operator types it, who then enters a token.
+func (r *rig) shell(env []string, command string) (output string, failed bool) {
+	token := rotatedToken
+	switch {
+	case strings.Contains(command, "create-secret --name runecast-ingest/runecast"):
+		token = runecastToken
+	case strings.Contains(command, "create-secret"):
+		token = dynatraceToken
+	}
+	cmd := exec.CommandContext(r.Context(), "bash", "-c", command)
+	cmd.Dir, cmd.Env, cmd.Stdin = root, env, strings.NewReader(token+"\n")
+	out, err := cmd.CombinedOutput()
+	return string(out), err != nil
+}
+
+// ended expects that after all this nothing is lost, and nothing is counted twice.
+func (r *rig) ended() {
+	r.Helper()
+	if st := r.receiver.Stats(); st.DuplicateFindings+st.ShapeErrors+st.Stale > 0 {
+		r.Errorf("%+v", st)
+	}
+	if len(r.dead) > 0 {
+		r.Errorf("%d messages are left in the dead-letter queue", len(r.dead))
+	}
+	systems := r.receiver.Tiles().Systems
+	if len(systems) != 8 || slices.ContainsFunc([]string{collector, forwarder}, func(name string) bool {
+		return strings.Contains(r.logs[name].String(), rotatedToken)
+	}) {
+		r.Errorf("the dashboard shows %d systems, or a log the token", len(systems))
+	}
+}
