@@ -56,13 +56,20 @@ func (accepting) Send(_ context.Context, _ []byte, _ time.Time) openpipeline.Res
 	return openpipeline.Result{Outcome: openpipeline.Accepted, Requests: 1}
 }
 
-// rehearse goes through the delivery of one object without sending or writing;
-// false: there was no time for it.
-func (r *replay) rehearse(ctx context.Context, key string) (bool, error) {
+// rehearse goes through the delivery of the newest of a system's scans without
+// sending or writing; false: there was no time for it.
+func (r *replay) rehearse(ctx context.Context, c choice) (bool, error) {
 	if !r.f.o.Now().Before(r.win.soft) {
 		return false, nil
 	}
-	scans, err := r.f.rehearse(ctx, key, r.win, r.wish)
+	var scans []RehearsedScan
+	var err error
+	for _, key := range c {
+		scans, err = r.f.rehearse(ctx, key, r.win, r.wish)
+		if err != nil || slices.ContainsFunc(scans, func(s RehearsedScan) bool { return !s.Older }) {
+			break
+		}
+	}
 	if errors.Is(err, context.DeadlineExceeded) && len(r.answer.Rehearsal.Systems) > 0 {
 		return false, nil
 	}

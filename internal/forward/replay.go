@@ -90,7 +90,7 @@ type replay struct {
 }
 
 // run goes through the chosen scans until one cannot be finished in this call.
-func (r *replay) run(ctx context.Context, chosen map[string]archive.RawInfo) error {
+func (r *replay) run(ctx context.Context, chosen map[string]choice) error {
 	do := r.send
 	if r.req.DryRun {
 		r.answer.Rehearsal = &Rehearsal{}
@@ -103,7 +103,7 @@ func (r *replay) run(ctx context.Context, chosen map[string]archive.RawInfo) err
 			r.answer.Cursor = cursor
 			break
 		}
-		ended, err := do(ctx, chosen[part].Key)
+		ended, err := do(ctx, chosen[part])
 		if _, down := errors.AsType[*endpointError](err); down {
 			return err
 		}
@@ -125,13 +125,19 @@ func orStart(cursor string) string {
 	return cursor
 }
 
-// send replays one scan; false: it waits for the next call.
-func (r *replay) send(ctx context.Context, key string) (bool, error) {
-	out, err := r.f.redeliver(ctx, key, r.win, r.wish)
+// send replays the newest of a system's scans; false: it waits for the next call.
+func (r *replay) send(ctx context.Context, c choice) (bool, error) {
+	var out Outcome
+	var err error
+	for _, key := range c {
+		if out, err = r.f.redeliver(ctx, key, r.win, r.wish); out.State != stateOlder {
+			break
+		}
+	}
 	if out.State == stateOlder {
 		r.answer.Objects++
 		r.answer.Older++
-		r.answer.Reasons = append(r.answer.Reasons, key+": "+out.Reason)
+		r.answer.Reasons = append(r.answer.Reasons, c[0]+": "+out.Reason)
 		return true, err
 	}
 	r.answer.add(out)
@@ -167,12 +173,12 @@ func (q *ReplayRequest) wish(ctx context.Context) *wish {
 }
 
 // chosen finds the scans that a request means.
-func (f *Forwarder) chosen(ctx context.Context, q *ReplayRequest, win window) (map[string]archive.RawInfo, error) {
+func (f *Forwarder) chosen(ctx context.Context, q *ReplayRequest, win window) (map[string]choice, error) {
 	if err := q.check(); err != nil {
 		return nil, err
 	}
 	if q.Key != "" {
-		return map[string]archive.RawInfo{q.Key: {Key: q.Key}}, nil
+		return map[string]choice{q.Key: {q.Key}}, nil
 	}
 	s := &selection{prefix: q.Prefix, run: q.Run, system: q.System, state: q.State}
 	if err := s.between(q.Since, q.Until); err != nil {

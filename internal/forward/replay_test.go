@@ -318,3 +318,21 @@ func TestReplayKeepsThePace(t *testing.T) {
 	}
 	r.shown("vc-a failed=60 passed=0 posture=0")
 }
+
+// A run that its schedule began late has an id that looks older than it is: the
+// scan that is shown is the one that is replayed, not the one of the newer id.
+func TestReplayOfARunThatBeganLate(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	late := r.putAs(archive.RawKey(scan{minute: 5}.started(), scan{minute: 1}.run(), "vc-a", "vc-a"), scan{system: "vc-a", minute: 5, failing: 5})
+	for _, k := range []string{r.put(scan{system: "vc-a", minute: 3, failing: 3}), late} {
+		r.delivered(k, archive.DeliveryComplete)
+	}
+	if dry := r.replayed(`"prefix":"raw/","dryRun":true`).Rehearsal; len(dry.Systems) != 1 || dry.Systems[0].Key != late || dry.Systems[0].Older {
+		t.Errorf("rehearsed %+v", dry.Systems)
+	}
+	if a := r.replayed(`"prefix":"raw/"`); a.Complete != 1 || a.Older != 0 || r.document(late).Generation != 2 {
+		t.Errorf("%+v, generation %d", a, r.document(late).Generation)
+	}
+	r.shown("vc-a failed=5 passed=0 posture=0")
+}

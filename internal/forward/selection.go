@@ -37,19 +37,30 @@ func (s *selection) between(since, until string) (err error) {
 	return nil
 }
 
-// newer compares the keys of one system: its name may have changed between.
-func newer(key, than string) bool { return path.Dir(key) > path.Dir(than) }
-
 // States that a selection knows beside those of a delivery.
 const (
 	selectPending     = "pending"
 	selectQuarantined = "quarantined"
 )
 
-// newest gives the newest selected object of each system, by what systemOf
+// choice are selected objects of one system, the newest first.
+type choice []string
+
+// maxChoice is how many of them are kept. Keys are in the order of the runs'
+// ids, which hold the schedule's time; a run that began late is newer than its id.
+const maxChoice = 4
+
+// with takes a key in, at its place.
+func (c choice) with(key string) choice {
+	i, _ := slices.BinarySearchFunc(c, key, func(a, b string) int { return strings.Compare(path.Dir(b), path.Dir(a)) }) // the name may change between
+	c = slices.Insert(c, i, key)
+	return c[:min(len(c), maxChoice)]
+}
+
+// newest gives the newest selected objects of each system, by what systemOf
 // says. False: the time ended.
-func (f *Forwarder) newest(ctx context.Context, s *selection, win window) (map[string]archive.RawInfo, bool, error) {
-	chosen := map[string]archive.RawInfo{}
+func (f *Forwarder) newest(ctx context.Context, s *selection, win window) (map[string]choice, bool, error) {
+	chosen := map[string]choice{}
 	for info, err := range f.selected(ctx, s) {
 		switch {
 		case err != nil:
@@ -57,9 +68,8 @@ func (f *Forwarder) newest(ctx context.Context, s *selection, win window) (map[s
 		case !f.o.Now().Before(win.soft):
 			return chosen, false, nil
 		}
-		if system := systemOf(info.Key); newer(info.Key, chosen[system].Key) {
-			chosen[system] = info
-		}
+		system := systemOf(info.Key)
+		chosen[system] = chosen[system].with(info.Key)
 	}
 	return chosen, true, nil
 }
@@ -166,7 +176,7 @@ func (s *selection) inState(t *archive.Tracked) bool {
 }
 
 // behind gives the parts of a choice in their order, behind a cursor.
-func behind(cursor string, chosen map[string]archive.RawInfo) []string {
+func behind(cursor string, chosen map[string]choice) []string {
 	parts := slices.Sorted(maps.Keys(chosen))
 	i, found := slices.BinarySearch(parts, cursor)
 	if found {
