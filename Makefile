@@ -91,7 +91,7 @@ run: tools ## Watch the whole product work on this machine: make run ARGS="-obje
 
 .PHONY: replay-local
 replay-local: ## Map a saved document to events, or to a dashboard: make replay-local FILE=results.json REPORT=out/report.html
-	@go run -buildvcs=false ./infra/replay $(if $(REPORT),-report $(REPORT)) $(if $(SYSTEM),-system $(SYSTEM)) $(if $(CATALOG),-catalog $(CATALOG)) $(FILE)
+	@go run -buildvcs=false ./infra/replay $(if $(REPORT),-report '$(REPORT)') $(if $(SYSTEM),-system '$(SYSTEM)') $(if $(CATALOG),-catalog '$(CATALOG)') $(if $(FILE),'$(FILE)')
 
 ##@ deploy
 

@@ -122,6 +122,17 @@ func TestQueriesReadWhatIsSent(t *testing.T) {
 	}
 }
 
+// A system that got another name between two analyses is the same system: with
+// its name among what the rules are grouped by, each would have newly failed.
+func TestRenamedSystemsAreCompared(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"changed-rules": "by:{system, compliance.rule.id}", workflowQuery: "by:{compliance.rule.id}"} {
+		if query := readQuery(t, name); !strings.Contains(query, want) {
+			t.Errorf("%s does not compare the rules %s", name, want)
+		}
+	}
+}
+
 // Each of these mistakes is one that Dynatrace would answer with an empty column.
 func TestMistakesAreFound(t *testing.T) {
 	t.Parallel()

@@ -50,9 +50,9 @@ func (v verdict) account() *report.Run {
 	return r
 }
 
-// shown names what a span worked on: a raw object, if it is about one.
+// shown names what a span worked on: a raw object, or a system.
 func shown(s tracing.Span) report.Span {
-	subject := ""
+	subject := s.Annotations["system"]
 	if key := s.Annotations["key"]; key != "" {
 		subject = strings.TrimSuffix(path.Base(key), ".json.gz")
 	}

@@ -28,6 +28,7 @@ func TestAccount(t *testing.T) {
 		problems: []string{"Critical: 3 rules shown, 1 expected"},
 		spans: []tracing.Span{
 			{Trace: "1", Name: "start"},
+			{Trace: "1", Name: "trigger", Annotations: map[string]string{"system": "vc1"}, Depth: 1},
 			{Trace: "2", Name: "deliver", Annotations: map[string]string{"key": "raw/v1/run=r/a.json.gz"}, Failure: "fault", Depth: 1},
 		},
 		moreSpans: 4,
@@ -45,7 +46,7 @@ func TestAccount(t *testing.T) {
 		},
 		Problems: v.problems,
 		Notes:    []string{"Not archived: vc2.example: it was never analysed"},
-		Spans:    []report.Span{{Trace: "1", Name: "start"}, {Trace: "2", Name: "deliver", Subject: "a", Failure: "fault", Depth: 1}},
+		Spans:    []report.Span{{Trace: "1", Name: "start"}, {Trace: "1", Name: "trigger", Subject: "vc1", Depth: 1}, {Trace: "2", Name: "deliver", Subject: "a", Failure: "fault", Depth: 1}},
 		More:     4,
 	}
 	if d := cmp.Diff(want, v.account()); d != "" {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -34,6 +35,26 @@ func saved(t *testing.T, name string, write func(io.Writer) error) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// Files may lie anywhere, as for a user with a space in the name of the home.
+func TestMakeTakesNamesWithSpaces(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), "make", "-n", "-f", "-", "replay-local",
+		"FILE=my files/results.json", "REPORT=my files/report.html", "CATALOG=my files/issues.json", "SYSTEM=my cluster")
+	command.Stdin = bytes.NewReader(makefile)
+	got, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, got)
+	}
+	const want = "-report 'my files/report.html' -system 'my cluster' -catalog 'my files/issues.json' 'my files/results.json'"
+	if !strings.Contains(string(got), want) {
+		t.Errorf("make runs %s", got)
+	}
 }
 
 // A saved answer of an appliance gives the events that its dashboard needs.

@@ -2,6 +2,7 @@ package template
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -10,6 +11,7 @@ func alarmChecks() map[string]check {
 	return map[string]check{
 		"alarms look at metrics that the code emits":      alarmsAreFed,
 		"the dashboard shows metrics that the code emits": dashboardIsFed,
+		"the dashboard costs the memory that is set":      dashboardCostsMemory,
 		"everything that can go wrong has an alarm":       troubleRings,
 		"silence rings": silenceRings,
 		"every alarm says where to look, and tells the topic": alarmsSpeak,
@@ -98,6 +100,17 @@ func dashboardIsFed(template node) {
 		}
 		if w.X+w.Width > 24 {
 			body.wrong("%s is wider than the page", w.Properties.Title)
+		}
+	}
+}
+
+// Milliseconds become GB-seconds by the memory of each function.
+func dashboardCostsMemory(template node) {
+	body := template.properties("Dashboard").at("DashboardBody")
+	for function, name := range map[string]string{"CollectorFunction": "collector", "ForwarderFunction": "forwarder"} {
+		memory := template.properties(function).at("MemorySize").text()
+		if want := fmt.Sprintf(`{"expression": "%s / 1000 * %s / 1024"`, name, memory); !strings.Contains(body.text(), want) {
+			body.wrong("does not reckon with %s MB of the %s: %s", memory, name, want)
 		}
 	}
 }

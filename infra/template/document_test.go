@@ -142,6 +142,9 @@ func (n node) text() string {
 		if s, ok := v["Fn::Sub"].(string); ok {
 			return s
 		}
+		if parts, ok := v["Fn::Sub"].([]any); ok && len(parts) == 2 { // with names of its own
+			return fmt.Sprint(parts[0])
+		}
 		if s, ok := v["Ref"].(string); ok {
 			return "${" + s + "}"
 		}

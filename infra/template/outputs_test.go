@@ -7,8 +7,9 @@ import (
 
 func outputChecks() map[string]check {
 	return map[string]check{
-		"outputs are the next commands":       outputsAreCommands,
-		"make replay-batch finds its outputs": replayFindsOutputs,
+		"outputs are the next commands":          outputsAreCommands,
+		"the dashboard's page is on the console": pageIsOnConsole,
+		"make replay-batch finds its outputs":    replayFindsOutputs,
 	}
 }
 
@@ -21,8 +22,28 @@ func outputsAreCommands(template node) {
 			o.wrong("works in the operator's region only by chance: %s", value)
 		}
 	}
-	for _, name := range []string{"CheckCollector", "CheckForwarder", "Analyse", "Status", "DashboardPage"} {
+	for _, name := range []string{"CheckCollector", "CheckForwarder", "Analyse", "Status", "DeliveryStatus", "DashboardPage"} {
 		outputs.at(name)
+	}
+}
+
+// Each partition has a console under a name of its own, which is not that of
+// its services.
+func pageIsOnConsole(template node) {
+	page := template.at("Outputs", "DashboardPage", "Value", "Fn::Sub").list()
+	if len(page) != 2 {
+		template.at("Outputs", "DashboardPage").wrong("does not look up the console")
+		return
+	}
+	if address := page[0].text(); !strings.HasPrefix(address, "https://${AWS::Region}.${Console}/") {
+		page[0].wrong("is not on the console: %s", address)
+	}
+	page[1].at("Console", "Fn::FindInMap").same("look-up", []string{"Console", "${AWS::Partition}", "Host"}, page[1].at("Console", "Fn::FindInMap").texts())
+	for partition, host := range map[string]string{
+		"aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn",
+		"aws-us-gov": "console.amazonaws-us-gov.com", "aws-eusc": "console.amazonaws-eusc.eu",
+	} {
+		template.at("Mappings", "Console", partition, "Host").want(host)
 	}
 }
 

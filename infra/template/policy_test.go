@@ -102,6 +102,8 @@ func (n node) compare(operator, want, value string, present bool) bool {
 		return present && want == value
 	case "StringLike":
 		return present && glob(want, value)
+	case "StringLikeIfExists":
+		return !present || glob(want, value)
 	case "NumericLessThan":
 		w, err1 := strconv.ParseFloat(want, 64)
 		v, err2 := strconv.ParseFloat(value, 64)

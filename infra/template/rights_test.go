@@ -96,7 +96,7 @@ func rightsAreNarrow(template node) {
 				if action != "s3:ListBucket" {
 					continue
 				}
-				for _, prefix := range s.at("Condition", "StringLike", "s3:prefix").texts() {
+				for _, prefix := range s.at("Condition", "StringLikeIfExists", "s3:prefix").texts() {
 					if !strings.HasSuffix(prefix, "/*") || len(prefix) < len("raw/*") {
 						s.wrong("lists %q", prefix)
 					}

@@ -61,8 +61,8 @@ func permission(statement node) string {
 // places says in words where a right holds.
 func places(s node) []string {
 	var all []string
-	if s.has("Condition") && s.at("Condition").has("StringLike") {
-		for _, prefix := range s.at("Condition", "StringLike", "s3:prefix").texts() {
+	if s.has("Condition") && s.at("Condition").has("StringLikeIfExists") {
+		for _, prefix := range s.at("Condition", "StringLikeIfExists", "s3:prefix").texts() {
 			all = append(all, "`"+prefix+"`")
 		}
 		return all

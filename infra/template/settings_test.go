@@ -13,6 +13,7 @@ func settingChecks() map[string]check {
 		"every allowed value is accepted by the function": allowedValuesAreAccepted,
 		"no variable holds a secret":                      variablesHoldNoSecret,
 		"log filters let the metrics through":             metricsPassLogFilters,
+		"log filters let Lambda's reports through":        reportsPassLogFilters,
 	}
 }
 
@@ -109,4 +110,9 @@ func metricsPassLogFilters(template node) {
 	if level := filter.at("ApplicationLogLevel").text(); !slices.Contains([]string{"TRACE", "DEBUG", "INFO"}, level) {
 		filter.wrong("%s drops the metrics", level)
 	}
+}
+
+// How much memory a function used is told nowhere but in Lambda's own report.
+func reportsPassLogFilters(template node) {
+	template.at("Globals", "Function", "LoggingConfig", "SystemLogLevel").want("INFO")
 }

@@ -86,6 +86,34 @@ func TestWorkflowsAgree(t *testing.T) {
 	}
 }
 
+// Stages are stacks of their own: a release to one must not land on another's.
+func TestReleasesGoToTheirOwnStage(t *testing.T) {
+	t.Parallel()
+	all, config := readAll(t), read(t, "../../samconfig.toml")
+	stages := regexp.MustCompile(`(?m)^ +stage: (\w+)$`).FindAllStringSubmatch(all["release.yml"], -1)
+	if len(stages) == 0 {
+		t.Error("release.yml deploys nothing")
+	}
+	for _, m := range stages {
+		if !strings.Contains(config, "["+m[1]+".global.parameters]") {
+			t.Errorf("samconfig.toml has no stage %s", m[1])
+		}
+	}
+	for _, want := range []string{"STAGE: ${{ inputs.stage }}", "environment: ${{ inputs.stage }}", `sam build --config-env "$STAGE"`} {
+		if !strings.Contains(all["deploy.yml"], want) {
+			t.Errorf("deploy.yml lacks %q", want)
+		}
+	}
+}
+
+// On the pipeline's machines every tool can be had, so no gate may be left out.
+func TestNoGateIsLeftOut(t *testing.T) {
+	t.Parallel()
+	if !regexp.MustCompile(`run: \.ci/run\n +env:\n +STRICT: 1\b`).MatchString(readAll(t)["ci.yml"]) {
+		t.Error("ci.yml does not run .ci/run with STRICT")
+	}
+}
+
 func TestMistakesAreFound(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct{ file, right, wrong, fault string }{

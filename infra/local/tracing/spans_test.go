@@ -22,7 +22,7 @@ func TestTheSDKsSpansAreKept(t *testing.T) {
 		return xray.Capture(ctx, "post", func(context.Context) error { return errors.New("refused") })
 	})
 	segment.Close(nil)
-	await(t, s, Stats{Segments: 1, Subsegments: 2, Faults: 2, Traces: 1})
+	await(t, s, 1, Stats{Segments: 1, Subsegments: 2, Faults: 2, Traces: 1})
 	spans, more := s.Spans()
 	var got []string
 	for _, span := range spans {

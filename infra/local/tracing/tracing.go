@@ -45,9 +45,13 @@ func Listen() (*Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the X-Ray listener: %w", err)
 	}
+	return serve(conn), nil
+}
+
+func serve(conn net.PacketConn) *Sink {
 	s := &Sink{conn: conn, closed: make(chan struct{}), traces: map[string]struct{}{}}
 	go s.receive()
-	return s, nil
+	return s
 }
 
 // Address is the value for AWS_XRAY_DAEMON_ADDRESS.

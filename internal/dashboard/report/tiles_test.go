@@ -2,6 +2,7 @@ package report
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -70,6 +71,16 @@ func TestTiles(t *testing.T) {
 	types := page.all("div", "types")[0]
 	if got := types.text(); got != "3 vCenter 2 AWS 1" {
 		t.Errorf("system types: %s", got)
+	}
+}
+
+// A span of no time, in a run of hours, is seen nevertheless.
+func TestShortSpansAreSeen(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
+	lanes := newTimeline([]Span{{Start: start, End: start.Add(time.Hour)}, {Start: start, End: start}}).Lanes
+	if lanes[0].Share != "100.00" || lanes[1].Share != "0.20" {
+		t.Errorf("lanes of %s %% and %s %%", lanes[0].Share, lanes[1].Share)
 	}
 }
 

@@ -26,6 +26,10 @@ type lane struct {
 // tail is how many of a trace id's characters tell it from others.
 const tail = 8
 
+// least is the share of the axis that a span is drawn with at least: about a
+// pixel. Without it, most requests of a run of minutes would not be seen.
+const least = 0.002
+
 func newTimeline(spans []Span) timeline {
 	if len(spans) == 0 {
 		return timeline{}
@@ -37,7 +41,7 @@ func newTimeline(spans []Span) timeline {
 	for i, s := range spans {
 		offset, length := s.Start.Sub(from), max(s.End.Sub(s.Start), 0)
 		t.Lanes = append(t.Lanes, lane{
-			Span: s, At: percent(float64(offset) / float64(all)), Share: percent(float64(length) / float64(all)),
+			Span: s, At: percent(float64(offset) / float64(all)), Share: percent(max(float64(length)/float64(all), least)),
 			Offset: took(offset), Took: took(length), TraceTail: s.Trace[max(0, len(s.Trace)-tail):],
 			ContinuesPrev: i > 0 && spans[i-1].Trace == s.Trace,
 		})
