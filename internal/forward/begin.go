@@ -92,6 +92,10 @@ func (d *delivery) take(ctx context.Context, s *situation) ([]step, error) {
 	}
 	if !slices.ContainsFunc(steps, sends) {
 		d.doc.Value.Lease = nil // this write ends the delivery
+	} else if s.replay {
+		if err := d.f.keepInView(ctx, d.info); err != nil {
+			return nil, err
+		}
 	}
 	return steps, d.save(ctx)
 }

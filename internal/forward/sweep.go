@@ -32,11 +32,11 @@ func (f *Forwarder) Sweep(ctx context.Context) (Answer, error) {
 		return a, err
 	}
 	w := &sweep{f: f, win: windowOf(ctx, f.o.Now()), started: f.o.Now(), answer: &a, day: f.o.Now().Add(-overlap)}
-	defer w.observe()
 	open, err := w.undelivered(ctx, state.Value.From)
 	if err != nil {
-		return a, err
+		return a, err // how much waits is not known: nothing is counted
 	}
+	defer w.observe()
 	if err := w.deliver(ctx, open); err != nil {
 		return a, err
 	}
@@ -65,7 +65,9 @@ type sweep struct {
 	complete bool
 	// day is the oldest that has to be looked at next time.
 	day time.Time
-	// waiting is when the oldest pending object was created; zero: none.
+	// left counts what this sweep leaves to the next; waiting is when the oldest
+	// of it was created that nobody works on; zero: none.
+	left    int
 	waiting time.Time
 	// failed joins the errors of single objects.
 	failed error
@@ -77,23 +79,24 @@ func (w *sweep) deliver(ctx context.Context, open []archive.RawInfo) error {
 		out, err := w.f.deliver(ctx, info.Key, w.win)
 		if _, down := errors.AsType[*endpointError](err); down {
 			for _, rest := range open[i:] {
-				w.pending(rest)
+				w.pending(rest, statePending)
 			}
 			return err // the rest would end the same way
 		}
 		w.failed = errors.Join(w.failed, err)
 		w.answer.add(out)
 		if !final(out.State) {
-			w.pending(info)
+			w.pending(info, out.State)
 		}
 	}
 	return nil
 }
 
 // pending keeps an object in view.
-func (w *sweep) pending(info archive.RawInfo) {
+func (w *sweep) pending(info archive.RawInfo, state string) {
+	w.left++
 	w.day = earlier(w.day, info)
-	if w.waiting.IsZero() || info.LastModified.Before(w.waiting) {
+	if state != stateBusy && (w.waiting.IsZero() || info.LastModified.Before(w.waiting)) {
 		w.waiting = info.LastModified
 	}
 }
@@ -104,7 +107,26 @@ func (w *sweep) observe() {
 	if !w.waiting.IsZero() {
 		waited = w.started.Sub(w.waiting)
 	}
-	w.f.o.Metrics.Put(telemetry.Count("Pending", w.answer.Pending), telemetry.Seconds("OldestPending", waited))
+	w.f.o.Metrics.Put(telemetry.Count("Pending", w.left), telemetry.Seconds("OldestPending", waited))
+}
+
+// keepInView makes sweeps look back as far as an object that is sent again:
+// whatever ends the replay, the object is not forgotten.
+func (f *Forwarder) keepInView(ctx context.Context, info archive.RawInfo) error {
+	for {
+		state, err := archive.Load[archive.Sweep](ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema)
+		if err != nil {
+			return err
+		}
+		from := state.Value.From
+		if state.Value.From = earlier(from, info).UTC().Truncate(24 * time.Hour); !state.Value.From.Before(from) {
+			return nil
+		}
+		err = archive.Save(ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema, &state)
+		if !errors.Is(err, archive.ErrConflict) && !errors.Is(err, archive.ErrRace) {
+			return err
+		}
+	}
 }
 
 // earlier moves a day back to that of an object.

@@ -1,0 +1,98 @@
+package forward_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+)
+
+// longAgo delivers a scan, and sweeps so much later that no sweep looks back
+// at it.
+func (r *rig) longAgo(s scan) string {
+	r.t.Helper()
+	k := r.put(s)
+	r.delivered(k, archive.DeliveryComplete)
+	r.clock.ahead = 100 * 24 * time.Hour
+	if _, err := r.sweep(); err != nil || r.from() == "2026-11-22" {
+		r.t.Fatalf("looks from %s, %v", r.from(), err)
+	}
+	return k
+}
+
+// A replay of an old scan that is interrupted is finished by the sweep, however
+// it ended.
+func TestSweepFinishesInterruptedReplaysOfOldScans(t *testing.T) {
+	t.Parallel()
+	for name, interrupt := range map[string]func(r *rig, w http.ResponseWriter){
+		"released": func(_ *rig, w http.ResponseWriter) {
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(http.StatusTooManyRequests)
+		},
+		"dead": func(r *rig, w http.ResponseWriter) {
+			r.dead.Store(true)
+			w.WriteHeader(http.StatusForbidden)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, small)
+			k := r.longAgo(scan{system: "vc-a", minute: 1, failing: 60})
+			from := r.requests
+			r.intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+				if n >= from+2 {
+					interrupt(r, w)
+				}
+				return n >= from+2
+			}
+			_, _ = r.replay(t.Context(), key(k))
+			if d := r.document(k); d.State != archive.DeliverySending {
+				t.Fatalf("the replay was not interrupted: %s", d.State)
+			}
+			r.intercept = nil
+			r.dead.Store(false)
+			r.clock.ahead += time.Hour // the lease ran out
+			if a, err := r.sweep(); err != nil || a.Complete != 1 {
+				t.Errorf("%+v %v", a, err)
+			}
+			if a, err := r.sweep(); err != nil || a.Objects != 0 || r.from() == "2026-11-22" {
+				t.Errorf("looks from %s: %+v %v", r.from(), a, err)
+			}
+			r.shown("vc-a failed=60 passed=0 posture=0")
+		})
+	}
+}
+
+// What a sweep could not look at, or not deliver, is never counted as nothing.
+func TestSweepCountsWhatWaits(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.put(scan{system: "vc-a", minute: 1, failing: 1})
+	r.put(scan{system: "vc-b", minute: 1, failing: 1})
+	r.intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true }
+	if _, err := r.sweep(); fault.ClassOf(err) != fault.Auth {
+		t.Error(err)
+	}
+	if got := r.metrics.String(); !strings.Contains(got, `"Pending":2`) {
+		t.Errorf("a sweep that met a dead endpoint counted %s", got)
+	}
+	r.metrics.Reset()
+	blind := r.sandbox(archive.New(unlisted{r.s3}, r.bucket), r.server.Client().Transport)
+	if _, err := blind.Sweep(t.Context()); err == nil || strings.Contains(r.metrics.String(), "Pending") {
+		t.Errorf("a sweep that could not look: %v, counted %s", err, r.metrics.String())
+	}
+}
+
+// unlisted is a bucket that may not be listed.
+type unlisted struct{ *s3.Client }
+
+func (unlisted) ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
+	return nil, errors.New("no list")
+}
