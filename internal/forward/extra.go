@@ -31,6 +31,9 @@ func (d *delivery) sendExtra(ctx context.Context, t *target) error {
 	x := &extras{d: d, t: t}
 	batcher := openpipeline.NewBatcher(d.batchBytes, d.f.buffers, func(b *openpipeline.Batch) error {
 		defer d.f.buffers.Release(b)
+		if err := d.pace(ctx, b.To-b.From); err != nil {
+			return err
+		}
 		return x.send(ctx, b)
 	})
 	err := x.read(ctx, batcher)

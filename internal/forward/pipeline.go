@@ -126,6 +126,7 @@ func (p *pipeline) emit(event []byte) error {
 func (p *pipeline) submit(ctx context.Context, b *openpipeline.Batch) error {
 	p.progress(ctx)
 	if err := p.d.pace(ctx, b.To-b.From); err != nil {
+		_ = p.group.Wait() // what is on its way has its time, or a slow pace would never get on
 		p.fail(sendLater, err)
 	}
 	if p.stopped() || p.d.ended {

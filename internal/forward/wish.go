@@ -56,6 +56,10 @@ func (d *delivery) pace(ctx context.Context, n int64) error {
 		}
 		now = p.free
 	}
-	p.free = now.Add(time.Duration(float64(n) / p.perSecond * float64(time.Second)))
+	takes := min(float64(n)/p.perSecond, longestPause.Seconds())
+	p.free = now.Add(time.Duration(takes * float64(time.Second)))
 	return nil
 }
+
+// longestPause bounds what the slowest pace makes of a body: longer than any invocation.
+const longestPause = 24 * time.Hour
