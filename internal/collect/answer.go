@@ -34,7 +34,7 @@ type Answer struct {
 	Runs []PastRun    `json:"runs,omitempty"`
 	// Next says what to do now.
 	Next string `json:"next"`
-	// Notice is there when a run has just ended.
+	// Notice is there when this invocation has ended a run, not always the one of this answer.
 	Notice *Notice `json:"notice,omitempty"`
 	// Preflight is what check or capture found; it is shown in place of all else.
 	Preflight any `json:"-"`
@@ -87,8 +87,11 @@ func answer(r *archive.Run, next string) Answer {
 // outcome counts what a run came to.
 func outcome(a *Answer) []telemetry.Metric {
 	ended := telemetry.Count("RunsDone", 1)
-	if a.State == archive.RunFailed {
+	switch a.State {
+	case archive.RunFailed:
 		ended = telemetry.Count("RunsFailed", 1)
+	case archive.RunCancelled:
+		ended = telemetry.Count("RunsCancelled", 1)
 	}
 	return []telemetry.Metric{
 		ended, telemetry.Count("SystemsArchived", a.Archived), telemetry.Count("SystemsFailed", a.Failed+a.TimedOut), telemetry.Bytes("BytesArchived", a.Bytes),

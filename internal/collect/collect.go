@@ -132,6 +132,12 @@ func (c *Collector) do(ctx context.Context, req request) (Answer, error) {
 		return Answer{Preflight: found}, err
 	}
 	v := c.invocation(ctx)
+	a, err := v.do(ctx, req)
+	a.Notice = merge(v.notices)
+	return a, err
+}
+
+func (v *invocation) do(ctx context.Context, req request) (Answer, error) {
 	switch req.Action {
 	case actionTick:
 		return v.tick(ctx)

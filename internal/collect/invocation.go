@@ -159,7 +159,7 @@ func (v *invocation) end(ctx context.Context, state string) (Answer, error) {
 }
 
 // close keeps the ended run for ever and makes room for the next. Every step
-// may be repeated by anyone.
+// may be repeated by anyone; whoever makes the room tells of the run.
 func (v *invocation) close(ctx context.Context) (Answer, error) {
 	kept := archive.Doc[archive.Run]{Value: *v.run}
 	kept.Value.Last, kept.Value.LastKey = nil, nil
@@ -168,15 +168,18 @@ func (v *invocation) close(ctx context.Context) (Answer, error) {
 		return Answer{}, fmt.Errorf("keep the finished run: %w", err)
 	}
 	a := finished(v.run)
-	v.notices = append(v.notices, notice(v.run, &a))
-	a.Notice = merge(v.notices)
+	told := notice(v.run, &a)
+	v.run.State = archive.RunIdle
+	switch err := v.save(ctx); {
+	case errors.Is(err, errTaken):
+		return a, nil // somebody else closed it, and tells of it
+	case err != nil:
+		return Answer{}, err
+	}
+	v.notices = append(v.notices, told)
 	v.o.Log.InfoContext(ctx, "run ended", "run", a.Run, "state", a.State, "systems", a.Systems, "archived", a.Archived,
 		"unchanged", a.Unchanged, "failed", a.Failed, "timedout", a.TimedOut, "bytes", a.Bytes)
 	v.o.Metrics.Put(outcome(&a)...)
-	v.run.State = archive.RunIdle
-	if err := v.save(ctx); err != nil && !errors.Is(err, errTaken) { // taken: somebody else closed it
-		return Answer{}, err
-	}
 	return a, nil
 }
 

@@ -123,8 +123,12 @@ func cut(s string) string {
 	return strings.ToValidUTF8(s[:maxReason], "") + "…"
 }
 
-// merge makes one notice of several: a start may also end the run before.
+// merge makes one notice of several: a start may also end the run before. Of
+// none it makes none.
 func merge(all []Notice) *Notice {
+	if len(all) == 0 {
+		return nil
+	}
 	n := all[len(all)-1]
 	for _, earlier := range all[:len(all)-1] {
 		n.Text += "\n\n" + earlier.Title + "\n" + earlier.Text

@@ -125,3 +125,67 @@ func TestRunsAreCounted(t *testing.T) {
 		counted(`"TokenRejected":1`)
 	})
 }
+
+// The run before may end by the start of the next, which has long to go: its
+// end is told all the same.
+func TestNoticeOfARunThatTheNextStartEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("a")
+		w.machine("a").takes = 100 * time.Hour
+		first := w.must(t, `{}`)
+		time.Sleep(6 * time.Hour)
+		second := w.must(t, `{}`)
+		if second.State != archive.RunRunning || second.Run == first.Run || second.Notice == nil || second.Notice.Run != first.Run || second.Notice.State != "failed" {
+			t.Errorf("%+v, notice %+v", second, second.Notice)
+		}
+	})
+}
+
+// rival is a store in which another invocation closes a run just before this one does.
+type rival struct {
+	*memory
+	first func()
+}
+
+func (r *rival) SaveRun(ctx context.Context, key string, doc *archive.Doc[archive.Run]) error {
+	if first := r.first; first != nil && key == archive.ActiveRunKey && doc.Value.State == archive.RunIdle {
+		r.first = nil
+		first()
+	}
+	return r.memory.SaveRun(ctx, key, doc)
+}
+
+func TestNoticeIsGivenByTheOneThatClosesTheRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("a")
+		var out bytes.Buffer
+		w.options.Metrics = telemetry.NewMetrics(&out, "collector", time.Now)
+		var other Answer
+		slow := *w
+		slow.options.Store = &rival{w.store, func() { other = w.must(t, `{"action":"tick"}`) }}
+		mine := slow.must(t, `{}`)
+		if other.Notice == nil || mine.Notice != nil || mine.Archived != 1 {
+			t.Errorf("notices %+v and %+v", other.Notice, mine.Notice)
+		}
+		if n := strings.Count(out.String(), `"RunsDone":1`); n != 1 {
+			t.Errorf("the run is counted %d times", n)
+		}
+	})
+}
+
+func TestCancelledRunIsNotCountedAsDone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("a")
+		w.machine("a").takes = 10 * time.Hour
+		var out bytes.Buffer
+		w.options.Metrics = telemetry.NewMetrics(&out, "collector", time.Now)
+		w.must(t, `{}`)
+		w.must(t, `{"action":"cancel"}`)
+		if got := out.String(); strings.Contains(got, "RunsDone") || !strings.Contains(got, `"RunsCancelled":1`) {
+			t.Error(got)
+		}
+	})
+}
