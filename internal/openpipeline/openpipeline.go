@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -84,8 +85,8 @@ func (c *Client) post(ctx context.Context, cred secret.Credential, text []byte) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
-	var a answer
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { a.sent = true }})
+	var wrote atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.o.URL.String(), http.NoBody)
 	if err != nil {
 		return answer{err: fmt.Errorf("make request: %w", err)}
@@ -99,12 +100,13 @@ func (c *Client) post(ctx context.Context, cred secret.Credential, text []byte) 
 	req.Header.Set("User-Agent", c.o.UserAgent)
 	res, err := client.Do(req)
 	if err != nil {
-		a.err = err
-		return a
+		cancel()
+		out.wait() // only now it is certain that nothing goes out any more
+		return answer{err: err, sent: wrote.Load()}
 	}
 	defer res.Body.Close()
+	a := answer{status: res.StatusCode, sent: true}
 	reply, _ := io.ReadAll(io.LimitReader(res.Body, maxAnswer)) // the status is the answer
-	a.status = res.StatusCode
 	a.after = retryAfter(res.Header.Get("Retry-After"), c.o.Now())
 	a.enveloped, a.detail = envelope(reply, cred)
 	return a
