@@ -228,7 +228,7 @@ type Delivery struct {
 	// mean the same only under the same hash.
 	Mapping string `json:"mapping"`
 	Lease   *Lease `json:"lease"`
-	// Replay is the id of the job that asked to send it again; empty: nobody, or a person.
+	// Replay is the id of the job, or of the call, that asked last to send it again; empty: nobody did.
 	Replay string `json:"replay,omitzero"`
 	// Expired counts the leases in a row that were not given back.
 	Expired   int       `json:"expired,omitzero"`

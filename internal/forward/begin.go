@@ -110,7 +110,7 @@ func (d *delivery) lease(s *situation) {
 	}
 	v.RawKey, v.ETag, v.UpdatedAt, v.Mapping = d.key, d.info.ETag, s.now, d.f.mapper.Hash()
 	v.Lease = &archive.Lease{Owner: d.f.o.NewID(), Until: d.win.deadline.Add(leaseSpare)}
-	if s.replay {
+	if d.wish != nil { // also where it only goes on: the wish is fulfilled by that
 		v.Replay = d.wish.id
 	}
 }

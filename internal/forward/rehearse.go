@@ -57,10 +57,10 @@ func (accepting) Send(_ context.Context, _ []byte, _ time.Time) openpipeline.Res
 }
 
 // rehearse goes through the delivery of the newest of a system's scans without
-// sending or writing; false: there was no time for it.
-func (r *replay) rehearse(ctx context.Context, c choice) (bool, error) {
+// sending or writing.
+func (r *replay) rehearse(ctx context.Context, c choice) (progress, error) {
 	if !r.f.o.Now().Before(r.win.soft) {
-		return false, nil
+		return cannotGoOn, nil
 	}
 	var scans []RehearsedScan
 	var err error
@@ -71,10 +71,10 @@ func (r *replay) rehearse(ctx context.Context, c choice) (bool, error) {
 		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) && len(r.answer.Rehearsal.Systems) > 0 {
-		return false, nil
+		return cannotGoOn, nil
 	}
 	if err != nil {
-		return true, err
+		return wasLeft, err
 	}
 	r.answer.Objects++
 	total := r.answer.Rehearsal
@@ -92,7 +92,7 @@ func (r *replay) rehearse(ctx context.Context, c choice) (bool, error) {
 	})
 	total.GiB = float64(total.Bytes) / (1 << 30)
 	total.Cost = total.GiB * r.req.PricePerGiB
-	return true, nil
+	return wentThrough, nil
 }
 
 func (f *Forwarder) rehearse(ctx context.Context, key string, win window, w *wish) ([]RehearsedScan, error) {

@@ -55,7 +55,7 @@ type ReplayAnswer struct {
 	Older int `json:"older"`
 	// Rehearsal is what a dry run counted.
 	Rehearsal *Rehearsal `json:"rehearsal,omitzero"`
-	// Cursor, as the next call's "next", goes on behind what is done; empty: all is.
+	// Cursor, as the next call's "next", goes on with what is left; empty: all is done.
 	Cursor string `json:"cursor,omitzero"`
 }
 
@@ -74,9 +74,12 @@ func (f *Forwarder) Replay(ctx context.Context, payload jsontext.Value) (ReplayA
 		return a, err
 	}
 	a.Selected = len(chosen)
-	r := &replay{f: f, req: &req, win: win, answer: &a, wish: req.wish(ctx)}
+	r := &replay{f: f, req: &req, win: win, answer: &a, wish: f.wish(ctx, &req)}
 	err = r.run(ctx, chosen)
 	a.Next = r.next()
+	if err != nil { // of an answer with an error Lambda shows the error only
+		err = fmt.Errorf("replay, which goes on with \"next\":%q: %w", a.Cursor, err)
+	}
 	return a, err
 }
 
@@ -89,44 +92,60 @@ type replay struct {
 	answer *ReplayAnswer
 }
 
-// run goes through the chosen scans until one cannot be finished in this call.
+// progress is what became of one of the chosen scans.
+type progress int
+
+const (
+	wentThrough progress = iota
+	wasLeft              // for another call; the scans behind it do not wait for it
+	cannotGoOn           // so are all behind it
+)
+
+// run goes through the chosen scans. The next call begins with the first that
+// is left; what was sent behind it is known by the replay's id.
 func (r *replay) run(ctx context.Context, chosen map[string]choice) error {
 	do := r.send
 	if r.req.DryRun {
 		r.answer.Rehearsal = &Rehearsal{}
 		do = r.rehearse
 	}
-	cursor := r.req.Next
+	_, place := unpack(r.req.Next)
 	var failed error
-	for i, part := range behind(r.req.Next, chosen) {
+	for i, part := range behind(place, chosen) {
 		if r.req.Limit > 0 && i == r.req.Limit {
-			r.answer.Cursor = cursor
+			r.leave(place)
 			break
 		}
-		ended, err := do(ctx, chosen[part])
-		if _, down := errors.AsType[*endpointError](err); down {
-			return err
-		}
+		went, err := do(ctx, chosen[part])
 		failed = errors.Join(failed, err)
-		if !ended {
-			r.answer.Cursor = orStart(cursor)
+		if went != wentThrough {
+			r.leave(place)
+		}
+		if went == cannotGoOn {
 			break
 		}
-		cursor = part
+		place = part
 	}
 	return failed
 }
 
-// orStart is a cursor in front of everything, where none is known yet.
-func orStart(cursor string) string {
-	if cursor == "" {
-		return " "
+// leave keeps the place behind which the next call goes on: the first that is
+// left counts.
+func (r *replay) leave(place string) {
+	if r.answer.Cursor == "" {
+		r.answer.Cursor = r.wish.id + " " + place
 	}
-	return cursor
 }
 
-// send replays the newest of a system's scans; false: it waits for the next call.
-func (r *replay) send(ctx context.Context, c choice) (bool, error) {
+// unpack reads a cursor: the id of the replay's first call, by which what it
+// has sent is known in all later ones, and the place.
+func unpack(cursor string) (id, place string) {
+	id, place, _ = strings.Cut(cursor, " ")
+	return id, place
+}
+
+// send replays the newest of a system's scans.
+func (r *replay) send(ctx context.Context, c choice) (progress, error) {
 	var out Outcome
 	var err error
 	for _, key := range c {
@@ -138,10 +157,17 @@ func (r *replay) send(ctx context.Context, c choice) (bool, error) {
 		r.answer.Objects++
 		r.answer.Older++
 		r.answer.Reasons = append(r.answer.Reasons, c[0]+": "+out.Reason)
-		return true, err
+		return wentThrough, err
 	}
 	r.answer.add(out)
-	return err != nil || final(out.State) || out.State == stateBusy, err
+	_, down := errors.AsType[*endpointError](err)
+	switch {
+	case err != nil && !down, err == nil && out.State == stateBusy:
+		return wasLeft, err
+	case err == nil && final(out.State):
+		return wentThrough, nil
+	}
+	return cannotGoOn, err
 }
 
 func (r *replay) next() string {
@@ -159,12 +185,17 @@ func (r *replay) next() string {
 	return next(a.Answer)
 }
 
-// wish is what the deliveries are asked for. The request's id stays the same
-// when Lambda repeats an invocation, so that nothing is replayed twice then.
-func (q *ReplayRequest) wish(ctx context.Context) *wish {
+// wish is what the deliveries are asked for. Its id is that of the replay's
+// first call: the same when Lambda repeats an invocation, and in the calls that
+// go on, so that nothing is replayed twice.
+func (f *Forwarder) wish(ctx context.Context, q *ReplayRequest) *wish {
 	w := &wish{force: q.Force}
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
+	w.id, _ = unpack(q.Next)
+	if lc, ok := lambdacontext.FromContext(ctx); ok && w.id == "" {
 		w.id = lc.AwsRequestID
+	}
+	if w.id == "" {
+		w.id = f.o.NewID()
 	}
 	if q.MaxEventsPerSecond > 0 && !q.DryRun {
 		w.pace = &pace{perSecond: q.MaxEventsPerSecond}
@@ -207,6 +238,8 @@ func (q *ReplayRequest) check() error {
 		return badReplay("key and prefix begin with " + archive.RawPrefix)
 	case !slices.Contains(states, q.State):
 		return badReplay(fmt.Sprintf("the state %q is not one of %s", q.State, strings.Join(states[1:], ", ")))
+	case q.Next != "" && !strings.Contains(q.Next, " "):
+		return badReplay("next is no cursor of an earlier answer")
 	case q.Limit < 0, q.MaxEventsPerSecond < 0, q.PricePerGiB < 0:
 		return badReplay("limit, maxEventsPerSecond and pricePerGiB are not negative")
 	}

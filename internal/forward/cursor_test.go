@@ -1,0 +1,136 @@
+package forward_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+)
+
+// refuseFrom lets the receiver refuse for now from its n-th next request on.
+func (r *rig) refuseFrom(n, status int) {
+	from := r.requests + n
+	r.intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+		if n >= from {
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(status)
+		}
+		return n >= from
+	}
+}
+
+// as replays in an invocation of its own, with the id that Lambda gave it.
+func (r *rig) as(id, members string) (answer string, cursor string, err error) {
+	r.t.Helper()
+	a, err := r.replay(lambdacontext.NewContext(r.t.Context(), &lambdacontext.LambdaContext{AwsRequestID: id}), members)
+	return fmt.Sprintf("complete %d pending %d", a.Complete, a.Pending), a.Cursor, err
+}
+
+// What the sweep has finished between two calls of a replay is done.
+func TestReplayTakesTheSweepsWorkForItsOwn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, small)
+	k := r.put(scan{system: "vc-a", minute: 1, failing: 60})
+	r.delivered(k, archive.DeliveryComplete)
+	r.refuseFrom(2, 429)
+	got, cursor, err := r.as("one", key(k))
+	if err != nil || got != "complete 0 pending 1" {
+		t.Fatalf("%s %v", got, err)
+	}
+	r.intercept = nil
+	if _, err := r.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	before := r.requests
+	got, cursor, err = r.as("two", key(k)+fmt.Sprintf(`,"next":%q`, cursor))
+	if err != nil || got != "complete 1 pending 0" || cursor != "" || r.requests != before || r.document(k).Generation != 2 {
+		t.Errorf("%s, cursor %q, %d requests, generation %d, %v", got, cursor, r.requests-before, r.document(k).Generation, err)
+	}
+}
+
+// A scan that waited before it was chosen is replayed by being finished.
+func TestReplayOfAWaitingScanIsOneDelivery(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, small)
+	k := r.put(scan{system: "vc-a", minute: 1, failing: 60})
+	r.refuseFrom(2, 429)
+	r.delivered(k, archive.DeliverySending)
+	r.refuseFrom(2, 429)
+	_, cursor, err := r.as("one", key(k))
+	if err != nil || cursor == "" {
+		t.Fatalf("cursor %q, %v", cursor, err)
+	}
+	r.intercept = nil
+	if _, err := r.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	before := r.requests
+	if got, _, err := r.as("two", key(k)+fmt.Sprintf(`,"next":%q`, cursor)); err != nil || got != "complete 1 pending 0" || r.requests != before {
+		t.Errorf("%s, %d requests, %v", got, r.requests-before, err)
+	}
+	if _, _, err := r.as("three", key(k)+`,"next":"vc-a"`); fault.ClassOf(err) != fault.Reject {
+		t.Errorf("a cursor of somebody's own: %v", err)
+	}
+}
+
+// A replay that meets a dead endpoint says how it goes on without sending
+// twice what was done.
+func TestReplayThatFailsSaysHowItGoesOn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	for i := range 4 {
+		r.delivered(r.put(scan{system: fmt.Sprintf("vc-%d", i), minute: 1, failing: 1}), archive.DeliveryComplete)
+	}
+	r.refuseFrom(4, 403) // two requests each
+	_, cursor, err := r.as("one", `"prefix":"raw/"`)
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", cursor)) || cursor == "" {
+		t.Fatalf("cursor %q, %v", cursor, err)
+	}
+	r.intercept = nil
+	if got, cursor, err := r.as("two", fmt.Sprintf(`"prefix":"raw/","next":%q`, cursor)); err != nil || got != "complete 2 pending 0" || cursor != "" {
+		t.Errorf("%s, cursor %q, %v", got, cursor, err)
+	}
+}
+
+// A scan that another invocation delivers is left out and come back to, and
+// what was replayed behind it is not sent again.
+func TestReplayComesBackToABusyScan(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	var keys []string
+	for i := range 3 {
+		keys = append(keys, r.put(scan{system: fmt.Sprintf("vc-%d", i), minute: 1, failing: 1}))
+		r.delivered(keys[i], archive.DeliveryComplete)
+	}
+	d, err := archive.Load[archive.Delivery](t.Context(), r.store, archive.DeliveryKey(keys[1]), archive.DeliverySchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lease := func(l *archive.Lease) {
+		t.Helper()
+		d.Value.Lease = l
+		if err := archive.Save(t.Context(), r.store, archive.DeliveryKey(keys[1]), archive.DeliverySchema, &d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lease(&archive.Lease{Owner: "other", Until: r.clock.Now().Add(time.Hour)})
+	got, cursor, err := r.as("one", `"prefix":"raw/"`)
+	if err != nil || got != "complete 2 pending 1" || cursor == "" {
+		t.Fatalf("%s, cursor %q, %v", got, cursor, err)
+	}
+	lease(nil)
+	if _, cursor, err = r.as("two", fmt.Sprintf(`"prefix":"raw/","next":%q`, cursor)); err != nil || cursor != "" {
+		t.Errorf("cursor %q, %v", cursor, err)
+	}
+	for _, k := range keys {
+		if g := r.document(k).Generation; g != 2 {
+			t.Errorf("%s is in generation %d", k, g)
+		}
+	}
+}
