@@ -38,7 +38,7 @@ func (d *delivery) observe(ctx context.Context, out Outcome, err error, took tim
 	case out.State == archive.DeliveryComplete:
 		values = append(values, telemetry.Count("ScansCommitted", 1), telemetry.Count("EventsAccepted", s.Accepted),
 			telemetry.Count("EventsQuarantined", s.Quarantined), telemetry.Count("EventsSkipped", s.Skipped),
-			telemetry.Bytes("BytesAccepted", s.Bytes), telemetry.Seconds("ScanAgeAtCommit", d.f.o.Now().Sub(s.Order.StartedAt)))
+			telemetry.Seconds("ScanAgeAtCommit", d.f.o.Now().Sub(s.Order.StartedAt)))
 	case out.State == archive.DeliverySuperseded:
 		values = append(values, telemetry.Count("ScansSuperseded", 1))
 	case out.State == archive.DeliveryFailed:
@@ -49,11 +49,12 @@ func (d *delivery) observe(ctx context.Context, out Outcome, err error, took tim
 	d.f.o.Metrics.Put(values...)
 }
 
-// work is what this invocation did, whatever came of it.
+// work is what this invocation did, whatever came of it: Dynatrace bills the
+// bytes of abandoned generations, too.
 func (d *delivery) work() []telemetry.Metric {
 	r := &d.sent.retried
 	return []telemetry.Metric{
-		telemetry.Count("Requests", d.sent.requests), telemetry.Count("StartedOver", d.startedOver),
+		telemetry.Count("Requests", d.sent.requests), telemetry.Bytes("BytesAccepted", d.sent.bytes), telemetry.Count("StartedOver", d.startedOver),
 		telemetry.Count("RetriedConnection", r.Connection), telemetry.Count("Retried408", r.RequestTimeout),
 		telemetry.Count("Retried429", r.TooManyRequests), telemetry.Count("Retried503", r.Unavailable),
 	}
