@@ -35,6 +35,8 @@ type invocation struct {
 	stop  time.Time // no new work from then on; zero: no limit
 	doc   archive.Doc[archive.Run]
 	run   *archive.Run // within doc
+	// wasOpen: the run had open systems when this invocation came to it.
+	wasOpen bool
 
 	app          Appliance      // nil until needed
 	api          string         // its generation
@@ -62,6 +64,7 @@ func (v *invocation) load(ctx context.Context) error {
 		return fmt.Errorf("load the active run: %w", err)
 	}
 	v.doc = doc
+	v.wasOpen = v.anyOpen()
 	return nil
 }
 
@@ -150,7 +153,12 @@ func (v *invocation) cancel(ctx context.Context) (Answer, error) {
 
 // end closes a run whose systems have all ended, under a final state.
 func (v *invocation) end(ctx context.Context, state string) (Answer, error) {
-	v.compare(ctx)
+	if v.wasOpen { // else an invocation has come this far, and died
+		if err := v.save(ctx); err != nil {
+			return Answer{}, err
+		}
+		v.compare(ctx)
+	}
 	v.run.State, v.run.Lease = state, nil
 	if err := v.save(ctx); err != nil {
 		return Answer{}, err

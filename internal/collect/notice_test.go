@@ -189,3 +189,27 @@ func TestCancelledRunIsNotCountedAsDone(t *testing.T) {
 		}
 	})
 }
+
+// What kills the comparison, which is told to people only, does not keep the
+// run from its end.
+func TestRunEndsWithoutTheComparisonThatKills(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("a")
+		asked := 0
+		w.options.Outcome = func(context.Context, string, string) (*archive.Outcome, error) {
+			asked++
+			w.outside.mu.Lock()
+			defer w.outside.mu.Unlock()
+			w.dead = true
+			return nil, errCrash
+		}
+		if _, err := w.handle(t, `{}`); err == nil {
+			t.Fatal("the process did not die")
+		}
+		time.Sleep(time.Hour) // the lease ran out
+		if a := w.must(t, `{"action":"tick"}`); a.State != archive.RunDone || a.Notice == nil || asked != 1 {
+			t.Errorf("%+v after %d comparisons", a, asked)
+		}
+	})
+}

@@ -94,6 +94,7 @@ func (v *invocation) create(ctx context.Context, req request, id string) error {
 	for _, s := range chosen {
 		v.run.Systems = append(v.run.Systems, v.begin(s, req, v.typeOf(s, before)))
 	}
+	v.wasOpen = true
 	if err := v.save(ctx); err != nil {
 		return err
 	}
