@@ -199,8 +199,8 @@ func TestRunEndsWithoutTheComparisonThatKills(t *testing.T) {
 		asked := 0
 		w.options.Outcome = func(context.Context, string, string) (*archive.Outcome, error) {
 			asked++
-			w.outside.mu.Lock()
-			defer w.outside.mu.Unlock()
+			w.mu.Lock()
+			defer w.mu.Unlock()
 			w.dead = true
 			return nil, errCrash
 		}
