@@ -27,6 +27,11 @@ type Notice struct {
 	State string `json:"state"`
 }
 
+// maxCompared is how large results may be, compressed, that are read once more
+// for the notice: about 80 MB of JSON, a second of work. A run's time belongs to
+// the archive.
+const maxCompared = 4 << 20
+
 // compare finds out what the archived analyses came to. It is told to people
 // only, so what cannot be read, or not in time, is left out.
 func (v *invocation) compare(ctx context.Context) {
@@ -40,7 +45,7 @@ func (v *invocation) compare(ctx context.Context) {
 	}
 	for i := range v.run.Systems {
 		s := &v.run.Systems[i]
-		if s.State != archive.SystemArchived || s.Outcome != nil {
+		if s.State != archive.SystemArchived || s.Outcome != nil || s.Bytes > maxCompared {
 			continue
 		}
 		out, err := v.o.Outcome(ctx, s.RawKey, s.Previous)
@@ -78,6 +83,9 @@ func line(w *strings.Builder, s *archive.RunSystem) {
 	switch {
 	case o == nil && s.Reason != "":
 		fmt.Fprintf(w, "%s, %s\n", s.State, cut(plain(s.Reason)))
+		return
+	case o == nil && s.Bytes > maxCompared:
+		fmt.Fprintf(w, "%s, %d MB compressed: too large to be compared here\n", s.State, s.Bytes/1_000_000)
 		return
 	case o == nil:
 		fmt.Fprintf(w, "%s\n", s.State)

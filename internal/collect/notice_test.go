@@ -213,3 +213,23 @@ func TestRunEndsWithoutTheComparisonThatKills(t *testing.T) {
 		}
 	})
 }
+
+// The time of a run belongs to the archive: very large results are not read once more.
+func TestLargeResultsAreNotCompared(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	c := New(Options{Outcome: func(context.Context, string, string) (*archive.Outcome, error) {
+		asked++
+		return &archive.Outcome{Posture: 50, Before: -1}, nil
+	}})
+	v := c.invocation(t.Context())
+	v.run.Systems = []archive.RunSystem{
+		{Name: "large", State: archive.SystemArchived, Bytes: maxCompared + 1}, {Name: "small", State: archive.SystemArchived, Bytes: maxCompared},
+	}
+	v.compare(t.Context())
+	a := answer(v.run, "")
+	want := "large: archived, 4 MB compressed: too large to be compared here\nsmall: posture 50 %, 0 rules failed, 0 manual, 0 passed\n"
+	if text := notice(v.run, &a).Text; text != want || asked != 1 {
+		t.Errorf("asked %d times: %s", asked, text)
+	}
+}
