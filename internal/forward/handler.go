@@ -53,7 +53,7 @@ func (f *Forwarder) Handle(ctx context.Context, payload jsontext.Value) (any, er
 	}
 	switch {
 	case len(probe.RequestPayload) > 0:
-		return f.Handle(ctx, probe.RequestPayload)
+		return f.Handle(probe.invocation(ctx), probe.RequestPayload)
 	case len(probe.Records) > 0 && probe.Records[0].EventSource == "aws:sqs":
 		return f.queue(ctx, payload)
 	case len(probe.Tasks) > 0:

@@ -225,6 +225,22 @@ func TestRepeatedInvocationReplaysOnce(t *testing.T) {
 	}
 }
 
+// So does whoever sends the record of a failed invocation again.
+func TestRecordOfAFailedReplayReplaysOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	k := r.put(scan{system: "vc-a", minute: 1, failing: 1})
+	r.delivered(k, archive.DeliveryComplete)
+	for range 2 {
+		if _, err := r.invoke(fmt.Sprintf(`{"requestContext":{"requestId":"r-1"},"requestPayload":{"action":"replay","key":%q}}`, k)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := r.document(k); d.Generation != 2 {
+		t.Errorf("generation %d, want 2", d.Generation)
+	}
+}
+
 func TestReplayByBatchOperations(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

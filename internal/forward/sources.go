@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -44,6 +45,23 @@ func (f *Forwarder) created(e *eventBridge) ([]string, error) {
 // a queue or another destination: what it was invoked with.
 type kept struct {
 	RequestPayload jsontext.Value `json:"requestPayload"`
+	RequestContext struct {
+		RequestID string `json:"requestId"`
+	} `json:"requestContext"`
+}
+
+// invocation is the context of the invocation that failed: under its id, a
+// replay knows what it had sent by then.
+func (k *kept) invocation(ctx context.Context) context.Context {
+	if k.RequestContext.RequestID == "" {
+		return ctx
+	}
+	lc := lambdacontext.LambdaContext{}
+	if now, ok := lambdacontext.FromContext(ctx); ok {
+		lc = *now
+	}
+	lc.AwsRequestID = k.RequestContext.RequestID
+	return lambdacontext.NewContext(ctx, &lc)
 }
 
 // batchTask is a task of S3 Batch Operations, schema 1.0 (bucket by ARN) or
