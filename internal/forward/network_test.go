@@ -25,6 +25,9 @@ type network struct {
 	// seen, if set, is told after each request that the receiver accepted.
 	seen func()
 
+	// closing ends with the test.
+	closing chan struct{}
+
 	mu       sync.Mutex
 	requests int
 	met      int // requests that met a trouble
@@ -36,12 +39,13 @@ type network struct {
 
 // newNetwork puts a network before the rig's receiver.
 func newNetwork(r *rig) *network {
-	n := &network{r: r, troubles: map[string]*trouble{}}
+	n := &network{r: r, troubles: map[string]*trouble{}, closing: make(chan struct{})}
 	for _, t := range troubles() {
 		n.troubles[t.name] = t
 	}
 	server := httptest.NewServer(n)
 	r.t.Cleanup(server.Close)
+	r.t.Cleanup(func() { close(n.closing) }) // before the server waits for its handlers
 	r.config.URL.Host = strings.TrimPrefix(server.URL, "http://")
 	n.way = server.Client().Transport
 	return n
