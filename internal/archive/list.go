@@ -87,6 +87,24 @@ func AnalysisStart(key string) (time.Time, bool) {
 	return day, true
 }
 
+// Started is when the run of an object began, as its key says; for a hand-made
+// document when it was uploaded.
+func (i RawInfo) Started() time.Time {
+	if at, ok := AnalysisStart(i.Key); ok {
+		return at
+	}
+	return i.LastModified
+}
+
+// Narrower gives what two prefixes have in common; false: nothing.
+func Narrower(top, prefix string) (string, bool) {
+	if strings.HasPrefix(prefix, top) {
+		return prefix, true
+	}
+	_, above := strings.CutPrefix(top, prefix)
+	return top, above
+}
+
 // RunStart is the time in a run's id, 20261122T020000Z-4f3a; false if it has none.
 func RunStart(run string) (time.Time, bool) {
 	stamp, _, _ := strings.Cut(run, "-")

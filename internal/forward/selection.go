@@ -94,7 +94,7 @@ func (f *Forwarder) selected(ctx context.Context, s *selection) iter.Seq2[archiv
 func (s *selection) list(ctx context.Context, store *archive.Store) iter.Seq2[archive.RawInfo, error] {
 	after, before := s.days()
 	return func(yield func(archive.RawInfo, error) bool) {
-		if prefix, ok := narrower(archive.AnalysesPrefix, s.prefix); ok {
+		if prefix, ok := archive.Narrower(archive.AnalysesPrefix, s.prefix); ok {
 			for info, err := range store.List(ctx, prefix, after) {
 				if day, ok := archive.AnalysisDay(info.Key); ok && !before.IsZero() && !day.Before(before) {
 					break
@@ -104,7 +104,7 @@ func (s *selection) list(ctx context.Context, store *archive.Store) iter.Seq2[ar
 				}
 			}
 		}
-		if prefix, ok := narrower(archive.ManualPrefix, s.prefix); ok {
+		if prefix, ok := archive.Narrower(archive.ManualPrefix, s.prefix); ok {
 			for info, err := range store.List(ctx, prefix, "") {
 				if !yield(info, err) {
 					return
@@ -128,31 +128,13 @@ func (s *selection) days() (after string, before time.Time) {
 	return after, before
 }
 
-// narrower gives what two prefixes have in common; false: nothing.
-func narrower(top, prefix string) (string, bool) {
-	if strings.HasPrefix(prefix, top) {
-		return prefix, true
-	}
-	_, above := strings.CutPrefix(top, prefix)
-	return top, above
-}
-
 func (s *selection) matches(info archive.RawInfo) bool {
 	run, _ := archive.RunOf(info.Key)
-	at := started(info)
+	at := info.Started()
 	return !folder(info.Key) && strings.HasPrefix(info.Key, s.prefix) &&
 		(s.run == "" || run == s.run) &&
 		(s.system == "" || archive.IsOf(info.Key, s.system)) &&
 		(s.since.IsZero() || !at.Before(s.since)) && (s.until.IsZero() || at.Before(s.until))
-}
-
-// started is when the run of an object started; for a hand-made document when
-// it was uploaded.
-func started(info archive.RawInfo) time.Time {
-	if at, ok := archive.AnalysisStart(info.Key); ok {
-		return at
-	}
-	return info.LastModified
 }
 
 // systemOf is what the keys of all analyses of a system have in common; a

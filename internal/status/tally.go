@@ -70,7 +70,7 @@ func (t *tally) add(o archive.Tracked) {
 		}
 		a := Attention{
 			Key: o.Key, System: s.System, State: state(&scan.Scan), Reason: scan.Reason, Generation: scan.Generation,
-			Quarantined: scan.Quarantined, Doubt: scan.Doubt, created: created(o.RawInfo),
+			Quarantined: scan.Quarantined, Doubt: scan.Doubt, created: o.Started(),
 		}
 		if l := o.Delivery.Value.Lease; l != nil {
 			a.LeaseUntil = &l.Until

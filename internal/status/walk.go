@@ -87,16 +87,8 @@ func (w *walk) section(ctx context.Context, section string, wanted func(key stri
 // holds tells whether an object belongs to the scope. What the console makes of
 // a folder is no raw object.
 func (s *scope) holds(info archive.RawInfo) bool {
-	at := created(info)
+	at := info.Started()
 	return !at.Before(s.Since) && at.Before(s.Until) && !strings.HasSuffix(info.Key, "/")
-}
-
-// created is when the run of an object began, or when it was uploaded by hand.
-func created(info archive.RawInfo) time.Time {
-	if at, ok := archive.AnalysisStart(info.Key); ok {
-		return at
-	}
-	return info.LastModified
 }
 
 // sections gives the prefixes to be listed, in falling order: one a day, then
@@ -108,7 +100,7 @@ func (w *walk) sections(ctx context.Context) ([]string, error) {
 	}
 	var all []string
 	add := func(section string) {
-		section, ok := narrow(section, w.at.Asked.Prefix)
+		section, ok := archive.Narrower(section, w.at.Asked.Prefix)
 		if ok && (w.at.Section == "" || section <= w.at.Section) {
 			all = append(all, section)
 		}
@@ -135,12 +127,4 @@ func (w *walk) oldest(ctx context.Context) (time.Time, bool, error) {
 		}
 	}
 	return time.Time{}, false, nil
-}
-
-// narrow gives what a section and a prefix have in common.
-func narrow(section, prefix string) (string, bool) {
-	if strings.HasPrefix(prefix, section) {
-		return prefix, true
-	}
-	return section, strings.HasPrefix(section, prefix)
 }
