@@ -131,20 +131,5 @@ func (s *Store) Runs(ctx context.Context, since time.Time) iter.Seq2[string, err
 	}
 }
 
-// SweepSchema is the schema of the sweep's document.
-const SweepSchema = "runecast-sweep/1"
-
-// SweepKey is where the sweep remembers how far back it has to look.
-const SweepKey = DeliveryPrefix + "sweep.json"
-
-// Sweep is delivery/sweep.json.
-type Sweep struct {
-	Header
-	// From is the oldest day that may hold undelivered objects; zero: look at all.
-	From time.Time `json:"from"`
-	// UpdatedAt is when a sweep last came to its end.
-	UpdatedAt time.Time `json:"updatedAt"`
-}
-
 // AnalysesPrefix is above all raw objects that the collector writes.
 const AnalysesPrefix = analysesPrefix
