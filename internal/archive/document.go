@@ -11,7 +11,8 @@ type Header struct {
 	WriteID string `json:"writeId"`
 }
 
-func (h *Header) header() *Header { return h }
+// Head is the header itself: every document that embeds it has one.
+func (h *Header) Head() *Header { return h }
 
 // Lease says which invocation works on a document. Leases only avoid waste;
 // safety comes from the conditional writes.
@@ -260,4 +261,19 @@ type Register struct {
 type Commit struct {
 	Order      Order `json:"order"`
 	Generation int   `json:"generation"`
+}
+
+// SweepSchema is the schema of the sweep's document.
+const SweepSchema = "runecast-sweep/1"
+
+// SweepKey is where the sweep remembers how far back it has to look.
+const SweepKey = DeliveryPrefix + "sweep.json"
+
+// Sweep is delivery/sweep.json.
+type Sweep struct {
+	Header
+	// From is the oldest day that may hold undelivered objects; zero: look at all.
+	From time.Time `json:"from"`
+	// UpdatedAt is when a sweep last came to its end.
+	UpdatedAt time.Time `json:"updatedAt"`
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -27,7 +28,7 @@ const sweepEvery = 15 * time.Minute
 // time ends; the next sweep goes on.
 func (f *Forwarder) Sweep(ctx context.Context) (Answer, error) {
 	a := Answer{Reasons: []string{}}
-	state, err := archive.Load[archive.Sweep](ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema)
+	state, err := store.Load[archive.Sweep](ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema)
 	if err != nil {
 		return a, err
 	}
@@ -48,8 +49,8 @@ func (f *Forwarder) Sweep(ctx context.Context) (Answer, error) {
 		return a, w.failed // what lies behind is not known
 	}
 	state.Value.From, state.Value.UpdatedAt = w.day.UTC().Truncate(24*time.Hour), w.started.UTC()
-	err = archive.Save(ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema, &state)
-	if errors.Is(err, archive.ErrConflict) || errors.Is(err, archive.ErrRace) {
+	err = store.Save(ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema, &state)
+	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrRace) {
 		err = nil // another sweep has looked as well
 	}
 	return a, errors.Join(w.failed, err)
@@ -114,7 +115,7 @@ func (w *sweep) observe() {
 // whatever ends the replay, the object is not forgotten.
 func (f *Forwarder) keepInView(ctx context.Context, info archive.RawInfo) error {
 	for {
-		state, err := archive.Load[archive.Sweep](ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema)
+		state, err := store.Load[archive.Sweep](ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema)
 		if err != nil {
 			return err
 		}
@@ -122,8 +123,8 @@ func (f *Forwarder) keepInView(ctx context.Context, info archive.RawInfo) error 
 		if state.Value.From = earlier(from, info).UTC().Truncate(24 * time.Hour); !state.Value.From.Before(from) {
 			return nil
 		}
-		err = archive.Save(ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema, &state)
-		if !errors.Is(err, archive.ErrConflict) && !errors.Is(err, archive.ErrRace) {
+		err = store.Save(ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema, &state)
+		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrRace) {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/store"
 )
 
 func (r *rig) sweep() (forward.Answer, error) {
@@ -20,7 +21,7 @@ func (r *rig) sweep() (forward.Answer, error) {
 
 func (r *rig) from() string {
 	r.t.Helper()
-	d, err := archive.Load[archive.Sweep](r.t.Context(), r.store, archive.SweepKey, archive.SweepSchema)
+	d, err := store.Load[archive.Sweep](r.t.Context(), r.store, archive.SweepKey, archive.SweepSchema)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -112,8 +113,8 @@ func TestSweepRemembersHowFarBackToLook(t *testing.T) {
 	r := newRig(t, nil)
 	r.put(scan{system: "vc-a", minute: 1, failing: 1})
 	busy := r.put(scan{system: "vc-b", minute: 1, failing: 1})
-	d := archive.Doc[archive.Delivery]{Value: archive.Delivery{RawKey: busy, Scan: archive.Scan{State: archive.DeliverySending}, Lease: &archive.Lease{Owner: "other", Until: time.Now().Add(500 * 24 * time.Hour)}}}
-	if err := archive.Save(t.Context(), r.store, archive.DeliveryKey(busy), archive.DeliverySchema, &d); err != nil {
+	d := store.Doc[archive.Delivery]{Value: archive.Delivery{RawKey: busy, Scan: archive.Scan{State: archive.DeliverySending}, Lease: &archive.Lease{Owner: "other", Until: time.Now().Add(500 * 24 * time.Hour)}}}
+	if err := store.Save(t.Context(), r.store, archive.DeliveryKey(busy), archive.DeliverySchema, &d); err != nil {
 		t.Fatal(err)
 	}
 	r.clock.ahead = 100 * 24 * time.Hour
@@ -126,7 +127,7 @@ func TestSweepRemembersHowFarBackToLook(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Value.ETag, d.Value.Lease = info.ETag, nil
-	if err := archive.Save(t.Context(), r.store, archive.DeliveryKey(busy), archive.DeliverySchema, &d); err != nil {
+	if err := store.Save(t.Context(), r.store, archive.DeliveryKey(busy), archive.DeliverySchema, &d); err != nil {
 		t.Fatal(err)
 	}
 	want := r.clock.Now().Add(-48 * time.Hour).UTC().Format(time.DateOnly)

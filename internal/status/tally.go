@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/store"
 )
 
 // maxAttention bounds the list of what needs a look.
@@ -28,7 +29,7 @@ type tally struct {
 	omitted   int
 }
 
-func newTally(registers []archive.Committed, system string, now time.Time, notable func(*Attention) bool) *tally {
+func newTally(registers []store.Committed, system string, now time.Time, notable func(*Attention) bool) *tally {
 	d := newDirectory(registers)
 	t := &tally{systems: d, only: d.only(system), notable: notable, now: now, bySystem: map[string]*System{}}
 	for hash, r := range d.registers {
@@ -54,7 +55,7 @@ func (t *tally) system(o owner) *System {
 	return t.bySystem[id]
 }
 
-func (t *tally) add(o archive.Tracked) {
+func (t *tally) add(o store.Tracked) {
 	seen := false
 	for _, scan := range scans(&o) {
 		whose := t.systems.of(o.Key, &scan)
@@ -86,7 +87,7 @@ func (t *tally) add(o archive.Tracked) {
 
 // scans gives what is known of the scans in an object; of one that nobody has
 // delivered in this version, one pending scan.
-func scans(o *archive.Tracked) []archive.SystemScan {
+func scans(o *store.Tracked) []archive.SystemScan {
 	v := &o.Delivery.Value
 	open := func(reason string) []archive.SystemScan {
 		return []archive.SystemScan{{Scan: archive.Scan{State: archive.DeliverySending, Reason: reason}}}
