@@ -15,7 +15,6 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/collect"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/endpoint"
@@ -23,6 +22,7 @@ import (
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/secret"
+	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -53,7 +53,7 @@ func run(ctx context.Context) error {
 	}
 	api := secretsmanager.NewFromConfig(aws)
 	secrets := secret.NewCache(api, cfg.SecretID, time.Now)
-	store := collect.Archive{Store: archive.New(archive.Client(aws, cfg.S3PathStyle), cfg.Bucket)}
+	store := collect.Archive{Store: store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)}
 	outcomes, err := posture.New(store)
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ import (
 	"runecast-ingest/internal/simulate/lambda"
 	"runecast-ingest/internal/simulate/pki"
 	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/store"
 )
 
 const (
@@ -108,7 +109,7 @@ func newSite(t testing.TB, o options) *site {
 		BaseEndpoint: ptr(o.s3.URL()), Region: o.s3.Region(), UsePathStyle: true, DisableLogOutputChecksumValidationSkipped: true,
 		Credentials: credentials.NewStaticCredentialsProvider(o.s3.AccessKey(), o.s3.SecretKey(), ""),
 	})
-	s.store = collect.Archive{Store: archive.New(s.client, s.bucket)}
+	s.store = collect.Archive{Store: store.New(s.client, s.bucket)}
 
 	endpoint := o.s3.URL()
 	if !o.direct {
@@ -206,7 +207,7 @@ func (s *site) must(payload string) collect.Answer {
 }
 
 // active reads the active run.
-func (s *site) active() archive.Doc[archive.Run] {
+func (s *site) active() store.Doc[archive.Run] {
 	s.Helper()
 	doc, err := s.store.LoadRun(s.Context(), archive.ActiveRunKey)
 	if err != nil {

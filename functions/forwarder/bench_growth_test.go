@@ -23,6 +23,7 @@ import (
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/store"
 )
 
 const (
@@ -122,11 +123,11 @@ func costOf(t testing.TB, findings int) cost {
 		t.Fatal(err)
 	}
 	calls := &counting{next: new(http.Transport)}
-	client := archive.Client(aws.Config{
+	client := store.Client(aws.Config{
 		BaseEndpoint: aws.String(server.URL()), Region: server.Region(), HTTPClient: &http.Client{Transport: calls},
 		Credentials: credentials.NewStaticCredentialsProvider(server.AccessKey(), server.SecretKey(), ""),
 	}, true)
-	store := archive.New(client, benchBucket)
+	store := store.New(client, benchBucket)
 	if _, err := store.PutRaw(t.Context(), benchRaw, newEstate(findings/growthObjects, growthObjects).write); err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +151,7 @@ func costOf(t testing.TB, findings int) cost {
 }
 
 // newForwarder is the forwarder as main wires it, in this process.
-func newForwarder(t testing.TB, store *archive.Store, receiver http.RoundTripper) *forward.Forwarder {
+func newForwarder(t testing.TB, store *store.Store, receiver http.RoundTripper) *forward.Forwarder {
 	t.Helper()
 	cfg, err := config.LoadForwarder(func(name string) string {
 		return map[string]string{"ARCHIVE_BUCKET": benchBucket, "OPENPIPELINE_URL": "https://abc12345.live.dynatrace.com", "OPENPIPELINE_SECRET_ID": "s"}[name]

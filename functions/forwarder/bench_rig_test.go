@@ -26,12 +26,12 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"runecast-ingest/infra/local/secrets"
-	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/simulate/child"
 	"runecast-ingest/internal/simulate/lambda"
 	"runecast-ingest/internal/simulate/pki"
 	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/store"
 )
 
 const (
@@ -107,7 +107,7 @@ type track struct {
 	testing.TB
 	scale    *scale
 	calls    atomic.Int64 // to S3
-	store    *archive.Store
+	store    *store.Store
 	env      []string
 	ca       string
 	binary   string
@@ -149,7 +149,7 @@ func newTrack(t testing.TB) *track {
 	if err := server.CreateBucket(t.Context(), benchBucket); err != nil {
 		t.Fatal(err)
 	}
-	k.store = archive.New(archive.Client(aws.Config{
+	k.store = store.New(store.Client(aws.Config{
 		BaseEndpoint: aws.String(server.URL()), Region: server.Region(),
 		Credentials: credentials.NewStaticCredentialsProvider(server.AccessKey(), server.SecretKey(), ""),
 	}, true), benchBucket)

@@ -17,13 +17,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/uuid"
 
-	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/secret"
+	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -58,7 +58,7 @@ func run(ctx context.Context) error {
 	}
 	api := secretsmanager.NewFromConfig(aws)
 	fresh := func() *secret.Cache { return secret.NewCache(api, cfg.SecretID, time.Now) }
-	store := archive.New(archive.Client(aws, cfg.S3PathStyle), cfg.Bucket)
+	store := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
 	metrics := telemetry.NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now)
 	check := preflight.NewForwarder(preflight.ForwarderOptions{
 		Common: preflight.Common{

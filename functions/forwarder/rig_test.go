@@ -27,6 +27,7 @@ import (
 	"runecast-ingest/internal/simulate/pki"
 	"runecast-ingest/internal/simulate/receiver"
 	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/store"
 )
 
 const (
@@ -73,7 +74,7 @@ type site struct {
 	testing.TB
 	s3        *s3server.Server
 	bucket    string
-	store     *archive.Store
+	store     *store.Store
 	authority *pki.Authority
 	vault     secrets.Manager
 	secret    string // its ARN
@@ -87,7 +88,7 @@ func newSite(t *testing.T, server *s3server.Server, intercept func(http.Response
 	if err := server.CreateBucket(t.Context(), s.bucket); err != nil {
 		t.Fatal(err)
 	}
-	s.store = archive.New(archive.Client(aws.Config{
+	s.store = store.New(store.Client(aws.Config{
 		BaseEndpoint: aws.String(server.URL()), Region: server.Region(),
 		Credentials: credentials.NewStaticCredentialsProvider(server.AccessKey(), server.SecretKey(), ""),
 	}, true), s.bucket)
@@ -206,9 +207,9 @@ func (s *site) created(key string) string {
 }
 
 // delivery reads the delivery document of an object.
-func (s *site) delivery(key string) archive.Doc[archive.Delivery] {
+func (s *site) delivery(key string) store.Doc[archive.Delivery] {
 	s.Helper()
-	doc, err := archive.Load[archive.Delivery](s.Context(), s.store, archive.DeliveryKey(key), archive.DeliverySchema)
+	doc, err := store.Load[archive.Delivery](s.Context(), s.store, archive.DeliveryKey(key), archive.DeliverySchema)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -218,7 +219,7 @@ func (s *site) delivery(key string) archive.Doc[archive.Delivery] {
 // register reads the commit register of a system.
 func (s *site) register(system string) archive.Register {
 	s.Helper()
-	doc, err := archive.Load[archive.Register](s.Context(), s.store, archive.RegisterKey(system), archive.RegisterSchema)
+	doc, err := store.Load[archive.Register](s.Context(), s.store, archive.RegisterKey(system), archive.RegisterSchema)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -235,7 +236,7 @@ func (s *site) passTime(key string) {
 		return
 	}
 	doc.Value.Lease.Until = time.Now().Add(-time.Second)
-	if err := archive.Save(s.Context(), s.store, archive.DeliveryKey(key), archive.DeliverySchema, &doc); err != nil {
+	if err := store.Save(s.Context(), s.store, archive.DeliveryKey(key), archive.DeliverySchema, &doc); err != nil {
 		s.Fatal(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/runecast"
+	"runecast-ingest/internal/store"
 )
 
 // beginning is what steps 1 to 3 come to.
@@ -55,12 +56,12 @@ func (d *delivery) begin(ctx context.Context) (beginning, error) {
 
 // look reads the delivery document and what the object is now.
 func (d *delivery) look(ctx context.Context) (*situation, error) {
-	store := d.f.o.Archive
+	bucket := d.f.o.Archive
 	var err error
-	if d.doc, err = archive.Load[archive.Delivery](ctx, store, archive.DeliveryKey(d.key), archive.DeliverySchema); err != nil {
+	if d.doc, err = store.Load[archive.Delivery](ctx, bucket, archive.DeliveryKey(d.key), archive.DeliverySchema); err != nil {
 		return nil, err
 	}
-	if d.info, err = store.Head(ctx, d.key); err != nil {
+	if d.info, err = bucket.Head(ctx, d.key); err != nil {
 		return nil, missing(err, d.key)
 	}
 	s := &situation{delivery: d.doc.Value, exists: d.doc.Exists(), etag: d.info.ETag, mapping: d.f.mapper.Hash(), now: d.f.o.Now()}
@@ -172,15 +173,15 @@ func (d *delivery) place(s *situation) {
 
 // candidate reads what is committed of a scan's system, and whether the
 // delivery that the register names failed.
-func (d *delivery) candidate(ctx context.Context, t *target) (*candidate, archive.Doc[archive.Register], error) {
-	store := d.f.o.Archive
+func (d *delivery) candidate(ctx context.Context, t *target) (*candidate, store.Doc[archive.Register], error) {
+	bucket := d.f.o.Archive
 	c := &candidate{order: t.order, completedAt: t.Envelope.CompletedAt(), handMade: handMade(d.key), before: *t.scan}
-	reg, err := archive.Load[archive.Register](ctx, store, archive.RegisterKey(t.Envelope.System.ID), archive.RegisterSchema)
+	reg, err := store.Load[archive.Register](ctx, bucket, archive.RegisterKey(t.Envelope.System.ID), archive.RegisterSchema)
 	c.register = reg.Value
 	if err != nil || !reg.Exists() || reg.Value.RawKey == d.key {
 		return c, reg, err
 	}
-	named, err := archive.Load[archive.Delivery](ctx, store, archive.DeliveryKey(reg.Value.RawKey), archive.DeliverySchema)
+	named, err := store.Load[archive.Delivery](ctx, bucket, archive.DeliveryKey(reg.Value.RawKey), archive.DeliverySchema)
 	c.registerFailed = failed(&named.Value, reg.Value.ScanID)
 	return c, reg, err
 }
@@ -197,9 +198,9 @@ func failed(d *archive.Delivery, scanID string) bool {
 }
 
 func missing(err error, key string) error {
-	if errors.Is(err, archive.ErrMissing) {
+	if errors.Is(err, store.ErrMissing) {
 		return &fault.Error{Class: fault.Reject, Where: key, What: "there is no such raw object",
-			Cure: "check the key; one that the bucket's lifecycle has expired cannot be sent again", Err: archive.ErrMissing}
+			Cure: "check the key; one that the bucket's lifecycle has expired cannot be sent again", Err: store.ErrMissing}
 	}
 	return fmt.Errorf("deliver: %w", err)
 }

@@ -10,6 +10,7 @@ import (
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/securityevent"
+	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -51,7 +52,7 @@ func (d *delivery) finish(ctx context.Context, t *target, res mapping.Result) (b
 	case step == commitSupersede:
 		return t.end(archive.DeliverySuperseded, "a newer scan was committed meanwhile")
 	case step == commitStop:
-		return false, notSavedError{archive.ErrConflict} // a higher generation is committed: it owns the document
+		return false, notSavedError{store.ErrConflict} // a higher generation is committed: it owns the document
 	}
 	return d.announce(ctx, t, res, at)
 }
@@ -97,13 +98,13 @@ func (d *delivery) commitPoint(ctx context.Context, t *target) (time.Time, commi
 		reg.Value = c.reservation(d.key, now)
 		reg.Value.System = t.system()
 		at := reg.Value.Timestamp
-		err = archive.Save(ctx, d.f.o.Archive, key, archive.RegisterSchema, &reg)
+		err = store.Save(ctx, d.f.o.Archive, key, archive.RegisterSchema, &reg)
 		switch {
 		case err == nil && tooEarly(at, now):
 			return time.Time{}, 0, aheadError(key) // reserved; announced once its time is near
 		case err == nil:
 			return at, commitMine, nil
-		case errors.Is(err, archive.ErrConflict), errors.Is(err, archive.ErrRace):
+		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrRace):
 			continue // somebody else committed: decide anew
 		}
 		return time.Time{}, 0, err

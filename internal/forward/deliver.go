@@ -10,6 +10,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -44,7 +45,7 @@ type delivery struct {
 	f       *Forwarder
 	key     string
 	info    archive.RawInfo
-	doc     archive.Doc[archive.Delivery]
+	doc     store.Doc[archive.Delivery]
 	targets []*target
 	win     window
 	wish    *wish // nil: a trigger's
@@ -117,7 +118,7 @@ func (d *delivery) try(ctx context.Context) (Outcome, error) {
 		out, err = d.run(ctx)
 		return err
 	}, "key", d.key)
-	if errors.Is(err, archive.ErrConflict) || errors.Is(err, archive.ErrRace) {
+	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrRace) {
 		out, err = Outcome{State: stateBusy, Reason: "another invocation delivers it"}, nil
 	}
 	d.observe(ctx, out, err, f.o.Now().Sub(now))

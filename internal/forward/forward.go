@@ -18,11 +18,11 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/openpipeline"
+	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -34,7 +34,7 @@ type Sender interface {
 // Options of a forwarder.
 type Options struct {
 	Config  config.Forwarder
-	Archive *archive.Store
+	Archive *store.Store
 	Sender  Sender
 	Log     *slog.Logger
 	// Metrics takes figures for CloudWatch; nil: none.
@@ -105,7 +105,7 @@ func (f *Forwarder) catalog(ctx context.Context, key string) *mapping.Catalog {
 	if err != nil {
 		f.o.Log.WarnContext(ctx, "the check catalogue cannot be read, findings go without its texts", "catalog", key, "error", err.Error())
 		c.last = nil
-		if fault.ClassOf(err) != fault.Reject && !errors.Is(err, archive.ErrMissing) {
+		if fault.ClassOf(err) != fault.Reject && !errors.Is(err, store.ErrMissing) {
 			c.key = "" // it may be readable the next time
 			return nil
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/store"
 )
 
 // groupSize bounds the raw objects that are judged together, and so what a
@@ -23,7 +24,7 @@ const groupSize = 1000
 // Objects that are known to be open are judged by themselves, so that one that
 // stays open does not make its group be read again and again.
 type look struct {
-	store *archive.Store
+	store *store.Store
 	now   func() time.Time
 	// stop ends the look between two groups.
 	stop time.Time

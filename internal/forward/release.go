@@ -6,6 +6,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/store"
 )
 
 // reject ends a delivery whose object cannot be read; other errors come through.
@@ -50,10 +51,10 @@ func (d *delivery) saveReleased(ctx context.Context) error {
 	mine := d.doc.Value.Lease
 	d.doc.Value.Lease = nil
 	err := d.save(ctx)
-	if !errors.Is(err, archive.ErrRace) || mine == nil {
+	if !errors.Is(err, store.ErrRace) || mine == nil {
 		return err
 	}
-	now, lerr := archive.Load[archive.Delivery](ctx, d.f.o.Archive, archive.DeliveryKey(d.key), archive.DeliverySchema)
+	now, lerr := store.Load[archive.Delivery](ctx, d.f.o.Archive, archive.DeliveryKey(d.key), archive.DeliverySchema)
 	if lerr != nil || now.Value.Lease == nil || now.Value.Lease.Owner != mine.Owner {
 		return err
 	}
@@ -87,7 +88,7 @@ func (d *delivery) sumUp() {
 func (d *delivery) save(ctx context.Context) error {
 	d.sumUp()
 	d.doc.Value.UpdatedAt = d.f.o.Now().UTC()
-	return archive.Save(ctx, d.f.o.Archive, archive.DeliveryKey(d.key), archive.DeliverySchema, &d.doc)
+	return store.Save(ctx, d.f.o.Archive, archive.DeliveryKey(d.key), archive.DeliverySchema, &d.doc)
 }
 
 // older is the outcome of a replay that would bring back an older scan.

@@ -32,6 +32,7 @@ import (
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/receiver"
 	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -43,7 +44,7 @@ type rig struct {
 	srv      *s3server.Server
 	s3       *s3.Client
 	bucket   string
-	store    *archive.Store
+	store    *store.Store
 	receiver *receiver.Receiver
 	server   *httptest.Server
 	config   config.Forwarder
@@ -118,7 +119,7 @@ func rigOn(t *testing.T, srv *s3server.Server, bucket string, change func(*confi
 	t.Helper()
 	r := &rig{t: t, srv: srv, clock: &clock{}, vault: &vault{token: token}}
 	var err error
-	r.s3 = archive.Client(aws.Config{
+	r.s3 = store.Client(aws.Config{
 		BaseEndpoint: aws.String(srv.URL()), Region: srv.Region(),
 		Credentials: credentials.NewStaticCredentialsProvider(srv.AccessKey(), srv.SecretKey(), ""),
 	}, true)
@@ -158,7 +159,7 @@ func (r *rig) forwarder() *forward.Forwarder {
 }
 
 // sandbox makes a forwarder that sees the world through a store and a transport.
-func (r *rig) sandbox(store *archive.Store, transport http.RoundTripper) *forward.Forwarder {
+func (r *rig) sandbox(store *store.Store, transport http.RoundTripper) *forward.Forwarder {
 	u, err := url.Parse(r.config.URL.String())
 	if err != nil {
 		r.t.Fatal(err)
@@ -244,7 +245,7 @@ func (r *rig) use(bucket string) {
 	if err := r.srv.CreateBucket(r.t.Context(), bucket); err != nil {
 		r.t.Fatal(err)
 	}
-	r.bucket, r.config.Bucket, r.store = bucket, bucket, archive.New(&mortal{r.s3, &r.dead}, bucket)
+	r.bucket, r.config.Bucket, r.store = bucket, bucket, store.New(&mortal{r.s3, &r.dead}, bucket)
 }
 
 func (r *rig) putAs(key string, s scan) string {
@@ -282,7 +283,7 @@ func (r *rig) delivered(key, state string) forward.Outcome {
 
 func (r *rig) document(key string) archive.Delivery {
 	r.t.Helper()
-	d, err := archive.Load[archive.Delivery](r.t.Context(), r.store, archive.DeliveryKey(key), archive.DeliverySchema)
+	d, err := store.Load[archive.Delivery](r.t.Context(), r.store, archive.DeliveryKey(key), archive.DeliverySchema)
 	if err != nil {
 		r.t.Fatal(err)
 	}

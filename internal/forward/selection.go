@@ -11,6 +11,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/status"
+	"runecast-ingest/internal/store"
 )
 
 // selection says which raw objects are meant; all that is set must hold.
@@ -91,7 +92,7 @@ func (f *Forwarder) selected(ctx context.Context, s *selection) iter.Seq2[archiv
 
 // list reads no more of the archive than the selection needs: the analyses of
 // its days, and the hand-made documents.
-func (s *selection) list(ctx context.Context, store *archive.Store) iter.Seq2[archive.RawInfo, error] {
+func (s *selection) list(ctx context.Context, store *store.Store) iter.Seq2[archive.RawInfo, error] {
 	after, before := s.days()
 	return func(yield func(archive.RawInfo, error) bool) {
 		if prefix, ok := archive.Narrower(archive.AnalysesPrefix, s.prefix); ok {
@@ -146,7 +147,7 @@ func systemOf(key string) string {
 	return key
 }
 
-func (s *selection) inState(t *archive.Tracked) bool {
+func (s *selection) inState(t *store.Tracked) bool {
 	v := &t.Delivery.Value
 	switch s.state {
 	case selectPending:

@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/store"
 )
 
 // eventBridge is an "Object Created" event as EventBridge sends it. Its key is
@@ -137,7 +138,7 @@ func (f *Forwarder) task(ctx context.Context, t *batchTask, win window, w *wish)
 	}
 	out, err := f.redeliver(ctx, key, win, w)
 	switch {
-	case err != nil && errors.Is(err, archive.ErrMissing):
+	case err != nil && errors.Is(err, store.ErrMissing):
 		return batchPermanent, err.Error()
 	case err != nil:
 		return batchTemporary, err.Error()

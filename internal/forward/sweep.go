@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -59,8 +60,8 @@ func (f *Forwarder) Sweep(ctx context.Context) (Answer, error) {
 
 // recall reads what sweeps remember. A document that cannot be understood is
 // taken for none, and written anew: it only saves work.
-func (f *Forwarder) recall(ctx context.Context) (archive.Doc[archive.Sweep], error) {
-	memory, err := archive.Load[archive.Sweep](ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema)
+func (f *Forwarder) recall(ctx context.Context) (store.Doc[archive.Sweep], error) {
+	memory, err := store.Load[archive.Sweep](ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema)
 	if err != nil && memory.Exists() {
 		f.o.Log.WarnContext(ctx, "what sweeps remember cannot be used, the whole archive is looked at", "error", err.Error())
 		memory.Value, err = archive.Sweep{}, nil
@@ -74,7 +75,7 @@ type sweep struct {
 	win     window
 	started time.Time
 	answer  *Answer
-	memory  archive.Doc[archive.Sweep]
+	memory  store.Doc[archive.Sweep]
 	// day is what the memory said when it was read last: the day that the quick look begins with.
 	day time.Time
 	// left are the objects that this sweep leaves open, with the reasons, by
@@ -165,7 +166,7 @@ func (w *sweep) deliver(ctx context.Context, open []archive.RawInfo) error {
 		d := w.f.delivery(info.Key, w.win, nil)
 		d.swept = true
 		out, err := d.try(ctx)
-		if errors.Is(err, archive.ErrMissing) {
+		if errors.Is(err, store.ErrMissing) {
 			continue // it was deleted since it was found
 		}
 		if _, down := errors.AsType[*endpointError](err); down {
@@ -222,8 +223,8 @@ func (w *sweep) remember(ctx context.Context) error {
 	}
 	v.From, v.UpdatedAt = v.From.UTC().Truncate(24*time.Hour), w.started.UTC()
 	for {
-		err := archive.Save(ctx, w.f.o.Archive, archive.SweepKey, archive.SweepSchema, &w.memory)
-		if !errors.Is(err, archive.ErrConflict) && !errors.Is(err, archive.ErrRace) {
+		err := store.Save(ctx, w.f.o.Archive, archive.SweepKey, archive.SweepSchema, &w.memory)
+		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrRace) {
 			return err
 		}
 		// A delivery of an old object has moved the day while this sweep was at
@@ -262,8 +263,8 @@ func (f *Forwarder) keepInView(ctx context.Context, info archive.RawInfo) error 
 			return nil
 		}
 		memory.Value.From = day
-		err = archive.Save(ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema, &memory)
-		if !errors.Is(err, archive.ErrConflict) && !errors.Is(err, archive.ErrRace) {
+		err = store.Save(ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema, &memory)
+		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrRace) {
 			return err
 		}
 	}

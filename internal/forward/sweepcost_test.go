@@ -28,12 +28,13 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/store"
 )
 
 // shelf is a bucket in memory that lists and reads as S3 does, and counts the
 // calls.
 type shelf struct {
-	archive.API // whatever else is called is a fault of the code under test
+	store.API // whatever else is called is a fault of the code under test
 
 	mu      sync.Mutex
 	objects map[string][]byte
@@ -180,7 +181,7 @@ func (s *shelf) deliver(key string) {
 func sweepOver(t testing.TB, s *shelf, now time.Time) (forward.Answer, calls, error) {
 	t.Helper()
 	f := forward.New(forward.Options{
-		Config: config.Forwarder{SendConcurrency: 1, MaxBatchBytes: 60_000}, Archive: archive.New(s, "archive"), Log: slog.New(slog.DiscardHandler),
+		Config: config.Forwarder{SendConcurrency: 1, MaxBatchBytes: 60_000}, Archive: store.New(s, "archive"), Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return now }, NewID: uuid.NewString,
 	})
 	s.calls = calls{}

@@ -14,6 +14,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/store"
 )
 
 // An object may turn up under a day that all sweeps have left behind them. In
@@ -155,7 +156,7 @@ func TestSweepSeesARestoredDocument(t *testing.T) {
 	before := r.download(archive.DeliveryKey(key))
 	r.intercept = nil
 	race := &listedBefore{Client: r.s3, then: func() { r.delivered(key, archive.DeliveryComplete) }}
-	if a, err := r.sandbox(archive.New(race, r.bucket), r.server.Client().Transport).Sweep(t.Context()); err != nil || a.Objects != 0 {
+	if a, err := r.sandbox(store.New(race, r.bucket), r.server.Client().Transport).Sweep(t.Context()); err != nil || a.Objects != 0 {
 		t.Fatalf("%+v %v", a, err)
 	}
 	r.upload(archive.DeliveryKey(key), before)

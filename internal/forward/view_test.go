@@ -12,6 +12,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/store"
 )
 
 // longAgo delivers a scan, and sweeps so much later that no sweep looks back
@@ -84,7 +85,7 @@ func TestSweepCountsWhatWaits(t *testing.T) {
 		t.Errorf("a sweep that met a dead endpoint counted %s", got)
 	}
 	r.metrics.Reset()
-	blind := r.sandbox(archive.New(unlisted{r.s3}, r.bucket), r.server.Client().Transport)
+	blind := r.sandbox(store.New(unlisted{r.s3}, r.bucket), r.server.Client().Transport)
 	if _, err := blind.Sweep(t.Context()); err == nil || strings.Contains(r.metrics.String(), "Pending") {
 		t.Errorf("a sweep that could not look: %v, counted %s", err, r.metrics.String())
 	}

@@ -8,6 +8,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/store"
 )
 
 // secret reads the credential anew.
@@ -53,7 +54,7 @@ func (c *check) archive(ctx context.Context) Row {
 	limited, cancel := context.WithTimeout(ctx, reachTime)
 	defer cancel()
 	err := c.o.Archive.TryWrite(limited, archive.RunCheckKey)
-	var run archive.Doc[archive.Run]
+	var run store.Doc[archive.Run]
 	if err == nil {
 		run, err = c.o.Archive.LoadRun(limited, archive.ActiveRunKey)
 	}

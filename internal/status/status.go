@@ -10,16 +10,17 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/store"
 )
 
 // Reader reads the state of one archive. It is safe for concurrent use.
 type Reader struct {
-	archive *archive.Store
+	archive *store.Store
 	now     func() time.Time
 }
 
 // New makes a reader with a wall clock.
-func New(store *archive.Store, now func() time.Time) *Reader {
+func New(store *store.Store, now func() time.Time) *Reader {
 	return &Reader{archive: store, now: now}
 }
 

@@ -5,12 +5,13 @@ import (
 	"strings"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/store"
 )
 
 // sweep returns what the last sweep left open, by key. What it cannot read it
 // does without, as the sweep itself does.
 func (r *Reader) sweep(ctx context.Context) (map[string]archive.OpenObject, error) {
-	memory, err := archive.Load[archive.Sweep](ctx, r.archive, archive.SweepKey, archive.SweepSchema)
+	memory, err := store.Load[archive.Sweep](ctx, r.archive, archive.SweepKey, archive.SweepSchema)
 	if err != nil && !memory.Exists() {
 		return nil, err
 	}
@@ -47,7 +48,7 @@ func (w *walk) earlier(ctx context.Context, t *tally) error {
 }
 
 // leftOpen counts an open object of before the window.
-func (t *tally) leftOpen(o archive.Tracked) {
+func (t *tally) leftOpen(o store.Tracked) {
 	seen := false
 	for _, scan := range t.scans(&o) {
 		whose := t.systems.of(o.Key, &scan)

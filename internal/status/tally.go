@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/store"
 )
 
 // maxAttention bounds the list of what needs a look.
@@ -31,7 +32,7 @@ type tally struct {
 	sweep map[string]archive.OpenObject
 }
 
-func newTally(registers []archive.Committed, system string, now time.Time, notable func(*Attention) bool) *tally {
+func newTally(registers []store.Committed, system string, now time.Time, notable func(*Attention) bool) *tally {
 	d := newDirectory(registers)
 	t := &tally{systems: d, only: d.only(system), notable: notable, now: now, bySystem: map[string]*System{}}
 	for hash, r := range d.registers {
@@ -57,7 +58,7 @@ func (t *tally) system(o owner) *System {
 	return t.bySystem[id]
 }
 
-func (t *tally) add(o archive.Tracked) {
+func (t *tally) add(o store.Tracked) {
 	seen := false
 	for _, scan := range t.scans(&o) {
 		whose := t.systems.of(o.Key, &scan)
@@ -89,7 +90,7 @@ func (t *tally) add(o archive.Tracked) {
 
 // scans returns what is known of the scans in an object; of one that nobody has
 // delivered in this version, one pending scan, with what kept the sweep from it.
-func (t *tally) scans(o *archive.Tracked) []archive.SystemScan {
+func (t *tally) scans(o *store.Tracked) []archive.SystemScan {
 	v := &o.Delivery.Value
 	open := func(reason string) []archive.SystemScan {
 		if last, ok := t.sweep[o.Key]; ok && last.ETag == o.ETag && last.Reason != "" {

@@ -12,6 +12,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/status"
+	"runecast-ingest/internal/store"
 )
 
 // estate is an archive made at random, and what must come out of it.
@@ -168,7 +169,7 @@ func TestStatusEndsBeforeItsDeadline(t *testing.T) {
 			for next := ""; ; {
 				b.ahead.Store(0)
 				ctx, cancel := context.WithDeadline(t.Context(), noon.Add(100*time.Second))
-				r, err := status.New(archive.New(b, "archive"), b.Now).Status(unhurried{ctx}, status.Request{Next: next})
+				r, err := status.New(store.New(b, "archive"), b.Now).Status(unhurried{ctx}, status.Request{Next: next})
 				cancel()
 				if err != nil || b.Now().After(noon.Add(75*time.Second+257*perCall)) {
 					t.Fatalf("%v, %s after its beginning: it has until 75 s, and what it had begun to read", err, b.Now().Sub(noon))

@@ -1,9 +1,8 @@
-// Package archive is everything in the S3 bucket: keys, raw objects, catalogues
-// and state documents. It promises that a raw object is either complete or
-// absent and never rewritten, that a state document changes only by a
-// conditional write whose outcome is known, and that no object is held in
-// memory whole. All S3 calls of the project are here.
-package archive
+// Package store keeps the archive in an S3 bucket. It promises that a raw
+// object is either complete or absent and never rewritten, that a state
+// document changes only by a conditional write whose outcome is known, and
+// that no object is held in memory whole. All S3 calls of the project are here.
+package store
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package archive_test
+package store_test
 
 import (
 	"bytes"
@@ -25,6 +25,7 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/store"
 )
 
 const bucket = "archive"
@@ -40,13 +41,13 @@ func client(t *testing.T) *s3.Client {
 	if err := srv.CreateBucket(t.Context(), bucket); err != nil {
 		t.Fatal(err)
 	}
-	return archive.Client(aws.Config{
+	return store.Client(aws.Config{
 		BaseEndpoint: aws.String(srv.URL()), Region: srv.Region(),
 		Credentials: credentials.NewStaticCredentialsProvider(srv.AccessKey(), srv.SecretKey(), ""),
 	}, true)
 }
 
-func read(t *testing.T, s *archive.Store, key string) (string, error) {
+func read(t *testing.T, s *store.Store, key string) (string, error) {
 	t.Helper()
 	info, err := s.Head(t.Context(), key)
 	if err != nil {
@@ -75,7 +76,7 @@ func noUploadsLeft(t *testing.T, c *s3.Client) {
 func TestRawObjects(t *testing.T) {
 	t.Parallel()
 	c := client(t)
-	s := archive.New(c, bucket)
+	s := store.New(c, bucket)
 	key := archive.RawKey(time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC), "r1", "/a/b", "VC 1")
 	noise := make([]byte, 12<<20) // does not compress: three parts
 	rand.NewChaCha8([32]byte{}).Read(noise)
@@ -103,7 +104,7 @@ func TestRawObjects(t *testing.T) {
 		_, err := io.WriteString(w, "other")
 		return err
 	})
-	if !errors.Is(err, archive.ErrExists) {
+	if !errors.Is(err, store.ErrExists) {
 		t.Errorf("a second write gave %v", err)
 	}
 	noUploadsLeft(t, c)
@@ -112,7 +113,7 @@ func TestRawObjects(t *testing.T) {
 func TestBrokenSourceLeavesNothing(t *testing.T) {
 	t.Parallel()
 	c := client(t)
-	s := archive.New(c, bucket)
+	s := store.New(c, bucket)
 	broken := errors.New("the appliance hung up")
 	for name, size := range map[string]int{"in the first part": 1 << 10, "after parts were sent": 13 << 20} {
 		noise := make([]byte, size)
@@ -126,7 +127,7 @@ func TestBrokenSourceLeavesNothing(t *testing.T) {
 		if !errors.Is(err, broken) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := s.Head(t.Context(), "raw/v1/x.json.gz"); !errors.Is(err, archive.ErrMissing) {
+		if _, err := s.Head(t.Context(), "raw/v1/x.json.gz"); !errors.Is(err, store.ErrMissing) {
 			t.Errorf("%s: an incomplete object is there: %v", name, err)
 		}
 		noUploadsLeft(t, c)
@@ -136,7 +137,7 @@ func TestBrokenSourceLeavesNothing(t *testing.T) {
 func TestOpenReadsGzipAndPlainAndNamesDamage(t *testing.T) {
 	t.Parallel()
 	c := client(t)
-	s := archive.New(c, bucket)
+	s := store.New(c, bucket)
 	if _, err := s.PutRaw(t.Context(), "raw/good", func(w io.Writer) error { _, err := io.WriteString(w, "hello"); return err }); err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +177,7 @@ func TestOpenReadsGzipAndPlainAndNamesDamage(t *testing.T) {
 func TestReplacedObjectIsNotReadAsTheOld(t *testing.T) {
 	t.Parallel()
 	c := client(t)
-	s := archive.New(c, bucket)
+	s := store.New(c, bucket)
 	put := func(body string) {
 		if _, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String("raw/manual/x"), Body: strings.NewReader(body)}); err != nil {
 			t.Fatal(err)
@@ -188,7 +189,7 @@ func TestReplacedObjectIsNotReadAsTheOld(t *testing.T) {
 		t.Fatal(err)
 	}
 	put("new")
-	if _, err := s.Open(t.Context(), info); !errors.Is(err, archive.ErrChanged) {
+	if _, err := s.Open(t.Context(), info); !errors.Is(err, store.ErrChanged) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -222,10 +223,10 @@ func TestBrokenDownloadGoesOnWhereItBroke(t *testing.T) {
 	if _, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String("raw/x"), Body: strings.NewReader(text)}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := read(t, archive.New(&cutting{c, 1234, 4}, bucket), "raw/x"); err != nil || got != text {
+	if got, err := read(t, store.New(&cutting{c, 1234, 4}, bucket), "raw/x"); err != nil || got != text {
 		t.Errorf("got %d bytes, %v", len(got), err)
 	}
-	_, err := read(t, archive.New(&cutting{c, 1, 100}, bucket), "raw/x")
+	_, err := read(t, store.New(&cutting{c, 1, 100}, bucket), "raw/x")
 	if err == nil || fault.ClassOf(err) != fault.Retry {
 		t.Errorf("broken for ever: %v", err)
 	}
@@ -233,7 +234,7 @@ func TestBrokenDownloadGoesOnWhereItBroke(t *testing.T) {
 
 func TestCatalogIsStoredOnceUnderItsHash(t *testing.T) {
 	t.Parallel()
-	s := archive.New(client(t), bucket)
+	s := store.New(client(t), bucket)
 	write := func(w io.Writer) error { _, err := io.WriteString(w, `{"issues":[]}`); return err }
 	key, err := s.PutCatalog(t.Context(), write)
 	if err != nil {
@@ -253,7 +254,7 @@ func TestCatalogIsStoredOnceUnderItsHash(t *testing.T) {
 	if b, err := io.ReadAll(r); err != nil || string(b) != `{"issues":[]}` {
 		t.Errorf("read %q %v", b, err)
 	}
-	if _, err := s.OpenCatalog(t.Context(), "catalog/none"); !errors.Is(err, archive.ErrMissing) {
+	if _, err := s.OpenCatalog(t.Context(), "catalog/none"); !errors.Is(err, store.ErrMissing) {
 		t.Errorf("missing: %v", err)
 	}
 }
@@ -292,52 +293,15 @@ func TestErrorsHaveClassAndCure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := archive.Load[archive.Register](t.Context(), archive.New(c.api, bucket), "systems/x.json", archive.RegisterSchema)
+			_, err := store.Load[archive.Register](t.Context(), store.New(c.api, bucket), "systems/x.json", archive.RegisterSchema)
 			if err == nil || fault.ClassOf(err) != c.class || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("class %s: %v", fault.ClassOf(err), err)
 			}
 		})
 	}
-	var d archive.Doc[archive.Register]
-	if err := save(t, archive.New(&refusing{status: 409, code: "ConditionalRequestConflict"}, bucket), &d); !errors.Is(err, archive.ErrRace) {
+	var d store.Doc[archive.Register]
+	if err := save(t, store.New(&refusing{status: 409, code: "ConditionalRequestConflict"}, bucket), &d); !errors.Is(err, store.ErrRace) {
 		t.Errorf("409: %v", err)
-	}
-}
-
-func TestKeys(t *testing.T) {
-	t.Parallel()
-	at := time.Date(2026, 11, 22, 23, 30, 0, 0, time.FixedZone("", -3600))
-	for name, c := range map[string]struct{ id, system, want string }{
-		"plain":   {"44c4a75d", "vc1.example", "raw/v1/dt=2026-11-23/run=r/vc1.example-"},
-		"slashes": {"/subscriptions/1/../..", "/a//b/../é ü", "raw/v1/dt=2026-11-23/run=r/a-b-"},
-		"no name": {"x", "日本", "raw/v1/dt=2026-11-23/run=r/system-"},
-		"long":    {"x", strings.Repeat("n", 300), "raw/v1/dt=2026-11-23/run=r/" + strings.Repeat("n", 40) + "-"},
-	} {
-		got := archive.RawKey(at, "r", c.id, c.system)
-		if !strings.HasPrefix(got, c.want) || len(got) != len(c.want)+len("01234567.json.gz") {
-			t.Errorf("%s: %s", name, got)
-		}
-	}
-	if archive.RawKey(at, "r", "a", "n") == archive.RawKey(at, "r", "b", "n") {
-		t.Error("two systems of one name share a key")
-	}
-}
-
-func TestEnvelope(t *testing.T) {
-	t.Parallel()
-	e := archive.Envelope{
-		Run:    archive.EnvelopeRun{ID: "r", Trigger: "schedule", StartedAt: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)},
-		System: archive.System{ID: "i", Name: "n\xff\"", Type: "VCENTER"}, Catalog: "catalog/x",
-	}
-	var b bytes.Buffer
-	if err := e.WriteHead(&b); err != nil {
-		t.Fatal(err)
-	}
-	want := `{"schema":"runecast-raw/1","run":{"id":"r","trigger":"schedule","startedAt":"2026-11-22T02:00:00Z"},` +
-		`"appliance":{"url":"","api":"","instanceUuid":"","version":"","definitions":""},"system":{"id":"i","name":"n` + "\ufffd" + `\"","type":"VCENTER"},` +
-		`"scan":{"status":"","completedAt":""},"catalog":"catalog/x","result":`
-	if b.String() != want {
-		t.Errorf("got  %s\nwant %s", b.String(), want)
 	}
 }
 
@@ -355,7 +319,7 @@ func TestMain(m *testing.M) {
 func TestDeadlineIsNoDamage(t *testing.T) {
 	t.Parallel()
 	c := client(t)
-	s := archive.New(c, bucket)
+	s := store.New(c, bucket)
 	noise := make([]byte, 4<<20)
 	rand.NewChaCha8([32]byte{}).Read(noise)
 	if _, err := s.PutRaw(t.Context(), "raw/x", func(w io.Writer) error { _, err := w.Write(noise); return err }); err != nil {
@@ -366,7 +330,7 @@ func TestDeadlineIsNoDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	r, err := archive.New(&cutting{c, 1 << 20, 100}, bucket).Open(ctx, info)
+	r, err := store.New(&cutting{c, 1 << 20, 100}, bucket).Open(ctx, info)
 	if err != nil {
 		t.Fatal(err)
 	}

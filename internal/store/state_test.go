@@ -1,4 +1,4 @@
-package archive_test
+package store_test
 
 import (
 	"context"
@@ -11,18 +11,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/store"
 )
 
-func save(t *testing.T, s *archive.Store, d *archive.Doc[archive.Register]) error {
+func save(t *testing.T, s *store.Store, d *store.Doc[archive.Register]) error {
 	t.Helper()
-	return archive.Save(t.Context(), s, "systems/x.json", archive.RegisterSchema, d)
+	return store.Save(t.Context(), s, "systems/x.json", archive.RegisterSchema, d)
 }
 
 func TestStateIsWrittenByCompareAndSwap(t *testing.T) {
 	t.Parallel()
-	s := archive.New(client(t), bucket)
-	load := func() archive.Doc[archive.Register] {
-		d, err := archive.Load[archive.Register](t.Context(), s, "systems/x.json", archive.RegisterSchema)
+	s := store.New(client(t), bucket)
+	load := func() store.Doc[archive.Register] {
+		d, err := store.Load[archive.Register](t.Context(), s, "systems/x.json", archive.RegisterSchema)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +37,7 @@ func TestStateIsWrittenByCompareAndSwap(t *testing.T) {
 	if err := save(t, s, &a); err != nil {
 		t.Fatal(err)
 	}
-	if err := save(t, s, &b); !errors.Is(err, archive.ErrConflict) {
+	if err := save(t, s, &b); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("a second creation gave %v", err)
 	}
 	stale := load()
@@ -44,7 +45,7 @@ func TestStateIsWrittenByCompareAndSwap(t *testing.T) {
 	if err := save(t, s, &a); err != nil {
 		t.Fatal(err)
 	}
-	if err := save(t, s, &stale); !errors.Is(err, archive.ErrConflict) {
+	if err := save(t, s, &stale); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("a stale write gave %v", err)
 	}
 	if got := load().Value; got.ScanID != "a" || got.Generation != 7 || got.Schema != archive.RegisterSchema || got.WriteID == "" {
@@ -54,12 +55,12 @@ func TestStateIsWrittenByCompareAndSwap(t *testing.T) {
 
 func TestOneOfManyWritersWins(t *testing.T) {
 	t.Parallel()
-	s := archive.New(client(t), bucket)
+	s := store.New(client(t), bucket)
 	var wg sync.WaitGroup
 	won := make(chan int, 16)
 	for i := range 16 {
 		wg.Go(func() {
-			var d archive.Doc[archive.Register]
+			var d store.Doc[archive.Register]
 			d.Value.Generation = i
 			if err := save(t, s, &d); err == nil {
 				won <- i
@@ -91,15 +92,15 @@ func (c *silent) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...func
 func TestUnknownOutcomeIsSettledByTheWriteID(t *testing.T) {
 	t.Parallel()
 	c := client(t)
-	var d archive.Doc[archive.Register]
-	if err := save(t, archive.New(&silent{c, false}, bucket), &d); !errors.Is(err, archive.ErrUnknown) {
+	var d store.Doc[archive.Register]
+	if err := save(t, store.New(&silent{c, false}, bucket), &d); !errors.Is(err, store.ErrUnknown) {
 		t.Errorf("not applied: %v", err)
 	}
-	if err := save(t, archive.New(&silent{c, true}, bucket), &d); err != nil {
+	if err := save(t, store.New(&silent{c, true}, bucket), &d); err != nil {
 		t.Errorf("applied: %v", err)
 	}
 	d.Value.Generation = 3 // the ETag of the settled write is good for the next one
-	if err := save(t, archive.New(c, bucket), &d); err != nil {
+	if err := save(t, store.New(c, bucket), &d); err != nil {
 		t.Errorf("next: %v", err)
 	}
 }
@@ -107,7 +108,7 @@ func TestUnknownOutcomeIsSettledByTheWriteID(t *testing.T) {
 func TestSchemas(t *testing.T) {
 	t.Parallel()
 	c := client(t)
-	s := archive.New(c, bucket)
+	s := store.New(c, bucket)
 	for body, says := range map[string]string{
 		`{"schema":"runecast-system/2"}`: "newer",
 		`{"schema":"runecast-run/1"}`:    "is not",
@@ -119,7 +120,7 @@ func TestSchemas(t *testing.T) {
 		if _, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String("systems/x.json"), Body: strings.NewReader(body)}); err != nil {
 			t.Fatal(err)
 		}
-		_, err := archive.Load[archive.Register](t.Context(), s, "systems/x.json", archive.RegisterSchema)
+		_, err := store.Load[archive.Register](t.Context(), s, "systems/x.json", archive.RegisterSchema)
 		if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
 			t.Errorf("%s: %v", body, err)
 		}

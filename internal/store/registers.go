@@ -1,15 +1,17 @@
-package archive
+package store
 
 import (
 	"context"
 
 	"golang.org/x/sync/errgroup"
+
+	"runecast-ingest/internal/archive"
 )
 
 // Committed is a commit register as it was found.
 type Committed struct {
 	Key      string
-	Register Register
+	Register archive.Register
 	// Err is why it cannot be read.
 	Err error
 }
@@ -18,7 +20,7 @@ type Committed struct {
 // keys, several at once. An error is the list's.
 func (s *Store) Registers(ctx context.Context) ([]Committed, error) {
 	var all []Committed
-	for info, err := range s.List(ctx, RegisterPrefix, "") {
+	for info, err := range s.List(ctx, archive.RegisterPrefix, "") {
 		if err != nil {
 			return nil, err
 		}
@@ -29,7 +31,7 @@ func (s *Store) Registers(ctx context.Context) ([]Committed, error) {
 	for i := range all {
 		group.Go(func() error {
 			c := &all[i]
-			doc, err := Load[Register](ctx, s, c.Key, RegisterSchema)
+			doc, err := Load[archive.Register](ctx, s, c.Key, archive.RegisterSchema)
 			c.Register, c.Err = doc.Value, err
 			return nil // kept beside the key
 		})

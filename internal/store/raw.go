@@ -1,4 +1,4 @@
-package archive
+package store
 
 import (
 	"bytes"
@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/klauspost/compress/gzip"
 
+	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 )
 
@@ -111,7 +112,7 @@ func (s *Store) PutCatalog(ctx context.Context, write func(io.Writer) error) (st
 	if err != nil {
 		return "", err
 	}
-	key := catalogKey(hex.EncodeToString(plain.Sum(nil)))
+	key := archive.CatalogKey(hex.EncodeToString(plain.Sum(nil)))
 	_, err = s.api.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(body.Bytes()), IfNoneMatch: aws.String("*"), ContentType: aws.String("application/gzip"),
 	})
@@ -135,7 +136,7 @@ func (c *capped) Write(p []byte) (int, error) {
 
 // PutQuarantine keeps an event that the endpoint refused, with its answer. It
 // may be written again with the same content.
-func (s *Store) PutQuarantine(ctx context.Context, g Generation, index int64, document []byte) error {
+func (s *Store) PutQuarantine(ctx context.Context, g archive.Generation, index int64, document []byte) error {
 	key := g.QuarantineKey(index)
 	_, err := s.api.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(document), ContentType: aws.String("application/json"),
@@ -146,24 +147,14 @@ func (s *Store) PutQuarantine(ctx context.Context, g Generation, index int64, do
 	return nil
 }
 
-// RawInfo is one version of a raw object.
-type RawInfo struct {
-	Key string
-	// ETag is the version; as S3 sends it, with quotes.
-	ETag string
-	// Size in bytes as stored.
-	Size         int64
-	LastModified time.Time
-}
-
 // Head describes the current version of an object. ErrMissing if there is none.
-func (s *Store) Head(ctx context.Context, key string) (RawInfo, error) {
+func (s *Store) Head(ctx context.Context, key string) (archive.RawInfo, error) {
 	out, err := s.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: &key})
 	if err != nil {
 		if status(err) == http.StatusNotFound {
-			return RawInfo{}, fmt.Errorf("head %s: %w", key, ErrMissing)
+			return archive.RawInfo{}, fmt.Errorf("head %s: %w", key, ErrMissing)
 		}
-		return RawInfo{}, fmt.Errorf("head object: %w", s.explain(err, "s3:GetObject and s3:ListBucket", key))
+		return archive.RawInfo{}, fmt.Errorf("head object: %w", s.explain(err, "s3:GetObject and s3:ListBucket", key))
 	}
-	return RawInfo{Key: key, ETag: aws.ToString(out.ETag), Size: aws.ToInt64(out.ContentLength), LastModified: aws.ToTime(out.LastModified)}, nil
+	return archive.RawInfo{Key: key, ETag: aws.ToString(out.ETag), Size: aws.ToInt64(out.ContentLength), LastModified: aws.ToTime(out.LastModified)}, nil
 }

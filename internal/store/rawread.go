@@ -1,4 +1,4 @@
-package archive
+package store
 
 import (
 	"bufio"
@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/klauspost/compress/gzip"
 
+	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 )
 
@@ -25,7 +26,7 @@ const (
 // gzip by its first bytes. A broken connection is resumed where it broke.
 // ErrChanged if the version is gone. Errors of the reader are of class Retry
 // when S3 failed, and Reject when the object itself is cut or corrupt.
-func (s *Store) Open(ctx context.Context, info RawInfo) (io.ReadCloser, error) {
+func (s *Store) Open(ctx context.Context, info archive.RawInfo) (io.ReadCloser, error) {
 	body := &resuming{ctx: ctx, s: s, info: info}
 	if err := body.open(); err != nil {
 		return nil, err
@@ -97,7 +98,7 @@ func corrupt(key string, err error) error {
 type resuming struct {
 	ctx    context.Context //nolint:containedctx // a reader lives as long as the call that opened it
 	s      *Store
-	info   RawInfo
+	info   archive.RawInfo
 	body   io.ReadCloser
 	offset int64
 	// since is how much was read of the connection that is open; reopens counts

@@ -1,4 +1,4 @@
-package archive_test
+package store_test
 
 import (
 	"context"
@@ -11,28 +11,29 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/store"
 )
 
 func TestTryWrite(t *testing.T) {
 	t.Parallel()
 	c := client(t)
-	s := archive.New(c, bucket)
+	s := store.New(c, bucket)
 	for range 2 {
 		if err := s.TryWrite(t.Context(), archive.RunCheckKey); err != nil {
 			t.Error(err)
 		}
 	}
-	if _, err := s.Head(t.Context(), archive.RunCheckKey); !errors.Is(err, archive.ErrMissing) {
+	if _, err := s.Head(t.Context(), archive.RunCheckKey); !errors.Is(err, store.ErrMissing) {
 		t.Errorf("something is left: %v", err)
 	}
 	for name, cs := range map[string]struct {
-		store *archive.Store
+		store *store.Store
 		class fault.Class
 		says  string
 	}{
-		"may not write":  {archive.New(&refusing{status: 403, code: "AccessDenied"}, bucket), fault.Config, "s3:PutObject"},
-		"may not delete": {archive.New(&keeping{c}, bucket), fault.Config, "s3:DeleteObject"},
-		"no bucket":      {archive.New(c, "other"), fault.Config, "ARCHIVE_BUCKET"},
+		"may not write":  {store.New(&refusing{status: 403, code: "AccessDenied"}, bucket), fault.Config, "s3:PutObject"},
+		"may not delete": {store.New(&keeping{c}, bucket), fault.Config, "s3:DeleteObject"},
+		"no bucket":      {store.New(c, "other"), fault.Config, "ARCHIVE_BUCKET"},
 	} {
 		if err := cs.store.TryWrite(t.Context(), archive.RunCheckKey); err == nil || fault.ClassOf(err) != cs.class || !strings.Contains(err.Error(), cs.says) {
 			t.Errorf("%s: %v, want %q", name, err, cs.says)
@@ -43,7 +44,7 @@ func TestTryWrite(t *testing.T) {
 func TestTryRead(t *testing.T) {
 	t.Parallel()
 	c := client(t)
-	s := archive.New(c, bucket)
+	s := store.New(c, bucket)
 	if key, err := s.TryRead(t.Context(), archive.DeliveryPrefix); key != "" || err != nil {
 		t.Errorf("an empty prefix gives %q, %v", key, err)
 	}
@@ -54,14 +55,14 @@ func TestTryRead(t *testing.T) {
 		t.Errorf("it read %q, %v", key, err)
 	}
 	for name, cs := range map[string]struct {
-		store *archive.Store
+		store *store.Store
 		says  string
 	}{
-		"no bucket":    {archive.New(c, "other"), "ARCHIVE_BUCKET"},
-		"may not list": {archive.New(&unlisted{c}, bucket), "list: s3://archive/delivery/: S3 refused access (403): allow s3:ListBucket in"},
-		"403 for what is missing": {archive.New(&unread{c, archive.DeliveryCheckKey}, bucket),
+		"no bucket":    {store.New(c, "other"), "ARCHIVE_BUCKET"},
+		"may not list": {store.New(&unlisted{c}, bucket), "list: s3://archive/delivery/: S3 refused access (403): allow s3:ListBucket in"},
+		"403 for what is missing": {store.New(&unread{c, archive.DeliveryCheckKey}, bucket),
 			"read: s3://archive/delivery/check: S3 refused access (403): allow s3:GetObject and s3:ListBucket in"},
-		"may not read": {archive.New(&unread{c, archive.SweepKey}, bucket), "read: s3://archive/delivery/sweep.json: S3 refused access (403)"},
+		"may not read": {store.New(&unread{c, archive.SweepKey}, bucket), "read: s3://archive/delivery/sweep.json: S3 refused access (403)"},
 	} {
 		if _, err := cs.store.TryRead(t.Context(), archive.DeliveryPrefix); fault.ClassOf(err) != fault.Config || !strings.Contains(err.Error(), cs.says) {
 			t.Errorf("%s: %v, want %q", name, err, cs.says)

@@ -1,4 +1,4 @@
-package archive_test
+package store_test
 
 import (
 	"bytes"
@@ -13,13 +13,14 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/store"
 )
 
 // What is read back of an object is what its writer knew of it.
 func TestInspect(t *testing.T) {
 	t.Parallel()
 	c := client(t)
-	s := archive.New(c, bucket)
+	s := store.New(c, bucket)
 	envelope := archive.Envelope{
 		Schema: archive.RawSchema, Run: archive.EnvelopeRun{ID: "r1"}, System: archive.System{ID: "7", Type: "AWS"},
 		Scan: archive.EnvelopeScan{CompletedAt: "2026-11-22T02:00:00Z"},
@@ -40,14 +41,14 @@ func TestInspect(t *testing.T) {
 	if d := cmp.Diff(stored, got) + cmp.Diff(envelope, seen); d != "" || err != nil {
 		t.Error(d, err)
 	}
-	got, _, err = archive.New(&cutting{c, 1000, 3}, bucket).Inspect(t.Context(), key)
+	got, _, err = store.New(&cutting{c, 1000, 3}, bucket).Inspect(t.Context(), key)
 	if d := cmp.Diff(stored, got); d != "" || err != nil {
 		t.Errorf("over a broken connection: %s, %v", d, err)
 	}
-	if _, _, err := archive.New(&cutting{c, 1, 100}, bucket).Inspect(t.Context(), key); err == nil || fault.ClassOf(err) != fault.Retry {
+	if _, _, err := store.New(&cutting{c, 1, 100}, bucket).Inspect(t.Context(), key); err == nil || fault.ClassOf(err) != fault.Retry {
 		t.Errorf("broken for ever: %v", err)
 	}
-	if _, _, err := s.Inspect(t.Context(), "raw/v1/none"); !errors.Is(err, archive.ErrMissing) {
+	if _, _, err := s.Inspect(t.Context(), "raw/v1/none"); !errors.Is(err, store.ErrMissing) {
 		t.Errorf("a missing object: %v", err)
 	}
 	for name, body := range map[string][]byte{"cut": whole[:len(whole)-4], "empty": nil, "not gzip": []byte(`{"schema":"x"}`), "damaged": append(append([]byte{}, whole[:20]...), whole[30:]...)} {

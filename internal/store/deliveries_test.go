@@ -1,4 +1,4 @@
-package archive_test
+package store_test
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/store"
 )
 
 func listed(n int, after error) iter.Seq2[archive.RawInfo, error] {
@@ -24,11 +25,11 @@ func listed(n int, after error) iter.Seq2[archive.RawInfo, error] {
 
 func TestDeliveriesKeepTheOrderOfTheList(t *testing.T) {
 	t.Parallel()
-	s := archive.New(client(t), bucket)
+	s := store.New(client(t), bucket)
 	save := func(key, state, etag string) {
-		d := archive.Doc[archive.Delivery]{}
+		d := store.Doc[archive.Delivery]{}
 		d.Value.State, d.Value.ETag = state, etag
-		if err := archive.Save(t.Context(), s, archive.DeliveryKey(key), archive.DeliverySchema, &d); err != nil {
+		if err := store.Save(t.Context(), s, archive.DeliveryKey(key), archive.DeliverySchema, &d); err != nil {
 			t.Fatal(err)
 		}
 	}

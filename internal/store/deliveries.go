@@ -1,10 +1,12 @@
-package archive
+package store
 
 import (
 	"context"
 	"iter"
 
 	"golang.org/x/sync/errgroup"
+
+	"runecast-ingest/internal/archive"
 )
 
 const (
@@ -16,8 +18,8 @@ const (
 
 // Tracked is a raw object and what is known of its delivery.
 type Tracked struct {
-	RawInfo
-	Delivery Doc[Delivery]
+	archive.RawInfo
+	Delivery Doc[archive.Delivery]
 	// Err is why the delivery document cannot be read; nil: it was, or there is none.
 	Err error
 }
@@ -32,7 +34,7 @@ func (t *Tracked) Ended() bool {
 // Deliveries adds to listed objects what is known of their deliveries, in the
 // list's order, by one read of S3 per object, several at once. An error of the
 // list ends it.
-func (s *Store) Deliveries(ctx context.Context, objects iter.Seq2[RawInfo, error]) iter.Seq2[Tracked, error] {
+func (s *Store) Deliveries(ctx context.Context, objects iter.Seq2[archive.RawInfo, error]) iter.Seq2[Tracked, error] {
 	return func(yield func(Tracked, error) bool) {
 		ahead := make([]Tracked, 0, readAhead)
 		flush := func() bool {
@@ -66,7 +68,7 @@ func (s *Store) readAll(ctx context.Context, objects []Tracked) {
 	for i := range objects {
 		group.Go(func() error {
 			t := &objects[i]
-			t.Delivery, t.Err = Load[Delivery](ctx, s, DeliveryKey(t.Key), DeliverySchema)
+			t.Delivery, t.Err = Load[archive.Delivery](ctx, s, archive.DeliveryKey(t.Key), archive.DeliverySchema)
 			return nil // kept beside the object
 		})
 	}

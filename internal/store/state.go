@@ -1,4 +1,4 @@
-package archive
+package store
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
+	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 )
 
@@ -34,7 +35,7 @@ func (d *Doc[T]) Exists() bool { return d.ETag != "" }
 // stated is a pointer to a document type that embeds Header.
 type stated[T any] interface {
 	*T
-	header() *Header
+	Head() *archive.Header
 }
 
 // Load reads a state document. A missing one is no error: Exists tells. A
@@ -60,13 +61,13 @@ func Load[T any, P stated[T]](ctx context.Context, s *Store, key, schema string)
 		return d, &fault.Error{Class: fault.Reject, Where: key, What: "the state document is not readable", Err: err,
 			Cure: "restore an earlier version of it, or delete it to begin anew"}
 	}
-	return d, checkSchema(P(&d.Value).header().Schema, schema, key)
+	return d, checkSchema(P(&d.Value).Head().Schema, schema, key)
 }
 
 // Save writes a document if it still is what d was read as, and keeps the new
 // ETag in d. Errors are ErrConflict, ErrRace, ErrUnknown, or a fault.
 func Save[T any, P stated[T]](ctx context.Context, s *Store, key, schema string, d *Doc[T]) error {
-	h := P(&d.Value).header()
+	h := P(&d.Value).Head()
 	h.Schema, h.WriteID = schema, uuid.NewString()
 	body, err := json.Marshal(&d.Value, jsontext.AllowInvalidUTF8(true), jsontext.WithIndent(" "))
 	if err != nil {
@@ -100,7 +101,7 @@ func settle[T any, P stated[T]](ctx context.Context, s *Store, key, schema strin
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	now, err := Load[T, P](ctx, s, key, schema)
-	if err == nil && now.Exists() && P(&now.Value).header().WriteID == P(&d.Value).header().WriteID {
+	if err == nil && now.Exists() && P(&now.Value).Head().WriteID == P(&d.Value).Head().WriteID {
 		d.ETag = now.ETag
 		return nil
 	}

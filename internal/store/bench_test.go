@@ -1,4 +1,4 @@
-package archive_test
+package store_test
 
 import (
 	"bytes"
@@ -10,11 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/store"
 )
 
 // shelf is a bucket of one object, in memory.
 type shelf struct {
-	archive.API
+	store.API
 	object []byte
 }
 
@@ -40,7 +41,7 @@ func results() []byte {
 // BenchmarkCompress stores a raw object, without a network; MB/s is of what is compressed.
 func BenchmarkCompress(b *testing.B) {
 	text := results()
-	store := archive.New(&shelf{}, "archive")
+	store := store.New(&shelf{}, "archive")
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -53,7 +54,7 @@ func BenchmarkCompress(b *testing.B) {
 // BenchmarkDecompress reads it; MB/s is of what comes out.
 func BenchmarkDecompress(b *testing.B) {
 	text, s := results(), new(shelf)
-	store := archive.New(s, "archive")
+	store := store.New(s, "archive")
 	stored, err := store.PutRaw(b.Context(), "raw/v1/x", func(w io.Writer) error { _, err := w.Write(text); return err })
 	if err != nil {
 		b.Fatal(err)
