@@ -1,6 +1,8 @@
 package runecast
 
 import (
+	"cmp"
+	"io"
 	"strings"
 
 	"runecast-ingest/internal/fault"
@@ -8,6 +10,12 @@ import (
 
 // summary are the counts by which v2 sums up a scan, in the order of Scan.Found.
 var summary = []string{"foundCriticalIssuesCount", "foundMajorIssuesCount", "foundMediumIssuesCount", "foundLowIssuesCount", "foundVulnerabilitiesCount"}
+
+// ReadV2 reads a v2 config-scans/latest document of a system's id, as Split
+// reads one of v1.
+func ReadV2(r io.Reader, id string, visit func(*Element) error) error {
+	return newWalker(r, chunkSize).latest(id, visit)
+}
 
 // latest reads a v2 config-scans/latest document and calls visit for it, as
 // the only element. WriteTo copies the whole body, white space around it
@@ -113,7 +121,7 @@ func (e *Element) summary() error {
 func found(counts map[string]string) string {
 	list := make([]string, len(summary))
 	for i, name := range summary {
-		list[i] = firstOf(counts[name], "-")
+		list[i] = cmp.Or(counts[name], "-")
 	}
 	return strings.Join(list, "/")
 }

@@ -16,8 +16,13 @@ const maxHead = 1 << 20
 // Nothing is held but one token and, until its uid has passed, 1 MiB of an
 // element. A document that is cut, malformed, followed by anything, or no
 // results document at all, is an error; a single text over 16 MiB, too.
-func Split(r io.Reader, visit func(*Element) error) error {
-	return newWalker(r, chunkSize).split(visit)
+func Split(r io.Reader, visit func(*Element) error) error { return ReadV1(r, nil, visit) }
+
+// ReadV1 is Split, and calls profile with the type of each check, if it is not nil.
+func ReadV1(r io.Reader, profile func(code string), visit func(*Element) error) error {
+	w := newWalker(r, chunkSize)
+	w.profile = profile
+	return w.split(visit)
 }
 
 func (w *walker) split(visit func(*Element) error) error {

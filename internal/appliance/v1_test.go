@@ -1,4 +1,4 @@
-package runecast
+package appliance
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/runecast"
 )
 
 func TestIssues(t *testing.T) {
@@ -42,17 +43,17 @@ func TestIssues(t *testing.T) {
 func TestInfo(t *testing.T) {
 	t.Parallel()
 	doc := `{"rcaInstances":[{"rcaInstanceInfo":{"instanceUuid":"u","longApplicationVersion":"6.9.12.0","definitionsVersion":6.9}}]}`
-	full := Info{"u", "6.9.12.0", "6.9"}
+	full := runecast.Info{InstanceUUID: "u", Version: "6.9.12.0", Definitions: "6.9"}
 	cases := map[string]struct {
 		answers map[string][]answer
-		want    Info
+		want    runecast.Info
 	}{
 		"new path":  {map[string][]answer{getRCA: ok(doc)}, full},
 		"old path":  {map[string][]answer{getRC2: ok(doc)}, full},
-		"neither":   {nil, Info{}},
-		"HTML":      {map[string][]answer{getRCA: {{code: 200, kind: "text/html"}}, getRC2: {{code: 302}}}, Info{}},
-		"none":      {map[string][]answer{getRCA: ok(`{"rcaInstances":[]}`)}, Info{}},
-		"odd shape": {map[string][]answer{getRCA: ok(`{"rcaInstances":"x"}`)}, Info{}},
+		"neither":   {nil, runecast.Info{}},
+		"HTML":      {map[string][]answer{getRCA: {{code: 200, kind: "text/html"}}, getRC2: {{code: 302}}}, runecast.Info{}},
+		"none":      {map[string][]answer{getRCA: ok(`{"rcaInstances":[]}`)}, runecast.Info{}},
+		"odd shape": {map[string][]answer{getRCA: ok(`{"rcaInstances":"x"}`)}, runecast.Info{}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -1,10 +1,13 @@
-package runecast
+package appliance
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"runecast-ingest/internal/runecast"
 )
 
 const apiV1 = "/rc2/api/v1"
@@ -13,24 +16,27 @@ const apiV1 = "/rc2/api/v1"
 // systems, with the status of their scans.
 type v1 struct{ *Client }
 
-func (g v1) systems(ctx context.Context) ([]System, error) {
+func (g v1) systems(ctx context.Context) ([]runecast.System, error) {
 	vcenters, err := g.vcenters(ctx)
 	if err != nil {
 		return nil, err
 	}
 	address := make(map[string]string, len(vcenters))
 	for _, v := range vcenters {
-		address[string(v.UID)] = string(v.Address)
+		address[v.UID] = v.Address
 	}
 	seen, err := g.detected(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var all []System
+	var all []runecast.System
 	listed := make(map[string]int)
 	for _, e := range seen {
 		name, isVCenter := address[e.ID]
-		s := System{ID: e.ID, Name: firstOf(name, e.Name, e.ID), Type: kindOf(e.ID, isVCenter, e.kind), Scan: e.Scan}
+		s := runecast.System{ID: e.ID, Name: cmp.Or(name, e.Name, e.ID), Type: e.Type(), Scan: e.Scan}
+		if isVCenter {
+			s.Type = runecast.TypeVCenter
+		}
 		if i, twice := listed[e.ID]; twice {
 			all[i] = s
 			continue
@@ -39,23 +45,22 @@ func (g v1) systems(ctx context.Context) ([]System, error) {
 		all = append(all, s)
 	}
 	for _, v := range vcenters {
-		id := string(v.UID)
-		if _, has := listed[id]; !has && id != "" {
-			listed[id] = len(all)
-			all = append(all, System{ID: id, Name: firstOf(string(v.Address), id), Type: TypeVCenter})
+		if _, has := listed[v.UID]; !has && v.UID != "" {
+			listed[v.UID] = len(all)
+			all = append(all, runecast.System{ID: v.UID, Name: cmp.Or(v.Address, v.UID), Type: runecast.TypeVCenter})
 		}
 	}
 	return all, nil
 }
 
-func (v1) describe(context.Context, []System) error { return nil }
+func (v1) describe(context.Context, []runecast.System) error { return nil }
 
-func (g v1) statuses(ctx context.Context, _ []string) (map[string]Scan, error) {
+func (g v1) statuses(ctx context.Context, _ []string) (map[string]runecast.Scan, error) {
 	seen, err := g.detected(ctx)
 	if err != nil {
 		return nil, err
 	}
-	scans := make(map[string]Scan, len(seen))
+	scans := make(map[string]runecast.Scan, len(seen))
 	for _, e := range seen {
 		scans[e.ID] = e.Scan
 	}
@@ -64,28 +69,26 @@ func (g v1) statuses(ctx context.Context, _ []string) (map[string]Scan, error) {
 
 // detected reads all systems. It asks for detected issues only, to keep the
 // answer small.
-func (g v1) detected(ctx context.Context) (seen []*Element, err error) {
-	err = g.read(ctx, "?onlyDetectedIssues=true", func(e *Element) error {
+func (g v1) detected(ctx context.Context) (seen []*runecast.Element, err error) {
+	err = g.read(ctx, "?onlyDetectedIssues=true", func(e *runecast.Element) error {
 		seen = append(seen, e)
 		return nil
 	})
 	return seen, err
 }
 
-func (g v1) results(ctx context.Context, _ []string, visit func(*Element) error) error {
+func (g v1) results(ctx context.Context, _ []string, visit func(*runecast.Element) error) error {
 	return g.read(ctx, "", visit)
 }
 
-func (g v1) read(ctx context.Context, query string, visit func(*Element) error) error {
+func (g v1) read(ctx context.Context, query string, visit func(*runecast.Element) error) error {
 	body, err := g.get(ctx, apiV1+"/results"+query)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
 	var visitErr error
-	w := newWalker(body, chunkSize)
-	w.profile = g.sawType
-	err = w.split(func(e *Element) error {
+	err = runecast.ReadV1(body, g.sawType, func(e *runecast.Element) error {
 		visitErr = visit(e)
 		return visitErr
 	})
@@ -96,7 +99,7 @@ func (g v1) read(ctx context.Context, query string, visit func(*Element) error) 
 }
 
 func (g v1) trigger(ctx context.Context, id string) error {
-	return g.start(ctx, firstOf(g.o.ScanPath, apiV1+"/scan/{id}"), id)
+	return g.start(ctx, cmp.Or(g.o.ScanPath, apiV1+"/scan/{id}"), id)
 }
 
 // start posts to a path template.
@@ -109,15 +112,6 @@ func (c *Client) start(ctx context.Context, template, id string) error {
 	return nil
 }
 
-type vcenter struct {
-	UID     text  `json:"uid"`
-	Address loose `json:"address"`
-}
-
-func (c *Client) vcenters(ctx context.Context) ([]vcenter, error) {
-	var doc struct {
-		VCenters []vcenter `json:"vcenters"`
-	}
-	err := c.small(ctx, apiV1+"/vcenters", &doc)
-	return doc.VCenters, err
+func (c *Client) vcenters(ctx context.Context) ([]runecast.VCenter, error) {
+	return small(ctx, c, apiV1+"/vcenters", runecast.DecodeVCenters)
 }

@@ -1,6 +1,7 @@
-package runecast
+package appliance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/runecast"
 )
 
 const apiV2 = "/rca/api/v2"
@@ -20,49 +22,29 @@ type v2 struct {
 	uids map[string]string // of v1, by id; nil: not joined yet
 }
 
-type ecosystem struct {
-	ID       text  `json:"id"`
-	ViewName loose `json:"viewName"`
-	// The name of the member with the type is not public.
-	Type          loose `json:"type"`
-	EcosystemType loose `json:"ecosystemType"`
-	SystemType    loose `json:"systemType"`
-}
-
 // ecosystems lists those of the appliance itself, which is instance 1.
-func (g *v2) ecosystems(ctx context.Context) ([]ecosystem, error) {
-	var doc struct {
-		Ecosystems *[]ecosystem `json:"ecosystems"`
-	}
-	path := apiV2 + "/rca-instances/1/ecosystems"
-	if err := g.small(ctx, path, &doc); err != nil {
-		return nil, err
-	}
-	if doc.Ecosystems == nil {
-		return nil, g.at(&fault.Error{Class: fault.Reject, What: "the answer to GET " + path + " lists no ecosystems", Cure: otherService})
-	}
-	return *doc.Ecosystems, nil
+func (g *v2) ecosystems(ctx context.Context) ([]runecast.Ecosystem, error) {
+	return small(ctx, g.Client, apiV2+"/rca-instances/1/ecosystems", runecast.DecodeEcosystems)
 }
 
-func (g *v2) systems(ctx context.Context) ([]System, error) {
+func (g *v2) systems(ctx context.Context) ([]runecast.System, error) {
 	list, err := g.ecosystems(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var all []System
-	listed := make(map[text]bool)
+	var all []runecast.System
+	listed := make(map[string]bool)
 	for _, e := range list {
 		if e.ID == "" || listed[e.ID] {
 			continue
 		}
 		listed[e.ID] = true
-		kind := productType(string(firstOf(e.Type, e.EcosystemType, e.SystemType)))
-		all = append(all, System{ID: string(e.ID), Name: firstOf(string(e.ViewName), string(e.ID)), Type: firstOf(kind, TypeUnknown)})
+		all = append(all, runecast.System{ID: e.ID, Name: cmp.Or(e.Name, e.ID), Type: cmp.Or(e.Type, runecast.TypeUnknown)})
 	}
 	return all, nil
 }
 
-func (g *v2) describe(ctx context.Context, systems []System) error {
+func (g *v2) describe(ctx context.Context, systems []runecast.System) error {
 	for i := range systems {
 		s := &systems[i]
 		e, err := g.latest(ctx, s.ID)
@@ -73,15 +55,15 @@ func (g *v2) describe(ctx context.Context, systems []System) error {
 			continue
 		}
 		s.Scan = e.Scan
-		if s.Type == TypeUnknown {
-			s.Type = kindOf("", false, e.kind)
+		if s.Type == runecast.TypeUnknown && s.Scan.Trouble == "" {
+			s.Type = e.Type()
 		}
 	}
 	return nil
 }
 
-func (g *v2) statuses(ctx context.Context, ids []string) (map[string]Scan, error) {
-	scans := make(map[string]Scan, len(ids))
+func (g *v2) statuses(ctx context.Context, ids []string) (map[string]runecast.Scan, error) {
+	scans := make(map[string]runecast.Scan, len(ids))
 	absent := false
 	for _, id := range ids {
 		e, err := g.latest(ctx, id)
@@ -102,8 +84,8 @@ func (g *v2) statuses(ctx context.Context, ids []string) (map[string]Scan, error
 		return nil, err
 	}
 	for _, e := range list {
-		if _, has := scans[string(e.ID)]; !has {
-			scans[string(e.ID)] = Scan{}
+		if _, has := scans[e.ID]; !has {
+			scans[e.ID] = runecast.Scan{}
 		}
 	}
 	return scans, nil
@@ -111,19 +93,19 @@ func (g *v2) statuses(ctx context.Context, ids []string) (map[string]Scan, error
 
 // latest reads what a system's last results say of themselves; nil if it has
 // none. What is wrong with them alone is in the scan's Trouble.
-func (g *v2) latest(ctx context.Context, id string) (*Element, error) {
-	var seen *Element
-	err := g.read(ctx, id, false, func(e *Element) error {
+func (g *v2) latest(ctx context.Context, id string) (*runecast.Element, error) {
+	var seen *runecast.Element
+	err := g.read(ctx, id, false, func(e *runecast.Element) error {
 		seen = e
 		return nil
 	})
 	if own, ok := err.(*SystemError); ok { //nolint:errorlint // it is never wrapped here
-		return &Element{ID: id, Scan: Scan{Trouble: own.Error()}}, nil
+		return &runecast.Element{ID: id, Scan: runecast.Scan{Trouble: own.Error()}}, nil
 	}
 	return seen, err
 }
 
-func (g *v2) results(ctx context.Context, ids []string, visit func(*Element) error) error {
+func (g *v2) results(ctx context.Context, ids []string, visit func(*runecast.Element) error) error {
 	for _, id := range ids {
 		if err := g.read(ctx, id, g.o.AllObjects, visit); err != nil {
 			return err
@@ -134,7 +116,7 @@ func (g *v2) results(ctx context.Context, ids []string, visit func(*Element) err
 
 // read streams a system's last results. That 404 means a system without is a
 // guess.
-func (g *v2) read(ctx context.Context, id string, allObjects bool, visit func(*Element) error) error {
+func (g *v2) read(ctx context.Context, id string, allObjects bool, visit func(*runecast.Element) error) error {
 	body, err := g.get(ctx, apiV2+"/ecosystems/"+url.PathEscape(id)+"/config-scans/latest?includeAllAnalyzedObjects="+strconv.FormatBool(allObjects))
 	switch code := statusOf(err); {
 	case code == http.StatusNotFound:
@@ -146,7 +128,7 @@ func (g *v2) read(ctx context.Context, id string, allObjects bool, visit func(*E
 	}
 	defer body.Close()
 	var visitErr error
-	err = newWalker(body, chunkSize).latest(id, func(e *Element) error {
+	err = runecast.ReadV2(body, id, func(e *runecast.Element) error {
 		visitErr = visit(e)
 		return visitErr
 	})
@@ -164,11 +146,11 @@ func (g *v2) read(ctx context.Context, id string, allObjects bool, visit func(*E
 // trigger starts an analysis at a path that is a guess. Where an appliance does
 // not know it and the choice of the generation is free, v1's trigger is used.
 func (g *v2) trigger(ctx context.Context, id string) error {
-	err := g.start(ctx, firstOf(g.o.ScanPath, apiV2+"/ecosystems/{id}/config-scans"), id)
+	err := g.start(ctx, cmp.Or(g.o.ScanPath, apiV2+"/ecosystems/{id}/config-scans"), id)
 	if code := statusOf(err); code != http.StatusNotFound && code != http.StatusMethodNotAllowed || g.o.ScanPath != "" {
 		return err
 	}
-	if g.o.API == V2 {
+	if g.o.API == runecast.V2 {
 		return g.untriggerable(err, "RUNECAST_API=v2 rules out the trigger of API v1")
 	}
 	uid, jerr := g.join(ctx, id)
@@ -207,19 +189,19 @@ func (g *v2) join(ctx context.Context, id string) (string, error) {
 	byName := make(map[string][]string)
 	for _, v := range vcenters {
 		if v.UID != "" {
-			name := strings.ToLower(string(v.Address))
-			byName[name] = append(byName[name], string(v.UID))
+			name := strings.ToLower(v.Address)
+			byName[name] = append(byName[name], v.UID)
 		}
 	}
 	named := make(map[string]int)
 	for _, e := range list {
-		named[strings.ToLower(string(e.ViewName))]++
+		named[strings.ToLower(e.Name)]++
 	}
 	uids = make(map[string]string)
 	for _, e := range list {
-		name := strings.ToLower(string(e.ViewName))
+		name := strings.ToLower(e.Name)
 		if match := byName[name]; name != "" && len(match) == 1 && named[name] == 1 {
-			uids[string(e.ID)] = match[0]
+			uids[e.ID] = match[0]
 		}
 	}
 	g.mu.Lock()
