@@ -1,10 +1,10 @@
-// Package runecast is the client of a Runecast Analyzer's API, generations v1
+// Package appliance is the client of a Runecast Analyzer's API, generations v1
 // and v2. It promises that results pass through it byte for byte and in
 // bounded memory at any size, that an answer which is cut, malformed or no API
 // answer at all is an error and never a result, and that every error names its
-// cure. The API is not publicly specified: paths and member names are those
-// that public client scripts prove, everything else is tolerated.
-package runecast
+// cure. The API is not publicly specified: paths are those that public client
+// scripts prove; what the answers hold is in package runecast.
+package appliance
 
 import (
 	"context"
