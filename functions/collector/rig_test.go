@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/go-json-experiment/json"
@@ -104,10 +105,10 @@ func newSite(t testing.TB, o options) *site {
 	if err := o.s3.CreateBucket(t.Context(), s.bucket); err != nil {
 		t.Fatal(err)
 	}
-	s.client = s3.New(s3.Options{
-		BaseEndpoint: ptr(o.s3.URL()), Region: o.s3.Region(), UsePathStyle: true, DisableLogOutputChecksumValidationSkipped: true,
+	s.client = archive.Client(aws.Config{
+		BaseEndpoint: ptr(o.s3.URL()), Region: o.s3.Region(),
 		Credentials: credentials.NewStaticCredentialsProvider(o.s3.AccessKey(), o.s3.SecretKey(), ""),
-	})
+	}, true)
 	s.store = collect.Archive{Store: archive.New(s.client, s.bucket)}
 
 	endpoint := o.s3.URL()
