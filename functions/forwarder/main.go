@@ -5,8 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
@@ -70,7 +68,7 @@ func run(ctx context.Context) error {
 	})
 	f := forward.New(forward.Options{
 		Config: cfg, Archive: store, Sender: client(cfg, fresh()), Check: check.Handle,
-		Log: log, Metrics: metrics, Now: time.Now, Sleep: openpipeline.Sleep, NewID: uuid.NewString,
+		Log: log, Metrics: metrics, Now: time.Now, Sleep: endpoint.Sleep, NewID: uuid.NewString,
 	})
 	lambda.StartWithOptions(f.Handle, lambda.WithContext(ctx))
 	return nil
@@ -79,13 +77,7 @@ func run(ctx context.Context) error {
 // client sends to the ingest.
 func client(cfg config.Forwarder, secrets *secret.Cache) *openpipeline.Client {
 	return openpipeline.New(openpipeline.Options{
-		URL:         cfg.URL,
-		Credentials: secrets,
-		HTTP: func(c secret.Credential) (*http.Client, error) {
-			return endpoint.Client(c, endpoint.Options{AllowLoopback: cfg.AllowLoopback})
-		},
-		UserAgent: "runecast-ingest/" + version,
-		Timeout:   45 * time.Second,
-		Now:       time.Now, Sleep: openpipeline.Sleep, Jitter: rand.Float64,
+		URL: cfg.URL, Credentials: secrets, Limits: endpoint.Options{AllowLoopback: cfg.AllowLoopback},
+		UserAgent: "runecast-ingest/" + version, Timeout: 45 * time.Second,
 	})
 }
