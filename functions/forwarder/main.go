@@ -61,13 +61,16 @@ func run(ctx context.Context) error {
 	check := preflight.NewForwarder(preflight.ForwarderOptions{
 		Common: preflight.Common{
 			URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
-			Secret: func(ctx context.Context) (secret.Credential, error) { return fresh().Get(ctx) },
+			Secrets: func() endpoint.Credentials { return fresh() },
 		},
 		URLNote: cfg.URLNote, Archive: store, Metrics: metrics, NewID: uuid.NewString,
-		Connect: func() preflight.Sender { return client(cfg, fresh()) },
+		Connect: func(creds endpoint.Credentials, limits endpoint.Options) preflight.Ingest {
+			return client(cfg, creds, limits)
+		},
 	})
+	sender := client(cfg, fresh(), endpoint.Options{AllowLoopback: cfg.AllowLoopback})
 	f := forward.New(forward.Options{
-		Config: cfg, Archive: store, Sender: client(cfg, fresh()), Check: check.Handle,
+		Config: cfg, Archive: store, Sender: sender, Check: check.Handle,
 		Log: log, Metrics: metrics, Now: time.Now, Sleep: endpoint.Sleep, NewID: uuid.NewString,
 	})
 	lambda.StartWithOptions(f.Handle, lambda.WithContext(ctx))
@@ -75,9 +78,8 @@ func run(ctx context.Context) error {
 }
 
 // client sends to the ingest.
-func client(cfg config.Forwarder, secrets *secret.Cache) *openpipeline.Client {
+func client(cfg config.Forwarder, creds endpoint.Credentials, limits endpoint.Options) *openpipeline.Client {
 	return openpipeline.New(openpipeline.Options{
-		URL: cfg.URL, Credentials: secrets, Limits: endpoint.Options{AllowLoopback: cfg.AllowLoopback},
-		UserAgent: "runecast-ingest/" + version, Timeout: 45 * time.Second,
+		URL: cfg.URL, Credentials: creds, Limits: limits, UserAgent: "runecast-ingest/" + version, Timeout: 45 * time.Second,
 	})
 }

@@ -73,8 +73,8 @@ func (a *Answer) Close() error {
 	return nil
 }
 
-// discard closes an answer of which nothing is wanted.
-func (a *Answer) discard() {
+// Discard closes an answer of which nothing is wanted any more.
+func (a *Answer) Discard() {
 	_, _ = io.CopyN(io.Discard, a, maxDiscard) // what cannot be read costs only the connection
 	_ = a.Close()
 }

@@ -96,9 +96,10 @@ type Request struct {
 	Path string
 	// Accept is the media type asked for; empty: none is named.
 	Accept string
-	// Body is sent as JSON. It must stay as it is until Do has returned an error
-	// or the answer is closed; from then on nobody reads it any more.
-	Body []byte
+	// Body makes the JSON that is sent with a token; nil: none is. It must stay
+	// as it is until Do has returned an error or the answer is closed; from then
+	// on nobody reads it any more.
+	Body func(token secret.Value) []byte
 	// Stop is when it is too late to begin; zero: never.
 	Stop time.Time
 }
@@ -125,7 +126,7 @@ func (s *Service) Do(ctx context.Context, req Request) (*Answer, error) {
 		a.found = ", and the secret holds no other token"
 		return a, nil
 	}
-	a.discard()
+	a.Discard()
 	before := a.Requests
 	if a, err = s.once(ctx, req, next); err != nil {
 		return nil, err
@@ -157,7 +158,7 @@ func (s *Service) once(ctx context.Context, req Request, cred secret.Credential)
 		return nil, &fault.Error{Class: fault.Config, Where: req.Path, What: "the address or path of the request cannot be used", Cure: "correct it in the settings"}
 	}
 	if req.Body != nil {
-		a.sending = attach(r, req.Body)
+		a.sending = attach(r, req.Body(cred.Token))
 	}
 	s.describe(r, req, cred)
 	a.Requests = 1

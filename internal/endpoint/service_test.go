@@ -105,7 +105,7 @@ func TestRefusedToken(t *testing.T) {
 			}
 			h := &c.holder
 			h.cred = secret.Credential{Token: secret.NewValue("old"), SecretID: "s"}
-			a, err := service(t, d, h, nil).Do(t.Context(), Request{Method: http.MethodPost, Path: "/x?y=1", Body: []byte("text"), Accept: "application/json"})
+			a, err := service(t, d, h, nil).Do(t.Context(), Request{Method: http.MethodPost, Path: "/x?y=1", Body: func(secret.Value) []byte { return []byte("text") }, Accept: "application/json"})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -17,6 +18,10 @@ import (
 )
 
 const (
+	// IngestRoot stands in the path of an ingest, behind what leads to the
+	// environment (Dynatrace docs, OpenPipeline ingest API).
+	IngestRoot = "/platform/ingest/"
+
 	// maxAnswer bounds what is read of an answer, in bytes.
 	maxAnswer = 4 << 10
 	// maxDetail bounds what is kept of an answer's message, in bytes.
@@ -29,17 +34,18 @@ type Options = endpoint.Settings
 
 // Client sends to one ingest address. It is safe for concurrent use.
 type Client struct {
-	service *endpoint.Service
-	now     func() time.Time
+	service *endpoint.Service // the environment
+	ingest  string            // the ingest's path there
 }
 
 // New makes a client; how the token is named to Dynatrace is its own matter.
 func New(o Options) *Client {
-	o.Scheme = func(secret.Value) string { return "Api-Token" }
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	return &Client{endpoint.New(o), o.Now}
+	environment := *o.URL
+	environment.Path, _, _ = strings.Cut(o.URL.Path, IngestRoot)
+	environment.RawPath = ""
+	ingest := strings.TrimPrefix(o.URL.EscapedPath(), environment.EscapedPath())
+	o.URL, o.Scheme = &environment, func(secret.Value) string { return "Api-Token" }
+	return &Client{endpoint.New(o), ingest}
 }
 
 // answer is what became of one request.
@@ -54,7 +60,9 @@ type answer struct {
 // post makes one request, and a second one where the token was rotated. An
 // error means that there was none.
 func (c *Client) post(ctx context.Context, text []byte, stop time.Time) (answer, error) {
-	got, err := c.service.Do(ctx, endpoint.Request{Method: http.MethodPost, Body: text, Stop: stop})
+	got, err := c.service.Do(ctx, endpoint.Request{
+		Method: http.MethodPost, Path: c.ingest, Stop: stop, Body: func(secret.Value) []byte { return text },
+	})
 	if err != nil {
 		return answer{}, err
 	}
