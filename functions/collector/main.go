@@ -15,12 +15,12 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/collect"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/posture"
 	"runecast-ingest/internal/preflight"
-	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
@@ -98,8 +98,8 @@ func connect(ctx context.Context, cfg config.Collector, secrets *secret.Cache) (
 }
 
 // client speaks the appliance's API; without refresh the token is used as it is.
-func client(cfg config.Collector, hc *http.Client, cred secret.Credential, refresh func(context.Context) (secret.Value, error)) *runecast.Client {
-	return runecast.New(runecast.Options{
+func client(cfg config.Collector, hc *http.Client, cred secret.Credential, refresh func(context.Context) (secret.Value, error)) *appliance.Client {
+	return appliance.New(appliance.Options{
 		URL: cfg.URL, HTTP: hc, Token: cred.Token, Version: version,
 		API: cfg.API, AllObjects: cfg.AllObjects, ScanPath: cfg.ScanPath, Refresh: refresh,
 	})

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/go-json-experiment/json"
@@ -94,6 +95,7 @@ type site struct {
 	client   *s3.Client
 	bucket   string
 	store    collect.Archive
+	vault    secrets.Manager
 	function *lambda.Function
 }
 
@@ -105,39 +107,45 @@ func newSite(t testing.TB, o options) *site {
 	if err := o.s3.CreateBucket(t.Context(), s.bucket); err != nil {
 		t.Fatal(err)
 	}
-	s.client = s3.New(s3.Options{
-		BaseEndpoint: ptr(o.s3.URL()), Region: o.s3.Region(), UsePathStyle: true, DisableLogOutputChecksumValidationSkipped: true,
+	s.client = store.Client(aws.Config{
+		BaseEndpoint: ptr(o.s3.URL()), Region: o.s3.Region(),
 		Credentials: credentials.NewStaticCredentialsProvider(o.s3.AccessKey(), o.s3.SecretKey(), ""),
-	})
+	}, true)
 	s.store = collect.Archive{Store: store.New(s.client, s.bucket)}
 
 	endpoint := o.s3.URL()
 	if !o.direct {
 		endpoint = s.serve(s.gate.Guard("S3", s.s3(o.s3.URL())))
 	}
-	vault := new(secrets.Manager)
-	manager := s.serve(s.gate.Guard("secret", vault))
+	manager := s.serve(s.gate.Guard("secret", &s.vault))
 	appliance := s.serveTLS(s.gate.Guard("appliance", o.appliance))
-	secret, err := json.Marshal(map[string]string{"token": token, "ca_pem": s.ca})
-	if err != nil {
-		t.Fatal(err)
-	}
 	s.env = append([]string{
 		"ARCHIVE_BUCKET=" + s.bucket, "S3_PATH_STYLE=true", "AWS_ENDPOINT_URL_S3=" + endpoint, "AWS_REGION=" + o.s3.Region(),
 		"AWS_ACCESS_KEY_ID=" + o.s3.AccessKey(), "AWS_SECRET_ACCESS_KEY=" + o.s3.SecretKey(),
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + manager, "ALLOW_LOOPBACK=true",
-		"RUNECAST_URL=" + appliance, "RUNECAST_SECRET_ID=" + vault.Put("runecast", string(secret)), "RUNECAST_API=v1",
+		"RUNECAST_URL=" + appliance, "RUNECAST_SECRET_ID=" + s.setToken(token), "RUNECAST_API=v1",
 		"POLL_INTERVAL=1s",
 	}, o.env...)
 	if o.timeout == 0 {
 		o.timeout = time.Minute
 	}
+	var err error
 	s.function, err = lambda.Start(lambda.Options{Binary: binary, Name: "collector", Env: s.env, Timeout: o.timeout, MemoryMB: 512, Log: testLog{t}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.function.Close() })
 	return s
+}
+
+// setToken puts a token into the secret and returns the secret's ARN.
+func (s *site) setToken(token string) (arn string) {
+	s.Helper()
+	text, err := json.Marshal(map[string]string{"token": token, "ca_pem": s.ca})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return s.vault.Put("runecast", string(text))
 }
 
 // s3 passes the function's requests on to the server.

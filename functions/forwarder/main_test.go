@@ -2,8 +2,11 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"runecast-ingest/internal/archive"
@@ -56,6 +59,39 @@ func TestEndpointThatCannotBeUsed(t *testing.T) {
 			s.shows(scan)
 			s.checkComplete(scan, 1)
 		})
+	}
+}
+
+// TestTokenRotatedRightAfterTheStart: the token is rotated when the function has
+// read the secret and before its first request. The refusal has the secret read
+// again, and nothing fails. Where it is not read again, since that has just been
+// done, no message claims so.
+func TestTokenRotatedRightAfterTheStart(t *testing.T) {
+	t.Parallel()
+	var s *site
+	var rotate sync.Once
+	var closed atomic.Bool
+	s = newSite(t, startS3(t), func(w http.ResponseWriter, _ *http.Request) bool {
+		rotate.Do(func() { s.setToken(token) })
+		if closed.Load() {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+		return closed.Load()
+	})
+	scan := analyse(t, 300, 1)
+	s.archive(scan)
+	s.setToken("dt0c01.BEFORE.TOKEN")
+	p := s.deploy(nil, "SEND_CONCURRENCY=1")
+	p.must(s.created(scan.key))
+	s.shows(scan)
+
+	closed.Store(true)
+	err := p.invoke(fmt.Sprintf(`{"action":"replay","key":%q,"force":true}`, scan.key)).Err()
+	if err == nil || !strings.Contains(err.Error(), "the secret was not read again") || strings.Contains(err.Error(), "holds no other") {
+		t.Errorf("the secret was read a moment ago for a refusal and is not read again; the error is %v", err)
+	}
+	if reads := len(p.gate.Passed("secret ")); reads != 2 {
+		t.Errorf("the secret was read %d times, want at the start and at the first refusal", reads)
 	}
 }
 

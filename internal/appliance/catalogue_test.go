@@ -1,4 +1,4 @@
-package runecast
+package appliance
 
 import (
 	"bytes"
@@ -26,7 +26,7 @@ func TestIssuesByType(t *testing.T) {
 		"one is no list": {answer{code: 200, body: `{"issues":null}`}, answer{code: 200, body: `{"issues":[1,{"id":"0"}]}`}, `{"issues":[{"id":"0"}]}`},
 		"none at all":    {answer{code: 200, body: `{"issues":[]}`}, answer{code: 200, body: `{}`}, `{"issues":[]}`},
 		"both fail":      {answer{code: 500}, answer{code: 404}, ""},
-		"one too large":  {answer{code: 200, body: `{"issues":[{"t":"` + strings.Repeat("x", maxCheck) + `"}]}`}, answer{code: 200, body: `{"issues":[{"id":"0"}]}`}, `{"issues":[{"id":"0"}]}`},
+		"one too large":  {answer{code: 200, body: `{"issues":[{"t":"` + strings.Repeat("x", 1<<20) + `"}]}`}, answer{code: 200, body: `{"issues":[{"id":"0"}]}`}, `{"issues":[{"id":"0"}]}`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -1,4 +1,4 @@
-package runecast
+package appliance
 
 import (
 	"bytes"
@@ -19,6 +19,7 @@ import (
 
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/secret"
 )
 
@@ -117,7 +118,7 @@ func serve(t *testing.T, h http.Handler, change func(*Options)) *Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(hc.CloseIdleConnections)
-	o := Options{URL: u, HTTP: hc, Token: secret.NewValue(token), Version: "1.2.3", API: V1}
+	o := Options{URL: u, HTTP: hc, Token: secret.NewValue(token), Version: "1.2.3", API: runecast.V1}
 	change(&o)
 	return New(o)
 }
@@ -164,24 +165,24 @@ func TestSystems(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := "2023-01-11T02:00:41Z"
-	want := []System{
-		{"vc1", "vc1.example", TypeVCenter, scanOf("FINISHED_SUCCESSFULLY", at)},
-		{"nsx", "nsx", TypeNSXT, scanOf("RUNNING", at)},
-		{"aws", "123456789012", TypeAWS, Scan{}},
-		{"arn", "by object", TypeAWS, Scan{}},
-		{"azure", "azure", TypeAzure, Scan{}},
-		{"az2", "az2", TypeAzure, Scan{}},
-		{"gcp", "gcp", TypeGCP, Scan{}},
-		{"cluster-1", "cluster-1", TypeKubernetes, Scan{}},
-		{"k8s", "k8s", TypeKubernetes, Scan{}},
-		{"hor", "hor", TypeHorizon, Scan{}},
-		{"vcd", "vcd", TypeVCD, Scan{}},
-		{"win", "win", TypeWindows, Scan{}},
-		{"lin", "lin", TypeLinux, Scan{}},
-		{"esx", "esx", TypeVCenter, Scan{}},
-		{"12", "12", TypeVCenter, Scan{}},
-		{"none", "none", TypeUnknown, Scan{}},
-		{"new", "new.example", TypeVCenter, Scan{}},
+	want := []runecast.System{
+		{ID: "vc1", Name: "vc1.example", Type: runecast.TypeVCenter, Scan: scanOf("FINISHED_SUCCESSFULLY", at)},
+		{ID: "nsx", Name: "nsx", Type: runecast.TypeNSXT, Scan: scanOf("RUNNING", at)},
+		{ID: "aws", Name: "123456789012", Type: runecast.TypeAWS, Scan: runecast.Scan{}},
+		{ID: "arn", Name: "by object", Type: runecast.TypeAWS, Scan: runecast.Scan{}},
+		{ID: "azure", Name: "azure", Type: runecast.TypeAzure, Scan: runecast.Scan{}},
+		{ID: "az2", Name: "az2", Type: runecast.TypeAzure, Scan: runecast.Scan{}},
+		{ID: "gcp", Name: "gcp", Type: runecast.TypeGCP, Scan: runecast.Scan{}},
+		{ID: "cluster-1", Name: "cluster-1", Type: runecast.TypeKubernetes, Scan: runecast.Scan{}},
+		{ID: "k8s", Name: "k8s", Type: runecast.TypeKubernetes, Scan: runecast.Scan{}},
+		{ID: "hor", Name: "hor", Type: runecast.TypeHorizon, Scan: runecast.Scan{}},
+		{ID: "vcd", Name: "vcd", Type: runecast.TypeVCD, Scan: runecast.Scan{}},
+		{ID: "win", Name: "win", Type: runecast.TypeWindows, Scan: runecast.Scan{}},
+		{ID: "lin", Name: "lin", Type: runecast.TypeLinux, Scan: runecast.Scan{}},
+		{ID: "esx", Name: "esx", Type: runecast.TypeVCenter, Scan: runecast.Scan{}},
+		{ID: "12", Name: "12", Type: runecast.TypeVCenter, Scan: runecast.Scan{}},
+		{ID: "none", Name: "none", Type: runecast.TypeUnknown, Scan: runecast.Scan{}},
+		{ID: "new", Name: "new.example", Type: runecast.TypeVCenter, Scan: runecast.Scan{}},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -200,11 +201,11 @@ func TestStatusesAndResults(t *testing.T) {
 	s := &stub{answers: map[string][]answer{getDetected: ok(`{"results":[` + element + `]}`), getResults: ok(`{"results":[` + element + `]}`)}}
 	c, _ := client(t, s, nil)
 	got, err := c.Statuses(t.Context(), nil)
-	if d := cmp.Diff(map[string]Scan{"a": scanOf("FINISHED_SUCCESSFULLY", "x")}, got); d != "" || err != nil {
+	if d := cmp.Diff(map[string]runecast.Scan{"a": scanOf("FINISHED_SUCCESSFULLY", "x")}, got); d != "" || err != nil {
 		t.Error(d, err)
 	}
 	var body bytes.Buffer
-	err = c.Results(t.Context(), nil, func(e *Element) error {
+	err = c.Results(t.Context(), nil, func(e *runecast.Element) error {
 		_, err := e.WriteTo(&body)
 		return err
 	})
@@ -226,7 +227,7 @@ func TestScanStatus(t *testing.T) {
 		"QUEUED":                {},
 		"":                      {},
 	} {
-		s := Scan{Status: status}
+		s := runecast.Scan{Status: status}
 		if got := [3]bool{s.Succeeded(), s.Failed(), s.Final()}; got != want {
 			t.Errorf("%q: %v, want %v", status, got, want)
 		}
@@ -381,4 +382,17 @@ func TestNoWaitBeyondTheDeadline(t *testing.T) {
 
 var quiet = log.New(io.Discard, "", 0)
 
-func scanOf(status, timestamp string) Scan { return Scan{Status: status, Timestamp: timestamp} }
+func scanOf(status, timestamp string) runecast.Scan {
+	return runecast.Scan{Status: status, Timestamp: timestamp}
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

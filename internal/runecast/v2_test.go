@@ -13,6 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+const scan7 = `{"createdTs":1690270800000,"configScanResultSummary":{"foundCriticalIssuesCount":1,"foundLowIssuesCount":"2"},
+	"scannedIssues":[{"issue":{"type":"CIS","products":[{"name":"Amazon Web Services"}]},"status":"FAIL"},{"status":"PASS"}]}`
+
+func scanOf(status, timestamp string) Scan { return Scan{Status: status, Timestamp: timestamp} }
+
 // readLatest reads a document in chunks, and gives what was copied of it.
 func readLatest(r io.Reader, chunk int) (body string, e *Element, err error) {
 	err = newWalker(r, chunk).latest("7", func(seen *Element) error {

@@ -129,6 +129,12 @@ func (w *walker) end() error {
 	return &fault.Error{Class: fault.Reject, What: fmt.Sprintf("the answer goes on after its JSON document ended (byte %d)", w.tap.consumed), Cure: otherService}
 }
 
+// NotJSON is the error about an answer that is something for people instead.
+func NotJSON(what string) *fault.Error {
+	return &fault.Error{Class: fault.Config, What: "the answer is " + what + " instead of JSON",
+		Cure: "check RUNECAST_URL: the appliance's own address, https, nothing in between that asks for a login; a login page also means that the token is not valid"}
+}
+
 const otherService = "check with a browser what answers at the appliance's address"
 
 // explain tells a broken connection (the reader's own error) from a document
@@ -142,7 +148,7 @@ func (w *walker) explain(err error) error {
 			Cure: "look whether the appliance, or something between, was restarted"}
 	}
 	if bytes.HasPrefix(bytes.TrimLeft(w.tap.chunk, " \t\r\n\ufeff"), []byte("<")) && w.tap.base == 0 {
-		return notJSON("text that begins like HTML")
+		return NotJSON("text that begins like HTML")
 	}
 	return &fault.Error{Class: fault.Reject, What: "the answer is not valid JSON", Err: position(err), Cure: otherService}
 }

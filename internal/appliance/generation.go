@@ -1,4 +1,4 @@
-package runecast
+package appliance
 
 import (
 	"context"
@@ -6,21 +6,18 @@ import (
 	"net/http"
 
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/runecast"
 )
 
-// Generations of the API, and Auto, which leaves the choice to Generation.
-const (
-	Auto = "auto"
-	V1   = "v1"
-	V2   = "v2"
-)
+// Auto leaves the choice of the API's generation to Generation.
+const Auto = "auto"
 
 // generation is one generation of the API.
 type generation interface {
-	systems(ctx context.Context) ([]System, error)
-	describe(ctx context.Context, systems []System) error
-	statuses(ctx context.Context, ids []string) (map[string]Scan, error)
-	results(ctx context.Context, ids []string, visit func(*Element) error) error
+	systems(ctx context.Context) ([]runecast.System, error)
+	describe(ctx context.Context, systems []runecast.System) error
+	statuses(ctx context.Context, ids []string) (map[string]runecast.Scan, error)
+	results(ctx context.Context, ids []string, visit func(*runecast.Element) error) error
 	trigger(ctx context.Context, id string) error
 }
 
@@ -42,9 +39,9 @@ func (c *Client) Generation(ctx context.Context, begun string) (string, error) {
 	}
 	var api generation
 	switch speak {
-	case V1:
+	case runecast.V1:
 		api = &v1{c}
-	case V2:
+	case runecast.V2:
 		api = &v2{Client: c}
 	default:
 		return "", &fault.Error{Class: fault.Config, Where: "RUNECAST_API", What: fmt.Sprintf("the generation %q is not known", speak), Cure: "use auto, v1 or v2"}
@@ -61,9 +58,9 @@ func (c *Client) probe(ctx context.Context) (string, error) {
 	_, err := (&v2{Client: c}).ecosystems(ctx)
 	switch code := statusOf(err); {
 	case err == nil:
-		return V2, nil
+		return runecast.V2, nil
 	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed, code == http.StatusNotImplemented, code >= 200 && code < 400:
-		return V1, nil
+		return runecast.V1, nil
 	}
 	return "", err
 }
@@ -87,7 +84,7 @@ func (c *Client) settled(ctx context.Context) (generation, error) {
 // Systems lists all connected systems. In v1 they come with their last scan and
 // type, those with results first, in the order of the results, then vCenters
 // that have none yet. In v2 Describe adds the last scan, and mostly the type.
-func (c *Client) Systems(ctx context.Context) ([]System, error) {
+func (c *Client) Systems(ctx context.Context) ([]runecast.System, error) {
 	api, err := c.settled(ctx)
 	if err != nil {
 		return nil, err
@@ -101,7 +98,7 @@ func (c *Client) Systems(ctx context.Context) ([]System, error) {
 
 // Describe adds to systems what Systems could not tell of them: in v2 each
 // costs one reading of its last results.
-func (c *Client) Describe(ctx context.Context, systems []System) error {
+func (c *Client) Describe(ctx context.Context, systems []runecast.System) error {
 	api, err := c.settled(ctx)
 	if err != nil {
 		return err
@@ -116,7 +113,7 @@ func (c *Client) Describe(ctx context.Context, systems []System) error {
 // that is not in the answer is connected no more, or was never analysed. The
 // answer may hold other systems, too: where it is empty, the appliance lists
 // none at all.
-func (c *Client) Statuses(ctx context.Context, ids []string) (map[string]Scan, error) {
+func (c *Client) Statuses(ctx context.Context, ids []string) (map[string]runecast.Scan, error) {
 	api, err := c.settled(ctx)
 	if err != nil {
 		return nil, err
@@ -129,11 +126,11 @@ func (c *Client) Statuses(ctx context.Context, ids []string) (map[string]Scan, e
 }
 
 // Results downloads the last results and calls visit for each system's
-// element; see Element.WriteTo. In v1 one document holds all systems, also
-// those not asked for. In v2 each has its own: a system without results is not
+// element; see runecast.Element.WriteTo. In v1 one document holds all systems,
+// also those not asked for. In v2 each has its own: a system without results is not
 // visited, and trouble with one document is a *SystemError, at which the
 // download ends. Elements that visit took before an error were whole.
-func (c *Client) Results(ctx context.Context, ids []string, visit func(*Element) error) error {
+func (c *Client) Results(ctx context.Context, ids []string, visit func(*runecast.Element) error) error {
 	api, err := c.settled(ctx)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package runecast
+package appliance
 
 import (
 	"errors"
@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/secret"
 )
 
@@ -58,7 +59,7 @@ func (c *Client) accept(method, path string, resp *http.Response, token secret.V
 	case method == http.MethodPost && triggered(code):
 		return nil
 	case code == http.StatusOK && forPeople(resp):
-		return &refusal{c.placed(notJSON("an HTML page")), code}
+		return &refusal{c.placed(runecast.NotJSON("an HTML page")), code}
 	case code == http.StatusOK:
 		return nil
 	}
@@ -111,11 +112,6 @@ func forPeople(resp *http.Response) bool {
 	return kind == "text/html" || kind == "application/xhtml+xml"
 }
 
-func notJSON(what string) *fault.Error {
-	return &fault.Error{Class: fault.Config, What: "the answer is " + what + " instead of JSON",
-		Cure: checkURL + "; a login page also means that the token is not valid"}
-}
-
 // at names the appliance in a fault that has no place yet.
 func (c *Client) at(err error) error {
 	f, ok := errors.AsType[*fault.Error](err)
@@ -144,10 +140,10 @@ func excerpt(resp *http.Response, token string) error {
 	switch {
 	case kind == "application/json", strings.HasSuffix(kind, "+json"):
 		var body struct {
-			Message loose `json:"message"`
+			Message any `json:"message"`
 		}
 		if json.Unmarshal(raw, &body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) == nil {
-			said = string(body.Message)
+			said, _ = body.Message.(string)
 		}
 	case kind == "text/plain":
 		said = string(raw)

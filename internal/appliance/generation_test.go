@@ -1,4 +1,4 @@
-package runecast
+package appliance
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/secret"
 )
 
@@ -32,22 +33,22 @@ func TestGeneration(t *testing.T) {
 		class      fault.Class
 		requests   int
 	}{
-		"v2 answers":             {set: Auto, answers: list, want: V2, requests: 1},
-		"nothing set":            {answers: list, want: V2, requests: 1},
-		"v2 unknown":             {set: Auto, answers: []answer{{code: 404}}, want: V1, requests: 1},
-		"no such method":         {set: Auto, answers: []answer{{code: 405}}, want: V1, requests: 1},
-		"redirect":               {set: Auto, answers: []answer{{code: 302, header: map[string]string{"Location": "/rc2/login"}}}, want: V1, requests: 1},
-		"user interface":         {set: Auto, answers: []answer{{code: 200, kind: "text/html", body: "<html>"}}, want: V1, requests: 1},
+		"v2 answers":             {set: Auto, answers: list, want: runecast.V2, requests: 1},
+		"nothing set":            {answers: list, want: runecast.V2, requests: 1},
+		"v2 unknown":             {set: Auto, answers: []answer{{code: 404}}, want: runecast.V1, requests: 1},
+		"no such method":         {set: Auto, answers: []answer{{code: 405}}, want: runecast.V1, requests: 1},
+		"redirect":               {set: Auto, answers: []answer{{code: 302, header: map[string]string{"Location": "/rc2/login"}}}, want: runecast.V1, requests: 1},
+		"user interface":         {set: Auto, answers: []answer{{code: 200, kind: "text/html", body: "<html>"}}, want: runecast.V1, requests: 1},
 		"bad token":              {set: Auto, answers: []answer{{code: 401}}, class: fault.Auth, requests: 1},
 		"no right":               {set: Auto, answers: []answer{{code: 403}}, class: fault.Auth, requests: 1},
 		"v2 is broken today":     {set: Auto, answers: []answer{{code: 500}}, class: fault.Retry, requests: 1},
 		"the appliance restarts": {set: Auto, answers: []answer{{code: 503}}, class: fault.Retry, requests: attempts},
-		"restarted":              {set: Auto, answers: append([]answer{{code: 502}}, list...), want: V2, requests: 2},
+		"restarted":              {set: Auto, answers: append([]answer{{code: 502}}, list...), want: runecast.V2, requests: 2},
 		"other JSON":             {set: Auto, answers: ok(`{"status":"UP"}`), class: fault.Reject, requests: 1},
-		"v1 set":                 {set: V1, answers: list, want: V1},
-		"v2 set":                 {set: V2, answers: []answer{{code: 404}}, want: V2},
-		"begun with v1":          {set: Auto, begun: V1, answers: list, want: V1},
-		"begun with v2":          {set: V1, begun: V2, want: V2},
+		"v1 set":                 {set: runecast.V1, answers: list, want: runecast.V1},
+		"v2 set":                 {set: runecast.V2, answers: []answer{{code: 404}}, want: runecast.V2},
+		"begun with v1":          {set: Auto, begun: runecast.V1, answers: list, want: runecast.V1},
+		"begun with v2":          {set: runecast.V1, begun: runecast.V2, want: runecast.V2},
 		"begun with another":     {begun: "v3", class: fault.Config},
 	}
 	for name, c := range cases {
@@ -69,7 +70,7 @@ func TestGeneration(t *testing.T) {
 const scan7 = `{"createdTs":1690270800000,"configScanResultSummary":{"foundCriticalIssuesCount":1,"foundLowIssuesCount":"2"},
 	"scannedIssues":[{"issue":{"type":"CIS","products":[{"name":"Amazon Web Services"}]},"status":"FAIL"},{"status":"PASS"}]}`
 
-var at7 = Scan{Timestamp: "2023-07-25T07:40:00Z", Found: "1/-/-/2/-", Checks: 2}
+var at7 = runecast.Scan{Timestamp: "2023-07-25T07:40:00Z", Found: "1/-/-/2/-", Checks: 2}
 
 func TestSystemsOfV2(t *testing.T) {
 	t.Parallel()
@@ -92,7 +93,7 @@ func TestSystemsOfV2(t *testing.T) {
 	if !strings.Contains(trouble, "(500)") {
 		t.Errorf("trouble %q", trouble)
 	}
-	want := []System{{"7", "123456789012", TypeAWS, at7}, {"8", "8", TypeVCenter, Scan{}}, {"9", "9", TypeUnknown, Scan{Trouble: trouble}}}
+	want := []runecast.System{{ID: "7", Name: "123456789012", Type: runecast.TypeAWS, Scan: at7}, {ID: "8", Name: "8", Type: runecast.TypeVCenter, Scan: runecast.Scan{}}, {ID: "9", Name: "9", Type: runecast.TypeUnknown, Scan: runecast.Scan{Trouble: trouble}}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -103,16 +104,16 @@ func TestStatusesOfV2(t *testing.T) {
 	cases := map[string]struct {
 		answer answer
 		list   answer
-		want   map[string]Scan
+		want   map[string]runecast.Scan
 		says   string // of the system's trouble, or of the error
 		class  fault.Class
 	}{
-		"read":               {answer: answer{code: 200, body: scan7}, want: map[string]Scan{"7": at7}},
-		"a status word":      {answer: answer{code: 200, body: `{"createdTs":"2023-07-25T07:40:00Z","status":"RUNNING"}`}, want: map[string]Scan{"7": {Status: "RUNNING", Timestamp: at7.Timestamp, Found: "-/-/-/-/-"}}},
-		"a status object":    {answer: answer{code: 200, body: `{"createdTs":1.6902708E12,"scanStatus":{"status":"FAILED","x":1}}`}, want: map[string]Scan{"7": {Status: "FAILED", Timestamp: at7.Timestamp, Found: "-/-/-/-/-"}}},
-		"nulls":              {answer: answer{code: 200, body: `{"createdTs":null,"configScanResultSummary":null,"scannedIssues":null}`}, want: map[string]Scan{"7": {Found: "-/-/-/-/-"}}},
-		"never analysed":     {answer: answer{code: 404}, list: answer{code: 200, body: `{"ecosystems":[{"id":"7"},{"id":8}]}`}, want: map[string]Scan{"7": {}, "8": {}}},
-		"connected no more":  {answer: answer{code: 404}, list: answer{code: 200, body: `{"ecosystems":[{"id":8}]}`}, want: map[string]Scan{"8": {}}},
+		"read":               {answer: answer{code: 200, body: scan7}, want: map[string]runecast.Scan{"7": at7}},
+		"a status word":      {answer: answer{code: 200, body: `{"createdTs":"2023-07-25T07:40:00Z","status":"RUNNING"}`}, want: map[string]runecast.Scan{"7": {Status: "RUNNING", Timestamp: at7.Timestamp, Found: "-/-/-/-/-"}}},
+		"a status object":    {answer: answer{code: 200, body: `{"createdTs":1.6902708E12,"scanStatus":{"status":"FAILED","x":1}}`}, want: map[string]runecast.Scan{"7": {Status: "FAILED", Timestamp: at7.Timestamp, Found: "-/-/-/-/-"}}},
+		"nulls":              {answer: answer{code: 200, body: `{"createdTs":null,"configScanResultSummary":null,"scannedIssues":null}`}, want: map[string]runecast.Scan{"7": {Found: "-/-/-/-/-"}}},
+		"never analysed":     {answer: answer{code: 404}, list: answer{code: 200, body: `{"ecosystems":[{"id":"7"},{"id":8}]}`}, want: map[string]runecast.Scan{"7": {}, "8": {}}},
+		"connected no more":  {answer: answer{code: 404}, list: answer{code: 200, body: `{"ecosystems":[{"id":8}]}`}, want: map[string]runecast.Scan{"8": {}}},
 		"failing for it":     {answer: answer{code: 500}, says: "(500)"},
 		"no right to see it": {answer: answer{code: 403}, says: "(403"},
 		"cut":                {answer: answer{code: 200, body: scan7[:100], cut: true}, says: "cut"},
@@ -129,7 +130,7 @@ func TestStatusesOfV2(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cl, _ := client(t, &stub{answers: map[string][]answer{latest7: {c.answer}, getEcosystems: {c.list}}}, func(o *Options) { o.API = V2 })
+			cl, _ := client(t, &stub{answers: map[string][]answer{latest7: {c.answer}, getEcosystems: {c.list}}}, func(o *Options) { o.API = runecast.V2 })
 			got, err := cl.Statuses(t.Context(), []string{"7"})
 			switch {
 			case c.class != "":
@@ -170,9 +171,9 @@ func TestResultsOfV2(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cl, _ := client(t, &stub{answers: map[string][]answer{latest7All: {c.answer}}}, func(o *Options) { o.API, o.AllObjects = V2, true })
+			cl, _ := client(t, &stub{answers: map[string][]answer{latest7All: {c.answer}}}, func(o *Options) { o.API, o.AllObjects = runecast.V2, true })
 			visits := 0
-			err := cl.Results(t.Context(), []string{"7"}, func(e *Element) error {
+			err := cl.Results(t.Context(), []string{"7"}, func(e *runecast.Element) error {
 				visits++
 				var b strings.Builder
 				_, err := e.WriteTo(&b)
@@ -215,7 +216,7 @@ func TestTriggerOfV2(t *testing.T) {
 		"twice in v1":      {answers: map[string][]answer{getVCenters: ok(`{"vcenters":[{"uid":"a","address":"vc1.example"},{"uid":"b","address":"vc1.example"}]}`), getEcosystems: list}, class: fault.Config, says: "several", requests: []string{post7, getVCenters, getEcosystems}},
 		"no v1":            {answers: map[string][]answer{getEcosystems: list}, class: fault.Config, says: `mode "latest"`, requests: []string{post7, getVCenters, getEcosystems}},
 		"v1 is down":       {answers: map[string][]answer{getVCenters: {{code: 500}}}, class: fault.Retry, says: "(500)", requests: []string{post7, getVCenters}},
-		"v2 only":          {api: V2, class: fault.Config, says: "RUNECAST_API=v2", requests: []string{post7}},
+		"v2 only":          {api: runecast.V2, class: fault.Config, says: "RUNECAST_API=v2", requests: []string{post7}},
 		"own path unknown": {path: "/own/{id}", class: fault.Config, says: "RUNECAST_SCAN_PATH", requests: []string{"POST /own/7"}},
 		"busy, then taken": {answers: map[string][]answer{post7: {{code: 503, header: map[string]string{"Retry-After": "9"}}, {code: 429}, {code: 202}}}, requests: []string{post7, post7, post7}},
 		"maybe taken":      {answers: map[string][]answer{post7: {{code: 502}, {code: 202}}}, class: fault.Retry, says: "(502)", requests: []string{post7}},
@@ -225,7 +226,7 @@ func TestTriggerOfV2(t *testing.T) {
 			t.Parallel()
 			s := &stub{answers: c.answers}
 			cl, _ := client(t, s, func(o *Options) { o.API, o.ScanPath = firstOf(c.api, Auto), c.path })
-			if _, err := cl.Generation(t.Context(), V2); err != nil {
+			if _, err := cl.Generation(t.Context(), runecast.V2); err != nil {
 				t.Fatal(err)
 			}
 			err := cl.Trigger(t.Context(), "7")
@@ -247,7 +248,7 @@ func TestJoinIsKept(t *testing.T) {
 		getVCenters: ok(`{"vcenters":[{"uid":"u","address":"a"}]}`), getEcosystems: ok(`{"ecosystems":[{"id":7,"viewName":"a"}]}`), "POST /rc2/api/v1/scan/u": {{code: 202}},
 	}}
 	c, _ := client(t, s, auto)
-	if _, err := c.Generation(t.Context(), V2); err != nil {
+	if _, err := c.Generation(t.Context(), runecast.V2); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
@@ -264,6 +265,7 @@ func TestJoinIsKept(t *testing.T) {
 func TestRotatedToken(t *testing.T) {
 	t.Parallel()
 	unreadable := &fault.Error{Class: fault.Retry, What: "Secrets Manager did not answer"}
+	tooSoon := &fault.Error{Class: fault.Retry, What: "it was read 3s ago"}
 	cases := map[string]struct {
 		next    string
 		err     error
@@ -274,7 +276,8 @@ func TestRotatedToken(t *testing.T) {
 		"rotated":        {next: "new", admits: "new", refresh: 1},
 		"not rotated":    {next: "old", admits: "new", says: "the token was refused (401), and the secret holds no other: create an API access token", refresh: 1},
 		"new one is bad": {next: "new", admits: "newer", says: "the token was refused (401), the new one from the secret, too: create", refresh: 1},
-		"no secret":      {err: unreadable, admits: "new", says: "the secret could not be read again (Secrets Manager did not answer)", refresh: 1},
+		"no secret":      {err: unreadable, admits: "new", says: "the secret was not read again (Secrets Manager did not answer)", refresh: 1},
+		"read just now":  {err: tooSoon, admits: "new", says: "the secret was not read again (it was read 3s ago): create", refresh: 1},
 		"still good":     {next: "new", admits: "old"},
 	}
 	for name, c := range cases {

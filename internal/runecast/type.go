@@ -1,3 +1,10 @@
+// Package runecast is what a Runecast Analyzer says: its systems, its scans and
+// their results, in both generations of its API. It promises that results pass
+// byte for byte and in bounded memory at any size, and that a document which is
+// cut, malformed or of another kind is an error and never a result. It does no
+// I/O but on the readers and writers that it is given. The API is not publicly
+// specified: member names are those that public client scripts prove, everything
+// else is tolerated.
 package runecast
 
 import "strings"
