@@ -17,7 +17,9 @@ ARGS ?=
 ROUNDS ?= 300
 
 TOOL := go tool -modfile=infra/tools.mod
-S3_SERVER := out/bin/versitygw
+S3_SERVER ?= out/bin/versitygw
+# Of the tests; empty: without the race detector.
+RACE ?= -race
 
 # What the shell holds for a real account must reach neither the tests nor the local stack. The go command itself keeps the
 # certificates: it may need them to download.
@@ -42,8 +44,8 @@ help: ## List the targets
 build: build-CollectorFunction build-ForwarderFunction ## Build both Lambda binaries (linux/arm64) under out/
 
 test: tools ## Run every test, shuffled, and with -race where a C compiler is found
-	@race=-race; \
-	if ! printf '#include <stdlib.h>\nint main(void) { return 0; }' | $$(go env CC) -x c -o /dev/null - 2>/dev/null; then \
+	@race=$(RACE); \
+	if [ -n "$$race" ] && ! printf '#include <stdlib.h>\nint main(void) { return 0; }' | $$(go env CC) -x c -o /dev/null - 2>/dev/null; then \
 		race=; echo 'make test: no C compiler, so without -race (Debian: apt-get install gcc libc6-dev)'; \
 	fi; set -x; \
 	CGO_ENABLED=$${race:+1} $(WITHOUT_ACCOUNT) go test $$race -shuffle=on -exec '$(WITHOUT_CERTIFICATES)' $(ARGS) ./...
