@@ -61,12 +61,12 @@ fmt: ## Format
 bench: tools ## Run the benchmarks; with larger results: make bench RESULTS_MB=1000
 	$(WITHOUT_ACCOUNT) go test -run '^$$' -bench . -benchmem $(ARGS) ./...
 
-validate: ## Validate template.yaml by four gates, without an account: infra/guard/validate says which, and what they need
-	infra/guard/validate
+validate: ## Validate template.yaml by four gates, without an account: infra/template/gates/validate says which, and what they need
+	infra/template/gates/validate
 
 mutants: ## Prove that the gates find what they are there for: deliberate errors in template.yaml (minutes)
 	go test -run Mutants ./infra/template
-	python3 infra/guard/mutants.py $(ARGS)
+	python3 infra/template/gates/mutants.py $(ARGS)
 
 # Not in infra/tools.mod: it does not build with the YAML library that the other tools choose.
 workflows: ## Lint the delivery pipeline in .github/
@@ -91,7 +91,7 @@ run: tools ## Watch the whole product work on this machine: make run ARGS="-obje
 
 .PHONY: replay-local
 replay-local: ## Map a saved document to events, or to a dashboard: make replay-local FILE=results.json REPORT=out/report.html
-	@go run -buildvcs=false ./infra/replay $(if $(REPORT),-report '$(REPORT)') $(if $(SYSTEM),-system '$(SYSTEM)') $(if $(CATALOG),-catalog '$(CATALOG)') $(if $(FILE),'$(FILE)')
+	@go run -buildvcs=false ./infra/map $(if $(REPORT),-report '$(REPORT)') $(if $(SYSTEM),-system '$(SYSTEM)') $(if $(CATALOG),-catalog '$(CATALOG)') $(if $(FILE),'$(FILE)')
 
 ##@ deploy
 
