@@ -21,7 +21,7 @@ import (
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/dashboard"
 	"runecast-ingest/internal/dashboard/report"
-	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/securityevent"
 )
@@ -65,7 +65,7 @@ func (r *replay) run(args []string, out io.Writer) error {
 		}
 	}
 	source := func() (io.ReadCloser, error) { return open(args[0]) }
-	parts, err := forward.Contents(source, archive.ManualPrefix+r.system+"/"+filepath.Base(args[0]))
+	parts, err := deliver.Contents(source, archive.ManualPrefix+r.system+"/"+filepath.Base(args[0]))
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (r *replay) run(args []string, out io.Writer) error {
 }
 
 // scan maps one scan, and tells on standard error what came of it.
-func (r *replay) scan(p forward.Part, source forward.Source) error {
+func (r *replay) scan(p deliver.Part, source deliver.Source) error {
 	doc, done, err := p.Open(source)
 	if err != nil {
 		return err
