@@ -99,11 +99,14 @@ func nextChange(from time.Time, forward bool) time.Time {
 	if err != nil {
 		panic(err) // the zones are part of this program
 	}
-	for at := from.In(zone); ; {
-		_, before := at.Zone()
-		_, at = at.ZoneBounds()
-		if _, after := at.Zone(); after > before == forward {
-			return at.UTC()
+	offset := func(at time.Time) int {
+		_, seconds := at.In(zone).Zone()
+		return seconds
+	}
+	for at := from.Truncate(time.Hour); ; at = at.Add(time.Hour) {
+		before, after := offset(at), offset(at.Add(time.Hour))
+		if before != after && before < after == forward {
+			return at.Add(time.Hour)
 		}
 	}
 }

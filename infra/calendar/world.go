@@ -100,7 +100,7 @@ func (w *world) prepare(ctx context.Context) error {
 			w.env = append(w.env, v)
 		}
 	}
-	w.env = append(w.env, "GOENV="+w.file("goenv"), "TZ="+zone, "CGO_ENABLED=0", "S3_SERVER="+server, "VERSITYGW="+server)
+	w.env = append(w.env, "GOENV="+w.file("goenv"), "TZ="+zone, "RUNECAST_INGEST_S3_SERVER="+server, "VERSITYGW="+server)
 	if err := os.Remove(server); err != nil && !errors.Is(err, os.ErrNotExist) { // it may be that of another Go version
 		return fmt.Errorf("remove the S3 server: %w", err)
 	}
@@ -129,11 +129,11 @@ func (w *world) settings(ctx context.Context) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	for line := range strings.Lines(string(before)) {
-		if !strings.HasPrefix(line, "GOFLAGS=") {
+		if !strings.HasPrefix(line, "GOFLAGS=") && !strings.HasPrefix(line, "CGO_ENABLED=") {
 			b.WriteString(strings.TrimSuffix(line, "\n") + "\n")
 		}
 	}
-	fmt.Fprintf(&b, "GOFLAGS=%s\n", strings.TrimSpace(flags+" -count=1 '-overlay="+w.file("overlay.json")+"'"))
+	fmt.Fprintf(&b, "CGO_ENABLED=0\nGOFLAGS=%s\n", strings.TrimSpace(flags+" -count=1 '-overlay="+w.file("overlay.json")+"'"))
 	return b.Bytes(), nil
 }
 
