@@ -23,8 +23,8 @@ func (d *delivery) finish(ctx context.Context, t *target, res mapping.Result) (b
 	for _, word := range res.Unknown {
 		d.f.o.Log.WarnContext(ctx, "unknown value in the results", "key", d.key, "value", word)
 	}
-	if !res.Assessed {
-		return t.end(archive.DeliveryFailed, notAssessed(res))
+	if res.Nothing != nil {
+		return t.end(archive.DeliveryFailed, res.Nothing.Error()+"; it is not shown as all clear")
 	}
 	if !conserved(t.scan) {
 		d.f.o.Metrics.Put(telemetry.Count("ConservationErrors", 1))
@@ -32,6 +32,9 @@ func (d *delivery) finish(ctx context.Context, t *target, res mapping.Result) (b
 	}
 	if err := t.tolerable(d.f.o.Config.MaxQuarantine); err != nil {
 		return t.end(archive.DeliveryFailed, err.Error())
+	}
+	if !res.Assessed {
+		return d.finishUncommitted(ctx, t)
 	}
 	if t.scan.Quarantined > 0 {
 		// Once committed, the scan may be finished by another invocation, which
@@ -63,11 +66,18 @@ func (t *target) end(state, reason string) (bool, error) {
 	return true, nil
 }
 
-func notAssessed(res mapping.Result) string {
-	if res.Reasons[mapping.ReasonUnlicensed] > 0 {
-		return "nothing but unlicensed results: add a licence for this system in Runecast; it is not shown as all clear"
+// finishUncommitted ends a scan that has nothing but what was asked for beside
+// compliance, that is vulnerabilities: they are sent, and there is no commit, for
+// no finding waits for it. A crash here leaves the scan "sending": whoever delivers
+// it next maps it again and goes on after the last event whose sending was saved.
+func (d *delivery) finishUncommitted(ctx context.Context, t *target) (bool, error) {
+	hard, cancel := context.WithDeadline(ctx, d.win.Hard)
+	defer cancel()
+	if goOn, err := d.extra(hard, t, false); !goOn {
+		return false, err
 	}
-	return "no compliance results: enable security profiles for this system in Runecast; it is not shown as all clear"
+	t.scan.Doubt, t.scan.Done = false, [][2]int64{}
+	return t.end(archive.DeliveryComplete, "")
 }
 
 // interrupted leaves the generation at the commit point to whoever comes next.
@@ -136,7 +146,7 @@ func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, 
 		switch r.Outcome {
 		case openpipeline.Accepted:
 			if d.f.mapper.Extras() {
-				if goOn, err := d.extra(hard, t); !goOn {
+				if goOn, err := d.extra(hard, t, true); !goOn {
 					return false, err
 				}
 			}
