@@ -262,18 +262,3 @@ type Commit struct {
 	Order      Order `json:"order"`
 	Generation int   `json:"generation"`
 }
-
-// SweepSchema is the schema of the sweep's document.
-const SweepSchema = "runecast-sweep/1"
-
-// SweepKey is where the sweep remembers how far back it has to look.
-const SweepKey = DeliveryPrefix + "sweep.json"
-
-// Sweep is delivery/sweep.json.
-type Sweep struct {
-	Header
-	// From is the oldest day that may hold undelivered objects; zero: look at all.
-	From time.Time `json:"from"`
-	// UpdatedAt is when a sweep last came to its end.
-	UpdatedAt time.Time `json:"updatedAt"`
-}

@@ -93,7 +93,7 @@ func (d *delivery) take(ctx context.Context, s *situation) ([]step, error) {
 	}
 	if !slices.ContainsFunc(steps, sends) {
 		d.doc.Value.Lease = nil // this write ends the delivery
-	} else if s.replay {
+	} else if s.replay || !d.swept && !d.f.inView(d.info) {
 		if err := d.f.keepInView(ctx, d.info); err != nil {
 			return nil, err
 		}

@@ -54,6 +54,8 @@ type delivery struct {
 	ended      bool // a release was attempted: nothing may be sent any more
 	// idle: there was nothing to do. The others count this invocation's work.
 	idle bool
+	// swept: the sweep that tries it remembers it if it stays open.
+	swept bool
 	// rehearsal: nothing is sent or written.
 	rehearsal   bool
 	sent        sent
@@ -101,16 +103,21 @@ func (f *Forwarder) deliver(ctx context.Context, key string, win window) (Outcom
 
 // redeliver is deliver, and sends again what had ended if that is wished.
 func (f *Forwarder) redeliver(ctx context.Context, key string, win window, w *wish) (Outcome, error) {
+	return f.delivery(key, win, w).try(ctx)
+}
+
+// try runs the delivery if there is time for it, and observes how it ended.
+func (d *delivery) try(ctx context.Context) (Outcome, error) {
+	f := d.f
 	now := f.o.Now()
-	if !now.Before(win.soft) {
+	if !now.Before(d.win.soft) {
 		return Outcome{State: statePending, Reason: "no time was left for it in this invocation"}, nil
 	}
-	d := f.delivery(key, win, w)
 	var out Outcome
 	err := telemetry.Trace(ctx, "deliver", func(ctx context.Context) (err error) {
 		out, err = d.run(ctx)
 		return err
-	}, "key", key)
+	}, "key", d.key)
 	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrRace) {
 		out, err = Outcome{State: stateBusy, Reason: "another invocation delivers it"}, nil
 	}

@@ -167,3 +167,14 @@ func behind(cursor string, chosen map[string]choice) []string {
 	}
 	return parts[i:]
 }
+
+// sieve keeps the objects that are wanted, and errors.
+func sieve(objects iter.Seq2[archive.RawInfo, error], wanted func(archive.RawInfo) bool) iter.Seq2[archive.RawInfo, error] {
+	return func(yield func(archive.RawInfo, error) bool) {
+		for info, err := range objects {
+			if (err != nil || wanted(info)) && !yield(info, err) {
+				return
+			}
+		}
+	}
+}

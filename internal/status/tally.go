@@ -23,10 +23,13 @@ type tally struct {
 	now       time.Time
 	objects   int
 	total     Counts
+	earlier   int       // open objects of before the window
 	waiting   time.Time // since when the oldest pending object waits; zero: none
 	bySystem  map[string]*System
 	attention []Attention
 	omitted   int
+	// sweep is what the sweep left open, by key.
+	sweep map[string]archive.OpenObject
 }
 
 func newTally(registers []store.Committed, system string, now time.Time, notable func(*Attention) bool) *tally {
@@ -57,7 +60,7 @@ func (t *tally) system(o owner) *System {
 
 func (t *tally) add(o store.Tracked) {
 	seen := false
-	for _, scan := range scans(&o) {
+	for _, scan := range t.scans(&o) {
 		whose := t.systems.of(o.Key, &scan)
 		if !t.only(whose) {
 			continue
@@ -85,11 +88,14 @@ func (t *tally) add(o store.Tracked) {
 	}
 }
 
-// scans gives what is known of the scans in an object; of one that nobody has
-// delivered in this version, one pending scan.
-func scans(o *store.Tracked) []archive.SystemScan {
+// scans returns what is known of the scans in an object; of one that nobody has
+// delivered in this version, one pending scan, with what kept the sweep from it.
+func (t *tally) scans(o *store.Tracked) []archive.SystemScan {
 	v := &o.Delivery.Value
 	open := func(reason string) []archive.SystemScan {
+		if last, ok := t.sweep[o.Key]; ok && last.ETag == o.ETag && last.Reason != "" {
+			reason += "; the last sweep's try: " + last.Reason
+		}
 		return []archive.SystemScan{{Scan: archive.Scan{State: archive.DeliverySending, Reason: reason}}}
 	}
 	switch {

@@ -39,7 +39,9 @@ type stated[T any] interface {
 }
 
 // Load reads a state document. A missing one is no error: Exists tells. A
-// document of a newer schema than wanted is refused, an older one read.
+// document of a newer schema than wanted is refused, an older one read. Of a
+// document that cannot be read the ETag is returned beside the error, so that
+// one that may be lost can be replaced.
 func Load[T any, P stated[T]](ctx context.Context, s *Store, key, schema string) (Doc[T], error) {
 	var d Doc[T]
 	out, err := s.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key})
@@ -54,15 +56,12 @@ func Load[T any, P stated[T]](ctx context.Context, s *Store, key, schema string)
 	if err != nil {
 		return d, fmt.Errorf("read state: %w", s.explain(err, "s3:GetObject", key))
 	}
+	d.ETag = aws.ToString(out.ETag)
 	if err := json.Unmarshal(body, &d.Value); err != nil {
 		return d, &fault.Error{Class: fault.Reject, Where: key, What: "the state document is not readable", Err: err,
 			Cure: "restore an earlier version of it, or delete it to begin anew"}
 	}
-	if err := checkSchema(P(&d.Value).Head().Schema, schema, key); err != nil {
-		return d, err
-	}
-	d.ETag = aws.ToString(out.ETag)
-	return d, nil
+	return d, checkSchema(P(&d.Value).Head().Schema, schema, key)
 }
 
 // Save writes a document if it still is what d was read as, and keeps the new
