@@ -60,7 +60,7 @@ func (c *Collector) invocation(ctx context.Context) *invocation {
 }
 
 func (v *invocation) load(ctx context.Context) error {
-	doc, err := v.o.Store.LoadRun(ctx, archive.ActiveRunKey)
+	doc, err := v.o.Store.ActiveRun(ctx)
 	if err != nil {
 		return fmt.Errorf("load the active run: %w", err)
 	}
@@ -71,17 +71,17 @@ func (v *invocation) load(ctx context.Context) error {
 
 // write writes a run document. Two writes that met (409) were both not
 // applied: the same condition decides once more.
-func (v *invocation) write(ctx context.Context, key string, doc *store.Doc[archive.Run]) error {
-	err := v.o.Store.SaveRun(ctx, key, doc)
+func (v *invocation) write(ctx context.Context, doc *store.Doc[archive.Run]) error {
+	err := v.o.Store.SaveRun(ctx, doc)
 	if errors.Is(err, store.ErrRace) {
-		err = v.o.Store.SaveRun(ctx, key, doc)
+		err = v.o.Store.SaveRun(ctx, doc)
 	}
 	return err
 }
 
 // save writes the active run. errTaken means to stop at once.
 func (v *invocation) save(ctx context.Context) error {
-	err := v.write(ctx, archive.ActiveRunKey, &v.doc)
+	err := v.write(ctx, &v.doc)
 	switch {
 	case err == nil:
 		return nil
@@ -170,9 +170,9 @@ func (v *invocation) end(ctx context.Context, state string) (Answer, error) {
 // close keeps the ended run for ever and makes room for the next. Every step
 // may be repeated by anyone; whoever makes the room tells of the run.
 func (v *invocation) close(ctx context.Context) (Answer, error) {
-	kept := store.Doc[archive.Run]{Value: *v.run}
+	kept := store.Doc[archive.Run]{Key: archive.RunKey(v.run.ID), Value: *v.run}
 	kept.Value.Last, kept.Value.LastKey = nil, nil
-	err := v.write(ctx, archive.RunKey(v.run.ID), &kept)
+	err := v.write(ctx, &kept)
 	if err != nil && !errors.Is(err, store.ErrConflict) {
 		return Answer{}, fmt.Errorf("keep the finished run: %w", err)
 	}

@@ -35,7 +35,7 @@ func (v *invocation) start(ctx context.Context, req request) (Answer, error) {
 			return Answer{}, err
 		}
 	}
-	if done, err := v.o.Store.LoadRun(ctx, archive.RunKey(id)); err != nil {
+	if done, err := v.o.Store.FinishedRun(ctx, id); err != nil {
 		return Answer{}, fmt.Errorf("look for the run %s: %w", id, err)
 	} else if done.Exists() {
 		return finished(&done.Value), nil

@@ -34,8 +34,7 @@ type Outcome struct {
 }
 
 const (
-	stateBusy    = "busy"
-	statePending = "pending"
+	stateBusy = "busy"
 	// stateOlder: it was to be sent again, but a newer scan is committed.
 	stateOlder = "older"
 )
@@ -70,18 +69,13 @@ type target struct {
 	scan *archive.Scan
 }
 
-func (t *target) system() archive.System {
-	s := &t.Envelope.System
-	return archive.System{ID: s.ID, Name: s.Name, Type: s.Type}
-}
-
 // contents lists the scans in the object. Archived ones are ordered by their
 // run, hand-made ones by their upload.
 func (d *delivery) contents(ctx context.Context) error {
 	parts, err := Contents(d.source(ctx), d.key)
 	for _, p := range parts {
 		run := &p.Envelope.Run
-		if handMade(d.key) {
+		if archive.IsHandMade(d.key) {
 			run.ID, run.StartedAt = d.key, d.info.LastModified.UTC()
 		}
 		d.targets = append(d.targets, &target{Part: p, order: archive.Order{StartedAt: run.StartedAt, Run: run.ID}})
@@ -111,7 +105,7 @@ func (d *delivery) try(ctx context.Context) (Outcome, error) {
 	f := d.f
 	now := f.o.Now()
 	if !now.Before(d.win.soft) {
-		return Outcome{State: statePending, Reason: "no time was left for it in this invocation"}, nil
+		return Outcome{State: archive.DeliveryPending, Reason: "no time was left for it in this invocation"}, nil
 	}
 	var out Outcome
 	err := telemetry.Trace(ctx, "deliver", func(ctx context.Context) (err error) {

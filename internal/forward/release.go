@@ -54,7 +54,7 @@ func (d *delivery) saveReleased(ctx context.Context) error {
 	if !errors.Is(err, store.ErrRace) || mine == nil {
 		return err
 	}
-	now, lerr := store.Load[archive.Delivery](ctx, d.f.o.Archive, archive.DeliveryKey(d.key), archive.DeliverySchema)
+	now, lerr := d.f.o.Archive.Delivery(ctx, d.key)
 	if lerr != nil || now.Value.Lease == nil || now.Value.Lease.Owner != mine.Owner {
 		return err
 	}
@@ -88,7 +88,7 @@ func (d *delivery) sumUp() {
 func (d *delivery) save(ctx context.Context) error {
 	d.sumUp()
 	d.doc.Value.UpdatedAt = d.f.o.Now().UTC()
-	return store.Save(ctx, d.f.o.Archive, archive.DeliveryKey(d.key), archive.DeliverySchema, &d.doc)
+	return store.Save(ctx, d.f.o.Archive, &d.doc)
 }
 
 // older is the outcome of a replay that would bring back an older scan.

@@ -36,7 +36,7 @@ func (f *Forwarder) created(e *eventBridge) ([]string, error) {
 		return nil, nil
 	}
 	key := e.Detail.Object.Key
-	if err := f.ours(e.Detail.Bucket.Name, key); err != nil || folder(key) {
+	if err := f.ours(e.Detail.Bucket.Name, key); err != nil || archive.IsFolder(key) {
 		return nil, err
 	}
 	return []string{key}, nil
@@ -133,7 +133,7 @@ func (f *Forwarder) task(ctx context.Context, t *batchTask, win window, w *wish)
 	if err := f.ours(bucket, key); err != nil {
 		return batchPermanent, err.Error()
 	}
-	if folder(key) {
+	if archive.IsFolder(key) {
 		return batchSucceeded, "a folder"
 	}
 	out, err := f.redeliver(ctx, key, win, w)
@@ -144,7 +144,7 @@ func (f *Forwarder) task(ctx context.Context, t *batchTask, win window, w *wish)
 		return batchTemporary, err.Error()
 	case out.State == archive.DeliveryFailed:
 		return batchPermanent, out.Reason
-	case final(out.State), out.State == stateOlder:
+	case archive.Final(out.State), out.State == stateOlder:
 		return batchSucceeded, out.State
 	}
 	return batchTemporary, out.State + ": " + out.Reason

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -31,7 +30,7 @@ type Store struct {
 	bucket string
 }
 
-// New gives the archive in a bucket.
+// New returns the archive in a bucket.
 func New(api API, bucket string) *Store { return &Store{api: api, bucket: bucket} }
 
 var (
@@ -50,7 +49,7 @@ var (
 	ErrUnknown = errors.New("the outcome of a state write is unknown")
 )
 
-// status gives the HTTP status of an S3 error, 0 if there was no answer.
+// status returns the HTTP status of an S3 error, 0 if there was no answer.
 func status(err error) int {
 	var re *awshttp.ResponseError
 	if errors.As(err, &re) {
@@ -81,9 +80,6 @@ func (s *Store) explain(err error, right, key string) error {
 
 // once is for writes that must not be repeated behind our back.
 func once(o *s3.Options) { o.RetryMaxAttempts = 1 }
-
-// settleTime bounds the read that settles an unknown write.
-const settleTime = 5 * time.Second
 
 func isNoBucket(err error) bool {
 	var api smithy.APIError

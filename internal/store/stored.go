@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/klauspost/compress/gzip"
 
 	"runecast-ingest/internal/archive"
@@ -28,27 +26,27 @@ func (s *Store) Inspect(ctx context.Context, key string) (Stored, archive.Envelo
 	}
 	defer body.Close()
 	read := &reader{r: body, sum: &summer{w: io.Discard, hash: sha256.New()}}
-	envelope, err := decodeEnvelope(read)
+	envelope, err := readThrough(read, key)
 	switch {
 	case read.err != nil: // S3's trouble, which looks like a cut object
 		return Stored{}, archive.Envelope{}, read.err
 	case err != nil:
-		return Stored{}, archive.Envelope{}, corrupt(key, err)
+		return Stored{}, archive.Envelope{}, fmt.Errorf("inspect %s: %w", key, err)
 	}
 	return Stored{Key: key, Bytes: read.sum.n, SHA256: hex.EncodeToString(read.sum.hash.Sum(nil))}, envelope, nil
 }
 
-// decodeEnvelope reads to the end, so that a whole object was seen.
-func decodeEnvelope(r io.Reader) (archive.Envelope, error) {
-	var e archive.Envelope
+// readThrough reads to the end, so that a whole object was seen.
+func readThrough(r io.Reader, key string) (archive.Envelope, error) {
 	zr, err := gzip.NewReader(r)
 	if err != nil {
-		return e, err
+		return archive.Envelope{}, corrupt(key, err)
 	}
-	if err := json.UnmarshalRead(zr, &e, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
-		return e, fmt.Errorf("read envelope: %w", err)
+	raw, err := archive.ReadRaw(&inflating{zr: zr, key: key})
+	if err != nil {
+		return archive.Envelope{}, err
 	}
-	return e, nil
+	return raw.Envelope, raw.Skip()
 }
 
 // reader sums up what is read, and keeps an error that is not the end.
