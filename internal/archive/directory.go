@@ -110,8 +110,8 @@ func (n *Named) Means(s System) bool {
 	return n.hashes[hash] || !n.hasOtherName(hash) && strings.EqualFold(s.Name, n.text)
 }
 
-// MeansKey reports whether the system of a raw object is meant, as far as its
-// key tells. Not certain: the object's envelope decides. Keys hold a hash of
+// MeansKey reports whether the system of a raw object is meant, judged by its
+// key. If that is not certain, the object's envelope decides: keys hold a hash of
 // the system's id, but of its name only what is left of its first 40 characters.
 func (n *Named) MeansKey(key string) (means, certain bool) {
 	label, ok := RawLabel(key)

@@ -122,7 +122,7 @@ func RawLabel(key string) (Label, bool) {
 }
 
 // SystemOf returns what the keys of all analyses of a system have in common; of
-// a hand-made document, whose key does not tell, the key itself.
+// a hand-made document, whose key names none, the key itself.
 func SystemOf(key string) string {
 	if label, ok := RawLabel(key); ok {
 		return label.Hash

@@ -103,7 +103,7 @@ type RunSystem struct {
 	Previous string `json:"previous,omitzero"`
 	// Outcome is what the analysis came to; nil until the run ends.
 	Outcome *Outcome `json:"outcome,omitzero"`
-	// Watch is kept where the appliance does not tell when a scan is over.
+	// Watch is kept where the appliance does not say when a scan is over.
 	Watch *Watch `json:"watch,omitzero"`
 }
 
@@ -130,7 +130,7 @@ type RuleList struct {
 	First []string `json:"first"`
 }
 
-// Watch is what was seen of a scan whose end the appliance does not tell.
+// Watch is what was seen of a scan whose end the appliance does not say.
 type Watch struct {
 	// Checks is how many checks the scan before listed; -1: there was none.
 	Checks int `json:"checks"`

@@ -127,6 +127,7 @@ func (v *invocation) resume(ctx context.Context) (Answer, error) {
 	if v.run.Lease.Live(v.o.Now()) {
 		return busy(v.run), nil
 	}
+	// A crash from here on leaves the run to the first tick after the lease has run out.
 	v.run.Lease = &v.lease
 	switch err := v.save(ctx); {
 	case errors.Is(err, errTaken):
@@ -152,7 +153,10 @@ func (v *invocation) cancel(ctx context.Context) (Answer, error) {
 	return v.close(ctx)
 }
 
-// end closes a run whose systems have all ended, under a final state.
+// end closes a run whose systems have all ended, under a final state. A crash
+// before the state is saved leaves a run without open systems, which the next
+// tick ends without looking at the systems again; a crash after it a run that the
+// next tick closes.
 func (v *invocation) end(ctx context.Context, state string) (Answer, error) {
 	if v.wasOpen { // else an invocation has come this far, and died
 		if err := v.save(ctx); err != nil {
@@ -168,7 +172,10 @@ func (v *invocation) end(ctx context.Context, state string) (Answer, error) {
 }
 
 // close keeps the ended run for ever and makes room for the next. Every step
-// may be repeated by anyone; whoever makes the room tells of the run.
+// may be repeated by anyone: after a crash between the two writes the next tick
+// or start finds the document of the run in its place (412) and sets
+// runs/active.json to idle. The invocation that does so publishes the notice; if
+// it dies right after that write, nobody does.
 func (v *invocation) close(ctx context.Context) (Answer, error) {
 	kept := store.Doc[archive.Run]{Key: archive.RunKey(v.run.ID), Value: *v.run}
 	kept.Value.Last, kept.Value.LastKey = nil, nil

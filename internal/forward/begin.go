@@ -99,6 +99,10 @@ func (d *delivery) take(ctx context.Context, s *situation) ([]step, error) {
 			return nil, err
 		}
 	}
+	// A crash before this write leaves everything as it was. A crash after it leaves
+	// a lease: once that has run out, a trigger or the sweep begins a new generation,
+	// and what was sent under this one stays invisible. One that was committed is
+	// finished instead.
 	return steps, d.save(ctx)
 }
 

@@ -97,6 +97,10 @@ func (d *delivery) commitPoint(ctx context.Context, t *target) (time.Time, commi
 		reg.Value = c.reservation(d.key, now)
 		reg.Value.System = t.Envelope.System
 		at := reg.Value.Timestamp
+		// A crash before this write leaves the scan before this one shown, and this
+		// one to a new generation. A crash after it leaves a scan that is committed
+		// and not announced: whoever comes next finds that the register names it,
+		// and sends the scan event with the timestamp that is reserved here.
 		err = store.Save(ctx, d.f.o.Archive, &reg)
 		switch {
 		case err == nil && tooEarly(at, now):
@@ -139,6 +143,8 @@ func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, 
 					return false, err
 				}
 			}
+			// A crash before this is saved leaves a committed scan whose event has gone
+			// out: whoever comes next sends the same event again, which changes nothing.
 			v.Doubt, v.Done = false, [][2]int64{}
 			return t.end(archive.DeliveryComplete, "")
 		case openpipeline.Doubt:

@@ -170,6 +170,8 @@ func (d *delivery) deliver(ctx context.Context, t *target, committed bool) (bool
 			*t.scan = abandon(*t.scan, d.f.o.NewID())
 			limit := min(d.batchBytes, p.batcher.Limit())
 			d.batchBytes = min(limit, max(limit/2, minBatchBytes)) // a smaller limit that was learned stays
+			// Nothing is sent under the new generation before it is written. A crash
+			// after this write is as one after the lease was taken.
 			if err := d.save(ctx); err != nil {
 				return false, notSavedError{err}
 			}

@@ -88,7 +88,9 @@ func (p *pipeline) again(ctx context.Context, b *openpipeline.Batch, form []byte
 	}
 }
 
-// quarantine keeps a refused event in the archive before its index counts as done.
+// quarantine keeps a refused event in the archive before its index counts as
+// done. A crash in between leaves a document of a generation that is abandoned:
+// only the folder of the last one is looked at.
 func (p *pipeline) quarantine(ctx context.Context, index int64, event []byte, answer error) error {
 	refused := archive.RefusedEvent{Index: index, Answer: answer.Error(), Event: event}
 	if err := p.d.f.o.Archive.PutQuarantine(ctx, p.t.generation(p.d), refused); err != nil {

@@ -45,7 +45,8 @@ func (d *delivery) release(ctx context.Context, cause error) (Outcome, error) {
 	return d.outcome(), cause
 }
 
-// saveReleased gives the lease back. When two writes met it looks who holds
+// saveReleased gives the lease back. A crash before it is as one after the lease
+// was taken. When two writes met it looks who holds
 // the document, and tries once more if it is still this invocation.
 func (d *delivery) saveReleased(ctx context.Context) error {
 	mine := d.doc.Value.Lease

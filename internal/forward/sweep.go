@@ -262,6 +262,7 @@ func (f *Forwarder) keepInView(ctx context.Context, info archive.RawInfo) error 
 		if from := memory.Value.From; !from.IsZero() && !day.Before(from) {
 			return nil
 		}
+		// A crash after this write makes the next quick look go back further for nothing.
 		memory.Value.From = day
 		err = store.Save(ctx, f.o.Archive, &memory)
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrRace) {

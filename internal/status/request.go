@@ -58,7 +58,7 @@ type scope struct {
 	Asked Request   `json:"asked"` // what a repeated request may say, too
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until"`
-	// After is the last key that was looked at; empty: none was.
+	// After is the place that was looked at last; empty: none was.
 	After string `json:"after"`
 }
 

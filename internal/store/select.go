@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -21,10 +22,10 @@ type Query struct {
 	// Since and Until bound when the run started, for a hand-made document when
 	// it was uploaded: Since ≤ t < Until. Zero: open.
 	Since, Until time.Time
-	// Order is how the objects are listed; OldestFirst unless told.
+	// Order is how the objects are listed; zero: OldestFirst.
 	Order Order
-	// After is a key that an earlier selection in this order came to: this one
-	// goes on behind it.
+	// After is the place that an earlier selection in this order came to, the key
+	// of an object or what came with ErrLate: this one goes on behind it.
 	After string
 	// Late is asked before each object that is looked at; once it reports true,
 	// the selection ends with ErrLate. Nil: it never does.
@@ -52,7 +53,8 @@ var ErrLate = errors.New("the time was over before the whole archive was looked 
 
 // Select returns the raw objects that are meant, by lists of S3 of the days and
 // prefixes in question only; for a system, by what OfSystem reads, too. An error
-// ends it. With ErrLate comes the key that was looked at last, for After.
+// ends it. With ErrLate comes the place that was looked at last, for After, as
+// the key of the object beside it.
 func (s *Store) Select(ctx context.Context, q Query) iter.Seq2[archive.RawInfo, error] {
 	objects := func(yield func(archive.RawInfo, error) bool) {
 		for info, err := range s.inBounds(ctx, &q) {
@@ -72,7 +74,7 @@ func (s *Store) inBounds(ctx context.Context, q *Query) iter.Seq2[archive.RawInf
 			yield(archive.RawInfo{}, err)
 			return
 		}
-		last := archive.RawInfo{Key: q.After}
+		var last archive.RawInfo
 		late := func() bool {
 			over := q.Late != nil && q.Late()
 			if over {
@@ -81,6 +83,7 @@ func (s *Store) inBounds(ctx context.Context, q *Query) iter.Seq2[archive.RawInf
 			return over
 		}
 		for _, section := range sections {
+			last.Key = cmp.Or(section.after, section.prefix) // also a day without objects is behind a later selection
 			if late() {
 				return
 			}

@@ -40,12 +40,13 @@ var (
 	ErrMissing = errors.New("there is no such object")
 	// ErrChanged: the object is not the version that was asked for.
 	ErrChanged = errors.New("the object was replaced meanwhile")
-	// ErrConflict: another invocation has written the document since it was
-	// read (412): stop, or decide anew from a fresh read.
+	// ErrConflict (412): another invocation has written the document since it was
+	// read; see Save.
 	ErrConflict = errors.New("another invocation has written the document")
-	// ErrRace: two writes met (409), or the document vanished: read and decide anew.
+	// ErrRace (409): two writes met, or the document vanished; see Save, and PutRaw
+	// for two uploads.
 	ErrRace = errors.New("two conditional writes met")
-	// ErrUnknown: whether the write was applied cannot be told: stop and send nothing more.
+	// ErrUnknown: no answer says whether the write was applied; see Save.
 	ErrUnknown = errors.New("the outcome of a state write is unknown")
 )
 

@@ -156,15 +156,3 @@ func (s *Store) PutQuarantine(ctx context.Context, g archive.Generation, event a
 	}
 	return nil
 }
-
-// Head describes the current version of an object. ErrMissing if there is none.
-func (s *Store) Head(ctx context.Context, key string) (archive.RawInfo, error) {
-	out, err := s.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: &key})
-	if err != nil {
-		if status(err) == http.StatusNotFound {
-			return archive.RawInfo{}, fmt.Errorf("head %s: %w", key, ErrMissing)
-		}
-		return archive.RawInfo{}, fmt.Errorf("head object: %w", s.explain(err, "s3:GetObject and s3:ListBucket", key))
-	}
-	return archive.RawInfo{Key: key, ETag: aws.ToString(out.ETag), Size: aws.ToInt64(out.ContentLength), LastModified: aws.ToTime(out.LastModified)}, nil
-}

@@ -31,9 +31,9 @@ func DirectoryOf(all []Committed) *archive.Directory {
 }
 
 // OfSystem returns those of listed objects that are of a system; nil: all. Most
-// keys tell. The envelope of one object is read for each label in the keys that
-// leaves it open, and of hand-made objects the delivery document and the
-// envelope. An error of the list comes through, with its object.
+// keys decide it. Where the label in a key leaves it open, the envelope of one
+// object with this label is read; of each hand-made object the delivery document
+// and the envelope are. An error of the list comes through, with its object.
 func (s *Store) OfSystem(ctx context.Context, system *archive.Named, objects iter.Seq2[archive.RawInfo, error]) iter.Seq2[archive.RawInfo, error] {
 	if system == nil {
 		return objects
