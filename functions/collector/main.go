@@ -5,22 +5,22 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/collect"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/posture"
 	"runecast-ingest/internal/preflight"
-	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
@@ -30,24 +30,25 @@ import (
 var version = "dev"
 
 func main() {
-	if err := run(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	ctx := context.Background()
+	cfg, err := config.LoadCollector(os.Getenv)
+	log := telemetry.Logger(os.Stdout, cfg.LogLevel)
+	if err != nil {
+		log.Error("the settings cannot be used", "error", err.Error())
+		telemetry.Serve(ctx, log, preflight.Misconfigured(err))
+		return
+	}
+	if err := run(ctx, cfg, log); err != nil {
+		log.Error("the function cannot start", "error", err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
-	cfg, err := config.LoadCollector(os.Getenv)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		lambda.StartWithOptions(preflight.Misconfigured(err), lambda.WithContext(ctx))
-		return nil
-	}
+func run(ctx context.Context, cfg config.Collector, log *slog.Logger) error {
 	// Little is live while results stream through: without a limit the parts of
 	// an upload that has ended would be kept beside those of the next.
 	debug.SetMemoryLimit(40 << 20)
-	log := telemetry.Logger(os.Stdout, cfg.LogLevel)
-	aws, err := awsconfig.LoadDefaultConfig(ctx)
+	aws, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(telemetry.AWS(log)))
 	if err != nil {
 		return fmt.Errorf("load AWS configuration: %w", err)
 	}
@@ -76,7 +77,7 @@ func run(ctx context.Context) error {
 		ScanTimeout: cfg.ScanTimeout, PollInterval: cfg.PollInterval,
 		Log: log, Metrics: telemetry.NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now),
 	})
-	lambda.StartWithOptions(c.Handle, lambda.WithContext(ctx))
+	telemetry.Serve(ctx, log, c.Handle)
 	return nil
 }
 
@@ -98,8 +99,8 @@ func connect(ctx context.Context, cfg config.Collector, secrets *secret.Cache) (
 }
 
 // client speaks the appliance's API; without refresh the token is used as it is.
-func client(cfg config.Collector, hc *http.Client, cred secret.Credential, refresh func(context.Context) (secret.Value, error)) *runecast.Client {
-	return runecast.New(runecast.Options{
+func client(cfg config.Collector, hc *http.Client, cred secret.Credential, refresh func(context.Context) (secret.Value, error)) *appliance.Client {
+	return appliance.New(appliance.Options{
 		URL: cfg.URL, HTTP: hc, Token: cred.Token, Version: version,
 		API: cfg.API, AllObjects: cfg.AllObjects, ScanPath: cfg.ScanPath, Refresh: refresh,
 	})

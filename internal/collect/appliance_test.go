@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	client "runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/fault"
@@ -54,11 +55,11 @@ type site struct {
 
 func newSite(t *testing.T, token string, trust func(ca string) string, intercept func(http.ResponseWriter, *http.Request) bool) *site {
 	t.Helper()
-	return newSiteOf(t, appliance.Options{Intercept: intercept}, runecast.Options{Token: secret.NewValue(token)}, trust)
+	return newSiteOf(t, appliance.Options{Intercept: intercept}, client.Options{Token: secret.NewValue(token)}, trust)
 }
 
 // newSiteOf has the options that matter, and the usual rest.
-func newSiteOf(t *testing.T, o appliance.Options, c runecast.Options, trust func(ca string) string) *site {
+func newSiteOf(t *testing.T, o appliance.Options, c client.Options, trust func(ca string) string) *site {
 	t.Helper()
 	clock := &clock{now: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)}
 	o.Findings, o.ScanTime, o.Token, o.ReadOnlyToken, o.Now = 2000, 10*time.Minute, "admin", "reader", clock.Now
@@ -89,14 +90,14 @@ func newSiteOf(t *testing.T, o appliance.Options, c runecast.Options, trust func
 	})}
 }
 
-func connect(u *url.URL, o runecast.Options, ca string, clock *clock) (Appliance, error) {
+func connect(u *url.URL, o client.Options, ca string, clock *clock) (Appliance, error) {
 	cred := secret.Credential{Token: o.Token, CAPEM: ca}
 	hc, err := endpoint.Client(cred, endpoint.Options{AllowLoopback: true})
 	if err != nil {
 		return nil, err
 	}
 	o.URL, o.HTTP, o.Version, o.Sleep = u, hc, "test", clock.Sleep
-	return runecast.New(o), nil
+	return client.New(o), nil
 }
 
 func asIs(ca string) string { return ca }
@@ -162,7 +163,7 @@ func TestWithApplianceOfV2(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSiteOf(t, appliance.Options{API: c.api, TextIDs: c.textIDs}, runecast.Options{Token: secret.NewValue("admin"), AllObjects: c.all}, asIs)
+			s := newSiteOf(t, appliance.Options{API: c.api, TextIDs: c.textIDs}, client.Options{Token: secret.NewValue("admin"), AllObjects: c.all}, asIs)
 			a, err := s.collector.Handle(t.Context(), []byte(nightly))
 			if err != nil {
 				t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/runecast"
@@ -57,7 +58,7 @@ func (v *invocation) take(ctx, work context.Context, app Appliance, ids []string
 			return err
 		})
 	})
-	own, _ := errors.AsType[*runecast.SystemError](err)
+	own, _ := errors.AsType[*appliance.SystemError](err)
 	switch {
 	case err == nil:
 	case fault.ClassOf(err) == fault.Reject: // it will not get better by asking again

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	client "runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/secret"
@@ -44,7 +45,7 @@ func newWire(api string, ids ...string) *world {
 		panic(err)
 	}
 	w.options.Connect = func(context.Context) (Appliance, error) {
-		return runecast.New(runecast.Options{
+		return client.New(client.Options{
 			URL: u, HTTP: &http.Client{Transport: w.wire, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 			Token: secret.NewValue("token"), Version: "test",
 			Refresh: func(context.Context) (secret.Value, error) { return secret.NewValue("token"), nil },

@@ -27,6 +27,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/secret"
@@ -213,7 +214,11 @@ func (s scan) key() string {
 	return archive.RawKey(s.started(), s.run(), s.system, s.system)
 }
 
-func (s scan) started() time.Time { return time.Date(2026, 11, 22, 2, s.minute, 0, 0, time.UTC) }
+func (s scan) started() time.Time { return night.Add(time.Duration(s.minute) * time.Minute) }
+
+// night is the hour in which the runs of these tests begin: the last whole one,
+// by the clock that a rig begins with. It lies within one day.
+var night = time.Now().UTC().Add(-time.Hour).Truncate(time.Hour)
 
 func (s scan) run() string { return s.started().Format("20060102T150405Z") + "-4f3a" }
 
@@ -264,15 +269,24 @@ func (r *rig) putAs(key string, s scan) string {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.date(key)
 	return key
 }
 
-func (r *rig) deliver(key string) (forward.Outcome, error) {
+// date lets S3 have stored an object just now, by the rig's clock.
+func (r *rig) date(key string) {
+	r.t.Helper()
+	if err := r.srv.Date(r.bucket, key, r.clock.Now()); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) deliver(key string) (deliver.Outcome, error) {
 	return r.forwarder().Deliver(r.t.Context(), key)
 }
 
 // delivered expects a delivery to end in a state.
-func (r *rig) delivered(key, state string) forward.Outcome {
+func (r *rig) delivered(key, state string) deliver.Outcome {
 	r.t.Helper()
 	out, err := r.deliver(key)
 	if err != nil || out.State != state {

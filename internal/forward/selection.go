@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/store"
 )
 
@@ -39,8 +40,8 @@ func (c choice) with(key string) choice {
 
 // newest returns the newest selected objects of each system, by their keys;
 // store.ErrLate if the time ended before all were found.
-func (f *Forwarder) newest(ctx context.Context, s *selection, win window) (map[string]choice, error) {
-	s.Late = func() bool { return !f.o.Now().Before(win.soft) }
+func (f *Forwarder) newest(ctx context.Context, s *selection, win deliver.Window) (map[string]choice, error) {
+	s.Late = func() bool { return !f.o.Now().Before(win.Soft) }
 	chosen := map[string]choice{}
 	for info, err := range f.selected(ctx, s) {
 		if err != nil {

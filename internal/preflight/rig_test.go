@@ -25,8 +25,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	client "runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/appliance"
 	"runecast-ingest/internal/simulate/pki"
@@ -110,7 +110,7 @@ func (s *site) preflight() *Preflight {
 		return secret.NewCache(s.getter, "runecast/token", time.Now).Get(ctx)
 	}
 	o.Connect = func(hc *http.Client, cred secret.Credential) Appliance {
-		return runecast.New(runecast.Options{URL: o.URL, HTTP: hc, Token: cred.Token, API: o.API, Sleep: func(context.Context, time.Duration) error { return nil }})
+		return client.New(client.Options{URL: o.URL, HTTP: hc, Token: cred.Token, API: o.API, Sleep: func(context.Context, time.Duration) error { return nil }})
 	}
 	return New(o)
 }

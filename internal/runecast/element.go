@@ -2,10 +2,13 @@ package runecast
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 )
+
+var errTaken = errors.New("copy element: it was read already")
 
 // Element is one system's results while they stream past: an element of v1's
 // results[], or a document of v2. Its fields fill as their members pass; all

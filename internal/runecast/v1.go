@@ -1,123 +1,137 @@
 package runecast
 
 import (
-	"context"
-	"net/http"
-	"net/url"
-	"strings"
+	"io"
+
+	"runecast-ingest/internal/fault"
 )
 
-const apiV1 = "/rc2/api/v1"
+// maxHead bounds what is held of an element until its uid has passed.
+const maxHead = 1 << 20
 
-// v1 is the generation of 2017 to 2023: one document holds the results of all
-// systems, with the status of their scans.
-type v1 struct{ *Client }
+// Split reads a v1 results document and calls visit for every element of
+// results[] that has a uid, in order. visit may take the element with WriteTo;
+// what it leaves is skipped. An error of visit ends the reading and comes back.
+//
+// Nothing is held but one token and, until its uid has passed, 1 MiB of an
+// element. A document that is cut, malformed, followed by anything, or no
+// results document at all, is an error; a single text over 16 MiB, too.
+func Split(r io.Reader, visit func(*Element) error) error { return ReadV1(r, nil, visit) }
 
-func (g v1) systems(ctx context.Context) ([]System, error) {
-	vcenters, err := g.vcenters(ctx)
-	if err != nil {
-		return nil, err
-	}
-	address := make(map[string]string, len(vcenters))
-	for _, v := range vcenters {
-		address[string(v.UID)] = string(v.Address)
-	}
-	seen, err := g.detected(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var all []System
-	listed := make(map[string]int)
-	for _, e := range seen {
-		name, isVCenter := address[e.ID]
-		s := System{ID: e.ID, Name: firstOf(name, e.Name, e.ID), Type: kindOf(e.ID, isVCenter, e.kind), Scan: e.Scan}
-		if i, twice := listed[e.ID]; twice {
-			all[i] = s
-			continue
-		}
-		listed[e.ID] = len(all)
-		all = append(all, s)
-	}
-	for _, v := range vcenters {
-		id := string(v.UID)
-		if _, has := listed[id]; !has && id != "" {
-			listed[id] = len(all)
-			all = append(all, System{ID: id, Name: firstOf(string(v.Address), id), Type: TypeVCenter})
-		}
-	}
-	return all, nil
+// ReadV1 is Split, and calls profile with the type of each check, if it is not nil.
+func ReadV1(r io.Reader, profile func(code string), visit func(*Element) error) error {
+	w := newWalker(r, chunkSize)
+	w.profile = profile
+	return w.split(visit)
 }
 
-func (v1) describe(context.Context, []System) error { return nil }
-
-func (g v1) statuses(ctx context.Context, _ []string) (map[string]Scan, error) {
-	seen, err := g.detected(ctx)
-	if err != nil {
-		return nil, err
+func (w *walker) split(visit func(*Element) error) error {
+	if w.dec.PeekKind() != '{' {
+		if err := w.skip(); err != nil {
+			return err
+		}
+		return noResults()
 	}
-	scans := make(map[string]Scan, len(seen))
-	for _, e := range seen {
-		scans[e.ID] = e.Scan
-	}
-	return scans, nil
-}
-
-// detected reads all systems. It asks for detected issues only, to keep the
-// answer small.
-func (g v1) detected(ctx context.Context) (seen []*Element, err error) {
-	err = g.read(ctx, "?onlyDetectedIssues=true", func(e *Element) error {
-		seen = append(seen, e)
-		return nil
+	found := false
+	err := w.members(func(name []byte) error {
+		if string(name) != "results" {
+			return w.skip()
+		}
+		found = true
+		index := -1
+		return w.elements(func() error { index++; return w.element(index, visit) })
 	})
-	return seen, err
-}
-
-func (g v1) results(ctx context.Context, _ []string, visit func(*Element) error) error {
-	return g.read(ctx, "", visit)
-}
-
-func (g v1) read(ctx context.Context, query string, visit func(*Element) error) error {
-	body, err := g.get(ctx, apiV1+"/results"+query)
 	if err != nil {
 		return err
 	}
-	defer body.Close()
-	var visitErr error
-	w := newWalker(body, chunkSize)
-	w.profile = g.sawType
-	err = w.split(func(e *Element) error {
-		visitErr = visit(e)
-		return visitErr
-	})
-	if visitErr != nil {
-		return visitErr
-	}
-	return g.readError(ctx, err)
-}
-
-func (g v1) trigger(ctx context.Context, id string) error {
-	return g.start(ctx, firstOf(g.o.ScanPath, apiV1+"/scan/{id}"), id)
-}
-
-// start posts to a path template.
-func (c *Client) start(ctx context.Context, template, id string) error {
-	body, err := c.patiently(ctx, http.MethodPost, strings.ReplaceAll(template, "{id}", url.PathEscape(id)))
-	if err != nil {
+	if err := w.end(); err != nil {
 		return err
 	}
-	drain(body)
+	if !found {
+		return noResults()
+	}
 	return nil
 }
 
-type vcenter struct {
-	UID     text  `json:"uid"`
-	Address loose `json:"address"`
+func noResults() error {
+	return &fault.Error{Class: fault.Reject, What: "the answer is JSON but has no results", Cure: otherService}
 }
 
-func (c *Client) vcenters(ctx context.Context) ([]vcenter, error) {
-	var doc struct {
-		VCenters []vcenter `json:"vcenters"`
+func (w *walker) element(index int, visit func(*Element) error) error {
+	if w.dec.PeekKind() != '{' {
+		return w.skip()
 	}
-	err := c.small(ctx, apiV1+"/vcenters", &doc)
-	return doc.VCenters, err
+	if _, err := w.token(); err != nil {
+		return err
+	}
+	e := &Element{Index: index, w: w}
+	e.step = e.v1
+	w.tap.begin(w.dec.InputOffset()-1, &limited{buf: &e.head, most: maxHead, what: "what comes before the uid of an element of results[]"})
+	defer e.release()
+	for e.ID == "" && !e.ended {
+		if err := e.step(); err != nil {
+			return err
+		}
+	}
+	if w.tap.copyTo(int(w.dec.InputOffset() - w.tap.base)); w.tap.sinkErr != nil {
+		return w.tap.sinkErr
+	}
+	w.tap.redirect(nil)
+	if e.ID != "" {
+		if err := visit(e); err != nil {
+			return err
+		}
+	}
+	return e.finish()
+}
+
+// v1 reads one member of an element, or its end.
+func (e *Element) v1() error {
+	w := e.w
+	if w.dec.PeekKind() == '}' {
+		if _, err := w.token(); err != nil {
+			return err
+		}
+		w.tap.end(w.dec.InputOffset())
+		e.ended = true
+		return nil
+	}
+	name, err := w.name()
+	if err != nil {
+		return err
+	}
+	switch string(name) {
+	case "uid":
+		return e.first(&e.ID)
+	case "name", "viewName", "displayName", "address":
+		return e.first(&e.Name)
+	case "scanStatus":
+		return e.scanStatus()
+	case "issues":
+		return w.elements(e.issue)
+	}
+	return w.skip()
+}
+
+// first reads a text that stays as it was first sent.
+func (e *Element) first(into *string) error {
+	text, err := e.w.text()
+	if *into == "" {
+		*into = text
+	}
+	return err
+}
+
+func (e *Element) scanStatus() error {
+	return e.w.members(func(name []byte) (err error) {
+		switch string(name) {
+		case "status":
+			e.Scan.Status, err = e.w.text()
+		case "timestamp":
+			err = e.timestamp()
+		default:
+			err = e.w.skip()
+		}
+		return err
+	})
 }

@@ -88,10 +88,14 @@ func isNoBucket(err error) bool {
 }
 
 // Client makes an S3 client. Path style is for S3 servers that serve buckets
-// by path.
+// by path. Whatever the configuration says, each write carries a checksum and
+// each object that has one is verified when it is read: only LoadDefaultConfig
+// sets both by itself.
 func Client(cfg aws.Config, pathStyle bool) *s3.Client {
 	return s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.UsePathStyle = pathStyle
+		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenSupported
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenSupported
 		o.DisableLogOutputChecksumValidationSkipped = true // multipart objects have no checksum of the whole
 	})
 }
