@@ -5,24 +5,24 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"runecast-ingest/internal/appliance"
-	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/collect"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/posture"
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/secret"
+	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -30,30 +30,31 @@ import (
 var version = "dev"
 
 func main() {
-	if err := run(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	ctx := context.Background()
+	cfg, err := config.LoadCollector(os.Getenv)
+	log := telemetry.Logger(os.Stdout, cfg.LogLevel)
+	if err != nil {
+		log.Error("the settings cannot be used", "error", err.Error())
+		telemetry.Serve(ctx, log, preflight.Misconfigured(err))
+		return
+	}
+	if err := run(ctx, cfg, log); err != nil {
+		log.Error("the function cannot start", "error", err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
-	cfg, err := config.LoadCollector(os.Getenv)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		lambda.StartWithOptions(preflight.Misconfigured(err), lambda.WithContext(ctx))
-		return nil
-	}
+func run(ctx context.Context, cfg config.Collector, log *slog.Logger) error {
 	// Little is live while results stream through: without a limit the parts of
 	// an upload that has ended would be kept beside those of the next.
 	debug.SetMemoryLimit(40 << 20)
-	log := telemetry.Logger(os.Stdout, cfg.LogLevel)
-	aws, err := awsconfig.LoadDefaultConfig(ctx)
+	aws, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(telemetry.AWS(log)))
 	if err != nil {
 		return fmt.Errorf("load AWS configuration: %w", err)
 	}
 	api := secretsmanager.NewFromConfig(aws)
 	secrets := secret.NewCache(api, cfg.SecretID, time.Now)
-	store := collect.Archive{Store: archive.New(archive.Client(aws, cfg.S3PathStyle), cfg.Bucket)}
+	store := collect.Archive{Store: store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)}
 	outcomes, err := posture.New(store)
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func run(ctx context.Context) error {
 		ScanTimeout: cfg.ScanTimeout, PollInterval: cfg.PollInterval,
 		Log: log, Metrics: telemetry.NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now),
 	})
-	lambda.StartWithOptions(c.Handle, lambda.WithContext(ctx))
+	telemetry.Serve(ctx, log, c.Handle)
 	return nil
 }
 

@@ -41,8 +41,9 @@ type Options struct {
 	HTTP *http.Client
 	// Token goes into the Authorization header, bare.
 	Token secret.Value
-	// Refresh gives the token of this moment; it is called once for a request
-	// that was refused with 401. Nil: there is only Token.
+	// Refresh reads the token of this moment; it is called once for a request
+	// that was refused with 401, and fails where it has not read the secret and
+	// knows no other token. Nil: there is only Token.
 	Refresh func(context.Context) (secret.Value, error)
 	// Version of this software, for the User-Agent.
 	Version string
@@ -122,7 +123,7 @@ func (c *Client) admitted(ctx context.Context, method, path string) (io.ReadClos
 	next, rerr := c.another(ctx, used)
 	switch {
 	case rerr != nil:
-		return nil, never, refused401(err, ", and the secret could not be read again", rerr)
+		return nil, never, refused401(err, ", and the secret was not read again", rerr)
 	case next == used:
 		return nil, never, refused401(err, ", and the secret holds no other", nil)
 	}

@@ -265,6 +265,7 @@ func TestJoinIsKept(t *testing.T) {
 func TestRotatedToken(t *testing.T) {
 	t.Parallel()
 	unreadable := &fault.Error{Class: fault.Retry, What: "Secrets Manager did not answer"}
+	tooSoon := &fault.Error{Class: fault.Retry, What: "it was read 3s ago"}
 	cases := map[string]struct {
 		next    string
 		err     error
@@ -275,7 +276,8 @@ func TestRotatedToken(t *testing.T) {
 		"rotated":        {next: "new", admits: "new", refresh: 1},
 		"not rotated":    {next: "old", admits: "new", says: "the token was refused (401), and the secret holds no other: create an API access token", refresh: 1},
 		"new one is bad": {next: "new", admits: "newer", says: "the token was refused (401), the new one from the secret, too: create", refresh: 1},
-		"no secret":      {err: unreadable, admits: "new", says: "the secret could not be read again (Secrets Manager did not answer)", refresh: 1},
+		"no secret":      {err: unreadable, admits: "new", says: "the secret was not read again (Secrets Manager did not answer)", refresh: 1},
+		"read just now":  {err: tooSoon, admits: "new", says: "the secret was not read again (it was read 3s ago): create", refresh: 1},
 		"still good":     {next: "new", admits: "old"},
 	}
 	for name, c := range cases {

@@ -11,7 +11,8 @@ type Header struct {
 	WriteID string `json:"writeId"`
 }
 
-func (h *Header) header() *Header { return h }
+// Head is the header itself: every document that embeds it has one.
+func (h *Header) Head() *Header { return h }
 
 // Lease says which invocation works on a document. Leases only avoid waste;
 // safety comes from the conditional writes.

@@ -1,3 +1,6 @@
+// Package archive is the format of the S3 bucket: the keys of what lies in it,
+// the envelope of raw objects, and the state documents. It promises to read
+// and to write nothing but what it is given: package store keeps these things.
 package archive
 
 import (
@@ -17,12 +20,12 @@ const (
 	DeliveryPrefix   = "delivery/"   // delivery states of raw objects
 	RegisterPrefix   = "systems/"    // commit registers
 	QuarantinePrefix = "quarantine/" // refused events
+	RunsPrefix       = "runs/"       // run documents
 	ActiveRunKey     = "runs/active.json"
 	RunCheckKey      = "runs/check"     // written and deleted by the collector's check
 	DeliveryCheckKey = "delivery/check" // written and deleted by the forwarder's check
+	AnalysesPrefix   = "raw/v1/"        // raw objects that the collector writes
 
-	analysesPrefix  = "raw/v1/"
-	runsPrefix      = "runs/"
 	rawSuffix       = ".json.gz"
 	maxSlug         = 40
 	hashChars       = 8
@@ -34,7 +37,7 @@ const (
 // systems hold slashes and worse, so only their slug and hash are used.
 func RawKey(startedAt time.Time, runID, systemID, systemName string) string {
 	return fmt.Sprintf("%sdt=%s/run=%s/%s%s",
-		analysesPrefix, startedAt.UTC().Format(time.DateOnly), runID, LabelOf(systemID, systemName), rawSuffix)
+		AnalysesPrefix, startedAt.UTC().Format(time.DateOnly), runID, LabelOf(systemID, systemName), rawSuffix)
 }
 
 // Label is how the keys of raw objects name a system.
@@ -57,14 +60,14 @@ func (l Label) String() string { return l.Slug + "-" + l.Hash }
 func RawLabel(key string) (Label, bool) {
 	name, ok := strings.CutSuffix(path.Base(key), rawSuffix)
 	i := strings.LastIndexByte(name, '-')
-	if !ok || !strings.HasPrefix(key, analysesPrefix) || i < 1 || len(name)-i-1 != hashChars {
+	if !ok || !strings.HasPrefix(key, AnalysesPrefix) || i < 1 || len(name)-i-1 != hashChars {
 		return Label{}, false
 	}
 	return Label{Slug: name[:i], Hash: name[i+1:]}, true
 }
 
 // RunKey is the document of a finished run.
-func RunKey(runID string) string { return runsPrefix + runID + ".json" }
+func RunKey(runID string) string { return RunsPrefix + runID + ".json" }
 
 // DeliveryKey is the delivery state of a raw object.
 func DeliveryKey(rawKey string) string { return DeliveryPrefix + rawKey + ".json" }
@@ -97,7 +100,8 @@ func (g Generation) QuarantineKey(index int64) string {
 	return fmt.Sprintf("%s%d.json", g.Quarantine(), index)
 }
 
-func catalogKey(sum string) string { return CatalogPrefix + sum + ".json.gz" }
+// CatalogKey is a check catalogue, named by the SHA-256 of its plain bytes.
+func CatalogKey(sum string) string { return CatalogPrefix + sum + ".json.gz" }
 
 func digest(s string, chars int) string {
 	sum := sha256.Sum256([]byte(s))

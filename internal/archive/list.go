@@ -1,56 +1,32 @@
 package archive
 
 import (
-	"context"
-	"fmt"
-	"iter"
 	"path"
 	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// List gives the objects under a prefix whose keys sort after another key, in
-// the keys' order, a thousand per call of S3. An error ends it.
-func (s *Store) List(ctx context.Context, prefix, after string) iter.Seq2[RawInfo, error] {
-	return func(yield func(RawInfo, error) bool) {
-		pages := s3.NewListObjectsV2Paginator(s.api, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix, StartAfter: optional(after)})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				yield(RawInfo{}, fmt.Errorf("list archive: %w", s.explain(err, "s3:ListBucket", prefix)))
-				return
-			}
-			for _, o := range page.Contents {
-				info := RawInfo{Key: aws.ToString(o.Key), ETag: aws.ToString(o.ETag), Size: aws.ToInt64(o.Size), LastModified: aws.ToTime(o.LastModified)}
-				if !yield(info, nil) {
-					return
-				}
-			}
-		}
-	}
-}
-
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
+// RawInfo is one version of a raw object.
+type RawInfo struct {
+	Key string
+	// ETag is the version; as S3 sends it, with quotes.
+	ETag string
+	// Size in bytes as stored.
+	Size         int64
+	LastModified time.Time
 }
 
 // AnalysesOf is the prefix of the raw objects of runs that started on a day, UTC.
 func AnalysesOf(day time.Time) string {
-	return analysesPrefix + "dt=" + day.UTC().Format(time.DateOnly) + "/"
+	return AnalysesPrefix + "dt=" + day.UTC().Format(time.DateOnly) + "/"
 }
 
 // AnalysisDay is the day in a raw object's key; false if the key has none.
 func AnalysisDay(key string) (time.Time, bool) {
-	if len(key) < len(analysesPrefix)+len("dt=2006-01-02/") || key[:len(analysesPrefix)] != analysesPrefix {
+	if len(key) < len(AnalysesPrefix)+len("dt=2006-01-02/") || key[:len(AnalysesPrefix)] != AnalysesPrefix {
 		return time.Time{}, false
 	}
-	day, err := time.Parse("dt=2006-01-02/", key[len(analysesPrefix):len(analysesPrefix)+len("dt=2006-01-02/")])
+	day, err := time.Parse("dt=2006-01-02/", key[len(AnalysesPrefix):len(AnalysesPrefix)+len("dt=2006-01-02/")])
 	return day, err == nil
 }
 
@@ -69,7 +45,7 @@ func IsOf(key, nameOrID string) bool {
 // RunOf is the run in a raw object's key; false if the key has none.
 func RunOf(key string) (string, bool) {
 	folder, ok := strings.CutPrefix(path.Base(path.Dir(key)), "run=")
-	return folder, ok && strings.HasPrefix(key, analysesPrefix)
+	return folder, ok && strings.HasPrefix(key, AnalysesPrefix)
 }
 
 // AnalysisStart is when the run in a raw object's key began, to the second: its
@@ -108,43 +84,9 @@ func Narrower(top, prefix string) (string, bool) {
 // RunStart is the time in a run's id, 20261122T020000Z-4f3a; false if it has none.
 func RunStart(run string) (time.Time, bool) {
 	stamp, _, _ := strings.Cut(run, "-")
-	at, err := time.Parse(runStamp, stamp)
+	at, err := time.Parse(RunStamp, stamp)
 	return at, err == nil
 }
 
-// runStamp is how a run's id begins.
-const runStamp = "20060102T150405Z"
-
-// Runs gives the ids of the finished runs since a time, oldest first. An error
-// ends it.
-func (s *Store) Runs(ctx context.Context, since time.Time) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		for info, err := range s.List(ctx, runsPrefix, runsPrefix+since.UTC().Format(runStamp)) {
-			if err == nil && info.Key >= ActiveRunKey { // the ids begin with digits
-				return
-			}
-			id := strings.TrimSuffix(strings.TrimPrefix(info.Key, runsPrefix), ".json")
-			if !yield(id, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-// SweepSchema is the schema of the sweep's document.
-const SweepSchema = "runecast-sweep/1"
-
-// SweepKey is where the sweep remembers how far back it has to look.
-const SweepKey = DeliveryPrefix + "sweep.json"
-
-// Sweep is delivery/sweep.json.
-type Sweep struct {
-	Header
-	// From is the oldest day that may hold undelivered objects; zero: look at all.
-	From time.Time `json:"from"`
-	// UpdatedAt is when a sweep last came to its end.
-	UpdatedAt time.Time `json:"updatedAt"`
-}
-
-// AnalysesPrefix is above all raw objects that the collector writes.
-const AnalysesPrefix = analysesPrefix
+// RunStamp is how a run's id begins.
+const RunStamp = "20060102T150405Z"

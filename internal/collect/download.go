@@ -12,6 +12,7 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/runecast"
+	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -138,7 +139,7 @@ func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, sc
 		_, err := io.WriteString(w, "}")
 		return err
 	}
-	var stored archive.Stored
+	var stored store.Stored
 	err := telemetry.Trace(work, "archive", func(work context.Context) (err error) {
 		stored, err = v.o.Store.PutRaw(work, key, write)
 		return err
@@ -147,7 +148,7 @@ func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, sc
 	switch {
 	case err == nil:
 		v.archived(s, stored, scan, remark(e))
-	case errors.Is(err, archive.ErrExists), errors.Is(err, archive.ErrRace):
+	case errors.Is(err, store.ErrExists), errors.Is(err, store.ErrRace):
 		err := v.adopt(work, s, key, scan)
 		if err != nil && fault.ClassOf(err) != fault.Reject {
 			return err
@@ -171,7 +172,7 @@ func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, sc
 
 // archived ends a system whose results are stored, and keeps which scan they
 // are of, for runs in mode latest.
-func (v *invocation) archived(s *archive.RunSystem, stored archive.Stored, scan runecast.Scan, remark string) {
+func (v *invocation) archived(s *archive.RunSystem, stored store.Stored, scan runecast.Scan, remark string) {
 	s.State, s.RawKey, s.Bytes, s.SHA256, s.Reason = archive.SystemArchived, stored.Key, stored.Bytes, stored.SHA256, remark
 	s.Watch = nil
 	if v.run.Last == nil {
@@ -207,7 +208,7 @@ func remark(e *runecast.Element) string {
 // being able to say so. It is read back: what it is, and of which scan.
 func (v *invocation) adopt(work context.Context, s *archive.RunSystem, key string, polled runecast.Scan) error {
 	stored, envelope, err := v.o.Store.Inspect(work, key)
-	if errors.Is(err, archive.ErrMissing) { // two uploads met and neither won: the next round uploads anew
+	if errors.Is(err, store.ErrMissing) { // two uploads met and neither won: the next round uploads anew
 		s.Reason = "two uploads met"
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/store"
 )
 
 const (
@@ -33,7 +34,7 @@ type invocation struct {
 	*Collector
 	lease archive.Lease
 	stop  time.Time // no new work from then on; zero: no limit
-	doc   archive.Doc[archive.Run]
+	doc   store.Doc[archive.Run]
 	run   *archive.Run // within doc
 	// wasOpen: the run had open systems when this invocation came to it.
 	wasOpen bool
@@ -70,9 +71,9 @@ func (v *invocation) load(ctx context.Context) error {
 
 // write writes a run document. Two writes that met (409) were both not
 // applied: the same condition decides once more.
-func (v *invocation) write(ctx context.Context, key string, doc *archive.Doc[archive.Run]) error {
+func (v *invocation) write(ctx context.Context, key string, doc *store.Doc[archive.Run]) error {
 	err := v.o.Store.SaveRun(ctx, key, doc)
-	if errors.Is(err, archive.ErrRace) {
+	if errors.Is(err, store.ErrRace) {
 		err = v.o.Store.SaveRun(ctx, key, doc)
 	}
 	return err
@@ -84,7 +85,7 @@ func (v *invocation) save(ctx context.Context) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, archive.ErrConflict), errors.Is(err, archive.ErrRace):
+	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrRace):
 		return errTaken
 	}
 	return &stateError{err}
@@ -169,10 +170,10 @@ func (v *invocation) end(ctx context.Context, state string) (Answer, error) {
 // close keeps the ended run for ever and makes room for the next. Every step
 // may be repeated by anyone; whoever makes the room tells of the run.
 func (v *invocation) close(ctx context.Context) (Answer, error) {
-	kept := archive.Doc[archive.Run]{Value: *v.run}
+	kept := store.Doc[archive.Run]{Value: *v.run}
 	kept.Value.Last, kept.Value.LastKey = nil, nil
 	err := v.write(ctx, archive.RunKey(v.run.ID), &kept)
-	if err != nil && !errors.Is(err, archive.ErrConflict) {
+	if err != nil && !errors.Is(err, store.ErrConflict) {
 		return Answer{}, fmt.Errorf("keep the finished run: %w", err)
 	}
 	a := finished(v.run)

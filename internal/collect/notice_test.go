@@ -14,6 +14,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -148,7 +149,7 @@ type rival struct {
 	first func()
 }
 
-func (r *rival) SaveRun(ctx context.Context, key string, doc *archive.Doc[archive.Run]) error {
+func (r *rival) SaveRun(ctx context.Context, key string, doc *store.Doc[archive.Run]) error {
 	if first := r.first; first != nil && key == archive.ActiveRunKey && doc.Value.State == archive.RunIdle {
 		r.first = nil
 		first()

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/status"
+	"runecast-ingest/internal/store"
 )
 
 // selection says which raw objects are meant; all that is set must hold.
@@ -59,13 +61,13 @@ func (c choice) with(key string) choice {
 
 // newest gives the newest selected objects of each system, by what systemOf
 // says. False: the time ended.
-func (f *Forwarder) newest(ctx context.Context, s *selection, win window) (map[string]choice, bool, error) {
+func (f *Forwarder) newest(ctx context.Context, s *selection, win deliver.Window) (map[string]choice, bool, error) {
 	chosen := map[string]choice{}
 	for info, err := range f.selected(ctx, s) {
 		switch {
 		case err != nil:
 			return nil, false, err
-		case !f.o.Now().Before(win.soft):
+		case !f.o.Now().Before(win.Soft):
 			return chosen, false, nil
 		}
 		system := systemOf(info.Key)
@@ -91,7 +93,7 @@ func (f *Forwarder) selected(ctx context.Context, s *selection) iter.Seq2[archiv
 
 // list reads no more of the archive than the selection needs: the analyses of
 // its days, and the hand-made documents.
-func (s *selection) list(ctx context.Context, store *archive.Store) iter.Seq2[archive.RawInfo, error] {
+func (s *selection) list(ctx context.Context, store *store.Store) iter.Seq2[archive.RawInfo, error] {
 	after, before := s.days()
 	return func(yield func(archive.RawInfo, error) bool) {
 		if prefix, ok := archive.Narrower(archive.AnalysesPrefix, s.prefix); ok {
@@ -146,7 +148,7 @@ func systemOf(key string) string {
 	return key
 }
 
-func (s *selection) inState(t *archive.Tracked) bool {
+func (s *selection) inState(t *store.Tracked) bool {
 	v := &t.Delivery.Value
 	switch s.state {
 	case selectPending:
@@ -165,4 +167,15 @@ func behind(cursor string, chosen map[string]choice) []string {
 		i++
 	}
 	return parts[i:]
+}
+
+// sieve keeps the objects that are wanted, and errors.
+func sieve(objects iter.Seq2[archive.RawInfo, error], wanted func(archive.RawInfo) bool) iter.Seq2[archive.RawInfo, error] {
+	return func(yield func(archive.RawInfo, error) bool) {
+		for info, err := range objects {
+			if (err != nil || wanted(info)) && !yield(info, err) {
+				return
+			}
+		}
+	}
 }

@@ -31,6 +31,7 @@ const (
 // Credentials gives the token, and another one after a refusal if it was rotated.
 type Credentials interface {
 	Get(context.Context) (secret.Credential, error)
+	// Refresh fails where the secret was not read and no other token is known.
 	Refresh(ctx context.Context, used secret.Credential) (now secret.Credential, changed bool, err error)
 }
 

@@ -88,7 +88,7 @@ func explain(a answer, host, secretID string) error {
 	case http.StatusBadRequest:
 		e.Class, e.Cure = fault.Reject, "the events are not what the endpoint accepts"
 	case http.StatusUnauthorized:
-		e.Class, e.Cure = fault.Auth, "put a valid API token into the secret "+secretID+"; it is read again at once"
+		e.Class, e.Cure = fault.Auth, "put a valid API token into the secret "+secretID+"; an attempt 30 seconds later reads it"
 	case http.StatusForbidden:
 		e.Class, e.Cure = fault.Auth, "give the token of the secret "+secretID+" the scope openpipeline.events_security"
 	case http.StatusNotFound:
@@ -103,4 +103,20 @@ func explain(a answer, host, secretID string) error {
 		}
 	}
 	return e
+}
+
+// notRotated adds to a refusal of the token (401) what was found in its secret:
+// no other token, or nothing, since it was not read for the reason given.
+func notRotated(refusal, unread error) error {
+	f, ok := errors.AsType[*fault.Error](refusal)
+	if !ok {
+		return refusal
+	}
+	said := *f
+	if unread == nil {
+		said.What += ", and the secret holds no other token"
+	} else {
+		said.What, said.Err = said.What+", and the secret was not read again", unread
+	}
+	return &said
 }

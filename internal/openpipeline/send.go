@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"time"
-
-	"runecast-ingest/internal/secret"
 )
 
 const (
@@ -75,9 +73,9 @@ func (c *Client) Send(ctx context.Context, body []byte, stop time.Time) Result {
 		r.Err = explain(a, c.o.URL.Host, cred.SecretID)
 		switch r.Outcome {
 		case unauthorized:
-			next, changed := c.rotated(ctx, cred)
-			if !changed {
-				r.Outcome = Unusable
+			next, changed, err := c.o.Credentials.Refresh(ctx, cred)
+			if err != nil || !changed {
+				r.Outcome, r.Err = Unusable, notRotated(r.Err, err)
 				return r
 			}
 			cred = next
@@ -100,11 +98,6 @@ func (r Result) late() Result {
 		r.Err = context.DeadlineExceeded
 	}
 	return r
-}
-
-func (c *Client) rotated(ctx context.Context, used secret.Credential) (secret.Credential, bool) {
-	now, changed, err := c.o.Credentials.Refresh(ctx, used)
-	return now, changed && err == nil
 }
 
 // Sleep waits for a duration or the context's end.

@@ -45,6 +45,7 @@ func (c *clock) Sleep(_ context.Context, d time.Duration) error {
 
 type credentials struct {
 	token, next string
+	unread      error // why Refresh does not read the secret
 	refreshed   int
 }
 
@@ -54,6 +55,9 @@ func (c *credentials) Get(context.Context) (secret.Credential, error) {
 
 func (c *credentials) Refresh(_ context.Context, used secret.Credential) (secret.Credential, bool, error) {
 	c.refreshed++
+	if c.unread != nil {
+		return secret.Credential{Token: secret.NewValue(c.token)}, false, c.unread
+	}
 	if c.next != "" {
 		c.token = c.next
 	}
@@ -143,7 +147,7 @@ func TestSend(t *testing.T) {
 		"403":                      {replies: []reply{{status: 403}}, outcome: Unusable, requests: 1, class: fault.Auth, says: "openpipeline.events_security"},
 		"404":                      {replies: []reply{{status: 404}}, outcome: Unusable, requests: 1, class: fault.Config, says: "OPENPIPELINE_URL"},
 		"redirect":                 {replies: []reply{{status: 307}}, outcome: Unusable, requests: 1, class: fault.Config, says: "redirects"},
-		"401 for ever":             {replies: []reply{{status: 401}}, outcome: Unusable, requests: 1, class: fault.Auth, says: "token"},
+		"401 for ever":             {replies: []reply{{status: 401}}, outcome: Unusable, requests: 1, class: fault.Auth, says: "401 Unauthorized, and the secret holds no other token: put a valid API token"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -184,6 +188,21 @@ func TestRotatedTokenIsUsedAtOnce(t *testing.T) {
 	}
 	if b := bodies(); b[0] != "Api-Token old [{}]" || b[1] != "Api-Token new [{}]" {
 		t.Errorf("sent %q", b)
+	}
+}
+
+// No message says what a secret holds that was not read.
+func TestSecretThatIsNotReadAgain(t *testing.T) {
+	t.Parallel()
+	srv, bodies := serve(t, reply{status: 401}, reply{status: 202})
+	clk := start()
+	creds := &credentials{token: "old", next: "new", unread: &fault.Error{Class: fault.Retry, What: "it was read 3s ago"}}
+	r := client(t, srv.URL, creds, clk).Send(t.Context(), []byte(`[{}]`), clk.now.Add(time.Minute))
+	if r.Outcome != Unusable || len(bodies()) != 1 || fault.ClassOf(r.Err) != fault.Auth {
+		t.Errorf("outcome %d after %d requests, class %s", r.Outcome, len(bodies()), fault.ClassOf(r.Err))
+	}
+	if says := "401 Unauthorized, and the secret was not read again (it was read 3s ago): put"; r.Err == nil || !strings.Contains(r.Err.Error(), says) {
+		t.Errorf("error %v, want %q", r.Err, says)
 	}
 }
 

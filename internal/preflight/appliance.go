@@ -17,28 +17,44 @@ import (
 // (Dynatrace docs, "Ingest Runecast Analyzer compliance findings").
 const leastForDynatrace = "6.9.12"
 
-// token asks both generations for their list of systems: whichever answers
-// has accepted the token.
+// token proves the token, and where it is refused, the one that the secret
+// holds now.
 func (c *check) token(ctx context.Context) Row {
+	row, refused := c.present(ctx)
+	if !refused {
+		return row
+	}
+	said, found := c.another(ctx)
+	if found {
+		row, _ = c.present(ctx)
+	}
+	row.Detail += said
+	return row
+}
+
+// present asks both generations for their list of systems: whichever answers
+// has accepted the token. It reports whether the token was refused.
+func (c *check) present(ctx context.Context) (row Row, refused bool) {
 	api, err := c.caller(c.cred)
 	if err != nil {
-		return failed(err)
+		return failed(err), false
 	}
 	c.api, c.app = api, c.o.Connect(api.http, c.cred)
 	var doc struct{}
 	c.v1 = api.small(ctx, pathVCenters, &doc)
 	c.v2 = api.small(ctx, pathEcosystems, &doc)
+	why := c.v1
 	switch {
 	case c.v1 == nil:
-		return ok("accepted (GET " + pathVCenters + ")")
+		return ok("accepted (GET " + pathVCenters + ")"), false
 	case c.v2 == nil:
-		return ok("accepted (GET " + pathEcosystems + ")")
+		return ok("accepted (GET " + pathEcosystems + ")"), false
 	case code(c.v1) == http.StatusNotFound && code(c.v2) == http.StatusNotFound:
-		return bad("neither API v1 nor v2 is known at this address (404)", checkURL)
+		return bad("neither API v1 nor v2 is known at this address (404)", checkURL), false
 	case code(c.v1) == http.StatusNotFound:
-		return failed(c.v2)
+		why = c.v2
 	}
-	return failed(c.v1)
+	return failed(why), code(why) == http.StatusUnauthorized
 }
 
 // code gives the status of a refusal; 0 for any other outcome.

@@ -8,6 +8,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/store"
 )
 
 // secret reads the credential anew.
@@ -35,6 +36,25 @@ func (r *route) secret(ctx context.Context) Row {
 	return ok(detail)
 }
 
+// another reads the secret again after the endpoint refused its token (401): it
+// may have been rotated since. It reports whether there is another token, which
+// then takes the place of the refused one; if not, said is what is known about
+// the secret, to be added to the refusal.
+func (r *route) another(ctx context.Context) (said string, found bool) {
+	limited, cancel := context.WithTimeout(ctx, reachTime)
+	defer cancel()
+	cred, err := r.Secret(limited)
+	switch {
+	case err != nil:
+		return ", and the secret was not read again (" + failed(err).Detail + ")", false
+	case cred.Token == r.cred.Token:
+		return ", and the secret holds no other token", false
+	}
+	r.cred = cred
+	r.hangUp() // what is open was opened with the trust of the other credential
+	return "", true
+}
+
 // s3 makes a row of an error of S3, whose call had this context.
 func (r *route) s3(ctx context.Context, err error) Row {
 	gateway := fmt.Sprintf("in a VPC, add the gateway endpoint com.amazonaws.%s.s3 to the route tables of the function's subnets, or a NAT gateway", r.Region)
@@ -53,7 +73,7 @@ func (c *check) archive(ctx context.Context) Row {
 	limited, cancel := context.WithTimeout(ctx, reachTime)
 	defer cancel()
 	err := c.o.Archive.TryWrite(limited, archive.RunCheckKey)
-	var run archive.Doc[archive.Run]
+	var run store.Doc[archive.Run]
 	if err == nil {
 		run, err = c.o.Archive.LoadRun(limited, archive.ActiveRunKey)
 	}

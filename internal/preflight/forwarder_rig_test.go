@@ -33,6 +33,7 @@ import (
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/receiver"
 	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -65,7 +66,7 @@ func archiveS3(t *testing.T) *s3.Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = srv.Close() })
-	client := archive.Client(aws.Config{
+	client := store.Client(aws.Config{
 		BaseEndpoint: aws.String(srv.URL()), Region: srv.Region(),
 		Credentials: credentials.NewStaticCredentialsProvider(srv.AccessKey(), srv.SecretKey(), ""),
 	}, true)
@@ -128,7 +129,7 @@ func (d *tenant) forwarder() *Forwarder {
 	o.Bucket, o.NewID = d.bucket, uuid.NewString
 	o.Secret = func(ctx context.Context) (secret.Credential, error) { return cache().Get(ctx) }
 	if o.Archive == nil {
-		o.Archive = archive.New(d.s3, d.bucket)
+		o.Archive = store.New(d.s3, d.bucket)
 	}
 	o.Metrics = telemetry.NewMetrics(&d.metrics, "forwarder", time.Now)
 	o.Connect = func() Sender {

@@ -21,6 +21,7 @@ import (
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/secret"
+	"runecast-ingest/internal/store"
 )
 
 const (
@@ -38,7 +39,7 @@ type Archive interface {
 	// TryWrite writes and deletes an object.
 	TryWrite(ctx context.Context, key string) error
 	// LoadRun reads a run document; a missing one is no error.
-	LoadRun(ctx context.Context, key string) (archive.Doc[archive.Run], error)
+	LoadRun(ctx context.Context, key string) (store.Doc[archive.Run], error)
 }
 
 // Appliance is what a check needs of the client of the appliance.

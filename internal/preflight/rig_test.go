@@ -30,6 +30,7 @@ import (
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/appliance"
 	"runecast-ingest/internal/simulate/pki"
+	"runecast-ingest/internal/store"
 )
 
 const (
@@ -167,8 +168,8 @@ func (b *bucket) TryWrite(ctx context.Context, key string) error {
 	return b.err
 }
 
-func (b *bucket) LoadRun(context.Context, string) (archive.Doc[archive.Run], error) {
-	return archive.Doc[archive.Run]{Value: b.run}, nil
+func (b *bucket) LoadRun(context.Context, string) (store.Doc[archive.Run], error) {
+	return store.Doc[archive.Run]{Value: b.run}, nil
 }
 
 var errNoSuchHost = &net.DNSError{Err: "no such host", Name: "localhost", IsNotFound: true}

@@ -36,20 +36,40 @@ type apiTokenState struct {
 	Scopes  []string `json:"scopes"`
 }
 
-// token has the environment look its own token up.
+// token proves the token, and where it is refused, the one that the secret
+// holds now.
 func (c *forwarderCheck) token(ctx context.Context) Row {
+	row, refused := c.present(ctx)
+	if !refused {
+		return row
+	}
+	said, found := c.another(ctx)
+	if found {
+		row, _ = c.present(ctx)
+	}
+	row.Detail += said
+	return row
+}
+
+// present has the environment look the token up, and reports whether it was refused.
+func (c *forwarderCheck) present(ctx context.Context) (row Row, refused bool) {
 	limited, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	resp, err := c.lookup(limited)
 	if err != nil {
-		return failed(err)
+		return failed(err), false
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK || mediaType(resp) == "text/html" {
-		return c.notLookedUp(resp)
+		return c.notLookedUp(resp), resp.StatusCode == http.StatusUnauthorized
 	}
+	return c.lookedUp(limited, resp.Body), false
+}
+
+// lookedUp reads what the look-up answered, and judges it.
+func (c *forwarderCheck) lookedUp(limited context.Context, body io.Reader) Row {
 	var state apiTokenState
-	err = json.UnmarshalRead(io.LimitReader(resp.Body, maxSmall), &state, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	err := json.UnmarshalRead(io.LimitReader(body, maxSmall), &state, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	switch {
 	case limited.Err() != nil:
 		return failed(endpoint.Explain(late(limited, limited.Err(), c.URL.Host), c.URL.Host))
@@ -85,7 +105,7 @@ func (c *forwarderCheck) notLookedUp(resp *http.Response) Row {
 	case code == http.StatusOK:
 		f.What = "POST " + pathLookup + " is answered by an HTML page instead of JSON"
 	case code == http.StatusUnauthorized:
-		f.Class, f.What = fault.Auth, "the token was refused (401): it is disabled, expired, or of another environment"
+		f.Class, f.What = fault.Auth, "the token is disabled, expired, or of another environment: it was refused (401)"
 		f.Cure = "create an access token in Dynatrace with the scope " + c.needed() + " and store it in the secret"
 	case code == http.StatusForbidden:
 		return warning("the token may not look itself up (403): scope and expiry are not checked", proveIt)

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/store"
 )
 
 const (
@@ -114,7 +115,7 @@ func (r *Reader) Quarantine(ctx context.Context, req QuarantineRequest) (Quarant
 	if err != nil {
 		return Quarantine{}, err
 	}
-	doc, err := archive.Load[archive.Delivery](ctx, r.archive, archive.DeliveryKey(req.Key), archive.DeliverySchema)
+	doc, err := store.Load[archive.Delivery](ctx, r.archive, archive.DeliveryKey(req.Key), archive.DeliverySchema)
 	if err != nil {
 		return Quarantine{}, err
 	}

@@ -12,17 +12,18 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/status"
+	"runecast-ingest/internal/store"
 )
 
 const refusedKey = "raw/v1/dt=2026-11-22/run=20261122T020000Z-4f3a/vc1.example-2ebce7c4.json.gz"
 
 // refuse puts a refused event of a generation where the forwarder does.
-func refuse(t *testing.T, s *archive.Store, generation int, index int64, event string) {
+func refuse(t *testing.T, s *store.Store, generation int, index int64, event string) {
 	t.Helper()
 	refuseOf(t, s, archive.Generation{RawKey: refusedKey, Number: generation}, index, event)
 }
 
-func refuseOf(t *testing.T, s *archive.Store, g archive.Generation, index int64, event string) {
+func refuseOf(t *testing.T, s *store.Store, g archive.Generation, index int64, event string) {
 	t.Helper()
 	document := fmt.Sprintf(`{"schema":"runecast-quarantine/1","index":%d,"answer":"400: bad object.id","event":%s}`, index, event)
 	if err := s.PutQuarantine(t.Context(), g, index, []byte(document)); err != nil {
@@ -34,7 +35,7 @@ func finding(n int) string {
 	return fmt.Sprintf(`{"event.type":"COMPLIANCE_FINDING","finding.id":"f%d","rule.id":"CIS-1","object.id":"host-%d","finding.title":"T\"<"}`, n, n)
 }
 
-func quarantine(t *testing.T, s *archive.Store, payload string) (status.Quarantine, error) {
+func quarantine(t *testing.T, s *store.Store, payload string) (status.Quarantine, error) {
 	t.Helper()
 	req, err := status.Parse[status.QuarantineRequest]([]byte(payload))
 	if err != nil {
@@ -140,7 +141,7 @@ func TestQuarantineRequestsThatCannotBeUsed(t *testing.T) {
 		`{"key":"raw/x","since":"2026-11-22"}`: "nothing to select",
 		`{"key":"raw/x","prefix":"raw/"}`:      "nothing to select",
 	} {
-		_, err := quarantine(t, archive.New(b, "archive"), payload)
+		_, err := quarantine(t, store.New(b, "archive"), payload)
 		if err == nil || fault.ClassOf(err) != fault.Reject || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q", payload, err, says)
 		}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/store"
 )
 
 // owner is the system that a scan belongs to, as far as it can be told.
@@ -23,7 +24,7 @@ type directory struct {
 	keys map[string]string
 }
 
-func newDirectory(all []archive.Committed) *directory {
+func newDirectory(all []store.Committed) *directory {
 	d := &directory{registers: map[string]*archive.Register{}, keys: map[string]string{}}
 	for i := range all {
 		r := &all[i].Register

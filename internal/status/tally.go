@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/store"
 )
 
 // maxAttention bounds the list of what needs a look.
@@ -22,13 +23,16 @@ type tally struct {
 	now       time.Time
 	objects   int
 	total     Counts
+	earlier   int       // open objects of before the window
 	waiting   time.Time // since when the oldest pending object waits; zero: none
 	bySystem  map[string]*System
 	attention []Attention
 	omitted   int
+	// sweep is what the sweep left open, by key.
+	sweep map[string]archive.OpenObject
 }
 
-func newTally(registers []archive.Committed, system string, now time.Time, notable func(*Attention) bool) *tally {
+func newTally(registers []store.Committed, system string, now time.Time, notable func(*Attention) bool) *tally {
 	d := newDirectory(registers)
 	t := &tally{systems: d, only: d.only(system), notable: notable, now: now, bySystem: map[string]*System{}}
 	for hash, r := range d.registers {
@@ -54,9 +58,9 @@ func (t *tally) system(o owner) *System {
 	return t.bySystem[id]
 }
 
-func (t *tally) add(o archive.Tracked) {
+func (t *tally) add(o store.Tracked) {
 	seen := false
-	for _, scan := range scans(&o) {
+	for _, scan := range t.scans(&o) {
 		whose := t.systems.of(o.Key, &scan)
 		if !t.only(whose) {
 			continue
@@ -84,11 +88,14 @@ func (t *tally) add(o archive.Tracked) {
 	}
 }
 
-// scans gives what is known of the scans in an object; of one that nobody has
-// delivered in this version, one pending scan.
-func scans(o *archive.Tracked) []archive.SystemScan {
+// scans returns what is known of the scans in an object; of one that nobody has
+// delivered in this version, one pending scan, with what kept the sweep from it.
+func (t *tally) scans(o *store.Tracked) []archive.SystemScan {
 	v := &o.Delivery.Value
 	open := func(reason string) []archive.SystemScan {
+		if last, ok := t.sweep[o.Key]; ok && last.ETag == o.ETag && last.Reason != "" {
+			reason += "; the last sweep's try: " + last.Reason
+		}
 		return []archive.SystemScan{{Scan: archive.Scan{State: archive.DeliverySending, Reason: reason}}}
 	}
 	switch {
