@@ -53,8 +53,8 @@ func run(ctx context.Context, cfg config.Collector, log *slog.Logger) error {
 	}
 	api := secretsmanager.NewFromConfig(aws)
 	secrets := secret.NewCache(api, cfg.SecretID, time.Now)
-	store := collect.Archive{Store: store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)}
-	outcomes, err := posture.New(store)
+	bucket := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
+	outcomes, err := posture.New(bucket)
 	if err != nil {
 		return err
 	}
@@ -63,13 +63,13 @@ func run(ctx context.Context, cfg config.Collector, log *slog.Logger) error {
 		Version:  version, API: cfg.API, AllObjects: cfg.AllObjects, ScanPath: cfg.ScanPath,
 	}
 	c := collect.New(collect.Options{
-		Store: store, Outcome: outcomes.Outcome,
+		Store: bucket, Outcome: outcomes.Outcome,
 		Preflight: preflight.New(preflight.Options{
 			Common: preflight.Common{
 				URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
 				Secrets: func() endpoint.Credentials { return secret.NewCache(api, cfg.SecretID, time.Now) },
 			},
-			API: cfg.API, Systems: cfg.Systems, SystemTypes: cfg.SystemTypes, Archive: store,
+			API: cfg.API, Systems: cfg.Systems, SystemTypes: cfg.SystemTypes, Archive: bucket,
 			Connect: func(creds endpoint.Credentials, limits endpoint.Options) preflight.Appliance {
 				o := talk
 				o.Credentials, o.Limits, o.Once = creds, limits, true

@@ -57,21 +57,21 @@ func run(ctx context.Context, cfg config.Forwarder, log *slog.Logger) error {
 	}
 	api := secretsmanager.NewFromConfig(aws)
 	fresh := func() *secret.Cache { return secret.NewCache(api, cfg.SecretID, time.Now) }
-	store := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
+	bucket := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
 	metrics := telemetry.NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now)
 	check := preflight.NewForwarder(preflight.ForwarderOptions{
 		Common: preflight.Common{
 			URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
 			Secrets: func() endpoint.Credentials { return fresh() },
 		},
-		URLNote: cfg.URLNote, Archive: store, Metrics: metrics, NewID: uuid.NewString,
+		URLNote: cfg.URLNote, Archive: bucket, Metrics: metrics, NewID: uuid.NewString,
 		Connect: func(creds endpoint.Credentials, limits endpoint.Options) preflight.Ingest {
 			return client(cfg, creds, limits)
 		},
 	})
 	sender := client(cfg, fresh(), endpoint.Options{AllowLoopback: cfg.AllowLoopback})
 	f := forward.New(forward.Options{
-		Config: cfg, Archive: store, Sender: sender, Check: check.Handle,
+		Config: cfg, Archive: bucket, Sender: sender, Check: check.Handle,
 		Log: log, Metrics: metrics, Now: time.Now, Sleep: endpoint.Sleep, NewID: uuid.NewString,
 	})
 	telemetry.Serve(ctx, log, f.Handle)
