@@ -24,7 +24,9 @@ func TestEndpointThatCannotBeUsed(t *testing.T) {
 		env   []string
 		says  []string
 	}{
-		"wrong token": {wrong, nil, []string{"401", secretName}},
+		"wrong access token":   {wrong, nil, []string{"401 Unauthorized to the access token", "and the secret ", "put an access token (dt0c01.…)", secretName}},
+		"wrong platform token": {"dt0s16.WRONG.VERYSECRETINDEED", nil, []string{"401 Unauthorized to the platform token", "or a platform token (dt0s16.…) with the permission openpipeline:security.events:ingest", secretName}},
+		"secret in quotes":     {`"` + wrong + `"`, nil, []string{"the token stands in quotes", "store the token without quotes"}},
 		// A label of 64 letters resolves nowhere, and no resolver is asked.
 		"wrong host": {token, []string{"OPENPIPELINE_URL=https://" + strings.Repeat("x", 64) + ".example"}, []string{"its name does not resolve", "check the host"}},
 		"no secret":  {token, []string{"OPENPIPELINE_SECRET_ID=elsewhere"}, []string{"elsewhere", "does not exist"}},
@@ -92,6 +94,46 @@ func TestTokenRotatedRightAfterTheStart(t *testing.T) {
 	if reads := len(p.gate.Passed("secret ")); reads != 2 {
 		t.Errorf("the secret was read %d times, want at the start and at the first refusal", reads)
 	}
+}
+
+// TestTokenRotatedToAnotherKind: while a scan is delivered, the access token is
+// replaced by a platform token, and the old one ends. The delivery goes on with
+// the new one, in the same generation; then it is rotated back.
+func TestTokenRotatedToAnotherKind(t *testing.T) {
+	t.Parallel()
+	const platform = "dt0s16.SIMULATED.PLATFORM"
+	var s *site
+	var mu sync.Mutex
+	requests, next := 0, platform
+	schemes := map[string]int{}
+	s = newSite(t, startS3(t), func(_ http.ResponseWriter, r *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if requests++; requests == 3 {
+			s.setToken(next)
+			s.receiver.SetToken(next)
+		}
+		scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		schemes[scheme]++
+		return false
+	})
+	scan := analyse(t, 2000, 1)
+	s.archive(scan)
+	p := s.deploy(nil)
+	p.must(s.created(scan.key))
+	s.shows(scan)
+	s.checkComplete(scan, 1)
+	if refused := s.receiver.Stats().Refused[http.StatusUnauthorized]; schemes["Bearer"] < 2 || schemes["Api-Token"] < 3 || refused < 1 || len(schemes) != 2 {
+		t.Errorf("sent %v, refused %d", schemes, refused)
+	}
+	if reads := len(p.gate.Passed("secret ")); reads != 2 {
+		t.Errorf("the secret was read %d times, want at the start and at the first refusal", reads)
+	}
+	mu.Lock()
+	requests, next = 0, token
+	mu.Unlock()
+	s.deploy(nil).must(fmt.Sprintf(`{"action":"replay","key":%q,"force":true}`, scan.key))
+	s.shows(scan)
 }
 
 // TestSettingsThatCannotBeUsed: all faults are told at once.

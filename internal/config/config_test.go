@@ -72,6 +72,18 @@ func TestForwarderValues(t *testing.T) {
 	}{
 		"apps host": {env: map[string]string{"OPENPIPELINE_URL": "https://abc.apps.dynatrace.com/"},
 			check: func(f Forwarder) bool { return f.URL.Host == "abc.live.dynatrace.com" && f.URLNote != "" }},
+		"apps host in capitals": {env: map[string]string{"OPENPIPELINE_URL": "HTTPS://ABC12345.Apps.Dynatrace.COM"},
+			check: func(f Forwarder) bool {
+				return f.URL.String() == "https://abc12345.live.dynatrace.com/platform/ingest/v1/security.events" && strings.Contains(f.URLNote, "sending to abc12345.live.dynatrace.com")
+			}},
+		"live host in capitals": {env: map[string]string{"OPENPIPELINE_URL": "https://Abc12345.LIVE.dynatrace.com:443/e/Abc"},
+			check: func(f Forwarder) bool {
+				return f.URL.Host == "abc12345.live.dynatrace.com:443" && strings.HasPrefix(f.URL.Path, "/e/Abc/") && f.URLNote == ""
+			}},
+		"lab's apps host": {env: map[string]string{"OPENPIPELINE_URL": "https://abc.sprint.apps.dynatracelabs.com"},
+			check: func(f Forwarder) bool { return f.URL.Host == "abc.sprint.dynatracelabs.com" && f.URLNote != "" }},
+		"lab's host": {env: map[string]string{"OPENPIPELINE_URL": "https://abc.sprint.dynatracelabs.com"},
+			check: func(f Forwarder) bool { return f.URL.Host == "abc.sprint.dynatracelabs.com" && f.URLNote == "" }},
 		"full ingest url": {env: map[string]string{"OPENPIPELINE_URL": "https://a.example/platform/ingest/custom/security.events/rc"},
 			check: func(f Forwarder) bool { return f.URL.Path == "/platform/ingest/custom/security.events/rc" }},
 		"activegate": {env: map[string]string{"OPENPIPELINE_URL": "https://ag.example:9999/e/abc"},

@@ -178,14 +178,19 @@ func (e *env) endpoint(name string, allowLoopback bool, example string) *url.URL
 // OpenPipeline ingest API, 2025-06-24).
 const ingestPath = "/platform/ingest/v1/security.events"
 
+// ingestHosts lead from the web application's host to the API's: of Dynatrace's
+// own labs first, which have no .live. (x.sprint.apps.dynatracelabs.com).
+var ingestHosts = strings.NewReplacer(".apps.dynatracelabs.", ".dynatracelabs.", ".apps.dynatrace", ".live.dynatrace")
+
 // ingestURL completes an environment's base address to the ingest address, and
-// leads the web application's host to the API's. The note tells what changed.
+// leads the web application's host to the API's. The note says what changed.
 func ingestURL(u *url.URL) (*url.URL, string) {
 	if u == nil {
 		return nil, ""
 	}
 	note := ""
-	if host := strings.Replace(u.Host, ".apps.dynatrace", ".live.dynatrace", 1); host != u.Host {
+	u.Host = strings.ToLower(u.Host)
+	if host := ingestHosts.Replace(u.Host); host != u.Host {
 		note = fmt.Sprintf("OPENPIPELINE_URL: %s serves the web application, sending to %s", u.Host, host)
 		u.Host = host
 	}

@@ -76,6 +76,14 @@ func TestTrust(t *testing.T) {
 		cure   string // empty: connects
 	}{
 		"system roots":              {good, secret.Credential{}, "ca_pem"},
+		"PEM on one line":           {good, secret.Credential{CAPEM: strings.ReplaceAll(pemOf(good), "\n", " ")}, ""},
+		"PEM escaped twice":         {good, secret.Credential{CAPEM: strings.ReplaceAll(pemOf(good), "\n", `\n`)}, ""},
+		"PEM escaped thrice":        {good, secret.Credential{CAPEM: strings.ReplaceAll(pemOf(good), "\n", `\\r\\n`)}, ""},
+		"PEM without line ends":     {good, secret.Credential{CAPEM: strings.ReplaceAll(pemOf(good), "\n", "")}, ""},
+		"PEM of Windows":            {good, secret.Credential{CAPEM: strings.ReplaceAll(pemOf(good), "\n", "\r\n")}, ""},
+		"PEM indented, two, text":   {good, secret.Credential{CAPEM: "of us:\n  " + strings.ReplaceAll(pemOf(other)+pemOf(good), "\n", "\n  ")}, ""},
+		"shows its key":             {good, secret.Credential{CAPEM: pemOf(other)}, "its key's SHA-256 is " + b64(good) + ": put"},
+		"misnamed shows its key":    {misnamed, secret.Credential{CAPEM: pemOf(misnamed)}, "its key's SHA-256 is " + b64(misnamed)},
 		"private authority":         {good, secret.Credential{CAPEM: pemOf(good)}, ""},
 		"other authority":           {good, secret.Credential{CAPEM: pemOf(other)}, "ca_pem"},
 		"authority, other name":     {misnamed, secret.Credential{CAPEM: pemOf(misnamed)}, "subject alternative name"},
@@ -119,6 +127,20 @@ func TestTrust(t *testing.T) {
 				t.Errorf("error %v, want a config fault with %q", err, c.cure)
 			}
 		})
+	}
+}
+
+func TestBrokenAuthorities(t *testing.T) {
+	t.Parallel()
+	cert := pemOf(leaf(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), "localhost"))
+	for name, text := range map[string]string{
+		"no PEM": "none", "cut": cert[:len(cert)/2], "no end": strings.ReplaceAll(cert, "END", "EN"), "a key": strings.ReplaceAll(cert, "CERTIFICATE", "PRIVATE KEY"),
+		"no base64": "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----", "empty": "-----BEGIN CERTIFICATE----------END CERTIFICATE-----",
+	} {
+		_, err := Client(secret.Credential{CAPEM: text}, Options{})
+		if fault.ClassOf(err) != fault.Config || !strings.Contains(err.Error(), `"ca_pem" holds no certificate`) {
+			t.Errorf("%s: error %v", name, err)
+		}
 	}
 }
 

@@ -49,19 +49,19 @@ func explainTrust(err error) *fault.Error {
 		if e.Cert != nil {
 			what += " (" + e.Cert.Issuer.String() + ")"
 		}
-		return config(what, "put that authority's certificate into the secret as ca_pem, or pin the server's key as spki_sha256", nil)
+		return config(what+presented(err), "put that authority's certificate into the secret as ca_pem, or, if the server itself has a key of this SHA-256, store that as spki_sha256", nil)
 	}
 	if e, ok := errors.AsType[x509.HostnameError](err); ok {
-		return config("its certificate is for another name", "use the name in the certificate, have it reissued with a subject alternative name, or pin its key as spki_sha256", e)
+		return config("its certificate is for another name"+presented(err), "use the name in the certificate, have it reissued with a subject alternative name, or pin its key as spki_sha256", e)
 	}
 	if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
 		if e.Reason == x509.Expired {
 			return config("its certificate is expired or not yet valid", "renew the certificate, or correct the clock", errors.New(validity(e.Cert)))
 		}
-		return config("its certificate is not valid", "have the certificate reissued, or pin its key as spki_sha256", e)
+		return config("its certificate is not valid"+presented(err), "have the certificate reissued, or pin its key as spki_sha256", e)
 	}
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return config("its certificate could not be verified", "have the certificate reissued, or pin its key as spki_sha256", e.Err)
+		return config("its certificate could not be verified"+presented(err), "have the certificate reissued, or pin its key as spki_sha256", e.Err)
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
 		return config("it does not speak TLS on this port", "check the port in the URL", nil)
@@ -70,6 +70,16 @@ func explainTrust(err error) *fault.Error {
 		return config("it refused the TLS handshake", "enable TLS 1.2 or newer there", e.Err)
 	}
 	return nil
+}
+
+// presented names the key that the server has shown, to be compared with its
+// real one and to be pinned; empty if it is not known.
+func presented(err error) string {
+	e, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	if !ok || len(e.UnverifiedCertificates) == 0 {
+		return ""
+	}
+	return ", its key's SHA-256 is " + spkiOf(e.UnverifiedCertificates[0])
 }
 
 func explainNetwork(err error) *fault.Error {

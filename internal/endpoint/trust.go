@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -24,9 +25,9 @@ func tlsConfig(cred secret.Credential) (*tls.Config, error) {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	if cred.CAPEM != "" {
 		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM([]byte(cred.CAPEM)) {
+		if !conf.RootCAs.AppendCertsFromPEM(lines(cred.CAPEM)) {
 			return nil, badSecret(`the member "ca_pem" holds no certificate`,
-				"store the authority's certificate in PEM, with its BEGIN and END lines and \\n between lines")
+				"store the authority's certificate in PEM, from its BEGIN to its END line: openssl s_client -showcerts -connect HOST:443 shows it")
 		}
 	}
 	if cred.SPKISHA256 != "" {
@@ -42,6 +43,29 @@ func tlsConfig(cred secret.Credential) (*tls.Config, error) {
 	return conf, nil
 }
 
+var (
+	certificate = regexp.MustCompile(`(?s)-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----`)
+	// between is what stands between the lines of a PEM that went through a form,
+	// a shell or JSON once too often: white space, or the two characters \n.
+	between = regexp.MustCompile(`\s|\\+[nrt]`)
+)
+
+// lines gives the certificates of a PEM their line ends back: they may have
+// become spaces, or have been escaped twice.
+func lines(text string) []byte {
+	var out strings.Builder
+	for _, found := range certificate.FindAllStringSubmatch(text, -1) {
+		out.WriteString("-----BEGIN CERTIFICATE-----\n" + between.ReplaceAllString(found[1], "") + "\n-----END CERTIFICATE-----\n")
+	}
+	return []byte(out.String())
+}
+
+// spkiOf is a certificate's key as spki_sha256 in a secret names it.
+func spkiOf(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.RawSubjectPublicKeyInfo)
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
 // verifyPin checks the leaf only: of no other certificate has the peer proven
 // that it holds the key.
 func verifyPin(s tls.ConnectionState, pin []byte, now time.Time) error {
@@ -51,7 +75,7 @@ func verifyPin(s tls.ConnectionState, pin []byte, now time.Time) error {
 	leaf := s.PeerCertificates[0]
 	got := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
 	if subtle.ConstantTimeCompare(got[:], pin) != 1 {
-		return &pinError{got: base64.StdEncoding.EncodeToString(got[:])}
+		return &pinError{got: spkiOf(leaf)}
 	}
 	if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
 		return x509.CertificateInvalidError{Cert: leaf, Reason: x509.Expired, Detail: validity(leaf)}

@@ -106,6 +106,9 @@ func (c *Cache) read(ctx context.Context) error {
 	if err != nil {
 		return explain(err, c.id)
 	}
+	if out.SecretString == nil && len(out.SecretBinary) > 0 {
+		return &fault.Error{Class: fault.Config, Where: "secret " + c.id, What: "it holds binary data", Cure: "store it as text: " + storeIt}
+	}
 	cred, err := Parse(aws.ToString(out.SecretString))
 	if err != nil {
 		return fmt.Errorf("read secret %s: %w", c.id, err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 
@@ -67,9 +68,18 @@ type Credential struct {
 }
 
 // Parse reads a secret's text: a bare token, or a JSON object
-// {"token":"…","ca_pem":"…","spki_sha256":"…"}. An error names the member
-// that is bad, never its value.
+// {"token":"…","ca_pem":"…","spki_sha256":"…"}. The token is printable ASCII
+// without spaces. An error names the member that is bad and what to store,
+// never the value.
 func Parse(raw string) (Credential, error) {
+	switch {
+	case strings.HasPrefix(raw, "\ufeff"):
+		return Credential{}, bad("it begins with a byte-order mark, which editors and shells on Windows write",
+			"store it again as UTF-8 without a byte-order mark, or type it into the console of Secrets Manager")
+	case strings.ContainsRune(raw, 0):
+		return Credential{}, bad("it holds zero bytes, as text in UTF-16 does",
+			"store it again as UTF-8, or type it into the console of Secrets Manager")
+	}
 	text := strings.TrimSpace(raw)
 	var c Credential
 	if strings.HasPrefix(text, "{") {
@@ -79,27 +89,40 @@ func Parse(raw string) (Credential, error) {
 			SPKISHA256 string `json:"spki_sha256"`
 		}
 		if json.Unmarshal([]byte(text), &doc) != nil { // its error may quote the secret
-			return Credential{}, bad("it begins with { but is not a JSON object with string members")
+			return Credential{}, bad("it begins with { but is not a JSON object with string members", storeIt)
 		}
 		text = strings.TrimSpace(doc.Token)
 		c.CAPEM, c.SPKISHA256 = doc.CAPEM, strings.TrimSpace(doc.SPKISHA256)
 	}
-	if text == "" {
-		return Credential{}, bad(`the member "token" is missing or empty`)
-	}
-	for _, r := range text {
-		if r <= ' ' || r == 0x7f {
-			return Credential{}, bad("the token holds a space or a control character")
-		}
+	if err := checkToken(text); err != nil {
+		return Credential{}, err
 	}
 	c.Token = NewValue(text)
 	return c, nil
 }
 
-func bad(what string) error {
-	return &fault.Error{
-		Class: fault.Config,
-		What:  "the secret cannot be used, " + what,
-		Cure:  `store the bare token, or {"token":"…","ca_pem":"…"}`,
+const storeIt = `store the bare token, or {"token":"…","ca_pem":"…"}`
+
+// checkToken refuses what no token is: what a shell, an editor or a person put
+// around it.
+func checkToken(text string) error {
+	if text == "" {
+		return bad(`the member "token" is missing or empty`, storeIt)
 	}
+	if first, _ := utf8.DecodeRuneInString(text); strings.ContainsRune("\"'`“”„‘’‚«»", first) {
+		return bad("the token stands in quotes", "store the token without quotes around it")
+	}
+	for _, r := range text {
+		switch {
+		case r <= ' ' || r == 0x7f:
+			return bad("the token holds a space or a control character", storeIt)
+		case r > 0x7f:
+			return bad(fmt.Sprintf("the token holds a character that no token has (%U)", r), "copy the token again from where it was shown, and store nothing but it")
+		}
+	}
+	return nil
+}
+
+func bad(what, cure string) error {
+	return &fault.Error{Class: fault.Config, What: "the secret cannot be used, " + what, Cure: cure}
 }

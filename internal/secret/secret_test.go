@@ -53,6 +53,21 @@ func TestParse(t *testing.T) {
 		"json of wrong types": {raw: `{"token":["hush"]}`, wrong: "JSON"},
 		"header injection":    {raw: "hush\r\nX-Evil: 1", wrong: "control character"},
 		"inner space":         {raw: "Api-Token hush", wrong: "space"},
+		"with a mark":         {raw: "\ufeffhush", wrong: "byte-order mark, which editors and shells on Windows write: store it again as UTF-8"},
+		"json with a mark":    {raw: "\ufeff" + `{"token":"hush"}`, wrong: "byte-order mark"},
+		"mark in the member":  {raw: `{"token":"\ufeffhush"}`, wrong: "(U+FEFF): copy the token again"},
+		"UTF-16":              {raw: "h\x00u\x00s\x00h\x00", wrong: "UTF-16"},
+		"UTF-16 with a mark":  {raw: "\xff\xfeh\x00u\x00", wrong: "UTF-16"},
+		"double quotes":       {raw: `"hush"`, wrong: "stands in quotes: store the token without quotes"},
+		"single quotes":       {raw: "'hush'\n", wrong: "quotes"},
+		"quotes in the JSON":  {raw: `{"token":"\"hush\""}`, wrong: "quotes"},
+		"curly quotes":        {raw: "“hush”", wrong: "quotes"},
+		"guillemets":          {raw: "«hush»", wrong: "quotes"},
+		"zero-width space":    {raw: "hush\u200b", wrong: "(U+200B)"},
+		"soft hyphen":         {raw: "hu\u00adsh", wrong: "(U+00AD)"},
+		"not UTF-8":           {raw: "hush\xff", wrong: "(U+FFFD)"},
+		"no-break spaces":     {raw: "\u00a0" + token + "\u00a0", token: token},
+		"ASCII of any kind":   {raw: "7546e68b-96bc-406e_8d57~280e!$", token: "7546e68b-96bc-406e_8d57~280e!$"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -139,6 +154,34 @@ func TestRefreshReadsOncePerHalfMinute(t *testing.T) {
 	}
 	if _, changed, _ := c.Refresh(t.Context(), used); !changed || m.calls != 3 {
 		t.Fatalf("a second caller with the old token must get the new one without a read, calls=%d", m.calls)
+	}
+}
+
+func TestBinarySecret(t *testing.T) {
+	t.Parallel()
+	_, err := NewCache(binary{}, "id", time.Now).Get(t.Context())
+	if fault.ClassOf(err) != fault.Config || !strings.Contains(err.Error(), "secret id: it holds binary data: store it as text") {
+		t.Errorf("error %v", err)
+	}
+}
+
+type binary struct{}
+
+func (binary) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	return &secretsmanager.GetSecretValueOutput{SecretBinary: []byte("hush")}, nil
+}
+
+func TestPrefixAndRedaction(t *testing.T) {
+	t.Parallel()
+	v := NewValue(token)
+	if !v.HasPrefix("dt0c01.") || v.HasPrefix("dt0s16.") {
+		t.Error("its prefix is not known")
+	}
+	if got := v.Redact("no " + token + ", " + token); got != "no [redacted], [redacted]" {
+		t.Errorf("Redact gives %q", got)
+	}
+	if got := NewValue("").Redact("abc"); got != "abc" {
+		t.Errorf("without a secret it gives %q", got)
 	}
 }
 

@@ -71,3 +71,30 @@ func TestTokenState(t *testing.T) {
 		})
 	}
 }
+
+// Each kind of token is accepted by its own scheme alone, and by the look-up
+// only the one that it knows; a rotation changes kind and scheme at once.
+func TestKindsOfTokens(t *testing.T) {
+	t.Parallel()
+	r, url := start(t, receiver.Options{})
+	lookup := strings.TrimSuffix(url, receiver.Path) + receiver.LookupPath
+	for _, own := range []string{token, platformToken, token} {
+		r.SetToken(own)
+		for _, scheme := range []string{"Api-Token ", "Bearer ", ""} {
+			for _, shown := range []string{token, platformToken} {
+				right := shown == own && (scheme == "Bearer ") == (shown == platformToken) && scheme != ""
+				as := func(req *http.Request) { req.Header.Set("Authorization", scheme+shown) }
+				if status, answer := post(t, url, strings.NewReader("[]"), as); status != map[bool]int{true: 202, false: 401}[right] {
+					t.Errorf("%s: ingest by %s%s: %d %s", own, scheme, shown, status, answer)
+				}
+				status, answer := post(t, lookup, strings.NewReader(`{"token":"`+shown+`"}`), as)
+				if known := right && own == token; status != map[bool]int{true: 200, false: 401}[known] {
+					t.Errorf("%s: look-up by %s%s: %d %s", own, scheme, shown, status, answer)
+				}
+			}
+		}
+	}
+	if len(r.Events()) != 0 {
+		t.Errorf("%d events of empty lists", len(r.Events()))
+	}
+}

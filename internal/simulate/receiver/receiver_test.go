@@ -17,7 +17,10 @@ import (
 	"runecast-ingest/internal/simulate/receiver"
 )
 
-const token = "dt0c01.TEST"
+const (
+	token         = "dt0c01.TEST"
+	platformToken = "dt0s16.TEST.PLATFORM"
+)
 
 var now = time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
 
@@ -88,6 +91,7 @@ func TestRefusals(t *testing.T) {
 		"no token":             {good, func(r *http.Request) { r.Header.Del("Authorization") }, 401},
 		"another token":        {good, header("Authorization", "Api-Token dt0c01.OTHER"), 401},
 		"bearer":               {good, header("Authorization", "Bearer "+token), 401},
+		"platform token":       {good, header("Authorization", "Bearer "+platformToken), 401},
 		"bare token":           {good, header("Authorization", token), 401},
 		"another path":         {good, func(r *http.Request) { r.URL.Path = "/platform/ingest/v1/events.security" }, 404},
 		"trailing slash":       {good, func(r *http.Request) { r.URL.Path += "/" }, 404},
