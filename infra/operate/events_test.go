@@ -130,19 +130,16 @@ func samples(t *testing.T) map[string]string {
 	return actions
 }
 
-// Whatever a function can be asked for has a file, and README names them all.
+// Whatever a function can be asked for has a file, and functions/README.md names them all.
 func TestEveryActionHasAFile(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	payloads := read(t, "functions/README.md")
 	has := map[string]bool{}
 	for file, action := range samples(t) {
 		function, _, _ := strings.Cut(file, "-")
 		has[function+" "+action] = true
-		if !strings.Contains(string(readme), "`"+strings.TrimSuffix(file, ".json")+"`") {
-			t.Errorf("README.md does not name events/%s", file)
+		if !strings.Contains(payloads, "`"+strings.TrimSuffix(file, ".json")+"`") {
+			t.Errorf("functions/README.md does not name events/%s", file)
 		}
 	}
 	for function, sources := range map[string]string{collector: "internal/collect/*.go", forwarder: "internal/forward/*.go"} {
@@ -150,8 +147,8 @@ func TestEveryActionHasAFile(t *testing.T) {
 			if !has[function+" "+action] {
 				t.Errorf("no file of events/ has the %s's action %s", function, action)
 			}
-			if !strings.Contains(string(readme), `{"action":"`+action+`"`) && action != "start" {
-				t.Errorf("README.md does not tell of the %s's action %s", function, action)
+			if !strings.Contains(payloads, `{"action":"`+action+`"`) && action != "start" {
+				t.Errorf("functions/README.md does not have the %s's action %s", function, action)
 			}
 		}
 	}

@@ -21,7 +21,7 @@ const (
 	newestRun    = "20261122T020000Z-4f3a"
 )
 
-// troubles are what befalls the stack before a section of the README is typed.
+// troubles are what befalls the stack before a section of a document is typed.
 func troubles() map[string]func(*rig) {
 	return map[string]func(*rig){
 		"Before you deploy":       func(*rig) {},
@@ -94,7 +94,7 @@ func (r *rig) nextSecond() {
 	<-time.After(now.Truncate(time.Second).Add(time.Second).Sub(now))
 }
 
-// fill puts what exists here in the place of the README's examples.
+// fill puts what exists here in the place of the documents' examples.
 func (r *rig) fill(command string) string {
 	now := time.Now().UTC()
 	pairs := []string{"2026-03-01", now.AddDate(0, 0, -1).Format(time.DateOnly), "2026-03-31", now.Format(time.DateOnly), "https://new-runecast.example", r.appliance}
@@ -106,14 +106,19 @@ func (r *rig) fill(command string) string {
 	return strings.NewReplacer(pairs...).Replace(command)
 }
 
-// Every command of the README's console blocks is typed here, in order, against
-// the stack, after what the section is about has happened to it.
-func TestReadmeCommands(t *testing.T) {
+// Every command of the documents' console blocks is typed here, in order, against
+// the stack, after what the section is about has happened to it: first the
+// README's, which deploys, then the runbook's and all others'.
+func TestCommandsOfDocuments(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	env := r.environment()
 	happens, section := troubles(), ""
-	for _, s := range steps(t) {
+	var all []step
+	for _, document := range append([]string{"README.md"}, slices.DeleteFunc(documents(t), func(d string) bool { return d == "README.md" })...) {
+		all = append(all, steps(t, document)...)
+	}
+	for _, s := range all {
 		if s.section != section {
 			section = s.section
 			trouble, ok := happens[section]
@@ -134,7 +139,7 @@ func TestReadmeCommands(t *testing.T) {
 		t.Logf("[%s] $ %s\n%s", section, s.command, out)
 	}
 	if len(happens) > 0 {
-		t.Errorf("the README says nothing about %v", happens)
+		t.Errorf("no document says anything about %v", happens)
 	}
 	r.ended()
 }
