@@ -24,6 +24,7 @@ import (
 	"runecast-ingest/internal/simulate/appliance"
 	"runecast-ingest/internal/simulate/gate"
 	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/store"
 )
 
 const (
@@ -73,11 +74,7 @@ func TestCrashes(t *testing.T) {
 	for _, s := range probe.Systems()[:3] {
 		three = append(three, s.ID)
 	}
-	a := &stream{block: noise(1 << 20), size: 7 << 20}
-	element := a.element(t)
-	large := func(testing.TB) (http.Handler, func() map[string]jsontext.Value) {
-		return a, func() map[string]jsontext.Value { return map[string]jsontext.Value{streamID: element} }
-	}
+	large := (&stream{block: noise(1 << 20), size: 7 << 20}).scene
 	scenes := map[string]scene{
 		"three systems":     {start: nightly, systems: three, appliance: simulated},
 		"one in many parts": {start: latest, appliance: large, only: "upload"},
@@ -225,7 +222,7 @@ func (s *trial) finished() archive.Run {
 	if len(keys) != 1 {
 		s.Fatalf("finished runs: %q, want one", keys)
 	}
-	doc, err := s.store.LoadRun(s.Context(), keys[0])
+	doc, err := store.Load[archive.Run](s.Context(), s.store, keys[0])
 	if err != nil {
 		s.Fatal(err)
 	}

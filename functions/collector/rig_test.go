@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,9 +14,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/go-json-experiment/json"
@@ -27,6 +30,7 @@ import (
 	"runecast-ingest/internal/simulate/lambda"
 	"runecast-ingest/internal/simulate/pki"
 	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/store"
 )
 
 const (
@@ -92,7 +96,9 @@ type site struct {
 	ca       string   // that the appliance's certificate is from
 	client   *s3.Client
 	bucket   string
-	store    collect.Archive
+	store    *store.Store
+	vault    secrets.Manager
+	said     lines // by the function
 	function *lambda.Function
 }
 
@@ -104,39 +110,45 @@ func newSite(t testing.TB, o options) *site {
 	if err := o.s3.CreateBucket(t.Context(), s.bucket); err != nil {
 		t.Fatal(err)
 	}
-	s.client = s3.New(s3.Options{
-		BaseEndpoint: ptr(o.s3.URL()), Region: o.s3.Region(), UsePathStyle: true, DisableLogOutputChecksumValidationSkipped: true,
+	s.client = store.Client(aws.Config{
+		BaseEndpoint: ptr(o.s3.URL()), Region: o.s3.Region(),
 		Credentials: credentials.NewStaticCredentialsProvider(o.s3.AccessKey(), o.s3.SecretKey(), ""),
-	})
-	s.store = collect.Archive{Store: archive.New(s.client, s.bucket)}
+	}, true)
+	s.store = store.New(s.client, s.bucket)
 
 	endpoint := o.s3.URL()
 	if !o.direct {
 		endpoint = s.serve(s.gate.Guard("S3", s.s3(o.s3.URL())))
 	}
-	vault := new(secrets.Manager)
-	manager := s.serve(s.gate.Guard("secret", vault))
+	manager := s.serve(s.gate.Guard("secret", &s.vault))
 	appliance := s.serveTLS(s.gate.Guard("appliance", o.appliance))
-	secret, err := json.Marshal(map[string]string{"token": token, "ca_pem": s.ca})
-	if err != nil {
-		t.Fatal(err)
-	}
 	s.env = append([]string{
 		"ARCHIVE_BUCKET=" + s.bucket, "S3_PATH_STYLE=true", "AWS_ENDPOINT_URL_S3=" + endpoint, "AWS_REGION=" + o.s3.Region(),
 		"AWS_ACCESS_KEY_ID=" + o.s3.AccessKey(), "AWS_SECRET_ACCESS_KEY=" + o.s3.SecretKey(),
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + manager, "ALLOW_LOOPBACK=true",
-		"RUNECAST_URL=" + appliance, "RUNECAST_SECRET_ID=" + vault.Put("runecast", string(secret)), "RUNECAST_API=v1",
+		"RUNECAST_URL=" + appliance, "RUNECAST_SECRET_ID=" + s.setToken(token), "RUNECAST_API=v1",
 		"POLL_INTERVAL=1s",
 	}, o.env...)
 	if o.timeout == 0 {
 		o.timeout = time.Minute
 	}
-	s.function, err = lambda.Start(lambda.Options{Binary: binary, Name: "collector", Env: s.env, Timeout: o.timeout, MemoryMB: 512, Log: testLog{t}})
+	var err error
+	s.function, err = lambda.Start(lambda.Options{Binary: binary, Name: "collector", Env: s.env, Timeout: o.timeout, MemoryMB: 512, Log: testLog{t, &s.said}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.function.Close() })
 	return s
+}
+
+// setToken puts a token into the secret and returns the secret's ARN.
+func (s *site) setToken(token string) (arn string) {
+	s.Helper()
+	text, err := json.Marshal(map[string]string{"token": token, "ca_pem": s.ca})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return s.vault.Put("runecast", string(text))
 }
 
 // s3 passes the function's requests on to the server.
@@ -174,12 +186,40 @@ func (s *site) serveTLS(h http.Handler) string {
 	return server.URL
 }
 
-// testLog keeps the function's own lines for a test that fails.
-type testLog struct{ testing.TB }
+// testLog keeps the function's own lines, for a test that fails and for one that
+// reads them, and fails the test whose function writes a line that is none of
+// the log format that the template sets.
+type testLog struct {
+	testing.TB
+	kept *lines
+}
 
 func (l testLog) Write(p []byte) (int, error) {
 	l.Logf("%s", strings.TrimSpace(string(p)))
-	return len(p), nil
+	for line := range bytes.Lines(p) {
+		if err := lambda.CheckLine(line); err != nil {
+			l.Errorf("%v: %s", err, line)
+		}
+	}
+	return l.kept.Write(p)
+}
+
+// lines is a log that two may use.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 // invoke calls the function.
@@ -206,9 +246,9 @@ func (s *site) must(payload string) collect.Answer {
 }
 
 // active reads the active run.
-func (s *site) active() archive.Doc[archive.Run] {
+func (s *site) active() store.Doc[archive.Run] {
 	s.Helper()
-	doc, err := s.store.LoadRun(s.Context(), archive.ActiveRunKey)
+	doc, err := s.store.ActiveRun(s.Context())
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -225,7 +265,7 @@ func (s *site) passTime() {
 		return
 	}
 	doc.Value.Lease.Until = time.Now().Add(-time.Second)
-	if err := s.store.SaveRun(s.Context(), archive.ActiveRunKey, &doc); err != nil {
+	if err := s.store.SaveRun(s.Context(), &doc); err != nil {
 		s.Fatal(err)
 	}
 }

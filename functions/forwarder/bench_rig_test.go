@@ -26,19 +26,16 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"runecast-ingest/infra/local/secrets"
-	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/simulate/child"
 	"runecast-ingest/internal/simulate/lambda"
 	"runecast-ingest/internal/simulate/pki"
 	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/store"
 )
 
-const (
-	// benchSenders is SEND_CONCURRENCY, of the forwarder and of the floor.
-	benchSenders = "4"
-	benchRaw     = "raw/v1/dt=2026-11-22/run=20261122T020000Z-4f3a/vc1.example-5f1ab8d2.json.gz"
-)
+// benchSenders is SEND_CONCURRENCY, of the forwarder and of the floor.
+const benchSenders = "4"
 
 // scale is a receiver that only counts.
 type scale struct {
@@ -107,7 +104,7 @@ type track struct {
 	testing.TB
 	scale    *scale
 	calls    atomic.Int64 // to S3
-	store    *archive.Store
+	store    *store.Store
 	env      []string
 	ca       string
 	binary   string
@@ -149,7 +146,7 @@ func newTrack(t testing.TB) *track {
 	if err := server.CreateBucket(t.Context(), benchBucket); err != nil {
 		t.Fatal(err)
 	}
-	k.store = archive.New(archive.Client(aws.Config{
+	k.store = store.New(store.Client(aws.Config{
 		BaseEndpoint: aws.String(server.URL()), Region: server.Region(),
 		Credentials: credentials.NewStaticCredentialsProvider(server.AccessKey(), server.SecretKey(), ""),
 	}, true), benchBucket)
@@ -223,7 +220,7 @@ func (l benchLog) Write(p []byte) (int, error) {
 // archive stores an estate.
 func (k *track) archive(e *estate) {
 	k.Helper()
-	if _, err := k.store.PutRaw(k.Context(), benchRaw, e.write); err != nil {
+	if _, err := k.store.PutRaw(k.Context(), e.key(), e.write); err != nil {
 		k.Fatal(err)
 	}
 }
@@ -236,11 +233,6 @@ type delivered struct {
 	calls     int64
 }
 
-// benchCreated is S3's event for the raw object.
-func benchCreated() string {
-	return fmt.Sprintf(`{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":%q},"object":{"key":%q}}}]}`, benchBucket, benchRaw)
-}
-
 // deliver has the raw object delivered, the first time and again: a replay
 // does the same work.
 func (k *track) deliver(e *estate) delivered {
@@ -250,9 +242,9 @@ func (k *track) deliver(e *estate) delivered {
 	if at := k.function.Current(); at != nil {
 		before = cpuTime(k, at.PID())
 	}
-	payload := fmt.Sprintf(`{"action":"replay","key":%q}`, benchRaw)
+	payload := fmt.Sprintf(`{"action":"replay","key":%q}`, e.key())
 	if before == 0 {
-		payload = benchCreated()
+		payload = e.created()
 	}
 	result, err := k.function.Invoke(context.WithoutCancel(k.Context()), []byte(payload))
 	if err != nil {

@@ -5,25 +5,23 @@ package main
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"net/http"
+	"log/slog"
 	"os"
 	"runtime/debug"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/uuid"
 
-	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/secret"
+	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -31,61 +29,58 @@ import (
 var version = "dev"
 
 func main() {
-	if err := run(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	ctx := context.Background()
+	cfg, err := config.LoadForwarder(os.Getenv)
+	log := telemetry.Logger(os.Stdout, cfg.LogLevel)
+	if err != nil {
+		log.Error("the settings cannot be used", "error", err.Error())
+		telemetry.Serve(ctx, log, preflight.Misconfigured(err))
+		return
+	}
+	if err := run(ctx, cfg, log); err != nil {
+		log.Error("the function cannot start", "error", err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
-	cfg, err := config.LoadForwarder(os.Getenv)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		lambda.StartWithOptions(preflight.Misconfigured(err), lambda.WithContext(ctx))
-		return nil
-	}
+func run(ctx context.Context, cfg config.Forwarder, log *slog.Logger) error {
 	// The bodies in flight and the one being packed are nearly all that is live:
 	// without a limit the garbage collector would let as much garbage gather
 	// beside them. A higher one saves no CPU time, a lower one costs much.
 	debug.SetMemoryLimit(int64(cfg.SendConcurrency+1)*int64(cfg.MaxBatchBytes) + 24<<20)
-	log := telemetry.Logger(os.Stdout, cfg.LogLevel)
 	if cfg.URLNote != "" {
 		log.Warn(cfg.URLNote)
 	}
-	aws, err := awsconfig.LoadDefaultConfig(ctx)
+	aws, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(telemetry.AWS(log)))
 	if err != nil {
 		return fmt.Errorf("load AWS configuration: %w", err)
 	}
 	api := secretsmanager.NewFromConfig(aws)
 	fresh := func() *secret.Cache { return secret.NewCache(api, cfg.SecretID, time.Now) }
-	store := archive.New(archive.Client(aws, cfg.S3PathStyle), cfg.Bucket)
+	bucket := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
 	metrics := telemetry.NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now)
 	check := preflight.NewForwarder(preflight.ForwarderOptions{
 		Common: preflight.Common{
 			URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
-			Secret: func(ctx context.Context) (secret.Credential, error) { return fresh().Get(ctx) },
+			Secrets: func() endpoint.Credentials { return fresh() },
 		},
-		URLNote: cfg.URLNote, Archive: store, Metrics: metrics, NewID: uuid.NewString,
-		Connect: func() preflight.Sender { return client(cfg, fresh()) },
+		URLNote: cfg.URLNote, Archive: bucket, Metrics: metrics, NewID: uuid.NewString,
+		Connect: func(creds endpoint.Credentials, limits endpoint.Options) preflight.Ingest {
+			return client(cfg, creds, limits)
+		},
 	})
+	sender := client(cfg, fresh(), endpoint.Options{AllowLoopback: cfg.AllowLoopback})
 	f := forward.New(forward.Options{
-		Config: cfg, Archive: store, Sender: client(cfg, fresh()), Check: check.Handle,
-		Log: log, Metrics: metrics, Now: time.Now, Sleep: openpipeline.Sleep, NewID: uuid.NewString,
+		Config: cfg, Archive: bucket, Sender: sender, Check: check.Handle,
+		Log: log, Metrics: metrics, Now: time.Now, Sleep: endpoint.Sleep, NewID: uuid.NewString,
 	})
-	lambda.StartWithOptions(f.Handle, lambda.WithContext(ctx))
+	telemetry.Serve(ctx, log, f.Handle)
 	return nil
 }
 
 // client sends to the ingest.
-func client(cfg config.Forwarder, secrets *secret.Cache) *openpipeline.Client {
+func client(cfg config.Forwarder, creds endpoint.Credentials, limits endpoint.Options) *openpipeline.Client {
 	return openpipeline.New(openpipeline.Options{
-		URL:         cfg.URL,
-		Credentials: secrets,
-		HTTP: func(c secret.Credential) (*http.Client, error) {
-			return endpoint.Client(c, endpoint.Options{AllowLoopback: cfg.AllowLoopback})
-		},
-		UserAgent: "runecast-ingest/" + version,
-		Timeout:   45 * time.Second,
-		Now:       time.Now, Sleep: openpipeline.Sleep, Jitter: rand.Float64,
+		URL: cfg.URL, Credentials: creds, Limits: limits, UserAgent: "runecast-ingest/" + version, Timeout: 45 * time.Second,
 	})
 }

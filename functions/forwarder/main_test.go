@@ -1,9 +1,11 @@
 package main
 
 import (
-	"bytes"
+	"fmt"
+	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"runecast-ingest/internal/archive"
@@ -59,11 +61,44 @@ func TestEndpointThatCannotBeUsed(t *testing.T) {
 	}
 }
 
+// TestTokenRotatedRightAfterTheStart: the token is rotated when the function has
+// read the secret and before its first request. The refusal has the secret read
+// again, and nothing fails. Where it is not read again, since that has just been
+// done, no message claims so.
+func TestTokenRotatedRightAfterTheStart(t *testing.T) {
+	t.Parallel()
+	var s *site
+	var rotate sync.Once
+	var closed atomic.Bool
+	s = newSite(t, startS3(t), func(w http.ResponseWriter, _ *http.Request) bool {
+		rotate.Do(func() { s.setToken(token) })
+		if closed.Load() {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+		return closed.Load()
+	})
+	scan := analyse(t, 300, 1)
+	s.archive(scan)
+	s.setToken("dt0c01.BEFORE.TOKEN")
+	p := s.deploy(nil, "SEND_CONCURRENCY=1")
+	p.must(s.created(scan.key))
+	s.shows(scan)
+
+	closed.Store(true)
+	err := p.invoke(fmt.Sprintf(`{"action":"replay","key":%q,"force":true}`, scan.key)).Err()
+	if err == nil || !strings.Contains(err.Error(), "the secret was not read again") || strings.Contains(err.Error(), "holds no other") {
+		t.Errorf("the secret was read a moment ago for a refusal and is not read again; the error is %v", err)
+	}
+	if reads := len(p.gate.Passed("secret ")); reads != 2 {
+		t.Errorf("the secret was read %d times, want at the start and at the first refusal", reads)
+	}
+}
+
 // TestSettingsThatCannotBeUsed: all faults are told at once.
 func TestSettingsThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	var log lines
-	f, err := lambda.Start(lambda.Options{Binary: binary, Env: []string{"OPENPIPELINE_URL=http://plain.example", "MAX_BATCH_BYTES=1", "EVIDENCE=maybe"}, Log: &log})
+	f, err := lambda.Start(lambda.Options{Binary: binary, Env: []string{"OPENPIPELINE_URL=http://plain.example", "MAX_BATCH_BYTES=1", "EVIDENCE=maybe"}, Log: testLog{t, &log}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,22 +113,4 @@ func TestSettingsThatCannotBeUsed(t *testing.T) {
 			t.Errorf("%s is not named in %s", name, said)
 		}
 	}
-}
-
-// lines is a log that two may use.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +29,7 @@ import (
 	"runecast-ingest/internal/simulate/pki"
 	"runecast-ingest/internal/simulate/receiver"
 	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/store"
 )
 
 const (
@@ -73,11 +76,12 @@ type site struct {
 	testing.TB
 	s3        *s3server.Server
 	bucket    string
-	store     *archive.Store
+	store     *store.Store
 	authority *pki.Authority
 	vault     secrets.Manager
 	secret    string // its ARN
 	receiver  *receiver.Receiver
+	said      lines // by the functions
 }
 
 // newSite makes a site; intercept may answer in the receiver's place.
@@ -87,7 +91,7 @@ func newSite(t *testing.T, server *s3server.Server, intercept func(http.Response
 	if err := server.CreateBucket(t.Context(), s.bucket); err != nil {
 		t.Fatal(err)
 	}
-	s.store = archive.New(archive.Client(aws.Config{
+	s.store = store.New(store.Client(aws.Config{
 		BaseEndpoint: aws.String(server.URL()), Region: server.Region(),
 		Credentials: credentials.NewStaticCredentialsProvider(server.AccessKey(), server.SecretKey(), ""),
 	}, true), s.bucket)
@@ -135,7 +139,7 @@ func (s *site) deploy(act func(*process) (alive bool), env ...string) *process {
 		s.Fatal(err)
 	}
 	p.function, err = lambda.Start(lambda.Options{
-		Binary: binary, Name: "forwarder", Timeout: time.Minute, MemoryMB: 512, Log: testLog{s},
+		Binary: binary, Name: "forwarder", Timeout: time.Minute, MemoryMB: 512, Log: testLog{s, &s.said},
 		Env: append([]string{
 			"ARCHIVE_BUCKET=" + s.bucket, "S3_PATH_STYLE=true", "AWS_REGION=" + s.s3.Region(),
 			"AWS_ACCESS_KEY_ID=" + s.s3.AccessKey(), "AWS_SECRET_ACCESS_KEY=" + s.s3.SecretKey(),
@@ -164,12 +168,40 @@ func (s *site) serve(server *httptest.Server) string {
 	return server.URL
 }
 
-// testLog keeps the function's own lines for a test that fails.
-type testLog struct{ testing.TB }
+// testLog keeps the function's own lines, for a test that fails and for one that
+// reads them, and fails the test whose function writes a line that is none of
+// the log format that the template sets.
+type testLog struct {
+	testing.TB
+	kept *lines
+}
 
 func (l testLog) Write(p []byte) (int, error) {
 	l.Logf("%s", strings.TrimSpace(string(p)))
-	return len(p), nil
+	for line := range bytes.Lines(p) {
+		if err := lambda.CheckLine(line); err != nil {
+			l.Errorf("%v: %s", err, line)
+		}
+	}
+	return l.kept.Write(p)
+}
+
+// lines is a log that two may use.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 // invoke calls the function.
@@ -206,9 +238,9 @@ func (s *site) created(key string) string {
 }
 
 // delivery reads the delivery document of an object.
-func (s *site) delivery(key string) archive.Doc[archive.Delivery] {
+func (s *site) delivery(key string) store.Doc[archive.Delivery] {
 	s.Helper()
-	doc, err := archive.Load[archive.Delivery](s.Context(), s.store, archive.DeliveryKey(key), archive.DeliverySchema)
+	doc, err := s.store.Delivery(s.Context(), key)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -218,7 +250,7 @@ func (s *site) delivery(key string) archive.Doc[archive.Delivery] {
 // register reads the commit register of a system.
 func (s *site) register(system string) archive.Register {
 	s.Helper()
-	doc, err := archive.Load[archive.Register](s.Context(), s.store, archive.RegisterKey(system), archive.RegisterSchema)
+	doc, err := s.store.Register(s.Context(), system)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -235,7 +267,7 @@ func (s *site) passTime(key string) {
 		return
 	}
 	doc.Value.Lease.Until = time.Now().Add(-time.Second)
-	if err := archive.Save(s.Context(), s.store, archive.DeliveryKey(key), archive.DeliverySchema, &doc); err != nil {
+	if err := store.Save(s.Context(), s.store, &doc); err != nil {
 		s.Fatal(err)
 	}
 }

@@ -1,150 +1,11 @@
 package archive
 
 import (
-	"bytes"
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"hash"
-	"io"
-	"net/http"
+	"path"
+	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/klauspost/compress/gzip"
-
-	"runecast-ingest/internal/fault"
 )
-
-const (
-	partSize    = 5 << 20 // the least S3 allows: 10,000 parts hold 48 GiB
-	uploadParts = 2       // in flight
-	abortTime   = 15 * time.Second
-
-	// maxCatalog bounds a compressed catalogue, which is held in memory because
-	// its key is its hash.
-	maxCatalog = 24 << 20
-)
-
-// Stored describes an object that was written.
-type Stored struct {
-	Key string
-	// Bytes and SHA256 (hexadecimal) are of the object as stored, compressed.
-	Bytes  int64
-	SHA256 string
-}
-
-// PutRaw compresses what write produces and stores it under a key that must
-// not exist: ErrExists otherwise, ErrRace when two uploads ended at once. An
-// error from write aborts the upload, so an object is complete or absent.
-// Memory is bounded by three parts of 5 MiB.
-func (s *Store) PutRaw(ctx context.Context, key string, write func(io.Writer) error) (Stored, error) {
-	pr, pw := io.Pipe()
-	sum := &summer{w: pw, hash: sha256.New()}
-	written := make(chan error, 1)
-	go func() {
-		err := compress(sum, write)
-		_ = pw.CloseWithError(err) // nil: end of file
-		written <- err
-	}()
-	tm := transfermanager.New(s.api, func(o *transfermanager.Options) {
-		o.PartSizeBytes, o.MultipartUploadThreshold, o.Concurrency, o.FailTimeout = partSize, partSize, uploadParts, abortTime
-	})
-	_, err := tm.UploadObject(ctx, &transfermanager.UploadObjectInput{
-		Bucket: &s.bucket, Key: &key, Body: pr, IfNoneMatch: aws.String("*"), ContentType: aws.String("application/gzip"),
-	})
-	_ = pr.CloseWithError(errUploadEnded) // releases write if the upload gave up first
-	if werr := <-written; werr != nil && !errors.Is(werr, errUploadEnded) {
-		return Stored{}, werr
-	}
-	switch {
-	case err == nil:
-		return Stored{Key: key, Bytes: sum.n, SHA256: hex.EncodeToString(sum.hash.Sum(nil))}, nil
-	case status(err) == http.StatusPreconditionFailed:
-		return Stored{}, fmt.Errorf("archive %s: %w", key, ErrExists)
-	case status(err) == http.StatusConflict:
-		return Stored{}, fmt.Errorf("archive %s: %w", key, ErrRace)
-	}
-	return Stored{}, fmt.Errorf("archive raw: %w", s.explain(err, "s3:PutObject and s3:AbortMultipartUpload", key))
-}
-
-var errUploadEnded = errors.New("the upload ended")
-
-func compress(w io.Writer, write func(io.Writer) error) error {
-	zw, err := gzip.NewWriterLevel(w, gzip.DefaultCompression)
-	if err != nil {
-		return err
-	}
-	if err := write(zw); err != nil {
-		return err
-	}
-	return zw.Close()
-}
-
-// summer counts and hashes what passes.
-type summer struct {
-	w    io.Writer
-	hash hash.Hash
-	n    int64
-}
-
-func (s *summer) Write(p []byte) (int, error) {
-	n, err := s.w.Write(p)
-	s.n += int64(n)
-	s.hash.Write(p[:n])
-	return n, err
-}
-
-// PutCatalog stores a check catalogue under the hash of its plain bytes and
-// gives its key. The same catalogue is stored once. It is compressed in
-// memory; one over 24 MiB compressed is an error.
-func (s *Store) PutCatalog(ctx context.Context, write func(io.Writer) error) (string, error) {
-	var body bytes.Buffer
-	plain := sha256.New()
-	err := compress(&capped{w: &body, left: maxCatalog}, func(w io.Writer) error {
-		return write(io.MultiWriter(w, plain))
-	})
-	if err != nil {
-		return "", err
-	}
-	key := catalogKey(hex.EncodeToString(plain.Sum(nil)))
-	_, err = s.api.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(body.Bytes()), IfNoneMatch: aws.String("*"), ContentType: aws.String("application/gzip"),
-	})
-	if err != nil && status(err) != http.StatusPreconditionFailed {
-		return "", fmt.Errorf("archive catalogue: %w", s.explain(err, "s3:PutObject", key))
-	}
-	return key, nil
-}
-
-type capped struct {
-	w    io.Writer
-	left int
-}
-
-func (c *capped) Write(p []byte) (int, error) {
-	if c.left -= len(p); c.left < 0 {
-		return 0, &fault.Error{Class: fault.Reject, What: fmt.Sprintf("the catalogue is over %d MiB compressed", maxCatalog>>20)}
-	}
-	return c.w.Write(p)
-}
-
-// PutQuarantine keeps an event that the endpoint refused, with its answer. It
-// may be written again with the same content.
-func (s *Store) PutQuarantine(ctx context.Context, g Generation, index int64, document []byte) error {
-	key := g.QuarantineKey(index)
-	_, err := s.api.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(document), ContentType: aws.String("application/json"),
-	})
-	if err != nil {
-		return fmt.Errorf("quarantine event: %w", s.explain(err, "s3:PutObject", key))
-	}
-	return nil
-}
 
 // RawInfo is one version of a raw object.
 type RawInfo struct {
@@ -156,14 +17,115 @@ type RawInfo struct {
 	LastModified time.Time
 }
 
-// Head describes the current version of an object. ErrMissing if there is none.
-func (s *Store) Head(ctx context.Context, key string) (RawInfo, error) {
-	out, err := s.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: &key})
-	if err != nil {
-		if status(err) == http.StatusNotFound {
-			return RawInfo{}, fmt.Errorf("head %s: %w", key, ErrMissing)
-		}
-		return RawInfo{}, fmt.Errorf("head object: %w", s.explain(err, "s3:GetObject and s3:ListBucket", key))
+// Started returns when the run of an object began, as its key says; for a
+// hand-made document when it was uploaded.
+func (i RawInfo) Started() time.Time {
+	if at, ok := AnalysisStart(i.Key); ok {
+		return at
 	}
-	return RawInfo{Key: key, ETag: aws.ToString(out.ETag), Size: aws.ToInt64(out.ContentLength), LastModified: aws.ToTime(out.LastModified)}, nil
+	return i.LastModified
+}
+
+// RawKey is where one system's results of one analysis lie:
+// raw/v1/dt=<start date>/run=<run id>/<slug>-<hash8>.json.gz. Identifiers of
+// systems hold slashes and worse, so only their slug and hash are used.
+func RawKey(startedAt time.Time, runID, systemID, systemName string) string {
+	return fmt.Sprintf("%srun=%s/%s%s", AnalysesOf(startedAt), runID, LabelOf(systemID, systemName), rawSuffix)
+}
+
+const rawSuffix = ".json.gz"
+
+// AnalysesOf is the prefix of the raw objects of runs that started on a day, UTC.
+func AnalysesOf(day time.Time) string { return AnalysesPrefix + day.UTC().Format(dayFolder) }
+
+// dayFolder is the folder of a day in the keys of raw objects.
+const dayFolder = "dt=2006-01-02/"
+
+// AnalysisDay returns the day in a raw object's key; false if the key has none.
+func AnalysisDay(key string) (time.Time, bool) {
+	rest, ok := strings.CutPrefix(key, AnalysesPrefix)
+	if !ok || len(rest) < len(dayFolder) {
+		return time.Time{}, false
+	}
+	day, err := time.Parse(dayFolder, rest[:len(dayFolder)])
+	return day, err == nil
+}
+
+// RunOf returns the id of the run in a raw object's key; false if the key has none.
+func RunOf(key string) (string, bool) {
+	folder, ok := strings.CutPrefix(path.Base(path.Dir(key)), "run=")
+	return folder, ok && strings.HasPrefix(key, AnalysesPrefix)
+}
+
+// AnalysisStart returns when the run in a raw object's key began, to the second:
+// its id says so, unless that contradicts the day in the key, which then counts.
+// False if the key has no day.
+func AnalysisStart(key string) (time.Time, bool) {
+	day, ok := AnalysisDay(key)
+	if !ok {
+		return day, false
+	}
+	run, _ := RunOf(key)
+	if at, ok := RunStart(run); ok && at.Truncate(24*time.Hour).Equal(day) {
+		return at, true
+	}
+	return day, true
+}
+
+// IsFolder reports whether a key is that of a folder made in the console: an
+// empty object, nothing to deliver.
+func IsFolder(key string) bool { return strings.HasSuffix(key, "/") }
+
+// IsHandMade reports whether a raw object was uploaded by hand.
+func IsHandMade(key string) bool { return strings.HasPrefix(key, ManualPrefix) }
+
+// HandMadeSystem returns the system that the folder of a hand-made document
+// names, raw/manual/<system name>/…: what a saved v2 scan, which names none, is
+// of. Its id is "manual:<system name>", its type is not known. False if the key
+// has no such folder.
+func HandMadeSystem(key string) (System, bool) {
+	rest, ok := strings.CutPrefix(key, ManualPrefix)
+	name, _, folder := strings.Cut(rest, "/")
+	if !ok || !folder || name == "" {
+		return System{}, false
+	}
+	return System{ID: "manual:" + name, Name: name}, true
+}
+
+// Label is how the keys of raw objects name a system.
+type Label struct {
+	// Slug is what is readable of the name, for people only: never empty.
+	Slug string
+	// Hash is of the id, 8 hexadecimal digits: a system keeps it under any name.
+	Hash string
+}
+
+// LabelOf returns the label of a system.
+func LabelOf(systemID, systemName string) Label {
+	return Label{Slug: slug(systemName), Hash: digest(systemID, hashChars)}
+}
+
+// Label returns how the keys of raw objects name the system.
+func (s System) Label() Label { return LabelOf(s.ID, s.Name) }
+
+// String returns <slug>-<hash8>.
+func (l Label) String() string { return l.Slug + "-" + l.Hash }
+
+// RawLabel returns the label in a raw object's key; false if the key has none.
+func RawLabel(key string) (Label, bool) {
+	name, ok := strings.CutSuffix(path.Base(key), rawSuffix)
+	i := strings.LastIndexByte(name, '-')
+	if !ok || !strings.HasPrefix(key, AnalysesPrefix) || i < 1 || len(name)-i-1 != hashChars {
+		return Label{}, false
+	}
+	return Label{Slug: name[:i], Hash: name[i+1:]}, true
+}
+
+// SystemOf returns what the keys of all analyses of a system have in common; of
+// a hand-made document, whose key names none, the key itself.
+func SystemOf(key string) string {
+	if label, ok := RawLabel(key); ok {
+		return label.Hash
+	}
+	return key
 }

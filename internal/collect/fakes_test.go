@@ -23,6 +23,7 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/runecast"
+	"runecast-ingest/internal/store"
 )
 
 // accident is how the nth call to the outside ends.
@@ -89,12 +90,12 @@ func (o *outside) call(k kind, effect func() error) error {
 			return err
 		}
 		if k == write {
-			return archive.ErrUnknown
+			return store.ErrUnknown
 		}
 		return busy
 	case met:
 		if k == write {
-			return archive.ErrRace
+			return store.ErrRace
 		}
 		return busy
 	case crashAfter:
@@ -131,7 +132,16 @@ func newMemory(o *outside) *memory {
 	return &memory{outside: o, objects: map[string]string{}, etags: map[string]string{}, puts: map[string]int{}}
 }
 
-func (m *memory) LoadRun(_ context.Context, key string) (doc archive.Doc[archive.Run], err error) {
+func (m *memory) ActiveRun(context.Context) (store.Doc[archive.Run], error) {
+	return m.load(archive.ActiveRunKey)
+}
+
+func (m *memory) FinishedRun(_ context.Context, id string) (store.Doc[archive.Run], error) {
+	return m.load(archive.RunKey(id))
+}
+
+func (m *memory) load(key string) (doc store.Doc[archive.Run], err error) {
+	doc.Key = key
 	err = m.call(read, func() error {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -170,22 +180,22 @@ func (m *memory) Runs(_ context.Context, since time.Time) iter.Seq2[string, erro
 	}
 }
 
-func (m *memory) SaveRun(ctx context.Context, key string, doc *archive.Doc[archive.Run]) error {
+func (m *memory) SaveRun(ctx context.Context, doc *store.Doc[archive.Run]) error {
 	return m.call(write, func() error {
 		if ctx.Err() != nil {
-			return archive.ErrUnknown
+			return store.ErrUnknown
 		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		if m.etags[key] != doc.ETag {
-			return archive.ErrConflict
+		if m.etags[doc.Key] != doc.ETag {
+			return store.ErrConflict
 		}
 		body, err := json.Marshal(doc.Value)
 		if err != nil {
 			return err
 		}
-		m.write(key, string(body))
-		doc.ETag = m.etags[key]
+		m.write(doc.Key, string(body))
+		doc.ETag = m.etags[doc.Key]
 		return nil
 	})
 }
@@ -197,7 +207,7 @@ func (m *memory) write(key, body string) {
 	m.objects[key], m.etags[key] = body, uuid.NewString()
 }
 
-func (m *memory) PutRaw(_ context.Context, key string, write func(io.Writer) error) (stored archive.Stored, err error) {
+func (m *memory) PutRaw(_ context.Context, key string, write func(io.Writer) error) (stored store.Stored, err error) {
 	err = m.call(other, func() error {
 		var b bytes.Buffer
 		if err := write(&b); err != nil {
@@ -207,10 +217,10 @@ func (m *memory) PutRaw(_ context.Context, key string, write func(io.Writer) err
 		defer m.mu.Unlock()
 		if m.raced > 0 {
 			m.raced--
-			return archive.ErrRace
+			return store.ErrRace
 		}
 		if m.etags[key] != "" {
-			return archive.ErrExists
+			return store.ErrExists
 		}
 		m.write(key, b.String())
 		m.puts[key]++
@@ -235,12 +245,12 @@ func (m *memory) PutCatalog(_ context.Context, write func(io.Writer) error) (key
 	return key, err
 }
 
-func (m *memory) Inspect(_ context.Context, key string) (stored archive.Stored, envelope archive.Envelope, err error) {
+func (m *memory) Inspect(_ context.Context, key string) (stored store.Stored, envelope archive.Envelope, err error) {
 	err = m.call(other, func() error {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		if m.etags[key] == "" {
-			return archive.ErrMissing
+			return store.ErrMissing
 		}
 		stored = describe(key, m.objects[key])
 		return json.Unmarshal([]byte(m.objects[key]), &envelope, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
@@ -248,9 +258,9 @@ func (m *memory) Inspect(_ context.Context, key string) (stored archive.Stored, 
 	return stored, envelope, err
 }
 
-func describe(key, body string) archive.Stored {
+func describe(key, body string) store.Stored {
 	sum := sha256.Sum256([]byte(body))
-	return archive.Stored{Key: key, Bytes: int64(len(body)), SHA256: hex.EncodeToString(sum[:])}
+	return store.Stored{Key: key, Bytes: int64(len(body)), SHA256: hex.EncodeToString(sum[:])}
 }
 
 func (m *memory) run(t *testing.T, key string) archive.Run {

@@ -12,6 +12,7 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/securityevent"
+	"runecast-ingest/internal/store"
 )
 
 // The holder of a committed scan dies; whoever comes next cannot announce it;
@@ -66,9 +67,9 @@ func TestNothingIsSentAfterALostWrite(t *testing.T) {
 		if n > 0 {
 			return false
 		}
-		doc, err := archive.Load[archive.Delivery](t.Context(), r.store, archive.DeliveryKey(k), archive.DeliverySchema)
+		doc, err := r.store.Delivery(t.Context(), k)
 		if err == nil {
-			err = archive.Save(t.Context(), r.store, archive.DeliveryKey(k), archive.DeliverySchema, &doc)
+			err = store.Save(t.Context(), r.store, &doc)
 		}
 		if err != nil {
 			t.Error(err)

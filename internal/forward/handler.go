@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/fault"
 )
 
@@ -93,9 +94,9 @@ func (f *Forwarder) direct(ctx context.Context, payload []byte) (Answer, error) 
 		return a, err
 	}
 	var failed error
-	win := windowOf(ctx, f.o.Now())
+	win := deliver.WindowOf(ctx, f.o.Now())
 	for _, key := range keys {
-		out, err := f.deliver(ctx, key, win)
+		out, err := f.deliverer.Deliver(ctx, key, win, deliver.Request{})
 		failed = errors.Join(failed, err)
 		a.add(out)
 	}
@@ -111,34 +112,30 @@ func (f *Forwarder) queue(ctx context.Context, payload []byte) (events.SQSEventR
 	if err := json.Unmarshal(payload, &batch); err != nil {
 		return res, unknownPayload(err.Error())
 	}
-	win := windowOf(ctx, f.o.Now())
+	win := deliver.WindowOf(ctx, f.o.Now())
 	for _, m := range batch.Records {
 		if err := f.message(ctx, m, win); err != nil {
-			f.o.Log.WarnContext(ctx, "message given back to the queue", "message", m.MessageId, "error", err.Error())
+			f.o.Log.WarnContext(ctx, "message given back to the queue", "messageId", m.MessageId, "error", err.Error())
 			res.BatchItemFailures = append(res.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
 		}
 	}
 	return res, nil
 }
 
-func (f *Forwarder) message(ctx context.Context, m events.SQSMessage, win window) error {
+func (f *Forwarder) message(ctx context.Context, m events.SQSMessage, win deliver.Window) error {
 	keys, err := f.keys([]byte(m.Body))
 	if err != nil {
 		return err
 	}
 	var pending error
 	for _, key := range keys {
-		out, err := f.deliver(ctx, key, win)
-		if err == nil && !final(out.State) {
+		out, err := f.deliverer.Deliver(ctx, key, win, deliver.Request{})
+		if err == nil && !archive.Final(out.State) {
 			err = fmt.Errorf("%s is %s: %s", key, out.State, out.Reason)
 		}
 		pending = errors.Join(pending, err)
 	}
 	return pending
-}
-
-func final(state string) bool {
-	return state == archive.DeliveryComplete || state == archive.DeliverySuperseded || state == archive.DeliveryFailed
 }
 
 // keys gives the raw objects that an event says were created.
@@ -171,16 +168,13 @@ func (f *Forwarder) keys(payload []byte) ([]string, error) {
 		if err := f.ours(r.S3.Bucket.Name, key); err != nil {
 			return nil, err
 		}
-		if folder(key) {
+		if archive.IsFolder(key) {
 			continue
 		}
 		keys = append(keys, key)
 	}
 	return keys, nil
 }
-
-// folder tells a folder made in the console: an empty object, nothing to deliver.
-func folder(key string) bool { return strings.HasSuffix(key, "/") }
 
 // ours refuses objects of another bucket and those that are not raw: what the
 // function writes itself must never come back to it.
@@ -196,7 +190,7 @@ func (f *Forwarder) ours(bucket, key string) error {
 	return nil
 }
 
-func (a *Answer) add(o Outcome) {
+func (a *Answer) add(o deliver.Outcome) {
 	a.Objects++
 	switch o.State {
 	case archive.DeliveryComplete:

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/store"
 )
 
 // fate is what befalls an invocation on its way.
@@ -44,7 +44,7 @@ type process struct {
 func (r *rig) start(n *network, payload string, f fate, at int) *process {
 	ctx, cancel := context.WithCancel(r.t.Context())
 	p := &process{fate: f, at: at, end: cancel, frozen: make(chan struct{}), thaw: make(chan struct{}), done: make(chan struct{})}
-	forwarder := r.sandbox(archive.New(&writes{r.s3, p}, r.bucket), &posts{n, p})
+	forwarder := r.sandbox(store.New(&writes{r.s3, p}, r.bucket), &posts{n, p})
 	go func() {
 		defer close(p.done)
 		defer cancel()

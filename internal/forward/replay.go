@@ -12,7 +12,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/store"
 )
 
 // ReplayRequest is the payload {"action":"replay", …}: which archived scans are
@@ -68,13 +70,13 @@ func (f *Forwarder) Replay(ctx context.Context, payload jsontext.Value) (ReplayA
 	if err := json.Unmarshal(payload, &req, json.RejectUnknownMembers(true)); err != nil {
 		return a, badReplay("it cannot be read (" + err.Error() + ")")
 	}
-	win := windowOf(ctx, f.o.Now())
+	win := deliver.WindowOf(ctx, f.o.Now())
 	chosen, err := f.chosen(ctx, &req, win)
 	if err != nil {
 		return a, err
 	}
 	a.Selected = len(chosen)
-	r := &replay{f: f, req: &req, win: win, answer: &a, wish: f.wish(ctx, &req)}
+	r := &replay{f: f, req: &req, win: win, answer: &a, request: f.replayRequest(ctx, &req)}
 	err = r.run(ctx, chosen)
 	a.Next = r.next()
 	if err != nil { // of an answer with an error Lambda shows the error only
@@ -85,11 +87,11 @@ func (f *Forwarder) Replay(ctx context.Context, payload jsontext.Value) (ReplayA
 
 // replay is one call.
 type replay struct {
-	f      *Forwarder
-	req    *ReplayRequest
-	win    window
-	wish   *wish
-	answer *ReplayAnswer
+	f       *Forwarder
+	req     *ReplayRequest
+	win     deliver.Window
+	request deliver.Request
+	answer  *ReplayAnswer
 }
 
 // progress is what became of one of the chosen scans.
@@ -133,7 +135,7 @@ func (r *replay) run(ctx context.Context, chosen map[string]choice) error {
 // left counts.
 func (r *replay) leave(place string) {
 	if r.answer.Cursor == "" {
-		r.answer.Cursor = r.wish.id + " " + place
+		r.answer.Cursor = r.request.JobID + " " + place
 	}
 }
 
@@ -146,25 +148,25 @@ func unpack(cursor string) (id, place string) {
 
 // send replays the newest of a system's scans.
 func (r *replay) send(ctx context.Context, c choice) (progress, error) {
-	var out Outcome
+	var out deliver.Outcome
 	var err error
 	for _, key := range c {
-		if out, err = r.f.redeliver(ctx, key, r.win, r.wish); out.State != stateOlder {
+		if out, err = r.f.deliverer.Deliver(ctx, key, r.win, r.request); out.State != deliver.StateOlder {
 			break
 		}
 	}
-	if out.State == stateOlder {
+	if out.State == deliver.StateOlder {
 		r.answer.Objects++
 		r.answer.Older++
 		r.answer.Reasons = append(r.answer.Reasons, c[0]+": "+out.Reason)
 		return wentThrough, err
 	}
 	r.answer.add(out)
-	_, down := errors.AsType[*endpointError](err)
+	_, down := errors.AsType[*deliver.EndpointError](err)
 	switch {
-	case err != nil && !down, err == nil && out.State == stateBusy:
+	case err != nil && !down, err == nil && out.State == deliver.StateBusy:
 		return wasLeft, err
-	case err == nil && final(out.State):
+	case err == nil && archive.Final(out.State):
 		return wentThrough, nil
 	}
 	return cannotGoOn, err
@@ -185,38 +187,46 @@ func (r *replay) next() string {
 	return next(a.Answer)
 }
 
-// wish is what the deliveries are asked for. Its id is that of the replay's
+// replayRequest is what the deliveries are asked for. Its id is that of the replay's
 // first call: the same when Lambda repeats an invocation, and in the calls that
 // go on, so that nothing is replayed twice.
-func (f *Forwarder) wish(ctx context.Context, q *ReplayRequest) *wish {
-	w := &wish{force: q.Force}
-	w.id, _ = unpack(q.Next)
-	if lc, ok := lambdacontext.FromContext(ctx); ok && w.id == "" {
-		w.id = lc.AwsRequestID
+func (f *Forwarder) replayRequest(ctx context.Context, q *ReplayRequest) deliver.Request {
+	r := deliver.Request{Force: q.Force}
+	r.JobID, _ = unpack(q.Next)
+	if lc, ok := lambdacontext.FromContext(ctx); ok && r.JobID == "" {
+		r.JobID = lc.AwsRequestID
 	}
-	if w.id == "" {
-		w.id = f.o.NewID()
+	if r.JobID == "" {
+		r.JobID = f.o.NewID()
 	}
 	if q.MaxEventsPerSecond > 0 && !q.DryRun {
-		w.pace = &pace{perSecond: q.MaxEventsPerSecond}
+		r.Rate = deliver.NewRate(q.MaxEventsPerSecond)
 	}
-	return w
+	return r
 }
 
 // chosen finds the scans that a request means.
-func (f *Forwarder) chosen(ctx context.Context, q *ReplayRequest, win window) (map[string]choice, error) {
+func (f *Forwarder) chosen(ctx context.Context, q *ReplayRequest, win deliver.Window) (map[string]choice, error) {
 	if err := q.check(); err != nil {
 		return nil, err
 	}
 	if q.Key != "" {
 		return map[string]choice{q.Key: {q.Key}}, nil
 	}
-	s := &selection{prefix: q.Prefix, run: q.Run, system: q.System, state: q.State}
-	if err := s.between(q.Since, q.Until); err != nil {
-		return nil, err
+	since, until, err := archive.ParsePeriod(q.Since, q.Until)
+	if err != nil {
+		return nil, badReplay(err.Error())
 	}
-	chosen, whole, err := f.newest(ctx, s, win)
-	if err == nil && !whole {
+	s := &selection{Query: store.Query{Prefix: q.Prefix, Run: q.Run, Since: since, Until: until}, state: q.State}
+	if q.System != "" {
+		systems, err := f.o.Archive.Directory(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s.System = systems.Named(q.System)
+	}
+	chosen, err := f.newest(ctx, s, win)
+	if errors.Is(err, store.ErrLate) {
 		err = &fault.Error{Class: fault.Reject, Where: "payload", What: "the archive is too large to be looked through in one invocation",
 			Cure: "narrow the selection by since, until or prefix, or use S3 Batch Operations"}
 	}
@@ -226,7 +236,7 @@ func (f *Forwarder) chosen(ctx context.Context, q *ReplayRequest, win window) (m
 // check refuses requests that could mean more, or something else, than was intended.
 func (q *ReplayRequest) check() error {
 	others := q.Prefix + q.Run + q.System + q.Since + q.Until + q.State
-	states := []string{"", archive.DeliveryComplete, archive.DeliverySuperseded, archive.DeliveryFailed, selectPending, selectQuarantined}
+	states := []string{"", archive.DeliveryComplete, archive.DeliverySuperseded, archive.DeliveryFailed, archive.DeliveryPending, selectQuarantined}
 	switch {
 	case q.Key == "" && others == "":
 		return badReplay(`it chooses nothing: name key, prefix, run, system, since, until or state; {"prefix":"raw/"} is everything`)

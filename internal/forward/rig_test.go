@@ -27,11 +27,13 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/receiver"
 	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -43,7 +45,7 @@ type rig struct {
 	srv      *s3server.Server
 	s3       *s3.Client
 	bucket   string
-	store    *archive.Store
+	store    *store.Store
 	receiver *receiver.Receiver
 	server   *httptest.Server
 	config   config.Forwarder
@@ -118,7 +120,7 @@ func rigOn(t *testing.T, srv *s3server.Server, bucket string, change func(*confi
 	t.Helper()
 	r := &rig{t: t, srv: srv, clock: &clock{}, vault: &vault{token: token}}
 	var err error
-	r.s3 = archive.Client(aws.Config{
+	r.s3 = store.Client(aws.Config{
 		BaseEndpoint: aws.String(srv.URL()), Region: srv.Region(),
 		Credentials: credentials.NewStaticCredentialsProvider(srv.AccessKey(), srv.SecretKey(), ""),
 	}, true)
@@ -158,7 +160,7 @@ func (r *rig) forwarder() *forward.Forwarder {
 }
 
 // sandbox makes a forwarder that sees the world through a store and a transport.
-func (r *rig) sandbox(store *archive.Store, transport http.RoundTripper) *forward.Forwarder {
+func (r *rig) sandbox(store *store.Store, transport http.RoundTripper) *forward.Forwarder {
 	u, err := url.Parse(r.config.URL.String())
 	if err != nil {
 		r.t.Fatal(err)
@@ -212,7 +214,11 @@ func (s scan) key() string {
 	return archive.RawKey(s.started(), s.run(), s.system, s.system)
 }
 
-func (s scan) started() time.Time { return time.Date(2026, 11, 22, 2, s.minute, 0, 0, time.UTC) }
+func (s scan) started() time.Time { return night.Add(time.Duration(s.minute) * time.Minute) }
+
+// night is the hour in which the runs of these tests begin: the last whole one,
+// by the clock that a rig begins with. It lies within one day.
+var night = time.Now().UTC().Add(-time.Hour).Truncate(time.Hour)
 
 func (s scan) run() string { return s.started().Format("20060102T150405Z") + "-4f3a" }
 
@@ -244,7 +250,7 @@ func (r *rig) use(bucket string) {
 	if err := r.srv.CreateBucket(r.t.Context(), bucket); err != nil {
 		r.t.Fatal(err)
 	}
-	r.bucket, r.config.Bucket, r.store = bucket, bucket, archive.New(&mortal{r.s3, &r.dead}, bucket)
+	r.bucket, r.config.Bucket, r.store = bucket, bucket, store.New(&mortal{r.s3, &r.dead}, bucket)
 }
 
 func (r *rig) putAs(key string, s scan) string {
@@ -263,15 +269,24 @@ func (r *rig) putAs(key string, s scan) string {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.date(key)
 	return key
 }
 
-func (r *rig) deliver(key string) (forward.Outcome, error) {
+// date lets S3 have stored an object just now, by the rig's clock.
+func (r *rig) date(key string) {
+	r.t.Helper()
+	if err := r.srv.Date(r.bucket, key, r.clock.Now()); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) deliver(key string) (deliver.Outcome, error) {
 	return r.forwarder().Deliver(r.t.Context(), key)
 }
 
 // delivered expects a delivery to end in a state.
-func (r *rig) delivered(key, state string) forward.Outcome {
+func (r *rig) delivered(key, state string) deliver.Outcome {
 	r.t.Helper()
 	out, err := r.deliver(key)
 	if err != nil || out.State != state {
@@ -282,7 +297,7 @@ func (r *rig) delivered(key, state string) forward.Outcome {
 
 func (r *rig) document(key string) archive.Delivery {
 	r.t.Helper()
-	d, err := archive.Load[archive.Delivery](r.t.Context(), r.store, archive.DeliveryKey(key), archive.DeliverySchema)
+	d, err := r.store.Delivery(r.t.Context(), key)
 	if err != nil {
 		r.t.Fatal(err)
 	}

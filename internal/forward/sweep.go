@@ -3,101 +3,240 @@ package forward
 import (
 	"context"
 	"errors"
-	"iter"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/deliver"
+	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
-// overlap is how far back a sweep looks although all was delivered: an object
-// may be created a while after its run started.
-const overlap = 48 * time.Hour
-
-// sweepEvery is the schedule of the sweep.
-const sweepEvery = 15 * time.Minute
+const (
+	// sweepEvery is the schedule of the sweep.
+	sweepEvery = 15 * time.Minute
+	// quickLook is how far back, by the days of runs, every sweep looks.
+	quickLook = 48 * time.Hour
+	// fullLook is how often a sweep looks at the whole archive: once a day,
+	// also if one sweep of the schedule is missed.
+	fullLook = 24*time.Hour - 2*sweepEvery
+	// clocksDiffer is how far the clocks of two invocations may be apart.
+	clocksDiffer = 5 * time.Minute
+)
 
 // Sweep delivers what triggers have left behind: released deliveries, lost
-// events, crashed invocations. It looks from the oldest day that is not
-// finished; of each system the newest scan comes first, so that older ones end
-// as superseded. It stops at the first error of the endpoint, and where its
-// time ends; the next sweep goes on.
+// events, crashed invocations. Every sweep looks at the runs of the last two
+// days, at the hand-made documents and at what earlier sweeps left open; once a
+// day it looks at the whole archive, so that no date, no clock and no
+// remembered state can hide an object for longer than a day. Of each system the
+// newest scan comes first, so that older ones end as superseded. A sweep stops at the first
+// error of the endpoint, and where its time ends; the next one goes on.
 func (f *Forwarder) Sweep(ctx context.Context) (Answer, error) {
 	a := Answer{Reasons: []string{}}
-	state, err := archive.Load[archive.Sweep](ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema)
+	memory, err := f.recall(ctx)
 	if err != nil {
 		return a, err
 	}
-	w := &sweep{f: f, win: windowOf(ctx, f.o.Now()), started: f.o.Now(), answer: &a, day: f.o.Now().Add(-overlap)}
-	open, err := w.undelivered(ctx, state.Value.From)
+	w := &sweep{f: f, win: deliver.WindowOf(ctx, f.o.Now()), started: f.o.Now(), answer: &a, memory: memory, day: memory.Value.From, left: map[string]archive.OpenObject{}}
+	open, err := w.find(ctx)
 	if err != nil {
 		return a, err // how much waits is not known: nothing is counted
 	}
 	defer w.observe()
-	if err := w.deliver(ctx, open); err != nil {
-		return a, err
+	down := w.deliver(ctx, open)
+	// A crash before this write loses what was seen, no more: the next sweep
+	// looks again.
+	err = w.remember(ctx)
+	if down != nil {
+		return a, errors.Join(down, err)
 	}
 	a.Next = next(a)
 	if a.Objects+a.Pending == 0 {
 		a.Next = "nothing: all is delivered"
 	}
-	if !w.complete {
-		return a, w.failed // what lies behind is not known
-	}
-	state.Value.From, state.Value.UpdatedAt = w.day.UTC().Truncate(24*time.Hour), w.started.UTC()
-	err = archive.Save(ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema, &state)
-	if errors.Is(err, archive.ErrConflict) || errors.Is(err, archive.ErrRace) {
-		err = nil // another sweep has looked as well
-	}
 	return a, errors.Join(w.failed, err)
 }
 
-// sweep is one look at the archive.
+// recall reads what sweeps remember. A document that cannot be understood is
+// taken for none, and written anew: it only saves work.
+func (f *Forwarder) recall(ctx context.Context) (store.Doc[archive.Sweep], error) {
+	memory, err := f.o.Archive.Sweep(ctx)
+	if err != nil && memory.Exists() {
+		f.o.Log.WarnContext(ctx, "what sweeps remember cannot be used, the whole archive is looked at", "error", err.Error())
+		memory.Value, err = archive.Sweep{}, nil
+	}
+	return memory, err
+}
+
+// sweep is one look at the archive and what is done about it.
 type sweep struct {
 	f       *Forwarder
-	win     window
+	win     deliver.Window
 	started time.Time
 	answer  *Answer
-	// complete: the listing came to its end.
-	complete bool
-	// day is the oldest that has to be looked at next time.
+	memory  store.Doc[archive.Sweep]
+	// day is what the memory said when it was read last: the day that the quick look begins with.
 	day time.Time
-	// left counts what this sweep leaves to the next; waiting is when the oldest
-	// of it was created that nobody works on; zero: none.
-	left    int
+	// left are the objects that this sweep leaves open, with the reasons, by
+	// their keys; waiting is when the oldest of them was stored that nobody
+	// works on; zero: none.
+	left    map[string]archive.OpenObject
 	waiting time.Time
 	// failed joins the errors of single objects.
 	failed error
 }
 
+// find looks for open objects: quickly, and once a day everywhere. It keeps half
+// of the time for their delivery; what it has not come to is left to the next
+// sweep, which goes on from there.
+func (w *sweep) find(ctx context.Context) ([]archive.RawInfo, error) {
+	v := &w.memory.Value
+	l := &look{
+		store: w.f.o.Archive, now: w.f.o.Now, stop: w.started.Add(w.win.Soft.Sub(w.started) / 2),
+		ended: map[string]bool{}, known: map[string]archive.OpenObject{}, open: map[string]archive.RawInfo{},
+	}
+	for _, digest := range v.Ended {
+		l.ended[digest] = true
+	}
+	for _, o := range v.Open {
+		l.known[o.Key], l.open[o.Key] = o, o.Info()
+	}
+	full := w.fullLookDue()
+	quick := !full || v.Resume != ""
+	from := earlier(w.started.Add(-quickLook), v.From)
+	if quick {
+		whole, err := l.through(ctx, archive.AnalysesPrefix, archive.AnalysesOf(from))
+		if err == nil && whole {
+			whole, err = l.through(ctx, archive.ManualPrefix, "")
+		}
+		if err != nil {
+			return nil, err
+		}
+		if whole {
+			from = w.started.Add(-quickLook)
+		}
+	}
+	if full {
+		l.behind = v.Resume
+		whole, err := l.through(ctx, archive.RawPrefix, v.Resume)
+		if err != nil {
+			return nil, err
+		}
+		v.Resume = l.behind
+		if whole {
+			v.Resume, v.FullLookAt = "", w.started.UTC()
+			from = w.started.Add(-quickLook)
+		}
+	}
+	v.From = from
+	v.Ended = latest(v.Ended, l.met, full && !quick && v.Resume == "")
+	return w.fairly(slices.Collect(maps.Values(l.open))), nil
+}
+
+// fullLookDue reports whether the whole archive has to be looked at. A full
+// look in the future was one under a wrong clock, and counts for nothing.
+func (w *sweep) fullLookDue() bool {
+	age := w.started.Sub(w.memory.Value.FullLookAt)
+	return age >= fullLook || age < -clocksDiffer
+}
+
+// maxEnded bounds the digests that are kept: enough for 20 million objects.
+const maxEnded = 20_000
+
+// latest returns the digests that were met behind those of before, which go
+// where all there are were met.
+func latest(before, met []string, all bool) []string {
+	if all {
+		return met
+	}
+	now := map[string]bool{}
+	met = slices.DeleteFunc(met, func(digest string) bool { // the quick look and the full one may both have met it
+		again := now[digest]
+		now[digest] = true
+		return again
+	})
+	kept := append(slices.DeleteFunc(before, func(digest string) bool { return now[digest] }), met...)
+	return kept[max(0, len(kept)-maxEnded):]
+}
+
 // deliver delivers what is open; an error is the endpoint's.
 func (w *sweep) deliver(ctx context.Context, open []archive.RawInfo) error {
 	for i, info := range open {
-		out, err := w.f.deliver(ctx, info.Key, w.win)
-		if _, down := errors.AsType[*endpointError](err); down {
+		out, err := w.f.deliverer.Deliver(ctx, info.Key, w.win, deliver.Request{Remembered: true})
+		if errors.Is(err, store.ErrMissing) {
+			continue // it was deleted since it was found
+		}
+		if _, down := errors.AsType[*deliver.EndpointError](err); down {
 			for _, rest := range open[i:] {
-				w.pending(rest, statePending)
+				w.leave(rest, archive.DeliveryPending, err.Error())
 			}
 			return err // the rest would end the same way
 		}
-		w.failed = errors.Join(w.failed, err)
 		w.answer.add(out)
-		if !final(out.State) {
-			w.pending(info, out.State)
+		switch {
+		case err != nil:
+			w.failed = errors.Join(w.failed, err)
+			w.answer.Reasons = append(w.answer.Reasons, info.Key+": "+err.Error())
+			w.leave(info, archive.DeliveryPending, err.Error())
+		case !archive.Final(out.State):
+			w.leave(info, out.State, out.Reason)
 		}
 	}
 	return nil
 }
 
-// pending keeps an object in view.
-func (w *sweep) pending(info archive.RawInfo, state string) {
-	w.left++
-	w.day = earlier(w.day, info)
-	if state != stateBusy && (w.waiting.IsZero() || info.LastModified.Before(w.waiting)) {
+// leave leaves an object to the next sweep.
+func (w *sweep) leave(info archive.RawInfo, state, reason string) {
+	w.left[info.Key] = archive.OpenObject{Key: info.Key, ETag: info.ETag, StoredAt: info.LastModified, Reason: shorten(reason)}
+	if state != deliver.StateBusy && (w.waiting.IsZero() || info.LastModified.Before(w.waiting)) {
 		w.waiting = info.LastModified
+	}
+}
+
+// maxReason bounds a remembered reason, in bytes.
+const maxReason = 500
+
+func shorten(reason string) string {
+	if len(reason) <= maxReason {
+		return reason
+	}
+	return strings.ToValidUTF8(reason[:maxReason], "") + " …"
+}
+
+// maxOpen bounds the open objects that are remembered.
+const maxOpen = 1000
+
+// remember writes what the next sweep may build on. Of more open objects than
+// are remembered the oldest runs are, and the quick look goes back to the first
+// of the others.
+func (w *sweep) remember(ctx context.Context) error {
+	v := &w.memory.Value
+	v.Open = slices.SortedFunc(maps.Values(w.left), func(a, b archive.OpenObject) int { return strings.Compare(a.Key, b.Key) })
+	if len(v.Open) > maxOpen {
+		for _, o := range v.Open[maxOpen:] {
+			v.From = earlier(v.From, started(o.Info()))
+		}
+		v.Open = v.Open[:maxOpen]
+	}
+	v.From, v.UpdatedAt = v.From.UTC().Truncate(24*time.Hour), w.started.UTC()
+	for {
+		err := store.Save(ctx, w.f.o.Archive, &w.memory)
+		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrRace) {
+			return err
+		}
+		// A delivery of an old object has moved the day while this sweep was at
+		// work, or another sweep has written what it saw. Both sweeps' digests are
+		// true; the day is kept.
+		now, err := w.f.recall(ctx)
+		if err != nil {
+			return err
+		}
+		if !now.Value.From.Equal(w.day) {
+			v.From = earlier(v.From, now.Value.From)
+		}
+		w.memory.ETag, w.day = now.ETag, now.Value.From
 	}
 }
 
@@ -107,81 +246,54 @@ func (w *sweep) observe() {
 	if !w.waiting.IsZero() {
 		waited = w.started.Sub(w.waiting)
 	}
-	w.f.o.Metrics.Put(telemetry.Count("Pending", w.left), telemetry.Seconds("OldestPending", waited))
+	w.f.o.Metrics.Put(telemetry.Count("Pending", len(w.left)), telemetry.Seconds("OldestPending", waited))
 }
 
-// keepInView makes sweeps look back as far as an object that is sent again:
-// whatever ends the replay, the object is not forgotten.
-func (f *Forwarder) keepInView(ctx context.Context, info archive.RawInfo) error {
+// keepInView makes quick looks go back as far as an object whose delivery is
+// about to begin: whatever ends the invocation, the next sweep finds the object.
+func (f *Forwarder) keepInView(ctx context.Context, info archive.RawInfo, replayed bool) error {
+	if !replayed && f.inView(info) {
+		return nil
+	}
 	for {
-		state, err := archive.Load[archive.Sweep](ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema)
+		memory, err := f.recall(ctx)
 		if err != nil {
 			return err
 		}
-		from := state.Value.From
-		if state.Value.From = earlier(from, info).UTC().Truncate(24 * time.Hour); !state.Value.From.Before(from) {
+		day := started(info).UTC().Truncate(24 * time.Hour)
+		if from := memory.Value.From; !from.IsZero() && !day.Before(from) {
 			return nil
 		}
-		err = archive.Save(ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema, &state)
-		if !errors.Is(err, archive.ErrConflict) && !errors.Is(err, archive.ErrRace) {
+		// A crash after this write makes the next quick look go back further for nothing.
+		memory.Value.From = day
+		err = store.Save(ctx, f.o.Archive, &memory)
+		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrRace) {
 			return err
 		}
 	}
 }
 
-// earlier moves a day back to that of an object.
-func earlier(oldest time.Time, info archive.RawInfo) time.Time {
-	day, ok := archive.AnalysisDay(info.Key)
-	if !ok {
-		day = info.LastModified
-	}
-	if day.Before(oldest) {
+// inView reports whether every quick look finds an object without being told:
+// it is hand-made, or its run began lately.
+func (f *Forwarder) inView(info archive.RawInfo) bool {
+	_, analysis := archive.AnalysisDay(info.Key)
+	return !analysis || started(info).After(f.o.Now().Add(-quickLook/2))
+}
+
+// started is the day under which an object lies, or the moment of its upload.
+func started(info archive.RawInfo) time.Time {
+	if day, ok := archive.AnalysisDay(info.Key); ok {
 		return day
 	}
-	return oldest
+	return info.LastModified
 }
 
-// undelivered lists the raw objects since a day whose deliveries are not final,
-// of every system newest first. It stops looking where the time ends.
-func (w *sweep) undelivered(ctx context.Context, from time.Time) ([]archive.RawInfo, error) {
-	var open []archive.RawInfo
-	w.complete = true
-	look := func(prefix, after string) error {
-		objects := sieve(w.f.o.Archive.List(ctx, prefix, after), func(info archive.RawInfo) bool {
-			return !folder(info.Key) && (prefix != archive.ManualPrefix || !info.LastModified.Before(from)) // no upload of long ago
-		})
-		for t, err := range w.f.o.Archive.Deliveries(ctx, objects) {
-			switch {
-			case err != nil:
-				return err
-			case !w.f.o.Now().Before(w.win.soft):
-				w.complete = false
-				return nil
-			case !t.Ended():
-				open = append(open, t.RawInfo)
-			}
-		}
-		return nil
+// earlier returns the earlier of two times; zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
 	}
-	after := ""
-	if !from.IsZero() {
-		after = archive.AnalysesOf(from)
-	}
-	if err := errors.Join(look(archive.AnalysesPrefix, after), look(archive.ManualPrefix, "")); err != nil {
-		return nil, err
-	}
-	return w.fairly(open), nil
-}
-
-// sieve keeps the objects that are wanted, and errors.
-func sieve(objects iter.Seq2[archive.RawInfo, error], wanted func(archive.RawInfo) bool) iter.Seq2[archive.RawInfo, error] {
-	return func(yield func(archive.RawInfo, error) bool) {
-		for info, err := range objects {
-			if (err != nil || wanted(info)) && !yield(info, err) {
-				return
-			}
-		}
-	}
+	return a
 }
 
 // fairly puts the newest scan of each system first. Each sweep begins with
@@ -189,7 +301,7 @@ func sieve(objects iter.Seq2[archive.RawInfo, error], wanted func(archive.RawInf
 func (w *sweep) fairly(open []archive.RawInfo) []archive.RawInfo {
 	bySystem := map[string][]archive.RawInfo{}
 	for _, info := range open {
-		system := systemOf(info.Key)
+		system := archive.SystemOf(info.Key)
 		bySystem[system] = append(bySystem[system], info)
 	}
 	systems := slices.Sorted(maps.Keys(bySystem))

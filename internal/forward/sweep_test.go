@@ -11,6 +11,7 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/store"
 )
 
 func (r *rig) sweep() (forward.Answer, error) {
@@ -18,14 +19,17 @@ func (r *rig) sweep() (forward.Answer, error) {
 	return r.forwarder().Sweep(r.t.Context())
 }
 
-func (r *rig) from() string {
+// memory is what sweeps remember.
+func (r *rig) memory() archive.Sweep {
 	r.t.Helper()
-	d, err := archive.Load[archive.Sweep](r.t.Context(), r.store, archive.SweepKey, archive.SweepSchema)
+	d, err := r.store.Sweep(r.t.Context())
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return d.Value.From.Format(time.DateOnly)
+	return d.Value
 }
+
+func (r *rig) from() string { return r.memory().From.Format(time.DateOnly) }
 
 // All events of some runs were lost: one sweep delivers every system's newest
 // scan, and sends nothing of the older ones.
@@ -106,36 +110,35 @@ func TestSweepGoesAroundATroubledObject(t *testing.T) {
 	r.shown("vc-b failed=1 passed=0 posture=0")
 }
 
-// What is old and delivered is not looked at again; what is old and open is.
-func TestSweepRemembersHowFarBackToLook(t *testing.T) {
+// What a sweep left open it remembers and tries again, however old it is; what
+// has ended it forgets.
+func TestSweepRemembersWhatItLeftOpen(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	r.put(scan{system: "vc-a", minute: 1, failing: 1})
 	busy := r.put(scan{system: "vc-b", minute: 1, failing: 1})
-	d := archive.Doc[archive.Delivery]{Value: archive.Delivery{RawKey: busy, Scan: archive.Scan{State: archive.DeliverySending}, Lease: &archive.Lease{Owner: "other", Until: time.Now().Add(500 * 24 * time.Hour)}}}
-	if err := archive.Save(t.Context(), r.store, archive.DeliveryKey(busy), archive.DeliverySchema, &d); err != nil {
-		t.Fatal(err)
-	}
 	r.clock.ahead = 100 * 24 * time.Hour
-	if a, err := r.sweep(); err != nil || a.Complete != 1 || a.Pending != 1 || r.from() != "2026-11-22" {
-		t.Fatalf("%+v %v, looks from %s", a, err, r.from())
-	}
-	d.Value.State = archive.DeliverySuperseded
-	info, err := r.store.Head(t.Context(), busy)
-	if err != nil {
+	d := store.Doc[archive.Delivery]{Key: archive.DeliveryKey(busy), Value: archive.Delivery{RawKey: busy, Scan: archive.Scan{State: archive.DeliverySending}, Lease: &archive.Lease{Owner: "other", Until: r.clock.Now().Add(24 * time.Hour)}}}
+	if err := store.Save(t.Context(), r.store, &d); err != nil {
 		t.Fatal(err)
 	}
-	d.Value.ETag, d.Value.Lease = info.ETag, nil
-	if err := archive.Save(t.Context(), r.store, archive.DeliveryKey(busy), archive.DeliverySchema, &d); err != nil {
-		t.Fatal(err)
+	if a, err := r.sweep(); err != nil || a.Complete != 1 || a.Pending != 1 {
+		t.Fatalf("%+v %v", a, err)
 	}
 	want := r.clock.Now().Add(-48 * time.Hour).UTC().Format(time.DateOnly)
-	if a, err := r.sweep(); err != nil || a.Objects != 0 || r.from() != want {
-		t.Fatalf("%+v %v, looks from %s, want %s", a, err, r.from(), want)
+	if v := r.memory(); len(v.Open) != 1 || v.Open[0].Key != busy || v.Open[0].Reason != "another invocation holds the lease" || v.From.Format(time.DateOnly) != want {
+		t.Fatalf("remembers %+v, want %s from %s", v, busy, want)
 	}
-	late := r.put(scan{system: "vc-c", minute: 1, failing: 1}) // before the window: left alone
-	if a, err := r.sweep(); err != nil || a.Objects != 0 || r.document(late).State != "" {
-		t.Errorf("%+v %v", a, err)
+	r.clock.ahead += time.Hour
+	if a, err := r.sweep(); err != nil || a.Objects != 1 || a.Pending != 1 { // a quick look
+		t.Fatalf("%+v %v", a, err)
+	}
+	r.clock.ahead += 24 * time.Hour // the lease ran out
+	if a, err := r.sweep(); err != nil || a.Complete != 1 || len(r.memory().Open) != 0 {
+		t.Fatalf("%+v %v, remembers %+v", a, err, r.memory())
+	}
+	if a, err := r.sweep(); err != nil || a.Objects != 0 {
+		t.Fatalf("%+v %v", a, err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/store"
 )
 
 // longAgo delivers a scan, and sweeps so much later that no sweep looks back
@@ -21,7 +22,7 @@ func (r *rig) longAgo(s scan) string {
 	k := r.put(s)
 	r.delivered(k, archive.DeliveryComplete)
 	r.clock.ahead = 100 * 24 * time.Hour
-	if _, err := r.sweep(); err != nil || r.from() == "2026-11-22" {
+	if _, err := r.sweep(); err != nil || r.from() == night.Format(time.DateOnly) {
 		r.t.Fatalf("looks from %s, %v", r.from(), err)
 	}
 	return k
@@ -62,7 +63,7 @@ func TestSweepFinishesInterruptedReplaysOfOldScans(t *testing.T) {
 			if a, err := r.sweep(); err != nil || a.Complete != 1 {
 				t.Errorf("%+v %v", a, err)
 			}
-			if a, err := r.sweep(); err != nil || a.Objects != 0 || r.from() == "2026-11-22" {
+			if a, err := r.sweep(); err != nil || a.Objects != 0 || r.from() == night.Format(time.DateOnly) {
 				t.Errorf("looks from %s: %+v %v", r.from(), a, err)
 			}
 			r.shown("vc-a failed=60 passed=0 posture=0")
@@ -84,7 +85,7 @@ func TestSweepCountsWhatWaits(t *testing.T) {
 		t.Errorf("a sweep that met a dead endpoint counted %s", got)
 	}
 	r.metrics.Reset()
-	blind := r.sandbox(archive.New(unlisted{r.s3}, r.bucket), r.server.Client().Transport)
+	blind := r.sandbox(store.New(unlisted{r.s3}, r.bucket), r.server.Client().Transport)
 	if _, err := blind.Sweep(t.Context()); err == nil || strings.Contains(r.metrics.String(), "Pending") {
 		t.Errorf("a sweep that could not look: %v, counted %s", err, r.metrics.String())
 	}

@@ -45,6 +45,7 @@ func (c *clock) Sleep(_ context.Context, d time.Duration) error {
 
 type credentials struct {
 	token, next string
+	unread      error // why Refresh does not read the secret
 	refreshed   int
 }
 
@@ -54,6 +55,9 @@ func (c *credentials) Get(context.Context) (secret.Credential, error) {
 
 func (c *credentials) Refresh(_ context.Context, used secret.Credential) (secret.Credential, bool, error) {
 	c.refreshed++
+	if c.unread != nil {
+		return secret.Credential{Token: secret.NewValue(c.token)}, false, c.unread
+	}
 	if c.next != "" {
 		c.token = c.next
 	}
@@ -62,6 +66,12 @@ func (c *credentials) Refresh(_ context.Context, used secret.Credential) (secret
 
 func client(t *testing.T, target string, creds *credentials, c *clock) *Client {
 	t.Helper()
+	return clientOver(t, target, creds, c, &http.Transport{})
+}
+
+// clientOver is a client whose requests take a transport.
+func clientOver(t *testing.T, target string, creds *credentials, c *clock, way http.RoundTripper) *Client {
+	t.Helper()
 	u, err := url.Parse(target)
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +79,7 @@ func client(t *testing.T, target string, creds *credentials, c *clock) *Client {
 	return New(Options{
 		URL: u, Credentials: creds, UserAgent: "runecast-ingest/test", Timeout: 10 * time.Second,
 		HTTP: func(secret.Credential) (*http.Client, error) {
-			return &http.Client{Transport: &http.Transport{}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
+			return &http.Client{Transport: way, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
 		},
 		Now: c.Now, Sleep: c.Sleep, Jitter: func() float64 { return 1 },
 	})
@@ -143,7 +153,7 @@ func TestSend(t *testing.T) {
 		"403":                      {replies: []reply{{status: 403}}, outcome: Unusable, requests: 1, class: fault.Auth, says: "openpipeline.events_security"},
 		"404":                      {replies: []reply{{status: 404}}, outcome: Unusable, requests: 1, class: fault.Config, says: "OPENPIPELINE_URL"},
 		"redirect":                 {replies: []reply{{status: 307}}, outcome: Unusable, requests: 1, class: fault.Config, says: "redirects"},
-		"401 for ever":             {replies: []reply{{status: 401}}, outcome: Unusable, requests: 1, class: fault.Auth, says: "token"},
+		"401 for ever":             {replies: []reply{{status: 401}}, outcome: Unusable, requests: 1, class: fault.Auth, says: "401 Unauthorized, and the secret holds no other token: put a valid API token"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -187,6 +197,21 @@ func TestRotatedTokenIsUsedAtOnce(t *testing.T) {
 	}
 }
 
+// No message says what a secret holds that was not read.
+func TestSecretThatIsNotReadAgain(t *testing.T) {
+	t.Parallel()
+	srv, bodies := serve(t, reply{status: 401}, reply{status: 202})
+	clk := start()
+	creds := &credentials{token: "old", next: "new", unread: &fault.Error{Class: fault.Retry, What: "it was read 3s ago"}}
+	r := client(t, srv.URL, creds, clk).Send(t.Context(), []byte(`[{}]`), clk.now.Add(time.Minute))
+	if r.Outcome != Unusable || len(bodies()) != 1 || fault.ClassOf(r.Err) != fault.Auth {
+		t.Errorf("outcome %d after %d requests, class %s", r.Outcome, len(bodies()), fault.ClassOf(r.Err))
+	}
+	if says := "401 Unauthorized, and the secret was not read again (it was read 3s ago): put"; r.Err == nil || !strings.Contains(r.Err.Error(), says) {
+		t.Errorf("error %v, want %q", r.Err, says)
+	}
+}
+
 func TestRefusedConnectionIsNoDoubt(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -209,12 +234,9 @@ func TestLookupThatFailsEndsTheInvocation(t *testing.T) {
 	t.Parallel()
 	for name, e := range map[string]*net.DNSError{"for now": {IsTemporary: true, IsTimeout: true}, "for ever": {IsNotFound: true}} {
 		clk := start()
-		c := client(t, "http://x.example", &credentials{token: token}, clk)
-		c.o.HTTP = func(secret.Credential) (*http.Client, error) {
-			return &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-				return nil, &net.OpError{Op: "dial", Err: e}
-			}}}, nil
-		}
+		c := clientOver(t, "http://x.example", &credentials{token: token}, clk, &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+			return nil, &net.OpError{Op: "dial", Err: e}
+		}})
 		r := c.Send(t.Context(), []byte(`[{}]`), clk.now.Add(time.Minute))
 		if r.Outcome != Unusable || r.Requests != 1 || len(clk.slept) != 0 {
 			t.Errorf("%s: outcome %d after %d requests, %v", name, r.Outcome, r.Requests, r.Err)

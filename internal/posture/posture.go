@@ -15,6 +15,7 @@ import (
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/securityevent"
+	"runecast-ingest/internal/store"
 )
 
 // maxListed bounds the rules that an outcome names.
@@ -57,7 +58,7 @@ func (r *Reader) Outcome(ctx context.Context, key, previous string) (*archive.Ou
 		return out, nil
 	}
 	before, err := r.rules(ctx, previous)
-	if errors.Is(err, archive.ErrMissing) {
+	if errors.Is(err, store.ErrMissing) {
 		return out, nil
 	}
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/posture"
+	"runecast-ingest/internal/store"
 )
 
 // objects is an archive in memory: raw objects by key.
@@ -19,7 +20,7 @@ type objects map[string]string
 
 func (o objects) Head(_ context.Context, key string) (archive.RawInfo, error) {
 	if _, ok := o[key]; !ok {
-		return archive.RawInfo{}, archive.ErrMissing
+		return archive.RawInfo{}, store.ErrMissing
 	}
 	return archive.RawInfo{Key: key}, nil
 }

@@ -8,13 +8,14 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/store"
 )
 
 // secret reads the credential anew.
 func (r *route) secret(ctx context.Context) Row {
 	limited, cancel := context.WithTimeout(ctx, reachTime)
 	defer cancel()
-	cred, err := r.Secret(limited)
+	cred, err := r.credentials.Get(limited)
 	if limited.Err() != nil && err != nil {
 		return bad("Secrets Manager did not answer in "+reachTime.String(),
 			fmt.Sprintf("in a VPC, add the interface endpoint com.amazonaws.%s.secretsmanager to the function's subnets, with private DNS, or a NAT gateway", r.Region))
@@ -53,9 +54,9 @@ func (c *check) archive(ctx context.Context) Row {
 	limited, cancel := context.WithTimeout(ctx, reachTime)
 	defer cancel()
 	err := c.o.Archive.TryWrite(limited, archive.RunCheckKey)
-	var run archive.Doc[archive.Run]
+	var run store.Doc[archive.Run]
 	if err == nil {
-		run, err = c.o.Archive.LoadRun(limited, archive.ActiveRunKey)
+		run, err = c.o.Archive.ActiveRun(limited)
 	}
 	if err != nil {
 		return c.s3(limited, err)

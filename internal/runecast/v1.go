@@ -1,123 +1,216 @@
 package runecast
 
 import (
-	"context"
-	"net/http"
-	"net/url"
-	"strings"
+	"bytes"
+	"io"
+
+	"runecast-ingest/internal/fault"
 )
 
-const apiV1 = "/rc2/api/v1"
+const (
+	// maxHead bounds what is held of an element until its uid has passed.
+	maxHead = 1 << 20
+	// maxCheck bounds one entry of the catalogue where it is put together.
+	maxCheck = 1 << 20
+)
 
-// v1 is the generation of 2017 to 2023: one document holds the results of all
-// systems, with the status of their scans.
-type v1 struct{ *Client }
-
-func (g v1) systems(ctx context.Context) ([]System, error) {
-	vcenters, err := g.vcenters(ctx)
-	if err != nil {
-		return nil, err
-	}
-	address := make(map[string]string, len(vcenters))
-	for _, v := range vcenters {
-		address[string(v.UID)] = string(v.Address)
-	}
-	seen, err := g.detected(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var all []System
-	listed := make(map[string]int)
-	for _, e := range seen {
-		name, isVCenter := address[e.ID]
-		s := System{ID: e.ID, Name: firstOf(name, e.Name, e.ID), Type: kindOf(e.ID, isVCenter, e.kind), Scan: e.Scan}
-		if i, twice := listed[e.ID]; twice {
-			all[i] = s
-			continue
-		}
-		listed[e.ID] = len(all)
-		all = append(all, s)
-	}
-	for _, v := range vcenters {
-		id := string(v.UID)
-		if _, has := listed[id]; !has && id != "" {
-			listed[id] = len(all)
-			all = append(all, System{ID: id, Name: firstOf(string(v.Address), id), Type: TypeVCenter})
-		}
-	}
-	return all, nil
+// ReadV1 reads a v1 results document and calls visit for every element of
+// results[] that has a uid, in order. visit may take the element with WriteTo;
+// what it leaves is skipped. An error of visit ends the reading and comes back.
+// profile is called with the profile code of each check; nil: nobody wants it.
+//
+// Nothing is held but one token and, until its uid has passed, 1 MiB of an
+// element. A document that is cut, malformed, followed by anything, or no
+// results document at all, is an error; a single text over 16 MiB, too.
+func ReadV1(r io.Reader, profile func(code string), visit func(*Element) error) error {
+	doc := newResults(r, chunkSize)
+	doc.profile = profile
+	return doc.v1(visit)
 }
 
-func (v1) describe(context.Context, []System) error { return nil }
-
-func (g v1) statuses(ctx context.Context, _ []string) (map[string]Scan, error) {
-	seen, err := g.detected(ctx)
-	if err != nil {
-		return nil, err
+func (r *results) v1(visit func(*Element) error) error {
+	found := false
+	err := r.Members(func(name []byte) error {
+		if string(name) != "results" {
+			return r.Skip()
+		}
+		found = true
+		index := -1
+		return r.Elements(func() error { index++; return r.element(index, visit) })
+	})
+	if err == nil && found {
+		err = r.End()
 	}
-	scans := make(map[string]Scan, len(seen))
-	for _, e := range seen {
-		scans[e.ID] = e.Scan
+	if err == nil && !found {
+		err = &fault.Error{Class: fault.Reject, What: "the answer is JSON but has no results", Cure: otherService}
 	}
-	return scans, nil
+	return r.explain(err)
 }
 
-// detected reads all systems. It asks for detected issues only, to keep the
-// answer small.
-func (g v1) detected(ctx context.Context) (seen []*Element, err error) {
-	err = g.read(ctx, "?onlyDetectedIssues=true", func(e *Element) error {
-		seen = append(seen, e)
+func (r *results) element(index int, visit func(*Element) error) error {
+	if r.PeekKind() != '{' {
+		return r.Skip()
+	}
+	if _, err := r.ReadToken(); err != nil {
+		return err
+	}
+	e := &Element{Index: index, r: r}
+	e.step = e.v1
+	r.begin(r.InputOffset()-1, &limited{buf: &e.head, most: maxHead, what: "what comes before the uid of an element of results[]"})
+	defer e.release()
+	for e.ID == "" && !e.ended {
+		if err := e.step(); err != nil {
+			return err
+		}
+	}
+	if r.flush(); r.sinkErr != nil {
+		return r.sinkErr
+	}
+	r.redirect(nil)
+	if e.ID != "" {
+		if err := r.visit(e, visit); err != nil {
+			return err
+		}
+	}
+	return e.finish()
+}
+
+// v1 reads one member of an element, or its end.
+func (e *Element) v1() error {
+	r := e.r
+	if r.PeekKind() == '}' {
+		if _, err := r.ReadToken(); err != nil {
+			return err
+		}
+		r.end()
+		e.ended = true
 		return nil
-	})
-	return seen, err
-}
-
-func (g v1) results(ctx context.Context, _ []string, visit func(*Element) error) error {
-	return g.read(ctx, "", visit)
-}
-
-func (g v1) read(ctx context.Context, query string, visit func(*Element) error) error {
-	body, err := g.get(ctx, apiV1+"/results"+query)
+	}
+	name, err := r.Name()
 	if err != nil {
 		return err
 	}
-	defer body.Close()
-	var visitErr error
-	w := newWalker(body, chunkSize)
-	w.profile = g.sawType
-	err = w.split(func(e *Element) error {
-		visitErr = visit(e)
-		return visitErr
-	})
-	if visitErr != nil {
-		return visitErr
+	switch string(name) {
+	case "uid":
+		return e.text(&e.ID)
+	case "name", "viewName", "displayName", "address":
+		return e.text(&e.Name)
+	case "scanStatus":
+		return e.scanStatus()
+	case "issues":
+		return r.Elements(e.issue)
 	}
-	return g.readError(ctx, err)
+	return r.Skip()
 }
 
-func (g v1) trigger(ctx context.Context, id string) error {
-	return g.start(ctx, firstOf(g.o.ScanPath, apiV1+"/scan/{id}"), id)
-}
-
-// start posts to a path template.
-func (c *Client) start(ctx context.Context, template, id string) error {
-	body, err := c.patiently(ctx, http.MethodPost, strings.ReplaceAll(template, "{id}", url.PathEscape(id)))
-	if err != nil {
+func (e *Element) scanStatus() error {
+	return e.r.Members(func(name []byte) (err error) {
+		switch string(name) {
+		case "status":
+			e.Scan.Status, err = e.r.Text()
+		case "timestamp":
+			err = e.timestamp()
+		default:
+			err = e.r.Skip()
+		}
 		return err
-	}
-	drain(body)
-	return nil
+	})
 }
 
-type vcenter struct {
-	UID     text  `json:"uid"`
-	Address loose `json:"address"`
+// VCenter is an entry of v1's list of vCenters.
+type VCenter struct {
+	UID string
+	// Address is its name in the network; empty if the appliance names none.
+	Address string
 }
 
-func (c *Client) vcenters(ctx context.Context) ([]vcenter, error) {
+// DecodeVCenters reads v1's list of vCenters.
+func DecodeVCenters(r io.Reader) ([]VCenter, error) {
 	var doc struct {
-		VCenters []vcenter `json:"vcenters"`
+		VCenters []struct {
+			UID     text  `json:"uid"`
+			Address loose `json:"address"`
+		} `json:"vcenters"`
 	}
-	err := c.small(ctx, apiV1+"/vcenters", &doc)
-	return doc.VCenters, err
+	err := small(r, &doc)
+	var list []VCenter
+	for _, v := range doc.VCenters {
+		list = append(list, VCenter{string(v.UID), string(v.Address)})
+	}
+	return list, err
+}
+
+// Join writes one catalogue, {"issues":[…]}, of the entries of several.
+type Join struct {
+	dst  io.Writer
+	open bool
+	err  error // of dst
+}
+
+// NewJoin makes a Join that writes to dst.
+func NewJoin(dst io.Writer) *Join { return &Join{dst: dst} }
+
+// Err is the first error of the destination.
+func (j *Join) Err() error { return j.err }
+
+// Add copies the entries of one document. Of a document that breaks off, the
+// entries before remain: each is written when it was whole.
+func (j *Join) Add(body io.Reader) error {
+	s := newStream(body, chunkSize)
+	var entry bytes.Buffer
+	err := s.Members(func(name []byte) error {
+		if string(name) != "issues" {
+			return s.Skip()
+		}
+		return s.Elements(func() error {
+			if s.PeekKind() != '{' {
+				return s.Skip()
+			}
+			if _, err := s.ReadToken(); err != nil {
+				return err
+			}
+			entry.Reset()
+			s.begin(s.InputOffset()-1, &limited{buf: &entry, most: maxCheck, what: "an entry of the catalogue"})
+			if err := s.rest(); err != nil {
+				return err
+			}
+			if s.end(); s.sinkErr != nil {
+				return s.sinkErr
+			}
+			return j.add(entry.Bytes())
+		})
+	})
+	if err == nil {
+		err = s.End()
+	}
+	if j.err != nil {
+		return j.err
+	}
+	return s.explain(err)
+}
+
+func (j *Join) add(entry []byte) error {
+	separator := ","
+	if !j.open {
+		separator = `{"issues":[`
+	}
+	j.open = true
+	j.write([]byte(separator))
+	j.write(entry)
+	return j.err
+}
+
+// End writes the end of the catalogue.
+func (j *Join) End() error {
+	if !j.open {
+		j.write([]byte(`{"issues":[`))
+	}
+	j.write([]byte("]}"))
+	return j.err
+}
+
+func (j *Join) write(p []byte) {
+	if j.err == nil {
+		_, j.err = j.dst.Write(p)
+	}
 }

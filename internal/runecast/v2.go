@@ -1,229 +1,179 @@
 package runecast
 
 import (
-	"context"
-	"fmt"
-	"net/http"
-	"net/url"
-	"strconv"
+	"cmp"
+	"io"
 	"strings"
 
 	"runecast-ingest/internal/fault"
 )
 
-const apiV2 = "/rca/api/v2"
+// summary are the counts by which v2 sums up a scan, in the order of Scan.Found.
+var summary = []string{"foundCriticalIssuesCount", "foundMajorIssuesCount", "foundMediumIssuesCount", "foundLowIssuesCount", "foundVulnerabilitiesCount"}
 
-// v2 is the generation of 2023: systems are called ecosystems, and each has its
-// results in a document of its own.
-type v2 struct {
-	*Client
-	uids map[string]string // of v1, by id; nil: not joined yet
+// ReadV2 reads a v2 config-scans/latest document of the system id and calls
+// visit for it, as the only element. WriteTo copies the whole body, white space
+// around it included, and succeeds only if the document and the stream came to
+// their end. Errors are as those of ReadV1.
+func ReadV2(r io.Reader, id string, visit func(*Element) error) error {
+	return newResults(r, chunkSize).v2(id, visit)
 }
 
-type ecosystem struct {
-	ID       text  `json:"id"`
-	ViewName loose `json:"viewName"`
-	// The name of the member with the type is not public.
-	Type          loose `json:"type"`
-	EcosystemType loose `json:"ecosystemType"`
-	SystemType    loose `json:"systemType"`
+func (r *results) v2(id string, visit func(*Element) error) error {
+	e := &Element{ID: id, Index: -1, r: r}
+	e.step = e.v2
+	e.Scan.Found = found(nil)
+	r.begin(0, &limited{buf: &e.head, most: maxHead, what: "the white space before the results"})
+	defer e.release()
+	return r.explain(e.whole(visit))
 }
 
-// ecosystems lists those of the appliance itself, which is instance 1.
-func (g *v2) ecosystems(ctx context.Context) ([]ecosystem, error) {
-	var doc struct {
-		Ecosystems *[]ecosystem `json:"ecosystems"`
+// whole shows the element to visit and reads it to its end.
+func (e *Element) whole(visit func(*Element) error) error {
+	r := e.r
+	if r.PeekKind() == '{' {
+		if err := r.visit(e, visit); err != nil {
+			return err
+		}
+		if !e.taken {
+			r.redirect(nil) // nobody wants its bytes
+		}
+		if err := e.finish(); err != nil {
+			return err
+		}
+	} else if err := r.Skip(); err != nil {
+		return err
 	}
-	path := apiV2 + "/rca-instances/1/ecosystems"
-	if err := g.small(ctx, path, &doc); err != nil {
+	if !e.known {
+		return &fault.Error{Class: fault.Reject, What: "the answer is JSON but no result of a scan", Cure: otherService}
+	}
+	return nil
+}
+
+// v2 reads all of a document: there is nothing to stop for.
+func (e *Element) v2() error {
+	err := e.r.Members(func(name []byte) error {
+		switch string(name) {
+		case "createdTs":
+			e.known = true
+			return e.timestamp()
+		case "configScanResultSummary":
+			return e.summary()
+		case "scannedIssues":
+			e.known = true
+			return e.r.Elements(e.wanted)
+		case "status", "scanStatus": // not proven
+			return e.status()
+		}
+		return e.r.Skip()
+	})
+	if err != nil {
+		return err
+	}
+	if err := e.r.End(); err != nil {
+		return err
+	}
+	e.Scan.Checks, e.ended = e.Assessment.Checks, true
+	return nil
+}
+
+// wanted reads one check, unless the copy has failed: nothing else follows.
+func (e *Element) wanted() error {
+	if err := e.r.sinkErr; err != nil {
+		return err
+	}
+	return e.issue()
+}
+
+// status reads a word, or v1's object.
+func (e *Element) status() error {
+	if e.r.PeekKind() == '{' {
+		return e.r.Members(func(name []byte) (err error) {
+			if string(name) != "status" {
+				return e.r.Skip()
+			}
+			e.Scan.Status, err = e.r.Text()
+			return err
+		})
+	}
+	text, err := e.r.Text()
+	e.Scan.Status = text
+	return err
+}
+
+func (e *Element) summary() error {
+	counts := make(map[string]string)
+	err := e.r.Members(func(name []byte) error {
+		for _, known := range summary {
+			if string(name) == known {
+				text, err := e.r.Text()
+				counts[known] = text
+				return err
+			}
+		}
+		return e.r.Skip()
+	})
+	e.Scan.Found = found(counts)
+	return err
+}
+
+func found(counts map[string]string) string {
+	list := make([]string, len(summary))
+	for i, name := range summary {
+		list[i] = cmp.Or(counts[name], "-")
+	}
+	return strings.Join(list, "/")
+}
+
+// DecodeInfo reads v2's list of analyzers, of which the first describes the
+// appliance itself. An empty list gives the zero value.
+func DecodeInfo(r io.Reader) (Info, error) {
+	var doc struct {
+		RCAInstances []struct {
+			Info struct {
+				InstanceUUID           loose `json:"instanceUuid"`
+				LongApplicationVersion loose `json:"longApplicationVersion"`
+				DefinitionsVersion     loose `json:"definitionsVersion"`
+			} `json:"rcaInstanceInfo"`
+		} `json:"rcaInstances"`
+	}
+	if err := small(r, &doc); err != nil || len(doc.RCAInstances) == 0 {
+		return Info{}, err
+	}
+	info := doc.RCAInstances[0].Info
+	return Info{InstanceUUID: string(info.InstanceUUID), Version: string(info.LongApplicationVersion), Definitions: string(info.DefinitionsVersion)}, nil
+}
+
+// Ecosystem is an entry of v2's list of systems.
+type Ecosystem struct {
+	ID string
+	// Name is what the appliance shows; may be empty.
+	Name string
+	// Type is one of the Type constants; empty if the appliance names none that is known.
+	Type string
+}
+
+// DecodeEcosystems reads v2's list of systems. A document without one is an error.
+func DecodeEcosystems(r io.Reader) ([]Ecosystem, error) {
+	var doc struct {
+		Ecosystems *[]struct {
+			ID       text  `json:"id"`
+			ViewName loose `json:"viewName"`
+			// The name of the member with the type is not public.
+			Type          loose `json:"type"`
+			EcosystemType loose `json:"ecosystemType"`
+			SystemType    loose `json:"systemType"`
+		} `json:"ecosystems"`
+	}
+	if err := small(r, &doc); err != nil {
 		return nil, err
 	}
 	if doc.Ecosystems == nil {
-		return nil, g.at(&fault.Error{Class: fault.Reject, What: "the answer to GET " + path + " lists no ecosystems", Cure: otherService})
+		return nil, &fault.Error{Class: fault.Reject, What: "the answer lists no ecosystems", Cure: otherService}
 	}
-	return *doc.Ecosystems, nil
-}
-
-func (g *v2) systems(ctx context.Context) ([]System, error) {
-	list, err := g.ecosystems(ctx)
-	if err != nil {
-		return nil, err
+	var list []Ecosystem
+	for _, e := range *doc.Ecosystems {
+		list = append(list, Ecosystem{string(e.ID), string(e.ViewName), productType(string(cmp.Or(e.Type, e.EcosystemType, e.SystemType)))})
 	}
-	var all []System
-	listed := make(map[text]bool)
-	for _, e := range list {
-		if e.ID == "" || listed[e.ID] {
-			continue
-		}
-		listed[e.ID] = true
-		kind := productType(string(firstOf(e.Type, e.EcosystemType, e.SystemType)))
-		all = append(all, System{ID: string(e.ID), Name: firstOf(string(e.ViewName), string(e.ID)), Type: firstOf(kind, TypeUnknown)})
-	}
-	return all, nil
-}
-
-func (g *v2) describe(ctx context.Context, systems []System) error {
-	for i := range systems {
-		s := &systems[i]
-		e, err := g.latest(ctx, s.ID)
-		if err != nil {
-			return err
-		}
-		if e == nil {
-			continue
-		}
-		s.Scan = e.Scan
-		if s.Type == TypeUnknown {
-			s.Type = kindOf("", false, e.kind)
-		}
-	}
-	return nil
-}
-
-func (g *v2) statuses(ctx context.Context, ids []string) (map[string]Scan, error) {
-	scans := make(map[string]Scan, len(ids))
-	absent := false
-	for _, id := range ids {
-		e, err := g.latest(ctx, id)
-		switch {
-		case err != nil:
-			return nil, err
-		case e == nil:
-			absent = true
-		default:
-			scans[id] = e.Scan
-		}
-	}
-	if !absent { // else: never analysed, or connected no more?
-		return scans, nil
-	}
-	list, err := g.ecosystems(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range list {
-		if _, has := scans[string(e.ID)]; !has {
-			scans[string(e.ID)] = Scan{}
-		}
-	}
-	return scans, nil
-}
-
-// latest reads what a system's last results say of themselves; nil if it has
-// none. What is wrong with them alone is in the scan's Trouble.
-func (g *v2) latest(ctx context.Context, id string) (*Element, error) {
-	var seen *Element
-	err := g.read(ctx, id, false, func(e *Element) error {
-		seen = e
-		return nil
-	})
-	if own, ok := err.(*SystemError); ok { //nolint:errorlint // it is never wrapped here
-		return &Element{ID: id, Scan: Scan{Trouble: own.Error()}}, nil
-	}
-	return seen, err
-}
-
-func (g *v2) results(ctx context.Context, ids []string, visit func(*Element) error) error {
-	for _, id := range ids {
-		if err := g.read(ctx, id, g.o.AllObjects, visit); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// read streams a system's last results. That 404 means a system without is a
-// guess.
-func (g *v2) read(ctx context.Context, id string, allObjects bool, visit func(*Element) error) error {
-	body, err := g.get(ctx, apiV2+"/ecosystems/"+url.PathEscape(id)+"/config-scans/latest?includeAllAnalyzedObjects="+strconv.FormatBool(allObjects))
-	switch code := statusOf(err); {
-	case code == http.StatusNotFound:
-		return nil
-	case code == http.StatusForbidden, code == http.StatusInternalServerError, code == http.StatusGatewayTimeout:
-		return &SystemError{id, err}
-	case err != nil:
-		return err
-	}
-	defer body.Close()
-	var visitErr error
-	err = newWalker(body, chunkSize).latest(id, func(e *Element) error {
-		visitErr = visit(e)
-		return visitErr
-	})
-	switch {
-	case visitErr != nil:
-		return visitErr
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	}
-	return &SystemError{id, g.readError(ctx, err)}
-}
-
-// trigger starts an analysis at a path that is a guess. Where an appliance does
-// not know it and the choice of the generation is free, v1's trigger is used.
-func (g *v2) trigger(ctx context.Context, id string) error {
-	err := g.start(ctx, firstOf(g.o.ScanPath, apiV2+"/ecosystems/{id}/config-scans"), id)
-	if code := statusOf(err); code != http.StatusNotFound && code != http.StatusMethodNotAllowed || g.o.ScanPath != "" {
-		return err
-	}
-	if g.o.API == V2 {
-		return g.untriggerable(err, "RUNECAST_API=v2 rules out the trigger of API v1")
-	}
-	uid, jerr := g.join(ctx, id)
-	switch {
-	case jerr != nil:
-		return jerr
-	case uid == "":
-		return g.untriggerable(err, "API v1 lists no vCenter of its name, or several")
-	}
-	return g.start(ctx, apiV1+"/scan/{id}", uid)
-}
-
-func (g *v2) untriggerable(err error, why string) error {
-	return &fault.Error{Class: fault.Config, Where: g.o.URL.Host,
-		What: fmt.Sprintf("the appliance has no trigger for it (%d in API v2; %s)", statusOf(err), why),
-		Cure: `use the mode "latest" for it and let the appliance scan by its own schedule, or set RUNECAST_SCAN_PATH to the path shown by the appliance's API browser`}
-}
-
-// join finds the uid that v1 knows a system by: no appliance gives both
-// identifiers, so the name must do, if it is one vCenter's alone. Empty: none.
-func (g *v2) join(ctx context.Context, id string) (string, error) {
-	g.mu.Lock()
-	uids := g.uids
-	g.mu.Unlock()
-	if uids != nil {
-		return uids[id], nil
-	}
-	vcenters, err := g.vcenters(ctx)
-	if err != nil && statusOf(err) != http.StatusNotFound {
-		return "", err
-	}
-	list, err := g.ecosystems(ctx)
-	if err != nil {
-		return "", err
-	}
-	byName := make(map[string][]string)
-	for _, v := range vcenters {
-		if v.UID != "" {
-			name := strings.ToLower(string(v.Address))
-			byName[name] = append(byName[name], string(v.UID))
-		}
-	}
-	named := make(map[string]int)
-	for _, e := range list {
-		named[strings.ToLower(string(e.ViewName))]++
-	}
-	uids = make(map[string]string)
-	for _, e := range list {
-		name := strings.ToLower(string(e.ViewName))
-		if match := byName[name]; name != "" && len(match) == 1 && named[name] == 1 {
-			uids[string(e.ID)] = match[0]
-		}
-	}
-	g.mu.Lock()
-	g.uids = uids
-	g.mu.Unlock()
-	return uids[id], nil
+	return list, nil
 }

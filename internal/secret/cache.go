@@ -20,7 +20,8 @@ const (
 	ttl = 5 * time.Minute
 	// maxStale is how long an old credential bridges an outage of Secrets Manager.
 	maxStale = time.Hour
-	// minRefresh keeps a refused token from hammering Secrets Manager.
+	// minRefresh keeps a token that is refused again and again from hammering
+	// Secrets Manager.
 	minRefresh = 30 * time.Second
 	// readTimeout makes a missing VPC endpoint visible in seconds.
 	readTimeout = 5 * time.Second
@@ -42,6 +43,9 @@ type Cache struct {
 	cred   Credential
 	readAt time.Time // when cred was read; zero: never
 	tried  time.Time // when a read was last attempted
+	// asked is when a refused token last had the secret read; zero: not since
+	// Get last read it.
+	asked time.Time
 }
 
 // NewCache makes a cache of the secret with this name or ARN.
@@ -62,23 +66,36 @@ func (c *Cache) Get(ctx context.Context) (Credential, error) {
 		return c.cred, nil // it has just failed: not once per request
 	}
 	err := c.read(ctx)
+	if err == nil {
+		c.asked = time.Time{}
+	}
 	if err != nil && !c.readAt.IsZero() && age < maxStale {
 		return c.cred, nil
 	}
 	return c.cred, err
 }
 
-// Refresh is called after the endpoint refused the credential used: it reads
-// the secret again, at most every 30 seconds, and tells whether there is
-// another version now.
+// Refresh is called after the endpoint refused the token of the credential
+// used. It returns the credential to use now and reports whether its token is
+// another one. The first refusal after a read by Get always reads the secret
+// again, since the token may have been rotated right after that read; the
+// refusals that follow do so at most every 30 seconds. Without an error, "no
+// other token" means that the secret was read just now; a secret that could not
+// be read, or is not to be read yet, is an error.
 func (c *Cache) Refresh(ctx context.Context, used Credential) (Credential, bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cred != used || c.now().Sub(c.tried) < minRefresh {
-		return c.cred, c.cred != used, nil
+	if c.cred.Token != used.Token {
+		return c.cred, true, nil
 	}
+	now := c.now()
+	if since := now.Sub(c.asked); !c.asked.IsZero() && since < minRefresh {
+		return c.cred, false, &fault.Error{Class: fault.Retry, Where: "secret " + c.id,
+			What: fmt.Sprintf("a refused token has it read at most every %s, and did so %s ago", minRefresh, since.Round(time.Second))}
+	}
+	c.asked = now
 	err := c.read(ctx)
-	return c.cred, c.cred != used, err
+	return c.cred, c.cred.Token != used.Token, err
 }
 
 func (c *Cache) read(ctx context.Context) error {

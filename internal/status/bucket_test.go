@@ -22,6 +22,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/status"
+	"runecast-ingest/internal/store"
 )
 
 // noon is the present of these tests.
@@ -31,7 +32,7 @@ const pageSize = 1000
 
 // bucket lists and reads as S3 does, a thousand keys a page, and counts the calls.
 type bucket struct {
-	archive.API // whatever else is called is a fault of the code under test
+	store.API   // whatever else is called is a fault of the code under test
 	objects     map[string]object
 	keys        []string // sorted; nil: to be sorted
 	lists, gets atomic.Int64
@@ -50,7 +51,7 @@ func newBucket() *bucket { return &bucket{objects: map[string]object{}} }
 
 func (b *bucket) Now() time.Time { return noon.Add(time.Duration(b.ahead.Load())) }
 
-func (b *bucket) reader() *status.Reader { return status.New(archive.New(b, "archive"), b.Now) }
+func (b *bucket) reader() *status.Reader { return status.New(store.New(b, "archive"), b.Now) }
 
 func (b *bucket) put(key string, body []byte, modified time.Time) {
 	b.objects[key], b.keys = object{body: body, etag: `"e"`, modified: modified}, nil

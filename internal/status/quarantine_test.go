@@ -12,20 +12,20 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/status"
+	"runecast-ingest/internal/store"
 )
 
 const refusedKey = "raw/v1/dt=2026-11-22/run=20261122T020000Z-4f3a/vc1.example-2ebce7c4.json.gz"
 
 // refuse puts a refused event of a generation where the forwarder does.
-func refuse(t *testing.T, s *archive.Store, generation int, index int64, event string) {
+func refuse(t *testing.T, s *store.Store, generation int, index int64, event string) {
 	t.Helper()
 	refuseOf(t, s, archive.Generation{RawKey: refusedKey, Number: generation}, index, event)
 }
 
-func refuseOf(t *testing.T, s *archive.Store, g archive.Generation, index int64, event string) {
+func refuseOf(t *testing.T, s *store.Store, g archive.Generation, index int64, event string) {
 	t.Helper()
-	document := fmt.Sprintf(`{"schema":"runecast-quarantine/1","index":%d,"answer":"400: bad object.id","event":%s}`, index, event)
-	if err := s.PutQuarantine(t.Context(), g, index, []byte(document)); err != nil {
+	if err := s.PutQuarantine(t.Context(), g, archive.RefusedEvent{Index: index, Answer: "400: bad object.id", Event: []byte(event)}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -34,7 +34,7 @@ func finding(n int) string {
 	return fmt.Sprintf(`{"event.type":"COMPLIANCE_FINDING","finding.id":"f%d","rule.id":"CIS-1","object.id":"host-%d","finding.title":"T\"<"}`, n, n)
 }
 
-func quarantine(t *testing.T, s *archive.Store, payload string) (status.Quarantine, error) {
+func quarantine(t *testing.T, s *store.Store, payload string) (status.Quarantine, error) {
 	t.Helper()
 	req, err := status.Parse[status.QuarantineRequest]([]byte(payload))
 	if err != nil {
@@ -106,9 +106,13 @@ func TestQuarantineOfSeveralGenerations(t *testing.T) {
 	refuseOf(t, s, of(vc1, 1), 7, finding(7))
 	refuseOf(t, s, of(vc1, 2), 8, finding(8))
 	last := of(vc2, 3)
-	refuseOf(t, s, last, 6, `"\xff secret text"`)
-	if _, err := c.put(t.Context(), last.Quarantine()+"notes.txt", nil); err != nil {
-		t.Fatal(err)
+	for key, text := range map[string]string{
+		last.QuarantineKey(6):           `{"schema":"runecast-quarantine/1","index":6,"answer":"400: bad object.id","event":"\xff secret text"}`,
+		last.Quarantine() + "notes.txt": "",
+	} {
+		if _, err := c.put(t.Context(), key, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	got, err := quarantine(t, s, fmt.Sprintf(`{"key":%q}`, refusedKey))
 	if err != nil || len(got.Refused) != 2 || got.State != "pending" || got.Refused[0].Index != 6 || got.Refused[1].FindingID != "f7" {
@@ -140,7 +144,7 @@ func TestQuarantineRequestsThatCannotBeUsed(t *testing.T) {
 		`{"key":"raw/x","since":"2026-11-22"}`: "nothing to select",
 		`{"key":"raw/x","prefix":"raw/"}`:      "nothing to select",
 	} {
-		_, err := quarantine(t, archive.New(b, "archive"), payload)
+		_, err := quarantine(t, store.New(b, "archive"), payload)
 		if err == nil || fault.ClassOf(err) != fault.Reject || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q", payload, err, says)
 		}

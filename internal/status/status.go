@@ -10,16 +10,17 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/store"
 )
 
 // Reader reads the state of one archive. It is safe for concurrent use.
 type Reader struct {
-	archive *archive.Store
+	archive *store.Store
 	now     func() time.Time
 }
 
 // New makes a reader with a wall clock.
-func New(store *archive.Store, now func() time.Time) *Reader {
+func New(store *store.Store, now func() time.Time) *Reader {
 	return &Reader{archive: store, now: now}
 }
 
@@ -51,6 +52,10 @@ type Report struct {
 	// events refused.
 	Attention        []Attention `json:"attention"`
 	AttentionOmitted int         `json:"attentionOmitted"`
+	// Earlier are the objects of before the window that the last sweep left
+	// open and that are still open, at most 1,000: pending, too, but in no other
+	// figure. Attention lists them. Only an answer without a cursor's "next" has them.
+	Earlier int `json:"earlier"`
 	// Cursor goes into the next request's "next"; empty: all was seen.
 	Cursor string `json:"cursor"`
 	// Next says what to do now.
@@ -119,7 +124,7 @@ type Attention struct {
 }
 
 // Status sums up the deliveries of a window by two reads of S3 per thousand
-// objects, one per object and one per system. An unreadable request is a fault
+// objects, one per object, one per system and one of what sweeps remember. An unreadable request is a fault
 // of class Reject.
 func (r *Reader) Status(ctx context.Context, req Request) (Report, error) {
 	w, err := r.walk(ctx, req)
@@ -127,13 +132,13 @@ func (r *Reader) Status(ctx context.Context, req Request) (Report, error) {
 		return Report{}, err
 	}
 	t, err := w.look(ctx, func(a *Attention) bool {
-		return a.State == archive.DeliveryFailed || a.State == statePending || a.Quarantined > 0
+		return a.State == archive.DeliveryFailed || a.State == archive.DeliveryPending || a.Quarantined > 0
 	})
 	if err != nil {
 		return Report{}, err
 	}
 	rep := Report{
-		Since: w.at.Since, Until: w.at.Until, Objects: t.objects, Counts: t.total,
+		Since: w.at.Since, Until: w.at.Until, Objects: t.objects, Counts: t.total, Earlier: t.earlier,
 		Systems: t.sorted(), Attention: t.attention, AttentionOmitted: t.omitted,
 	}
 	if !t.waiting.IsZero() {
@@ -151,12 +156,25 @@ func (w *walk) look(ctx context.Context, notable func(*Attention) bool) (*tally,
 	if err != nil {
 		return nil, err
 	}
-	t := newTally(registers, w.at.Asked.System, w.r.now(), notable)
-	for o, err := range w.r.archive.Deliveries(ctx, w.objects(ctx, t.wanted)) {
+	systems := store.DirectoryOf(registers)
+	var system *archive.Named
+	if asked := w.at.Asked.System; asked != "" {
+		system = systems.Named(asked)
+	}
+	t := newTally(systems, system, w.r.now(), notable)
+	if t.sweep, err = w.r.sweep(ctx); err != nil {
+		return nil, err
+	}
+	for o, err := range w.r.archive.Deliveries(ctx, w.objects(ctx, system)) {
 		if err != nil {
 			return nil, err
 		}
 		t.add(o)
+	}
+	if !w.begun {
+		if err := w.earlier(ctx, t); err != nil {
+			return nil, err
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err // what was read last is not what the archive says
@@ -194,7 +212,7 @@ func (r *Report) advice(system string) string {
 		return "mend the commit registers in attention first: their systems cannot be delivered" + more
 	case r.Failed > 0:
 		return `mend what the reasons in attention say, then {"action":"replay","state":"failed"}` + more
-	case r.Pending > 0:
+	case r.Pending+r.Earlier > 0:
 		return `wait for the sweep, or send {"action":"sweep"}; a reason in attention that names a cure needs you first` + more
 	case r.Quarantined > 0:
 		return `{"action":"quarantine"} shows what was refused, and why` + more

@@ -74,7 +74,7 @@ func TestStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, member := range []string{`"objects":5,"complete":1,"superseded":1,"failed":1,"pending":2,"quarantined":3,"oldestPending":{"time":"2026-11-22T03:00:00Z","seconds":32400}`,
-		`{"system":"gr-e-s-hne","id":"","type":"","committed":null,"complete":0`, `"attentionOmitted":0,"cursor":"","next":"mend`} {
+		`{"system":"gr-e-s-hne","id":"","type":"","committed":null,"complete":0`, `"attentionOmitted":0,"earlier":0,"cursor":"","next":"mend`} {
 		if !strings.Contains(string(text), member) {
 			t.Errorf("the answer lacks %s:\n%s", member, text)
 		}
@@ -199,8 +199,8 @@ func TestOnlyOneSystem(t *testing.T) {
 	}
 	before := b.gets.Load()
 	b.must(t, status.Request{System: "44c4/4"})
-	if gets := b.gets.Load() - before; gets != 4+1+4 {
-		t.Errorf("%d reads, want the registers, the system's objects and the hand-made one", gets)
+	if gets := b.gets.Load() - before; gets != 4+1+4+1 {
+		t.Errorf("%d reads, want what sweeps remember, the registers, the system's objects and the hand-made one", gets)
 	}
 }
 

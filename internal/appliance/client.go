@@ -1,0 +1,150 @@
+// Package appliance is the client of a Runecast Analyzer's API, generations v1
+// and v2. It promises that results pass through it byte for byte and in
+// bounded memory at any size, that an answer which is cut, malformed or no API
+// answer at all is an error and never a result, and that every error names its
+// cure. The API is not publicly specified: paths are those that public client
+// scripts prove; what the answers hold is in package runecast.
+package appliance
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"runecast-ingest/internal/endpoint"
+	"runecast-ingest/internal/fault"
+)
+
+const (
+	// attempts per request, the first included.
+	attempts = 4
+	// firstWait bounds the first wait between them, which doubles up to maxWait.
+	firstWait = time.Second
+	maxWait   = 30 * time.Second
+	// maxRetryAfter is the longest Retry-After that is waited for.
+	maxRetryAfter = 2 * time.Minute
+)
+
+// Options describe an appliance and how to talk to it.
+type Options struct {
+	// Settings of the service. Of the URL a path of the appliance's user
+	// interface (/rc2, /rca) is cut off; the token goes into the Authorization
+	// header bare.
+	endpoint.Settings
+	// Version of this software.
+	Version string
+	// API is Auto, V1 or V2; empty: Auto.
+	API string
+	// AllObjects asks v2 for the objects that passed, too.
+	AllObjects bool
+	// ScanPath is the path template of the trigger, {id} being the system's id;
+	// empty: the generation's own.
+	ScanPath string
+	// Once makes each request once, however busy the appliance is: for a person
+	// who waits for what it says.
+	Once bool
+}
+
+// Client talks to one appliance. It is safe for concurrent use.
+type Client struct {
+	o       Options
+	service *endpoint.Service
+
+	mu    sync.Mutex
+	api   generation      // nil: not settled yet
+	types map[string]bool // profile codes seen in results, for Issues
+}
+
+// New makes a client; it does not connect yet.
+func New(o Options) *Client {
+	base := *o.URL
+	path := strings.TrimRight(base.Path, "/")
+	for _, ui := range []string{"/rc2", "/rca"} {
+		path = strings.TrimSuffix(path, ui)
+	}
+	base.Path, base.RawPath = path, ""
+	o.URL, o.UserAgent = &base, "runecast-ingest/"+o.Version
+	return &Client{o: o, service: endpoint.New(o.Settings), types: make(map[string]bool)}
+}
+
+// HangUp closes the connections that no request uses.
+func (c *Client) HangUp() { c.service.HangUp() }
+
+// get opens the JSON body of a path below the base; it must be closed. Errors
+// are *fault.Error inside, or the context's.
+func (c *Client) get(ctx context.Context, path string) (*endpoint.Answer, error) {
+	return c.patiently(ctx, http.MethodGet, path)
+}
+
+// patiently waits and tries again when the appliance is busy, restarting or
+// unreachable for the moment. A POST is repeated only if it was not taken.
+func (c *Client) patiently(ctx context.Context, method, path string) (*endpoint.Answer, error) {
+	stop, _ := ctx.Deadline()
+	waits := c.service.Waits(endpoint.Backoff{First: firstWait, Most: maxWait, Stop: stop})
+	for attempt := 1; ; attempt++ {
+		a, after, err := c.try(ctx, method, path)
+		switch {
+		case err == nil:
+			return a, nil
+		case after < 0, after > maxRetryAfter, attempt == attempts, c.o.Once:
+			return nil, err
+		case waits.Next(ctx, after):
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		default:
+			return nil, err
+		}
+	}
+}
+
+// never says that trying again is of no use.
+const never = time.Duration(-1)
+
+// try makes one request. With an error comes the least time to wait before
+// another attempt, or never.
+func (c *Client) try(ctx context.Context, method, path string) (*endpoint.Answer, time.Duration, error) {
+	a, err := c.service.Do(ctx, endpoint.Request{Method: method, Path: path, Accept: "application/json"})
+	switch {
+	case err != nil:
+		return nil, never, err
+	case a.Err != nil && ctx.Err() != nil:
+		return nil, never, context.Cause(ctx)
+	case a.Err != nil:
+		return nil, connectWait(method, a.Err), a.Why()
+	}
+	if err := accept(method, path, a); err != nil {
+		a.Discard()
+		return nil, statusWait(method, a), err
+	}
+	return a, 0, nil
+}
+
+// statusWait returns how long to wait after a refusal.
+func statusWait(method string, a *endpoint.Answer) time.Duration {
+	switch a.Status {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return a.RetryAfter
+	case http.StatusBadGateway: // a POST may have been taken
+		if method != http.MethodPost {
+			return a.RetryAfter
+		}
+	}
+	return never
+}
+
+// readError explains what broke a body.
+func (c *Client) readError(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	if _, ok := errors.AsType[*fault.Error](err); ok {
+		return c.at(err)
+	}
+	return endpoint.Explain(err, c.service.Host())
+}

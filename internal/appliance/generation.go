@@ -1,0 +1,168 @@
+package appliance
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"runecast-ingest/internal/endpoint"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/runecast"
+)
+
+// Auto leaves the choice of the API's generation to Generation.
+const Auto = "auto"
+
+// generation is one generation of the API.
+type generation interface {
+	systems(ctx context.Context) ([]runecast.System, error)
+	describe(ctx context.Context, systems []runecast.System) error
+	statuses(ctx context.Context, ids []string) (map[string]runecast.Scan, error)
+	results(ctx context.Context, ids []string, visit func(*runecast.Element) error) error
+	trigger(ctx context.Context, id string) error
+}
+
+// Generation settles which generation is spoken from now on, and names it: the
+// one that a run began with, if given; else the one that is set; else v2 where
+// its list of systems answers, and v1 where v2 is unknown. Trouble of another
+// kind is an error and not a reason for v1: the two know a system by different
+// ids.
+func (c *Client) Generation(ctx context.Context, begun string) (string, error) {
+	speak := begun
+	if speak == "" {
+		speak = c.o.API
+	}
+	if speak == "" || speak == Auto {
+		var err error
+		if speak, err = c.probe(ctx); err != nil {
+			return "", fmt.Errorf("find out the API's generation: %w", err)
+		}
+	}
+	var api generation
+	switch speak {
+	case runecast.V1:
+		api = &v1{c}
+	case runecast.V2:
+		api = &v2{Client: c}
+	default:
+		return "", &fault.Error{Class: fault.Config, Where: "RUNECAST_API", What: fmt.Sprintf("the generation %q is not known", speak), Cure: "use auto, v1 or v2"}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.api = api
+	return speak, nil
+}
+
+// probe asks for the list of systems of v2. An appliance without v2 knows
+// nothing of its path, or leads to its user interface.
+func (c *Client) probe(ctx context.Context) (string, error) {
+	_, err := (&v2{Client: c}).ecosystems(ctx)
+	switch code := endpoint.StatusOf(err); {
+	case err == nil:
+		return runecast.V2, nil
+	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed, code == http.StatusNotImplemented, code >= 200 && code < 400:
+		return runecast.V1, nil
+	}
+	return "", err
+}
+
+// settled gives the generation that is spoken.
+func (c *Client) settled(ctx context.Context) (generation, error) {
+	c.mu.Lock()
+	api := c.api
+	c.mu.Unlock()
+	if api != nil {
+		return api, nil
+	}
+	if _, err := c.Generation(ctx, ""); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.api, nil
+}
+
+// Systems lists all connected systems. In v1 they come with their last scan and
+// type, those with results first, in the order of the results, then vCenters
+// that have none yet. In v2 Describe adds the last scan, and mostly the type.
+func (c *Client) Systems(ctx context.Context) ([]runecast.System, error) {
+	api, err := c.settled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := api.systems(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list systems: %w", err)
+	}
+	return all, nil
+}
+
+// Describe adds to systems what Systems could not tell of them: in v2 each
+// costs one reading of its last results.
+func (c *Client) Describe(ctx context.Context, systems []runecast.System) error {
+	api, err := c.settled(ctx)
+	if err != nil {
+		return err
+	}
+	if err := api.describe(ctx, systems); err != nil {
+		return fmt.Errorf("read last scans: %w", err)
+	}
+	return nil
+}
+
+// Statuses reads the last scan of the systems with these ids, by id. A system
+// that is not in the answer is connected no more, or was never analysed. The
+// answer may hold other systems, too: where it is empty, the appliance lists
+// none at all.
+func (c *Client) Statuses(ctx context.Context, ids []string) (map[string]runecast.Scan, error) {
+	api, err := c.settled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	scans, err := api.statuses(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read scan statuses: %w", err)
+	}
+	return scans, nil
+}
+
+// Results downloads the last results and calls visit for each system's
+// element; see runecast.Element.WriteTo. In v1 one document holds all systems,
+// also those not asked for. In v2 each has its own: a system without results is not
+// visited, and trouble with one document is a *SystemError, at which the
+// download ends. Elements that visit took before an error were whole.
+func (c *Client) Results(ctx context.Context, ids []string, visit func(*runecast.Element) error) error {
+	api, err := c.settled(ctx)
+	if err != nil {
+		return err
+	}
+	if err := api.results(ctx, ids, visit); err != nil {
+		return fmt.Errorf("download results: %w", err)
+	}
+	return nil
+}
+
+// Trigger starts the analysis of one system. An analysis that runs already
+// (409) is as good. After an error of class Retry it is not known whether the
+// appliance took it; it is not sent again then, though a second analysis would
+// be harmless.
+func (c *Client) Trigger(ctx context.Context, id string) error {
+	api, err := c.settled(ctx)
+	if err != nil {
+		return err
+	}
+	if err := api.trigger(ctx, id); err != nil {
+		return fmt.Errorf("start analysis: %w", err)
+	}
+	return nil
+}
+
+// SystemError is trouble with the results of one system alone: others may well
+// be read.
+type SystemError struct {
+	ID  string
+	Err error
+}
+
+func (e *SystemError) Error() string { return e.Err.Error() }
+func (e *SystemError) Unwrap() error { return e.Err }

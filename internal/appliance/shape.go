@@ -1,0 +1,294 @@
+package appliance
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	// maxRead bounds what is read of one document: the shape of a list is
+	// known long before its end.
+	maxRead = 64 << 20
+	// maxToken bounds one text, which the decoder holds whole.
+	maxToken = 16 << 20
+	// maxNodes and maxDepth bound a shape.
+	maxNodes = 1000
+	maxDepth = 32
+	// maxNames bounds the names shown of one object: more are keys, not names.
+	maxNames = 64
+)
+
+// Words of a shape that stand for what is left out.
+const (
+	otherNames = "(other names)"
+	tooDeep    = "(not shown)"
+)
+
+var (
+	errEnough   = errors.New("read no further: the document is longer")
+	errLongText = errors.New("a single text is too long")
+	errCut      = errors.New("the document is cut")
+	errNotJSON  = errors.New("not JSON")
+)
+
+// memberName is what an API's author calls a member. Anything else (an address,
+// an identifier, a sentence) may be data used as a key.
+var memberName = regexp.MustCompile(`^[A-Za-z][A-Za-z_]{0,39}[0-9]{0,3}[A-Za-z_]{0,8}$`)
+
+// Shape is a JSON document without its values: member names, types, lengths by
+// class, counts. It is made by Reduce alone.
+type Shape struct{ root *node }
+
+// node is the union of all values seen at one place.
+type node struct {
+	scalars  map[string]int64 // how often, by class
+	members  map[string]*node // nil: no object seen
+	arrays   int64
+	elements int64 // of all arrays together
+	element  *node // nil: none seen
+}
+
+// Reduce reads one JSON document, in memory that does not depend on its size,
+// and gives its shape, no value of it. With an error comes the shape of what
+// was read, and how many bytes that were; the error quotes nothing.
+func Reduce(r io.Reader) (Shape, int64, error) {
+	return reduce(&meter{r: r, most: maxRead, text: maxToken})
+}
+
+func reduce(m *meter) (Shape, int64, error) {
+	d := &reducer{meter: m, dec: jsontext.NewDecoder(m, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
+	root := &node{}
+	err := d.value(root, 0)
+	return Shape{root}, m.read, d.explain(err)
+}
+
+// reducer walks one document.
+type reducer struct {
+	dec   *jsontext.Decoder
+	meter *meter
+	nodes int
+}
+
+func (d *reducer) token() (jsontext.Token, error) {
+	tok, err := d.dec.ReadToken()
+	d.meter.consumed = d.dec.InputOffset()
+	return tok, err
+}
+
+// value adds the next value to a node; nil: passes over it.
+func (d *reducer) value(n *node, depth int) error {
+	if n != nil && depth > maxDepth {
+		n.scalar(tooDeep)
+		n = nil
+	}
+	if n == nil {
+		return d.skip()
+	}
+	tok, err := d.token()
+	if err != nil {
+		return err
+	}
+	switch tok.Kind() {
+	case '{':
+		return d.object(n, depth)
+	case '[':
+		return d.array(n, depth)
+	case '"':
+		n.scalar("string(" + lengthClass(utf8.RuneCountInString(tok.String())) + ")")
+	case '0':
+		n.scalar("number")
+	case 'n':
+		n.scalar("null")
+	default:
+		n.scalar("boolean")
+	}
+	return nil
+}
+
+func (d *reducer) object(n *node, depth int) error {
+	if n.members == nil {
+		n.members = map[string]*node{}
+	}
+	for d.dec.PeekKind() != '}' {
+		name, err := d.token()
+		if err != nil {
+			return err
+		}
+		if err := d.value(d.member(n, name.String()), depth+1); err != nil {
+			return err
+		}
+	}
+	_, err := d.token()
+	return err
+}
+
+func (d *reducer) array(n *node, depth int) error {
+	n.arrays++
+	for d.dec.PeekKind() != ']' {
+		n.elements++
+		if n.element == nil {
+			n.element = d.node()
+		}
+		if err := d.value(n.element, depth+1); err != nil {
+			return err
+		}
+	}
+	_, err := d.token()
+	return err
+}
+
+// member gives the node of a member; nil if there is no room for another.
+func (d *reducer) member(n *node, name string) *node {
+	if !memberName.MatchString(name) {
+		name = otherNames
+	}
+	if m := n.members[name]; m != nil {
+		return m
+	}
+	if len(n.members) >= maxNames {
+		if name = otherNames; n.members[name] != nil {
+			return n.members[name]
+		}
+	}
+	m := d.node()
+	if m != nil {
+		n.members[name] = m
+	}
+	return m
+}
+
+func (d *reducer) node() *node {
+	if d.nodes >= maxNodes {
+		return nil
+	}
+	d.nodes++
+	return &node{}
+}
+
+// skip passes over one value of any size.
+func (d *reducer) skip() error {
+	depth := d.dec.StackDepth()
+	for {
+		if _, err := d.token(); err != nil {
+			return err
+		}
+		if d.dec.StackDepth() <= depth {
+			return nil
+		}
+	}
+}
+
+// explain tells a document that ends too early from one that is not JSON, and
+// leaves the connection's own errors as they are.
+func (d *reducer) explain(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case d.meter.err != nil && !errors.Is(d.meter.err, io.EOF):
+		return d.meter.err
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errCut
+	}
+	return errNotJSON
+}
+
+func (n *node) scalar(class string) {
+	if n.scalars == nil {
+		n.scalars = map[string]int64{}
+	}
+	n.scalars[class]++
+}
+
+// lengthClass tells about a text's length only so much that it cannot serve to
+// guess the text.
+func lengthClass(runes int) string {
+	switch {
+	case runes == 0:
+		return "0"
+	case runes <= 16:
+		return "1-16"
+	case runes <= 64:
+		return "17-64"
+	case runes <= 256:
+		return "65-256"
+	case runes <= 4096:
+		return "257-4096"
+	}
+	return "4097+"
+}
+
+// MarshalJSON writes an object as its members, anything else as a text, an
+// array as ["array ×<arrays> of <elements>", <their union>] and several kinds
+// at one place as ["any of", …]. Counts are of values seen.
+func (s Shape) MarshalJSON() ([]byte, error) {
+	if s.root == nil {
+		return []byte("null"), nil
+	}
+	return json.Marshal(s.root.render())
+}
+
+func (n *node) render() any {
+	var kinds []any
+	if len(n.scalars) > 0 {
+		var classes []string
+		for class, count := range n.scalars {
+			classes = append(classes, fmt.Sprintf("%s ×%d", class, count))
+		}
+		slices.Sort(classes)
+		kinds = append(kinds, strings.Join(classes, " | "))
+	}
+	if n.members != nil {
+		members := make(map[string]any, len(n.members))
+		for name, m := range n.members {
+			members[name] = m.render()
+		}
+		kinds = append(kinds, members)
+	}
+	if n.arrays > 0 {
+		array := []any{fmt.Sprintf("array ×%d of %d", n.arrays, n.elements)}
+		if n.element != nil {
+			array = append(array, n.element.render())
+		}
+		kinds = append(kinds, array)
+	}
+	switch len(kinds) {
+	case 0:
+		return tooDeep // its value broke off
+	case 1:
+		return kinds[0]
+	}
+	return append([]any{"any of"}, kinds...)
+}
+
+// meter counts what is read, and ends the reading at its bounds.
+type meter struct {
+	r          io.Reader
+	most, text int64 // bytes of the document, and of a single text
+	read       int64
+	consumed   int64 // offset up to which the decoder has returned tokens
+	err        error // sticky
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	switch {
+	case m.err != nil:
+	case m.read >= m.most:
+		m.err = errEnough
+	case m.read-m.consumed > m.text:
+		m.err = errLongText
+	default:
+		var n int
+		n, m.err = m.r.Read(p[:min(int64(len(p)), m.most-m.read)])
+		m.read += int64(n)
+		return n, m.err
+	}
+	return 0, m.err
+}

@@ -1,0 +1,158 @@
+package deliver
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/mapping"
+	"runecast-ingest/internal/runecast"
+)
+
+// Source opens a raw object, as often as it is asked to.
+type Source func() (io.ReadCloser, error)
+
+// Part is one scan in a raw object.
+type Part struct {
+	// Envelope says which scan it is. In a document without one it is derived.
+	Envelope archive.Envelope
+	// bare: the document has no envelope; element is the scan's place in v1
+	// results, -1 in a v2 scan.
+	bare    bool
+	element int
+}
+
+// Contents lists the scans in a raw object. Only under raw/manual/ it may be
+// what an appliance answered, without an envelope; a v2 scan then gets its
+// system's name from the key. Bad input is a fault of class Reject.
+func Contents(open Source, key string) ([]Part, error) {
+	body, err := open()
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	doc, err := mapping.Open(body)
+	switch {
+	case err == nil:
+		return []Part{{Envelope: doc.Envelope}}, nil
+	case errors.Is(err, archive.ErrNoEnvelope) && archive.IsHandMade(key):
+		return bareScans(open, key)
+	}
+	return nil, err
+}
+
+// Open opens the object at a scan; close ends the reading.
+func (p *Part) Open(open Source) (doc *mapping.Document, closing func() error, err error) {
+	body, err := open()
+	if err != nil {
+		return nil, nil, err
+	}
+	if p.bare {
+		doc, err = mapping.OpenBare(body, p.Envelope, p.element)
+	} else if doc, err = mapping.Open(body); err == nil {
+		doc.Envelope = p.Envelope
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, body.Close())
+	}
+	return doc, body.Close, nil
+}
+
+// bareScans looks through a document as an appliance answered it: v1 results or
+// a v2 scan.
+func bareScans(open Source, key string) ([]Part, error) {
+	elements, err := bareElements(open, key, func(r io.Reader, visit func(*runecast.Element) error) error {
+		return runecast.ReadV1(r, nil, visit)
+	})
+	if err == nil {
+		return bareResults(elements, key)
+	}
+	if fault.ClassOf(err) != fault.Reject {
+		return nil, err
+	}
+	scan, v2err := bareElements(open, key, func(r io.Reader, visit func(*runecast.Element) error) error {
+		return runecast.ReadV2(r, "", visit)
+	})
+	switch {
+	case v2err != nil && fault.ClassOf(v2err) != fault.Reject:
+		return nil, v2err
+	case v2err != nil:
+		return nil, err // it is not v2 either
+	}
+	return bareScan(scan[0], key)
+}
+
+// bareScan is the part of a saved v2 scan, whose system only the key names.
+func bareScan(e *runecast.Element, key string) ([]Part, error) {
+	system, ok := archive.HandMadeSystem(key)
+	if !ok {
+		return nil, &fault.Error{Class: fault.Reject, Where: key, What: "a saved v2 scan names no system",
+			Cure: "upload it as " + archive.ManualPrefix + "<system name>/<file>"}
+	}
+	if _, ok := runecast.ParseTime(e.Scan.Timestamp); !ok {
+		return nil, &fault.Error{Class: fault.Reject, Where: key, What: fmt.Sprintf("the saved v2 scan has no time: its createdTs is %.40q", e.Scan.Timestamp),
+			Cure: "save what the appliance answers to config-scans/latest; if it is that, report the value to the maintainers of this function"}
+	}
+	p := Part{bare: true, element: -1}
+	p.Envelope.System = system
+	p.Envelope.System.Type = runecast.TypeUnknown
+	p.Envelope.Scan.CompletedAt = e.Scan.Timestamp
+	return []Part{p}, nil
+}
+
+// bareElements reads all elements of a document, whose bytes nobody wants.
+func bareElements(open Source, key string, read func(io.Reader, func(*runecast.Element) error) error) ([]*runecast.Element, error) {
+	body, err := open()
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	var elements []*runecast.Element
+	whole := &ending{Reader: body}
+	err = read(whole, func(e *runecast.Element) error {
+		elements = append(elements, e)
+		return nil
+	})
+	if err != nil && whole.ended { // all of it was read, so it will not get better
+		return nil, &fault.Error{Class: fault.Reject, Where: key, What: "the document cannot be read", Err: err, Cure: "save and upload it again"}
+	}
+	return elements, err
+}
+
+// bareResults lists the systems of saved v1 results. A system whose scan had not
+// succeeded is left out, since its results may be halves of two scans.
+func bareResults(elements []*runecast.Element, key string) ([]Part, error) {
+	var parts []Part
+	seen := map[string]bool{}
+	for _, e := range elements {
+		if seen[e.ID] {
+			return nil, &fault.Error{Class: fault.Reject, Where: key, What: fmt.Sprintf("two elements have the uid %q", e.ID), Cure: "save what the appliance answers to /results"}
+		}
+		seen[e.ID] = true
+		if e.Scan.Status != "" && !e.Scan.Succeeded() {
+			continue
+		}
+		p := Part{bare: true, element: e.Index}
+		p.Envelope.System = archive.System{ID: e.ID, Name: e.Name, Type: e.Type()}
+		p.Envelope.Scan = archive.EnvelopeScan{Status: e.Scan.Status, CompletedAt: e.Scan.Timestamp}
+		parts = append(parts, p)
+	}
+	if len(parts) == 0 {
+		return nil, &fault.Error{Class: fault.Reject, Where: key, What: "the document has no system with a finished scan", Cure: "save what the appliance answers to /results"}
+	}
+	return parts, nil
+}
+
+// ending notes that a reader came to its end.
+type ending struct {
+	io.Reader
+	ended bool
+}
+
+func (e *ending) Read(p []byte) (int, error) {
+	n, err := e.Reader.Read(p)
+	e.ended = e.ended || errors.Is(err, io.EOF)
+	return n, err
+}

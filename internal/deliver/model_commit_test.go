@@ -1,0 +1,198 @@
+package deliver
+
+import (
+	"runecast-ingest/internal/archive"
+)
+
+// commitPoint is the first half of step 6: what the register says.
+func (m *model) commitPoint(w world, i int, then successor) {
+	if old := w; w.register != 0 && w.spent.hours < m.limit.hours {
+		old.spent.hours++
+		m.decide(old, i, "hours later, ", then)
+	}
+	m.decide(w, i, "", then)
+}
+
+func (m *model) decide(w world, i int, when string, then successor) {
+	v := &w.invocations[i]
+	d := m.deliveries[v.delivery]
+	c, now := m.candidate(&w, v), m.now(&w, v)
+	what := "finds its commit reserved"
+	switch todo := m.rules.commit(&c, now); {
+	case v.announced && (todo == commitSupersede || todo == commitStop):
+		m.end(v, archive.DeliveryComplete)
+		what = "finds a later commit, but has sent its scan event"
+	case todo == commitMine:
+		v.register, v.stage = w.register, stageAnnounce
+	case todo == commitWait:
+		v.stage = stageRelease
+		what = "finds its commit reserved for later"
+	case todo == commitSupersede:
+		m.end(v, archive.DeliverySuperseded)
+		what = "finds a newer scan committed"
+	case todo == commitStop:
+		v.end()
+		what = "finds a higher generation committed"
+	case m.rules.rechecks && !v.announced:
+		v.stage = stageAnnounce
+		what = "finds nothing newer committed"
+	default:
+		v.register = m.keepRegister(m.rules.reservation(&c, d.RawKey, now))
+		v.registerCurrent, v.stage = true, stageReserve
+		what = "is about to commit"
+	}
+	then(w, when+what, d.ScanID)
+}
+
+// reserve is the second half of step 6: the conditional write.
+func (m *model) reserve(w world, i int, then successor) {
+	v := w.invocations[i]
+	r := &m.registers[v.register]
+	if !v.registerCurrent && !m.rules.blindRegister {
+		w.invocations[i].stage, w.invocations[i].register = stageCommit, 0
+		then(w, "cannot write the register: somebody else has", r.ScanID)
+		return
+	}
+	written := w
+	written.wroteRegister(v.register)
+	u := &written.invocations[i]
+	switch {
+	case v.announced:
+		m.end(u, archive.DeliveryComplete)
+	case tooEarly(r.Timestamp, m.now(&w, &v)):
+		u.stage, u.register = stageRelease, 0
+	default:
+		u.stage = stageAnnounce
+	}
+	then(written, "writes the register", r.ScanID)
+	if w.spent.lost < m.limit.lost {
+		w.spent.lost++
+		w.send(message{kind: lateRegister, register: v.register})
+		w.invocations[i].stage, w.invocations[i].register = stageRelease, 0
+		then(w, "writes the register: no answer, and not to be seen", r.ScanID)
+	}
+}
+
+// announce is step 7.
+func (m *model) announce(w world, i int, then successor) {
+	v := &w.invocations[i]
+	if m.rules.ownClock {
+		w.clock++
+		v.register = m.stamped(&w, v)
+	}
+	event := v.register
+	scan := m.registers[event].ScanID
+	if !w.sink.refused.hasID(scan) {
+		m.announced(w, i, then)
+	}
+	m.refused(w, i, then)
+	if w.spent.timeouts < m.limit.timeouts {
+		late := w
+		late.spent.timeouts++
+		late.send(message{kind: lateScanEvent, register: event})
+		then(late, "sends the scan event: no answer", scan)
+	}
+	v.stage, v.register = stageRelease, 0
+	then(w, "stops before the scan event is accepted", scan)
+}
+
+// stamped is a scan event with the time of sending.
+func (m *model) stamped(w *world, v *invocation) registerID {
+	d := &m.deliveries[v.delivery]
+	return m.keepRegister(archive.Register{
+		Order: orderOf(v.object), Generation: d.Generation, ScanID: d.ScanID, RawKey: d.RawKey, Timestamp: m.now(w, v),
+	})
+}
+
+func (m *model) announced(w world, i int, then successor) {
+	v := &w.invocations[i]
+	scan := m.registers[v.register].ScanID
+	m.show(&w.sink, v.register)
+	if m.rules.eventFirst && !v.announced {
+		v.announced, v.stage, v.register = true, stageCommit, 0
+	} else {
+		m.end(v, archive.DeliveryComplete)
+	}
+	then(w, "sends the scan event: accepted", scan)
+}
+
+// refused is an answer 400 to the scan event; the same bytes always get the same.
+func (m *model) refused(w world, i int, then successor) {
+	v, s := &w.invocations[i], &w.sink
+	scan := m.registers[v.register].ScanID
+	if !s.refused.hasID(scan) {
+		accepted := m.registers[s.shown].ScanID == scan || m.registers[s.greatest[v.object]].ScanID == scan
+		if accepted || w.spent.refusals >= m.limit.refusals {
+			return
+		}
+		w.spent.refusals++
+		s.refused.add(scan)
+	}
+	m.end(v, archive.DeliveryFailed)
+	then(w, "sends the scan event: refused for good", scan)
+}
+
+// end is step 8, up to its write: the delivery has ended.
+func (m *model) end(v *invocation, state string) {
+	d := m.deliveries[v.delivery]
+	d.State = state
+	if state == archive.DeliveryComplete {
+		d.Doubt, d.Done = false, nil
+	}
+	v.delivery, v.stage, v.register = m.keepDelivery(d), stageRelease, 0
+}
+
+// writeDelivery writes an invocation's copy of the delivery document, if it is current.
+func (m *model) writeDelivery(w world, i int, after stage, what string, then successor) {
+	v := w.invocations[i]
+	scan := m.deliveries[v.delivery].ScanID
+	if !v.current && !m.rules.blindDelivery {
+		w.invocations[i].end()
+		then(w, what+": not written, it is another's", scan)
+		return
+	}
+	written := w
+	written.wroteDelivery(v.object)
+	written.deliveries[v.object] = v.delivery
+	u := &written.invocations[i]
+	u.current, u.stage = true, after
+	if after == stageEnded {
+		u.end()
+	}
+	then(written, what, scan)
+	if w.spent.lost < m.limit.lost {
+		w.spent.lost++
+		w.send(message{kind: lateDelivery, object: v.object, delivery: v.delivery})
+		if after == stageEnded && m.rules.sendsAfterRelease && m.deliveries[v.delivery].State == archive.DeliverySending {
+			w.invocations[i].stage = stageSend
+		} else {
+			w.invocations[i].end()
+		}
+		then(w, what+": no answer, and not to be seen", scan)
+	}
+}
+
+func (v *invocation) end() { *v = invocation{stage: stageEnded} }
+
+// receive takes a batch in.
+func (s *sink) receive(batch *message) {
+	r := &s.rows[batch.object][batch.scan]
+	r.mixed = r.mixed || r.count != [batches]uint8{} && r.mapping != batch.mapping
+	r.mapping = batch.mapping
+	r.count[batch.batch] = min(2, r.count[batch.batch]+1)
+}
+
+// show takes a scan event in: the dashboard shows the newest.
+func (m *model) show(s *sink, event registerID) {
+	if s.refused.hasID(m.registers[event].ScanID) {
+		return
+	}
+	e, shown := &m.registers[event], &m.registers[s.shown]
+	if greatest := &s.greatest[objectOf(e.RawKey)]; e.Generation > m.registers[*greatest].Generation {
+		*greatest = event
+	}
+	s.tie = s.tie || e.Timestamp.Equal(shown.Timestamp) && e.ScanID != shown.ScanID
+	if m.rules.byArrival || e.Timestamp.After(shown.Timestamp) {
+		s.shown = event
+	}
+}

@@ -1,0 +1,140 @@
+package deliver
+
+import (
+	"testing"
+	"time"
+
+	"runecast-ingest/internal/archive"
+)
+
+// TestModelNeedsItsRules takes away one rule at a time, and demands that
+// something breaks: no rule is idle, and the model can fail. The numbers are
+// those of protocol.go.
+func TestModelNeedsItsRules(t *testing.T) {
+	t.Parallel()
+	for name, m := range map[string]model{
+		"01 the register is written before the scan event":    {rules: rules{eventFirst: true, ownClock: true}},
+		"02 … even if nobody dies":                            {rules: rules{eventFirst: true, ownClock: true}, immortal: true},
+		"03 it is written, not only read again":               {rules: rules{eventFirst: true, ownClock: true, rechecks: true}, immortal: true},
+		"04 the reserved timestamp, not the time of sending":  {rules: rules{ownClock: true}},
+		"05 the newest timestamp, not the last to arrive":     {rules: rules{byArrival: true}},
+		"06 a generation is written before it is used":        {rules: rules{unwritten: true, derivedScanIDs: true}, limit: faults{timeouts: 1, expiries: 1}},
+		"07 ranges, not a prefix":                             {rules: rules{prefix: true}},
+		"08 a 504 is doubt":                                   {rules: rules{trusts504: true}, limit: faults{gateway: 1}},
+		"09 nothing is finished in place after doubt":         {rules: rules{inPlace: true}, limit: faults{timeouts: 1}},
+		"10 the generation counts at the commit point":        {rules: rules{orderOnly: true}, limit: faults{expiries: 1}},
+		"11 a clock ahead changes nothing about what is sent": {rules: rules{ownClock: true}, skew: 3 * time.Millisecond},
+		"12 each reserved timestamp is greater than the last": {rules: rules{reservesOwnClock: true}, skew: 3 * time.Millisecond},
+		"13 nothing is sent after an attempt to release":      {rules: rules{sendsAfterRelease: true}, limit: faults{lost: 1}},
+
+		"a lease that ran out is doubt":                        {rules: rules{ignoresLeases: true}, limit: faults{expiries: 1}},
+		"a committed generation not released is in doubt":      {rules: rules{trustsCommitted: true}, invocations: 3, force: true, limit: faults{expiries: 1, replays: 1}},
+		"another mapping is another generation":                {rules: rules{ignoresMapping: true}, limit: faults{releases: 1}},
+		"what a failed commit replaced still counts":           {rules: rules{forgetsBefore: true}, limit: faults{refusals: 1, replays: 1}},
+		"the register is written only as it was read":          {rules: rules{blindRegister: true}},
+		"the delivery document is written only as it was read": {rules: rules{blindDelivery: true}, limit: faults{expiries: 1}},
+		"a replay begins another generation":                   {rules: rules{replaysInPlace: true}, limit: faults{replays: 1}},
+		"force is for the commit that stood when it was asked": {rules: rules{forcesForEver: true}, invocations: 3, force: true, limit: faults{expiries: 1, replays: 1}},
+		"what was forced away still counts":                    {rules: rules{forgetsForced: true}, invocations: 3, force: true, limit: faults{expiries: 1, replays: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m.invocations = max(m.invocations, 2)
+			trace, explored := explore(&m)
+			if trace == nil {
+				t.Fatalf("nothing breaks in %d worlds", explored)
+			}
+			t.Logf("after %d worlds, in %d steps: %q", explored, len(trace)-1, trace)
+		})
+	}
+}
+
+// rules are the rules of the protocol that a model does without; none by default.
+type rules struct {
+	eventFirst        bool // 01, 02: the scan event before the register
+	rechecks          bool // 03: the register only read before it
+	ownClock          bool // 04, 11: the scan event carries the time of sending
+	byArrival         bool // 05: the dashboard shows what arrived last
+	unwritten         bool // 06: a new generation in memory only; random scan ids still save it
+	derivedScanIDs    bool // 06: the scan id is not random; written generations still save it
+	prefix            bool // 07: only the first batches count as done
+	trusts504         bool // 08: a 504 is held to be a refusal
+	inPlace           bool // 09: after doubt the batch is repeated
+	orderOnly         bool // 10: generations play no part at the commit point
+	reservesOwnClock  bool // 12: the clock, even behind the last commit
+	sendsAfterRelease bool // 13: goes on when the release got no answer
+	ignoresLeases     bool // a generation goes on although its holder may still send
+	trustsCommitted   bool // … although nobody knows what its holder has sent
+	ignoresMapping    bool // … with another mapping
+	forgetsBefore     bool // a failed commit may be replaced by any other
+	blindRegister     bool // the register is written unconditionally
+	blindDelivery     bool // the delivery document is
+	replaysInPlace    bool // a replay sends again under the same scan id
+	forcesForEver     bool // what is forced replaces whatever is newer
+	forgetsForced     bool // what a forced scan replaced plays no part at the commit point
+}
+
+func (r *rules) whenAllDone() stage {
+	if r.eventFirst && !r.rechecks {
+		return stageAnnounce
+	}
+	return stageCommit
+}
+
+func (r *rules) after504() stage {
+	if r.trusts504 {
+		return stageRelease
+	}
+	return stageDoubt
+}
+
+func (r *rules) generation(s *situation, c *candidate, rawKey, newScanID string) archive.Scan {
+	if r.replaysInPlace && s.replay {
+		scan := c.before
+		scan.State = archive.DeliverySending
+		return scan
+	}
+	seen := *s
+	if r.ignoresLeases {
+		seen.delivery.Lease = nil
+	}
+	if r.ignoresMapping {
+		seen.delivery.Mapping = seen.mapping
+	}
+	scan := seen.generation(c, rawKey, newScanID)
+	scan.Doubt = scan.Doubt && !r.trustsCommitted
+	return scan
+}
+
+// done gives what is kept of what was accepted.
+func (r *rules) done(s *archive.Scan) [][2]int64 {
+	if r.prefix && !doneBatches(s)[0] {
+		return nil
+	}
+	return s.Done
+}
+
+func (r *rules) commit(c *candidate, now time.Time) commitStep {
+	if r.orderOnly && c.register.ScanID != c.before.ScanID {
+		c.register.Generation = 0
+	}
+	if r.forcesForEver {
+		c.before.Over = c.register.ScanID
+	}
+	if r.forgetsForced && !c.registerFailed {
+		c.register.Before = archive.Commit{}
+	}
+	return commit(c, now)
+}
+
+func (r *rules) reservation(c *candidate, rawKey string, now time.Time) archive.Register {
+	register := c.reservation(rawKey, now)
+	register.CommittedAt = time.Time{} // shown to people only
+	if r.reservesOwnClock {
+		register.Timestamp = now
+	}
+	if r.forgetsBefore {
+		register.Before = archive.Commit{}
+	}
+	return register
+}

@@ -1,0 +1,302 @@
+package deliver
+
+import (
+	"time"
+
+	"runecast-ingest/internal/archive"
+)
+
+// faults is how many of each may happen, and how many have.
+type faults struct {
+	timeouts uint8 // of POSTs: applied now, later or never
+	gateway  uint8 // 504 after the acceptance
+	expiries uint8 // takeovers of a leased delivery
+	lost     uint8 // answers to conditional writes; applied now, later or never
+	replays  uint8 // asked for
+	refusals uint8 // of scan events, for good
+	hours    uint8 // a reservation grows old
+	releases uint8 // with another mapping, deployed
+}
+
+// model is the machine: the protocol with its rules, and what may go wrong.
+type model struct {
+	*ledger
+	invocations int
+	limit       faults
+	skew        time.Duration // of a fast clock
+	force       bool          // replays are forced
+	immortal    bool          // nobody dies: what sweeps make of it does not count
+	rules       rules
+}
+
+// successor takes a successor, what happened, and to which scan.
+type successor func(to world, what, scan string)
+
+func (m *model) first() world {
+	var w world
+	for i := m.invocations; i < invocations; i++ {
+		w.invocations[i].stage = stageEnded
+	}
+	return w
+}
+
+// successors gives every world that can come next.
+func (m *model) successors(w world, then successor) {
+	for i := range w.network {
+		m.arrive(w, i, then)
+	}
+	m.deploy(w, then)
+	for o := range uint8(objects) {
+		m.begin(w, o, false, then)
+		if m.skew > 0 {
+			m.begin(w, o, true, then)
+		}
+		m.replay(w, o, then)
+	}
+	for i := range w.invocations {
+		m.advance(w, i, then)
+	}
+}
+
+// arrive is the network's: a request that was given up is applied after all.
+func (m *model) arrive(w world, i int, then successor) {
+	late := w.network[i]
+	w.network[i] = message{}
+	switch late.kind {
+	case lateBatch:
+		w.sink.receive(&late)
+		then(w, "a late batch arrives", scanID(late.object, int(late.scan)))
+	case lateScanEvent:
+		m.show(&w.sink, late.register)
+		then(w, "a late scan event arrives", m.registers[late.register].ScanID)
+	case lateDelivery:
+		w.wroteDelivery(late.object)
+		w.deliveries[late.object] = late.delivery
+		then(w, "a late write of the delivery document arrives", m.deliveries[late.delivery].ScanID)
+	case lateRegister:
+		w.wroteRegister(late.register)
+		then(w, "a late write of the register arrives", m.registers[late.register].ScanID)
+	}
+}
+
+// deploy brings another mapping: event indexes mean something else.
+func (m *model) deploy(w world, then successor) {
+	if w.spent.releases < m.limit.releases {
+		w.spent.releases++
+		w.mapping++
+		then(w, "another mapping is deployed", "")
+	}
+}
+
+// replay starts an invocation that sends again what has ended.
+func (m *model) replay(w world, object uint8, then successor) {
+	if w.spent.replays >= m.limit.replays {
+		return
+	}
+	w.spent.replays++
+	a := askReplay
+	if m.force {
+		a = askForced
+	}
+	m.start(w, invocation{object: object, ask: a}, "begins a replay", then)
+}
+
+// begin starts an invocation by a trigger.
+func (m *model) begin(w world, object uint8, fast bool, then successor) {
+	m.start(w, invocation{object: object, fast: fast}, "begins", then)
+}
+
+// start lets an invocation read the delivery document, and take over from a
+// lease that it judges to be over, whether its holder is dead or not.
+func (m *model) start(w world, v invocation, what string, then successor) {
+	idle := &w.invocations[0] // sorted: one that has not started comes first
+	if idle.stage != stageIdle {
+		return
+	}
+	v.stage, v.delivery, v.current, v.mapping = stageLook, w.deliveries[v.object], true, w.mapping
+	d := &m.deliveries[v.delivery]
+	s := m.situation(&w, &v)
+	if d.Lease != nil {
+		if w.spent.expiries >= m.limit.expiries {
+			return
+		}
+		w.spent.expiries++
+		s.now = d.Lease.Until
+		what += ", the lease has run out"
+	}
+	if s.before() != stepLook {
+		return
+	}
+	*idle = v
+	then(w, what, rawKey(v.object))
+}
+
+func (m *model) now(w *world, v *invocation) time.Time {
+	now := epoch().Add(time.Duration(w.clock)*time.Millisecond + time.Duration(w.spent.hours)*2*maxReserved)
+	if v.fast {
+		now = now.Add(m.skew)
+	}
+	return now
+}
+
+func (m *model) situation(w *world, v *invocation) situation {
+	s := situation{delivery: m.deliveries[v.delivery], exists: v.delivery != 0, etag: "e", mapping: string('m' + rune(v.mapping)), now: m.now(w, v)}
+	s.replay = v.ask.request().asks(&s)
+	return s
+}
+
+// candidate is what the code reads by its method of the same name.
+func (m *model) candidate(w *world, v *invocation) candidate {
+	c := candidate{order: orderOf(v.object), before: m.deliveries[v.delivery].Scan, register: m.registers[w.register]}
+	if key := c.register.RawKey; key != "" && key != rawKey(v.object) {
+		c.registerFailed = failed(&m.deliveries[w.deliveries[objectOf(key)]], c.register.ScanID)
+	}
+	return c
+}
+
+// newID is a scan id that nothing names, and nothing was sent under.
+func (m *model) newID(w *world, v *invocation) string {
+	if m.rules.derivedScanIDs {
+		return scanID(v.object, m.deliveries[v.delivery].Generation+1)
+	}
+	named := m.references(w)
+	n := uint8(1)
+	for named.has(v.object, n) || w.sink.rows[v.object][n] != (rows{}) {
+		n++
+	}
+	return scanID(v.object, int(n))
+}
+
+// advance is the next step of an invocation, with its faults. What goes well
+// comes first.
+func (m *model) advance(w world, i int, then successor) {
+	v := &w.invocations[i]
+	scan := m.deliveries[v.delivery].ScanID
+	switch v.stage {
+	case stageLook:
+		m.look(w, i, then)
+	case stageTake:
+		m.take(w, i, then)
+	case stageSend:
+		m.post(w, i, then)
+		v.stage = stageRelease
+		then(w, "stops sending: refused for now, or no time is left", scan)
+	case stageDoubt:
+		m.doubt(w, i, then)
+	case stageCommit:
+		m.commitPoint(w, i, then)
+	case stageReserve:
+		m.reserve(w, i, then)
+	case stageAnnounce:
+		m.announce(w, i, then)
+	case stageRelease:
+		d := m.deliveries[v.delivery]
+		d.Lease, d.Done = nil, m.rules.done(&d.Scan)
+		v.delivery = m.keepDelivery(d)
+		m.writeDelivery(w, i, stageEnded, "releases", then)
+	}
+}
+
+// look is step 2, and what step 3 is about to write.
+func (m *model) look(w world, i int, then successor) {
+	v := &w.invocations[i]
+	s, c := m.situation(&w, v), m.candidate(&w, v)
+	v.ask.request().mark(&s, &c)
+	if over := &c.register; v.ask == askForced && over.Order.Compare(c.order) > 0 {
+		w.forced[v.object] = max(w.forced[v.object], uint8(over.Generation))
+	}
+	d := s.delivery
+	d.RawKey, d.ETag, d.Mapping = rawKey(v.object), s.etag, s.mapping
+	d.Lease = &archive.Lease{Until: epoch()}
+	todo := s.step(&c)
+	switch todo {
+	case stepDone:
+		v.end()
+		then(w, "leaves it: a newer scan is committed", d.ScanID)
+		return
+	case stepSupersede:
+		d.Order, d.State, d.Lease = c.order, archive.DeliverySuperseded, nil
+	default:
+		d.Scan = m.rules.generation(&s, &c, d.RawKey, m.newID(&w, v))
+	}
+	v.finishes = todo == stepFinish
+	v.delivery, v.stage = m.keepDelivery(d), stageTake
+	then(w, "reads the register", d.ScanID)
+}
+
+// take is step 3.
+func (m *model) take(w world, i int, then successor) {
+	v := &w.invocations[i]
+	d := &m.deliveries[v.delivery]
+	after := stageSend
+	switch {
+	case d.State == archive.DeliverySuperseded:
+		after = stageEnded
+	case v.finishes || allDone(&d.Scan):
+		after = m.rules.whenAllDone()
+	}
+	m.writeDelivery(w, i, after, "takes the lease", then)
+}
+
+func allDone(s *archive.Scan) bool { return (&doneRanges{s.Done}).count() == batches }
+
+// post is step 4: any batch that is not done, for senders overtake each other.
+func (m *model) post(w world, i int, then successor) {
+	v := w.invocations[i]
+	d := m.deliveries[v.delivery]
+	for b, done := range doneBatches(&d.Scan) {
+		if done {
+			continue
+		}
+		request := message{kind: lateBatch, object: v.object, scan: scanNumber(d.ScanID), batch: uint8(b), mapping: v.mapping}
+		accepted := w
+		accepted.sink.receive(&request)
+		if w.spent.gateway < m.limit.gateway {
+			u := accepted
+			u.spent.gateway++
+			u.invocations[i].stage = m.rules.after504()
+			then(u, "sends a batch: accepted, but answered 504", d.ScanID)
+		}
+		if w.spent.timeouts < m.limit.timeouts {
+			u := w
+			u.spent.timeouts++
+			u.invocations[i].stage = stageDoubt
+			u.send(request)
+			then(u, "sends a batch: no answer", d.ScanID)
+		}
+		own := d
+		r := doneRanges{append([][2]int64{}, d.Done...)}
+		r.add(int64(b), int64(b)+1)
+		own.Done = r.ranges()
+		u := &accepted.invocations[i]
+		u.delivery = m.keepDelivery(own)
+		if allDone(&own.Scan) {
+			u.stage = m.rules.whenAllDone()
+		}
+		then(accepted, "sends a batch: accepted", d.ScanID)
+	}
+}
+
+// doubt starts over in a new generation, or leaves that to whoever comes next.
+func (m *model) doubt(w world, i int, then successor) {
+	v := &w.invocations[i]
+	d := m.deliveries[v.delivery]
+	if m.rules.inPlace {
+		v.stage = stageSend
+		then(w, "in doubt, goes on in place", d.ScanID)
+		return
+	}
+	released := w
+	own := d
+	own.Doubt = true
+	released.invocations[i].delivery, released.invocations[i].stage = m.keepDelivery(own), stageRelease
+	d.Scan = abandon(d.Scan, m.newID(&w, v))
+	v.delivery = m.keepDelivery(d)
+	if m.rules.unwritten {
+		v.stage = stageSend
+		then(w, "in doubt, starts over in memory only", d.ScanID)
+	} else {
+		m.writeDelivery(w, i, stageSend, "in doubt, starts over", then)
+	}
+	then(released, "in doubt, and stops", own.ScanID)
+}

@@ -1,0 +1,61 @@
+package deliver
+
+import (
+	"context"
+	"time"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/telemetry"
+)
+
+// observe logs how a delivery ended, and counts it: one metric per outcome.
+func (d *delivery) observe(ctx context.Context, out Outcome, err error, took time.Duration) {
+	s := &out.Scan
+	log := d.f.o.Log.With("key", d.key, "run", s.Order.Run, "system", out.System, "state", out.State,
+		"generation", s.Generation, "mapped", s.Mapped, "accepted", s.Accepted, "quarantined", s.Quarantined,
+		"skipped", s.Skipped, "requests", s.Requests, "bytes", s.Bytes, "ms", took.Milliseconds())
+	switch {
+	case err != nil:
+		log.ErrorContext(ctx, "delivery stopped", "class", fault.ClassOf(err), "error", err.Error())
+	case out.State == archive.DeliveryFailed:
+		log.ErrorContext(ctx, "delivery failed", "reason", out.Reason)
+	case out.Reason != "":
+		log.WarnContext(ctx, "delivery ended", "reason", out.Reason)
+	default:
+		log.InfoContext(ctx, "delivery ended")
+	}
+	if d.idle {
+		return // it had ended before
+	}
+	values := d.work()
+	switch {
+	case err != nil:
+		values = append(values, telemetry.Count("DeliveryErrors", 1))
+		if fault.ClassOf(err) == fault.Auth {
+			values = append(values, telemetry.Count("TokenRejected", 1))
+		}
+	case out.State == archive.DeliveryComplete:
+		values = append(values, telemetry.Count("ScansCommitted", 1), telemetry.Count("EventsAccepted", s.Accepted),
+			telemetry.Count("EventsQuarantined", s.Quarantined), telemetry.Count("EventsSkipped", s.Skipped),
+			telemetry.Seconds("ScanAgeAtCommit", d.f.o.Now().Sub(s.Order.StartedAt)))
+	case out.State == archive.DeliverySuperseded:
+		values = append(values, telemetry.Count("ScansSuperseded", 1))
+	case out.State == archive.DeliveryFailed:
+		values = append(values, telemetry.Count("ScansFailed", 1))
+	case out.State == archive.DeliverySending:
+		values = append(values, telemetry.Count("DeliveriesReleased", 1))
+	}
+	d.f.o.Metrics.Put(values...)
+}
+
+// work is what this invocation did, whatever came of it: Dynatrace bills the
+// bytes of abandoned generations, too.
+func (d *delivery) work() []telemetry.Metric {
+	r := &d.sent.retried
+	return []telemetry.Metric{
+		telemetry.Count("Requests", d.sent.requests), telemetry.Bytes("BytesAccepted", d.sent.bytes), telemetry.Count("StartedOver", d.startedOver),
+		telemetry.Count("RetriedConnection", r.Connection), telemetry.Count("Retried408", r.RequestTimeout),
+		telemetry.Count("Retried429", r.TooManyRequests), telemetry.Count("Retried503", r.Unavailable),
+	}
+}

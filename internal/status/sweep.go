@@ -1,0 +1,70 @@
+package status
+
+import (
+	"context"
+	"strings"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/store"
+)
+
+// sweep returns what the last sweep left open, by key. What it cannot read it
+// does without, as the sweep itself does.
+func (r *Reader) sweep(ctx context.Context) (map[string]archive.OpenObject, error) {
+	memory, err := r.archive.Sweep(ctx)
+	if err != nil && !memory.Exists() {
+		return nil, err
+	}
+	open := map[string]archive.OpenObject{}
+	if err == nil {
+		for _, o := range memory.Value.Open {
+			open[o.Key] = o
+		}
+	}
+	return open, nil
+}
+
+// earlier adds the objects of before the window that the sweep left open: status
+// and sweep agree on what is open.
+func (w *walk) earlier(ctx context.Context, t *tally) error {
+	objects := func(yield func(archive.RawInfo, error) bool) {
+		for _, o := range t.sweep {
+			info := o.Info()
+			before := info.Started().Before(w.at.Since) && strings.HasPrefix(info.Key, w.at.Asked.Prefix)
+			if before && !yield(info, nil) {
+				return
+			}
+		}
+	}
+	for o, err := range w.r.archive.Deliveries(ctx, w.r.archive.OfSystem(ctx, t.only, objects)) {
+		if err != nil {
+			return err
+		}
+		if !o.Ended() {
+			t.leftOpen(o)
+		}
+	}
+	return nil
+}
+
+// leftOpen counts an open object of before the window.
+func (t *tally) leftOpen(o store.Tracked) {
+	seen := false
+	for _, scan := range t.scans(&o) {
+		whose, ok := t.owner(o.Key, &scan)
+		if scan.Final() || !ok {
+			continue
+		}
+		seen = true
+		if t.waiting.IsZero() || o.LastModified.Before(t.waiting) {
+			t.waiting = o.LastModified
+		}
+		a := Attention{Key: o.Key, System: whose.System.Name, State: archive.DeliveryPending, Reason: scan.Reason, Generation: scan.Generation, Doubt: scan.Doubt, created: o.Started()}
+		if t.notable(&a) {
+			t.notice(a)
+		}
+	}
+	if seen {
+		t.earlier++
+	}
+}

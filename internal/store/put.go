@@ -1,0 +1,158 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/klauspost/compress/gzip"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+)
+
+const (
+	partSize    = 5 << 20 // the least S3 allows: 10,000 parts hold 48 GiB
+	uploadParts = 2       // in flight
+	abortTime   = 15 * time.Second
+
+	// maxCatalog bounds a compressed catalogue, which is held in memory because
+	// its key is its hash.
+	maxCatalog = 24 << 20
+)
+
+// Stored describes an object that was written.
+type Stored struct {
+	Key string
+	// Bytes and SHA256 (hexadecimal) are of the object as stored, compressed.
+	Bytes  int64
+	SHA256 string
+}
+
+// PutRaw compresses what write produces and stores it under a key that must
+// not exist: ErrExists otherwise, ErrRace when two uploads ended at once. An
+// error from write aborts the upload, so an object is complete or absent. If the
+// invocation dies meanwhile, parts may be left that are no object: the bucket's
+// lifecycle deletes them, and the next tick of the run uploads again. If it dies
+// after the upload, the next tick meets ErrExists, and takes over what is there
+// (Inspect). Memory is bounded by three parts of 5 MiB.
+func (s *Store) PutRaw(ctx context.Context, key string, write func(io.Writer) error) (Stored, error) {
+	pr, pw := io.Pipe()
+	sum := &summer{w: pw, hash: sha256.New()}
+	written := make(chan error, 1)
+	go func() {
+		err := compress(sum, write)
+		_ = pw.CloseWithError(err) // nil: end of file
+		written <- err
+	}()
+	tm := transfermanager.New(s.api, func(o *transfermanager.Options) {
+		o.PartSizeBytes, o.MultipartUploadThreshold, o.Concurrency, o.FailTimeout = partSize, partSize, uploadParts, abortTime
+	})
+	_, err := tm.UploadObject(ctx, &transfermanager.UploadObjectInput{
+		Bucket: &s.bucket, Key: &key, Body: pr, IfNoneMatch: aws.String("*"), ContentType: aws.String("application/gzip"),
+	})
+	_ = pr.CloseWithError(errUploadEnded) // releases write if the upload gave up first
+	if werr := <-written; werr != nil && !errors.Is(werr, errUploadEnded) {
+		return Stored{}, werr
+	}
+	switch {
+	case err == nil:
+		return Stored{Key: key, Bytes: sum.n, SHA256: hex.EncodeToString(sum.hash.Sum(nil))}, nil
+	case status(err) == http.StatusPreconditionFailed:
+		return Stored{}, fmt.Errorf("archive %s: %w", key, ErrExists)
+	case status(err) == http.StatusConflict:
+		return Stored{}, fmt.Errorf("archive %s: %w", key, ErrRace)
+	}
+	return Stored{}, fmt.Errorf("archive raw: %w", s.explain(err, "s3:PutObject and s3:AbortMultipartUpload", key))
+}
+
+var errUploadEnded = errors.New("the upload ended")
+
+func compress(w io.Writer, write func(io.Writer) error) error {
+	zw, err := gzip.NewWriterLevel(w, gzip.DefaultCompression)
+	if err != nil {
+		return err
+	}
+	if err := write(zw); err != nil {
+		return err
+	}
+	return zw.Close()
+}
+
+// summer counts and hashes what passes.
+type summer struct {
+	w    io.Writer
+	hash hash.Hash
+	n    int64
+}
+
+func (s *summer) Write(p []byte) (int, error) {
+	n, err := s.w.Write(p)
+	s.n += int64(n)
+	s.hash.Write(p[:n])
+	return n, err
+}
+
+// PutCatalog stores a check catalogue under the hash of its plain bytes and
+// returns its key. The same catalogue is stored once, and a raw object names it
+// only after it was stored: a crash leaves at most a catalogue that nothing names.
+// It is compressed in memory; one over 24 MiB compressed is an error.
+func (s *Store) PutCatalog(ctx context.Context, write func(io.Writer) error) (string, error) {
+	var body bytes.Buffer
+	plain := sha256.New()
+	err := compress(&capped{w: &body, left: maxCatalog}, func(w io.Writer) error {
+		return write(io.MultiWriter(w, plain))
+	})
+	if err != nil {
+		return "", err
+	}
+	key := archive.CatalogKey(hex.EncodeToString(plain.Sum(nil)))
+	_, err = s.api.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(body.Bytes()), IfNoneMatch: aws.String("*"), ContentType: aws.String("application/gzip"),
+	})
+	if err != nil && status(err) != http.StatusPreconditionFailed {
+		return "", fmt.Errorf("archive catalogue: %w", s.explain(err, "s3:PutObject", key))
+	}
+	return key, nil
+}
+
+type capped struct {
+	w    io.Writer
+	left int
+}
+
+func (c *capped) Write(p []byte) (int, error) {
+	if c.left -= len(p); c.left < 0 {
+		return 0, &fault.Error{Class: fault.Reject, What: fmt.Sprintf("the catalogue is over %d MiB compressed", maxCatalog>>20)}
+	}
+	return c.w.Write(p)
+}
+
+// PutQuarantine keeps an event that the endpoint refused, with its answer, in
+// the quarantine of its generation. It may be written again: if the invocation
+// dies before the event's index is saved as done, the next one sends the event
+// again and writes the same key.
+func (s *Store) PutQuarantine(ctx context.Context, g archive.Generation, event archive.RefusedEvent) error {
+	document, err := event.Encode()
+	if err != nil {
+		return fmt.Errorf("quarantine event: %w", err)
+	}
+	key := g.QuarantineKey(event.Index)
+	_, err = s.api.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(document), ContentType: aws.String("application/json"),
+	})
+	if err != nil {
+		return fmt.Errorf("quarantine event: %w", s.explain(err, "s3:PutObject", key))
+	}
+	return nil
+}

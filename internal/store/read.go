@@ -1,0 +1,230 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/klauspost/compress/gzip"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+)
+
+const (
+	readBuffer = 256 << 10
+	// maxReopen is how many connections in a row may break without getting on.
+	maxReopen = 5
+)
+
+// Head describes the current version of an object. ErrMissing if there is none.
+func (s *Store) Head(ctx context.Context, key string) (archive.RawInfo, error) {
+	out, err := s.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: &key})
+	if err != nil {
+		if status(err) == http.StatusNotFound {
+			return archive.RawInfo{}, fmt.Errorf("head %s: %w", key, ErrMissing)
+		}
+		return archive.RawInfo{}, fmt.Errorf("head object: %w", s.explain(err, "s3:GetObject and s3:ListBucket", key))
+	}
+	return archive.RawInfo{Key: key, ETag: aws.ToString(out.ETag), Size: aws.ToInt64(out.ContentLength), LastModified: aws.ToTime(out.LastModified)}, nil
+}
+
+// Open streams exactly the version that info describes, decompressed if it is
+// gzip by its first bytes. A broken connection is resumed where it broke.
+// ErrChanged if the version is gone. Errors of the reader are of class Retry
+// when S3 failed, and Reject when the object itself is cut or corrupt.
+func (s *Store) Open(ctx context.Context, info archive.RawInfo) (io.ReadCloser, error) {
+	body := &resuming{ctx: ctx, s: s, info: info}
+	if err := body.open(); err != nil {
+		return nil, err
+	}
+	plain := bufio.NewReaderSize(body, readBuffer)
+	magic, err := plain.Peek(2)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, errors.Join(err, body.Close())
+	}
+	if len(magic) < 2 || magic[0] != 0x1f || magic[1] != 0x8b {
+		return &readCloser{Reader: plain, close: body.Close}, nil
+	}
+	zr, err := gzip.NewReader(plain)
+	if err != nil {
+		return nil, errors.Join(corrupt(info.Key, err), body.Close())
+	}
+	return &readCloser{Reader: &inflating{zr: zr, key: info.Key}, close: body.Close}, nil
+}
+
+// OpenCatalog streams a check catalogue, decompressed. ErrMissing if it is not there.
+func (s *Store) OpenCatalog(ctx context.Context, key string) (io.ReadCloser, error) {
+	info, err := s.Head(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return s.Open(ctx, info)
+}
+
+type readCloser struct {
+	io.Reader
+	close func() error
+}
+
+func (r *readCloser) Close() error { return r.close() }
+
+// inflating names what a bad gzip stream means.
+type inflating struct {
+	zr  *gzip.Reader
+	key string
+}
+
+func (r *inflating) Read(p []byte) (int, error) {
+	n, err := r.zr.Read(p)
+	if err == nil || errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return n, err
+	}
+	return n, corrupt(r.key, err)
+}
+
+// corrupt returns what is wrong with a damaged object. An error of S3 or of the
+// context says nothing about the object, and comes through.
+func corrupt(key string, err error) error {
+	if _, ok := errors.AsType[*fault.Error](err); ok {
+		return err
+	}
+	for _, passing := range []error{context.Canceled, context.DeadlineExceeded, ErrChanged, ErrMissing} {
+		if errors.Is(err, passing) {
+			return err
+		}
+	}
+	e := &fault.Error{Class: fault.Reject, Where: key, What: "the gzip data is corrupt", Err: err,
+		Cure: "upload the document again under raw/manual/, or let the next analysis replace it"}
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		e.What, e.Err = "the gzip data is cut off", nil
+	}
+	return e
+}
+
+// resuming reads an object and goes on by range where a connection broke.
+type resuming struct {
+	ctx    context.Context //nolint:containedctx // a reader lives as long as the call that opened it
+	s      *Store
+	info   archive.RawInfo
+	body   io.ReadCloser
+	offset int64
+	// since is how much was read of the connection that is open; reopens counts
+	// those that broke one after the other with little read.
+	since   int64
+	reopens int
+}
+
+func (r *resuming) open() error {
+	in := &s3.GetObjectInput{Bucket: &r.s.bucket, Key: &r.info.Key, IfMatch: &r.info.ETag}
+	if r.offset > 0 {
+		in.Range = aws.String(fmt.Sprintf("bytes=%d-", r.offset))
+	}
+	out, err := r.s.api.GetObject(r.ctx, in)
+	switch {
+	case err == nil:
+		r.body = out.Body
+		return nil
+	case status(err) == http.StatusPreconditionFailed:
+		return fmt.Errorf("read %s: %w", r.info.Key, ErrChanged)
+	case status(err) == http.StatusNotFound:
+		return fmt.Errorf("read %s: %w", r.info.Key, ErrMissing)
+	}
+	return fmt.Errorf("read object: %w", r.s.explain(err, "s3:GetObject and s3:ListBucket", r.info.Key))
+}
+
+func (r *resuming) Read(p []byte) (int, error) {
+	for {
+		n, err := r.body.Read(p)
+		r.offset += int64(n)
+		if r.since += int64(n); r.since > readBuffer {
+			r.reopens = 0
+		}
+		switch {
+		case err == nil, n > 0 && !errors.Is(err, io.EOF):
+			return n, nil
+		case errors.Is(err, io.EOF) && r.offset >= r.info.Size:
+			return n, io.EOF
+		case r.ctx.Err() != nil:
+			return n, r.ctx.Err()
+		case r.reopens >= maxReopen:
+			return n, fmt.Errorf("read object: %w", r.s.explain(err, "s3:GetObject", r.info.Key))
+		}
+		r.reopens++
+		r.since = 0
+		_ = r.body.Close() // the connection is broken already
+		if err := r.open(); err != nil {
+			return n, err
+		}
+		if n > 0 {
+			return n, nil
+		}
+	}
+}
+
+func (r *resuming) Close() error {
+	if r.body == nil {
+		return nil
+	}
+	return r.body.Close()
+}
+
+// Inspect reads a raw object through, as an earlier upload stored it: what it
+// is as stored, and what its envelope says. ErrMissing if there is none; an
+// object that is cut, corrupt or no raw object is a fault of class Reject.
+func (s *Store) Inspect(ctx context.Context, key string) (Stored, archive.Envelope, error) {
+	info, err := s.Head(ctx, key)
+	if err != nil {
+		return Stored{}, archive.Envelope{}, err
+	}
+	body := &resuming{ctx: ctx, s: s, info: info}
+	if err := body.open(); err != nil {
+		return Stored{}, archive.Envelope{}, err
+	}
+	defer body.Close()
+	read := &reader{r: body, sum: &summer{w: io.Discard, hash: sha256.New()}}
+	envelope, err := readThrough(read, key)
+	switch {
+	case read.err != nil: // S3's trouble, which looks like a cut object
+		return Stored{}, archive.Envelope{}, read.err
+	case err != nil:
+		return Stored{}, archive.Envelope{}, fmt.Errorf("inspect %s: %w", key, err)
+	}
+	return Stored{Key: key, Bytes: read.sum.n, SHA256: hex.EncodeToString(read.sum.hash.Sum(nil))}, envelope, nil
+}
+
+// readThrough reads to the end, so that a whole object was seen.
+func readThrough(r io.Reader, key string) (archive.Envelope, error) {
+	zr, err := gzip.NewReader(r)
+	if err != nil {
+		return archive.Envelope{}, corrupt(key, err)
+	}
+	raw, err := archive.ReadRaw(&inflating{zr: zr, key: key})
+	if err != nil {
+		return archive.Envelope{}, err
+	}
+	return raw.Envelope, raw.Skip()
+}
+
+// reader sums up what is read, and keeps an error that is not the end.
+type reader struct {
+	r   io.Reader
+	sum *summer
+	err error
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	_, _ = r.sum.Write(p[:n])
+	if err != nil && err != io.EOF {
+		r.err = err
+	}
+	return n, err
+}

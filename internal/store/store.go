@@ -1,0 +1,101 @@
+// Package store keeps the archive in an S3 bucket. It promises that a raw
+// object is either complete or absent and never rewritten, that a state
+// document changes only by a conditional write whose outcome is known, and
+// that no object is held in memory whole. All S3 calls of the project are here.
+package store
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+
+	"runecast-ingest/internal/fault"
+)
+
+// API is what the archive needs of an S3 client.
+type API interface {
+	transfermanager.S3APIClient
+	DeleteObject(context.Context, *s3.DeleteObjectInput, ...func(*s3.Options)) (*s3.DeleteObjectOutput, error)
+}
+
+// Store is one archive bucket. It is safe for concurrent use.
+type Store struct {
+	api    API
+	bucket string
+}
+
+// New returns the archive in a bucket.
+func New(api API, bucket string) *Store { return &Store{api: api, bucket: bucket} }
+
+var (
+	// ErrExists: the object is there already; it is never rewritten.
+	ErrExists = errors.New("the object exists already")
+	// ErrMissing: there is no such object.
+	ErrMissing = errors.New("there is no such object")
+	// ErrChanged: the object is not the version that was asked for.
+	ErrChanged = errors.New("the object was replaced meanwhile")
+	// ErrConflict (412): another invocation has written the document since it was
+	// read; see Save.
+	ErrConflict = errors.New("another invocation has written the document")
+	// ErrRace (409): two writes met, or the document vanished; see Save, and PutRaw
+	// for two uploads.
+	ErrRace = errors.New("two conditional writes met")
+	// ErrUnknown: no answer says whether the write was applied; see Save.
+	ErrUnknown = errors.New("the outcome of a state write is unknown")
+)
+
+// status returns the HTTP status of an S3 error, 0 if there was no answer.
+func status(err error) int {
+	var re *awshttp.ResponseError
+	if errors.As(err, &re) {
+		return re.HTTPStatusCode()
+	}
+	return 0
+}
+
+// explain turns an S3 error into one for a person.
+func (s *Store) explain(err error, right, key string) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	e := &fault.Error{Class: fault.Retry, Where: "s3://" + s.bucket + "/" + key, What: "S3 could not be reached", Err: err}
+	if status(err) != 0 {
+		e.What = "S3 answered with an error"
+	}
+	switch {
+	case status(err) == http.StatusForbidden:
+		e.Class, e.What, e.Err = fault.Config, "S3 refused access (403)", nil
+		e.Cure = "allow " + right + " in the function's role, and kms:Decrypt and kms:GenerateDataKey if the bucket has a key"
+	case isNoBucket(err):
+		e.Class, e.What, e.Err = fault.Config, "the bucket does not exist", nil
+		e.Cure = "check ARCHIVE_BUCKET and AWS_REGION"
+	}
+	return e
+}
+
+// once is for writes that must not be repeated behind our back.
+func once(o *s3.Options) { o.RetryMaxAttempts = 1 }
+
+func isNoBucket(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == "NoSuchBucket"
+}
+
+// Client makes an S3 client. Path style is for S3 servers that serve buckets
+// by path. Whatever the configuration says, each write carries a checksum and
+// each object that has one is verified when it is read: only LoadDefaultConfig
+// sets both by itself.
+func Client(cfg aws.Config, pathStyle bool) *s3.Client {
+	return s3.NewFromConfig(cfg, func(o *s3.Options) {
+		o.UsePathStyle = pathStyle
+		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenSupported
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenSupported
+		o.DisableLogOutputChecksumValidationSkipped = true // multipart objects have no checksum of the whole
+	})
+}
