@@ -22,9 +22,10 @@ import (
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/appliance"
 	"runecast-ingest/internal/simulate/pki"
+	"runecast-ingest/internal/store"
 )
 
-var _ Store = Archive{}
+var _ Store = (*store.Store)(nil)
 
 // clock is moved by those who sleep.
 type clock struct {

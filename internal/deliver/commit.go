@@ -89,7 +89,6 @@ func (t *target) interrupted(err error) (bool, error) {
 // commitPoint reserves the commit in the register (step 6) and gives its
 // timestamp. It comes before the scan event (rules 01 to 03).
 func (d *delivery) commitPoint(ctx context.Context, t *target) (time.Time, commitStep, error) {
-	key := archive.RegisterKey(t.Envelope.System.ID)
 	for {
 		c, reg, err := d.candidate(ctx, t)
 		if err != nil {
@@ -102,16 +101,20 @@ func (d *delivery) commitPoint(ctx context.Context, t *target) (time.Time, commi
 		case commitMine:
 			return reg.Value.Timestamp, step, nil
 		case commitWait:
-			return time.Time{}, 0, aheadError(key)
+			return time.Time{}, 0, aheadError(reg.Key)
 		case commitWrite:
 		}
 		reg.Value = c.reservation(d.key, now)
-		reg.Value.System = t.system()
+		reg.Value.System = t.Envelope.System
 		at := reg.Value.Timestamp
-		err = store.Save(ctx, d.f.o.Archive, key, archive.RegisterSchema, &reg)
+		// A crash before this write leaves the scan before this one shown, and this
+		// one to a new generation. A crash after it leaves a scan that is committed
+		// and not announced: whoever comes next finds that the register names it,
+		// and sends the scan event with the timestamp that is reserved here.
+		err = store.Save(ctx, d.f.o.Archive, &reg)
 		switch {
 		case err == nil && tooEarly(at, now):
-			return time.Time{}, 0, aheadError(key) // reserved; announced once its time is near
+			return time.Time{}, 0, aheadError(reg.Key) // reserved; announced once its time is near
 		case err == nil:
 			return at, commitMine, nil
 		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrRace):
@@ -150,6 +153,8 @@ func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, 
 					return false, err
 				}
 			}
+			// A crash before this is saved leaves a committed scan whose event has gone
+			// out: whoever comes next sends the same event again, which changes nothing.
 			v.Doubt, v.Done = false, [][2]int64{}
 			return t.end(archive.DeliveryComplete, "")
 		case openpipeline.Doubt:
