@@ -74,7 +74,7 @@ func TestWhatIsNotAssessed(t *testing.T) {
 			if len(sent) != len(c.events) {
 				t.Errorf("sent %v, want %v", sent, c.events)
 			}
-			reg, err := store.Load[archive.Register](t.Context(), r.store, archive.RegisterKey("vc-a"), archive.RegisterSchema)
+			reg, err := store.Load[archive.Register](t.Context(), r.store, archive.RegisterKey("vc-a"))
 			if err != nil || reg.Exists() {
 				t.Errorf("register %+v, %v: nothing was committed", reg.Value, err)
 			}
