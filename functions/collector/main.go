@@ -19,7 +19,6 @@ import (
 	"runecast-ingest/internal/collect"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/endpoint"
-	"runecast-ingest/internal/posture"
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/store"
@@ -54,12 +53,8 @@ func run(ctx context.Context) error {
 	api := secretsmanager.NewFromConfig(aws)
 	secrets := secret.NewCache(api, cfg.SecretID, time.Now)
 	store := collect.Archive{Store: store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)}
-	outcomes, err := posture.New(store)
-	if err != nil {
-		return err
-	}
 	c := collect.New(collect.Options{
-		Store: store, Outcome: outcomes.Outcome,
+		Store: store,
 		Preflight: preflight.New(preflight.Options{
 			Common: preflight.Common{
 				URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,

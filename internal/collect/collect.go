@@ -21,7 +21,6 @@ import (
 	"log/slog"
 	"time"
 
-	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/runecast"
@@ -61,9 +60,6 @@ type Options struct {
 	Store Store
 	// Preflight carries out check and capture.
 	Preflight Preflight
-	// Outcome tells what an archived analysis came to, beside the one before;
-	// nil: runs end without.
-	Outcome func(ctx context.Context, key, previous string) (*archive.Outcome, error)
 	// Connect makes the client of the appliance; it is called once per
 	// invocation that needs one, so that a rotated token is taken up.
 	Connect func(context.Context) (Appliance, error)
