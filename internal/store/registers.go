@@ -24,7 +24,9 @@ func (s *Store) Registers(ctx context.Context) ([]Committed, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Committed{Key: info.Key})
+		if archive.IsRegister(info.Key) { // beside it lies the roll-up
+			all = append(all, Committed{Key: info.Key})
+		}
 	}
 	var group errgroup.Group
 	group.SetLimit(readers)
