@@ -20,7 +20,7 @@ import (
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/dashboard"
 	"runecast-ingest/internal/dashboard/report"
-	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/securityevent"
 )
@@ -66,7 +66,7 @@ func Map(file string, o Options) error {
 		}
 	}
 	source := func() (io.ReadCloser, error) { return open(file) }
-	parts, err := forward.Contents(source, archive.ManualPrefix+o.System+"/"+filepath.Base(file))
+	parts, err := deliver.Contents(source, archive.ManualPrefix+o.System+"/"+filepath.Base(file))
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func Map(file string, o Options) error {
 }
 
 // scan maps one scan, and notes what came of it.
-func (w *work) scan(p forward.Part, source forward.Source) error {
+func (w *work) scan(p deliver.Part, source deliver.Source) error {
 	doc, done, err := p.Open(source)
 	if err != nil {
 		return err

@@ -1,41 +1,27 @@
-// Package forward delivers raw objects to Dynatrace: one object, one
-// transaction. It promises that all findings of a scan carry one scan id, that
-// the scan-completed event, which makes them visible, goes out last and only if
-// every finding was accepted, that an older scan never replaces a newer one,
-// and that each delivery's state is in the archive for whoever comes next.
-//
-// The steps are numbered as in the README's section on delivery:
-// 1 read the state, 2 read the register, 3 take the lease, 4 stream, 5 release,
-// 6 commit point, 7 scan-completed event, 8 complete.
+// Package forward is the doors through which raw objects come to be delivered:
+// the triggers, the sweep and the replay. It promises that every raw object is
+// delivered that no trigger brings, that an answer says what is to be tried
+// again, and that nothing is sent again that nobody asked for.
 package forward
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/config"
-	"runecast-ingest/internal/fault"
-	"runecast-ingest/internal/mapping"
-	"runecast-ingest/internal/openpipeline"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
-
-// Sender posts a body; see openpipeline.Client.Send.
-type Sender interface {
-	Send(ctx context.Context, body []byte, stop time.Time) openpipeline.Result
-}
 
 // Options of a forwarder.
 type Options struct {
 	Config  config.Forwarder
 	Archive *store.Store
-	Sender  Sender
+	Sender  deliver.Sender
 	Log     *slog.Logger
 	// Metrics takes figures for CloudWatch; nil: none.
 	Metrics *telemetry.Metrics
@@ -50,66 +36,16 @@ type Options struct {
 
 // Forwarder delivers raw objects. It is safe for concurrent use.
 type Forwarder struct {
-	o      Options
-	mapper *mapping.Mapper
-	// buffers serve one invocation at a time, as Lambda has it.
-	buffers *openpipeline.Buffers
-	checks  catalogs
+	o         Options
+	deliverer *deliver.Deliverer
 }
 
 // New makes a forwarder.
 func New(o Options) *Forwarder {
-	c := o.Config
-	return &Forwarder{
-		o: o, mapper: mapping.New(c.Mapping),
-		buffers: openpipeline.NewBuffers(c.SendConcurrency+1, c.MaxBatchBytes), // in flight, and one being packed
-	}
-}
-
-// window is the time of one invocation: no POST starts after soft, no POST
-// runs after hard, and what is left until the deadline is for saving.
-type window struct{ soft, hard, deadline time.Time }
-
-// windowOf reserves min(60 s, a quarter) of the time that is left. Without a
-// deadline there are 15 minutes, Lambda's most.
-func windowOf(ctx context.Context, now time.Time) window {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		deadline = now.Add(15 * time.Minute)
-	}
-	margin := min(time.Minute, deadline.Sub(now)/4)
-	return window{soft: deadline.Add(-margin), hard: deadline.Add(-margin / 4), deadline: deadline}
-}
-
-// catalogs keeps the last catalogue: the objects of a run name the same one.
-type catalogs struct {
-	sync.Mutex
-	key  string
-	last *mapping.Catalog
-}
-
-// catalog reads a check catalogue. It only adds to findings what the results do
-// not say, so a missing or bad one is logged and done without.
-func (f *Forwarder) catalog(ctx context.Context, key string) *mapping.Catalog {
-	c := &f.checks
-	c.Lock()
-	defer c.Unlock()
-	if key == c.key { // no catalogue: no key
-		return c.last
-	}
-	body, err := f.o.Archive.OpenCatalog(ctx, key)
-	if err == nil {
-		defer body.Close()
-		c.last, err = mapping.ReadCatalog(body)
-	}
-	if err != nil {
-		f.o.Log.WarnContext(ctx, "the check catalogue cannot be read, findings go without its texts", "catalog", key, "error", err.Error())
-		c.last = nil
-		if fault.ClassOf(err) != fault.Reject && !errors.Is(err, store.ErrMissing) {
-			c.key = "" // it may be readable the next time
-			return nil
-		}
-	}
-	c.key = key
-	return c.last
+	f := &Forwarder{o: o}
+	f.deliverer = deliver.New(deliver.Options{
+		Config: o.Config, Archive: o.Archive, Sender: o.Sender, Log: o.Log, Metrics: o.Metrics,
+		Now: o.Now, Sleep: o.Sleep, NewID: o.NewID, KeepInView: f.keepInView,
+	})
+	return f
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/fault"
 )
 
@@ -93,9 +94,9 @@ func (f *Forwarder) direct(ctx context.Context, payload []byte) (Answer, error) 
 		return a, err
 	}
 	var failed error
-	win := windowOf(ctx, f.o.Now())
+	win := deliver.WindowOf(ctx, f.o.Now())
 	for _, key := range keys {
-		out, err := f.deliver(ctx, key, win)
+		out, err := f.deliverer.Deliver(ctx, key, win, deliver.Request{})
 		failed = errors.Join(failed, err)
 		a.add(out)
 	}
@@ -111,7 +112,7 @@ func (f *Forwarder) queue(ctx context.Context, payload []byte) (events.SQSEventR
 	if err := json.Unmarshal(payload, &batch); err != nil {
 		return res, unknownPayload(err.Error())
 	}
-	win := windowOf(ctx, f.o.Now())
+	win := deliver.WindowOf(ctx, f.o.Now())
 	for _, m := range batch.Records {
 		if err := f.message(ctx, m, win); err != nil {
 			f.o.Log.WarnContext(ctx, "message given back to the queue", "messageId", m.MessageId, "error", err.Error())
@@ -121,14 +122,14 @@ func (f *Forwarder) queue(ctx context.Context, payload []byte) (events.SQSEventR
 	return res, nil
 }
 
-func (f *Forwarder) message(ctx context.Context, m events.SQSMessage, win window) error {
+func (f *Forwarder) message(ctx context.Context, m events.SQSMessage, win deliver.Window) error {
 	keys, err := f.keys([]byte(m.Body))
 	if err != nil {
 		return err
 	}
 	var pending error
 	for _, key := range keys {
-		out, err := f.deliver(ctx, key, win)
+		out, err := f.deliverer.Deliver(ctx, key, win, deliver.Request{})
 		if err == nil && !final(out.State) {
 			err = fmt.Errorf("%s is %s: %s", key, out.State, out.Reason)
 		}
@@ -196,7 +197,7 @@ func (f *Forwarder) ours(bucket, key string) error {
 	return nil
 }
 
-func (a *Answer) add(o Outcome) {
+func (a *Answer) add(o deliver.Outcome) {
 	a.Objects++
 	switch o.State {
 	case archive.DeliveryComplete:

@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/fault"
 )
 
@@ -68,13 +69,13 @@ func (f *Forwarder) Replay(ctx context.Context, payload jsontext.Value) (ReplayA
 	if err := json.Unmarshal(payload, &req, json.RejectUnknownMembers(true)); err != nil {
 		return a, badReplay("it cannot be read (" + err.Error() + ")")
 	}
-	win := windowOf(ctx, f.o.Now())
+	win := deliver.WindowOf(ctx, f.o.Now())
 	chosen, err := f.chosen(ctx, &req, win)
 	if err != nil {
 		return a, err
 	}
 	a.Selected = len(chosen)
-	r := &replay{f: f, req: &req, win: win, answer: &a, wish: f.wish(ctx, &req)}
+	r := &replay{f: f, req: &req, win: win, answer: &a, request: f.replayRequest(ctx, &req)}
 	err = r.run(ctx, chosen)
 	a.Next = r.next()
 	if err != nil { // of an answer with an error Lambda shows the error only
@@ -85,11 +86,11 @@ func (f *Forwarder) Replay(ctx context.Context, payload jsontext.Value) (ReplayA
 
 // replay is one call.
 type replay struct {
-	f      *Forwarder
-	req    *ReplayRequest
-	win    window
-	wish   *wish
-	answer *ReplayAnswer
+	f       *Forwarder
+	req     *ReplayRequest
+	win     deliver.Window
+	request deliver.Request
+	answer  *ReplayAnswer
 }
 
 // progress is what became of one of the chosen scans.
@@ -133,7 +134,7 @@ func (r *replay) run(ctx context.Context, chosen map[string]choice) error {
 // left counts.
 func (r *replay) leave(place string) {
 	if r.answer.Cursor == "" {
-		r.answer.Cursor = r.wish.id + " " + place
+		r.answer.Cursor = r.request.JobID + " " + place
 	}
 }
 
@@ -146,23 +147,23 @@ func unpack(cursor string) (id, place string) {
 
 // send replays the newest of a system's scans.
 func (r *replay) send(ctx context.Context, c choice) (progress, error) {
-	var out Outcome
+	var out deliver.Outcome
 	var err error
 	for _, key := range c {
-		if out, err = r.f.redeliver(ctx, key, r.win, r.wish); out.State != stateOlder {
+		if out, err = r.f.deliverer.Deliver(ctx, key, r.win, r.request); out.State != deliver.StateOlder {
 			break
 		}
 	}
-	if out.State == stateOlder {
+	if out.State == deliver.StateOlder {
 		r.answer.Objects++
 		r.answer.Older++
 		r.answer.Reasons = append(r.answer.Reasons, c[0]+": "+out.Reason)
 		return wentThrough, err
 	}
 	r.answer.add(out)
-	_, down := errors.AsType[*endpointError](err)
+	_, down := errors.AsType[*deliver.EndpointError](err)
 	switch {
-	case err != nil && !down, err == nil && out.State == stateBusy:
+	case err != nil && !down, err == nil && out.State == deliver.StateBusy:
 		return wasLeft, err
 	case err == nil && final(out.State):
 		return wentThrough, nil
@@ -185,26 +186,26 @@ func (r *replay) next() string {
 	return next(a.Answer)
 }
 
-// wish is what the deliveries are asked for. Its id is that of the replay's
+// replayRequest is what the deliveries are asked for. Its id is that of the replay's
 // first call: the same when Lambda repeats an invocation, and in the calls that
 // go on, so that nothing is replayed twice.
-func (f *Forwarder) wish(ctx context.Context, q *ReplayRequest) *wish {
-	w := &wish{force: q.Force}
-	w.id, _ = unpack(q.Next)
-	if lc, ok := lambdacontext.FromContext(ctx); ok && w.id == "" {
-		w.id = lc.AwsRequestID
+func (f *Forwarder) replayRequest(ctx context.Context, q *ReplayRequest) deliver.Request {
+	r := deliver.Request{Force: q.Force}
+	r.JobID, _ = unpack(q.Next)
+	if lc, ok := lambdacontext.FromContext(ctx); ok && r.JobID == "" {
+		r.JobID = lc.AwsRequestID
 	}
-	if w.id == "" {
-		w.id = f.o.NewID()
+	if r.JobID == "" {
+		r.JobID = f.o.NewID()
 	}
 	if q.MaxEventsPerSecond > 0 && !q.DryRun {
-		w.pace = &pace{perSecond: q.MaxEventsPerSecond}
+		r.Rate = deliver.NewRate(q.MaxEventsPerSecond)
 	}
-	return w
+	return r
 }
 
 // chosen finds the scans that a request means.
-func (f *Forwarder) chosen(ctx context.Context, q *ReplayRequest, win window) (map[string]choice, error) {
+func (f *Forwarder) chosen(ctx context.Context, q *ReplayRequest, win deliver.Window) (map[string]choice, error) {
 	if err := q.check(); err != nil {
 		return nil, err
 	}

@@ -27,6 +27,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/secret"
@@ -280,12 +281,12 @@ func (r *rig) date(key string) {
 	}
 }
 
-func (r *rig) deliver(key string) (forward.Outcome, error) {
+func (r *rig) deliver(key string) (deliver.Outcome, error) {
 	return r.forwarder().Deliver(r.t.Context(), key)
 }
 
 // delivered expects a delivery to end in a state.
-func (r *rig) delivered(key, state string) forward.Outcome {
+func (r *rig) delivered(key, state string) deliver.Outcome {
 	r.t.Helper()
 	out, err := r.deliver(key)
 	if err != nil || out.State != state {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/status"
 	"runecast-ingest/internal/store"
 )
@@ -60,13 +61,13 @@ func (c choice) with(key string) choice {
 
 // newest gives the newest selected objects of each system, by what systemOf
 // says. False: the time ended.
-func (f *Forwarder) newest(ctx context.Context, s *selection, win window) (map[string]choice, bool, error) {
+func (f *Forwarder) newest(ctx context.Context, s *selection, win deliver.Window) (map[string]choice, bool, error) {
 	chosen := map[string]choice{}
 	for info, err := range f.selected(ctx, s) {
 		switch {
 		case err != nil:
 			return nil, false, err
-		case !f.o.Now().Before(win.soft):
+		case !f.o.Now().Before(win.Soft):
 			return chosen, false, nil
 		}
 		system := systemOf(info.Key)

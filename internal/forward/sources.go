@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/store"
 )
 
@@ -82,13 +84,13 @@ type batchJob struct {
 	} `json:"userArguments"`
 }
 
-// wish is what the job asks for: with the argument action=replay, what has
+// batchRequest is what the job asks for: with the argument action=replay, what has
 // ended is sent again, once per job.
-func (j *batchJob) wish() *wish {
+func (f *Forwarder) batchRequest(j *batchJob) deliver.Request {
 	if j.User.Action != actionReplay {
-		return nil
+		return deliver.Request{}
 	}
-	return &wish{id: j.ID}
+	return deliver.Request{JobID: cmp.Or(j.ID, f.o.NewID())}
 }
 
 // Result codes of S3 Batch Operations (S3 user guide, "Invoke Lambda function").
@@ -110,9 +112,9 @@ func (f *Forwarder) batch(ctx context.Context, payload []byte) (events.S3BatchJo
 		return events.S3BatchJobResponse{}, unknownPayload(err.Error())
 	}
 	res := events.S3BatchJobResponse{InvocationSchemaVersion: job.Schema, InvocationID: job.InvocationID, TreatMissingKeysAs: batchTemporary}
-	win := windowOf(ctx, f.o.Now())
+	win, request := deliver.WindowOf(ctx, f.o.Now()), f.batchRequest(&job.Job)
 	for _, t := range job.Tasks {
-		code, text := f.task(ctx, &t, win, job.Job.wish())
+		code, text := f.task(ctx, &t, win, request)
 		res.Results = append(res.Results, events.S3BatchJobResult{TaskID: t.TaskID, ResultCode: code, ResultString: text})
 	}
 	return res, nil
@@ -121,7 +123,7 @@ func (f *Forwarder) batch(ctx context.Context, payload []byte) (events.S3BatchJo
 // bucketOf is the last part of a bucket's ARN, arn:aws:s3:::name.
 func bucketOf(arn string) string { return arn[strings.LastIndexByte(arn, ':')+1:] }
 
-func (f *Forwarder) task(ctx context.Context, t *batchTask, win window, w *wish) (code, text string) {
+func (f *Forwarder) task(ctx context.Context, t *batchTask, win deliver.Window, r deliver.Request) (code, text string) {
 	key, err := url.QueryUnescape(t.S3Key)
 	if err != nil {
 		return batchPermanent, "the key is not encoded as in a URL"
@@ -136,7 +138,7 @@ func (f *Forwarder) task(ctx context.Context, t *batchTask, win window, w *wish)
 	if folder(key) {
 		return batchSucceeded, "a folder"
 	}
-	out, err := f.redeliver(ctx, key, win, w)
+	out, err := f.deliverer.Deliver(ctx, key, win, r)
 	switch {
 	case err != nil && errors.Is(err, store.ErrMissing):
 		return batchPermanent, err.Error()
@@ -144,7 +146,7 @@ func (f *Forwarder) task(ctx context.Context, t *batchTask, win window, w *wish)
 		return batchTemporary, err.Error()
 	case out.State == archive.DeliveryFailed:
 		return batchPermanent, out.Reason
-	case final(out.State), out.State == stateOlder:
+	case final(out.State), out.State == deliver.StateOlder:
 		return batchSucceeded, out.State
 	}
 	return batchTemporary, out.State + ": " + out.Reason

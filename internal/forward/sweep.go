@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
@@ -38,7 +39,7 @@ func (f *Forwarder) Sweep(ctx context.Context) (Answer, error) {
 	if err != nil {
 		return a, err
 	}
-	w := &sweep{f: f, win: windowOf(ctx, f.o.Now()), started: f.o.Now(), answer: &a, memory: memory, day: memory.Value.From, left: map[string]archive.OpenObject{}}
+	w := &sweep{f: f, win: deliver.WindowOf(ctx, f.o.Now()), started: f.o.Now(), answer: &a, memory: memory, day: memory.Value.From, left: map[string]archive.OpenObject{}}
 	open, err := w.find(ctx)
 	if err != nil {
 		return a, err // how much waits is not known: nothing is counted
@@ -72,7 +73,7 @@ func (f *Forwarder) recall(ctx context.Context) (store.Doc[archive.Sweep], error
 // sweep is one look at the archive and what is done about it.
 type sweep struct {
 	f       *Forwarder
-	win     window
+	win     deliver.Window
 	started time.Time
 	answer  *Answer
 	memory  store.Doc[archive.Sweep]
@@ -93,7 +94,7 @@ type sweep struct {
 func (w *sweep) find(ctx context.Context) ([]archive.RawInfo, error) {
 	v := &w.memory.Value
 	l := &look{
-		store: w.f.o.Archive, now: w.f.o.Now, stop: w.started.Add(w.win.soft.Sub(w.started) / 2),
+		store: w.f.o.Archive, now: w.f.o.Now, stop: w.started.Add(w.win.Soft.Sub(w.started) / 2),
 		ended: map[string]bool{}, known: map[string]archive.OpenObject{}, open: map[string]archive.RawInfo{},
 	}
 	for _, digest := range v.Ended {
@@ -163,15 +164,13 @@ func latest(before, met []string, all bool) []string {
 // deliver delivers what is open; an error is the endpoint's.
 func (w *sweep) deliver(ctx context.Context, open []archive.RawInfo) error {
 	for i, info := range open {
-		d := w.f.delivery(info.Key, w.win, nil)
-		d.swept = true
-		out, err := d.try(ctx)
+		out, err := w.f.deliverer.Deliver(ctx, info.Key, w.win, deliver.Request{Remembered: true})
 		if errors.Is(err, store.ErrMissing) {
 			continue // it was deleted since it was found
 		}
-		if _, down := errors.AsType[*endpointError](err); down {
+		if _, down := errors.AsType[*deliver.EndpointError](err); down {
 			for _, rest := range open[i:] {
-				w.leave(rest, statePending, err.Error())
+				w.leave(rest, deliver.StatePending, err.Error())
 			}
 			return err // the rest would end the same way
 		}
@@ -180,7 +179,7 @@ func (w *sweep) deliver(ctx context.Context, open []archive.RawInfo) error {
 		case err != nil:
 			w.failed = errors.Join(w.failed, err)
 			w.answer.Reasons = append(w.answer.Reasons, info.Key+": "+err.Error())
-			w.leave(info, statePending, err.Error())
+			w.leave(info, deliver.StatePending, err.Error())
 		case !final(out.State):
 			w.leave(info, out.State, out.Reason)
 		}
@@ -191,7 +190,7 @@ func (w *sweep) deliver(ctx context.Context, open []archive.RawInfo) error {
 // leave leaves an object to the next sweep.
 func (w *sweep) leave(info archive.RawInfo, state, reason string) {
 	w.left[info.Key] = archive.OpenObject{Key: info.Key, ETag: info.ETag, StoredAt: info.LastModified, Reason: shorten(reason)}
-	if state != stateBusy && (w.waiting.IsZero() || info.LastModified.Before(w.waiting)) {
+	if state != deliver.StateBusy && (w.waiting.IsZero() || info.LastModified.Before(w.waiting)) {
 		w.waiting = info.LastModified
 	}
 }
@@ -252,7 +251,10 @@ func (w *sweep) observe() {
 
 // keepInView makes quick looks go back as far as an object whose delivery is
 // about to begin: whatever ends the invocation, the next sweep finds the object.
-func (f *Forwarder) keepInView(ctx context.Context, info archive.RawInfo) error {
+func (f *Forwarder) keepInView(ctx context.Context, info archive.RawInfo, replayed bool) error {
+	if !replayed && f.inView(info) {
+		return nil
+	}
 	for {
 		memory, err := f.recall(ctx)
 		if err != nil {

@@ -1,4 +1,4 @@
-package forward
+package deliver
 
 import (
 	"context"
@@ -35,7 +35,7 @@ func (d *delivery) begin(ctx context.Context) (beginning, error) {
 		return over(d.outcome()), nil
 	case stepBusy:
 		d.idle = true
-		return over(Outcome{State: stateBusy, Reason: "another invocation holds the lease"}), nil
+		return over(Outcome{State: StateBusy, Reason: "another invocation holds the lease"}), nil
 	}
 	if err := d.contents(ctx); err != nil {
 		out, err := d.reject(ctx, err)
@@ -65,7 +65,7 @@ func (d *delivery) look(ctx context.Context) (*situation, error) {
 		return nil, missing(err, d.key)
 	}
 	s := &situation{delivery: d.doc.Value, exists: d.doc.Exists(), etag: d.info.ETag, mapping: d.f.mapper.Hash(), now: d.f.o.Now()}
-	s.replay = d.wish.asks(s)
+	s.replay = d.request.asks(s)
 	return s, nil
 }
 
@@ -93,8 +93,8 @@ func (d *delivery) take(ctx context.Context, s *situation) ([]step, error) {
 	}
 	if !slices.ContainsFunc(steps, sends) {
 		d.doc.Value.Lease = nil // this write ends the delivery
-	} else if s.replay || !d.swept && !d.f.inView(d.info) {
-		if err := d.f.keepInView(ctx, d.info); err != nil {
+	} else if keep := d.f.o.KeepInView; keep != nil && (s.replay || !d.request.Remembered) {
+		if err := keep(ctx, d.info, s.replay); err != nil {
 			return nil, err
 		}
 	}
@@ -110,9 +110,9 @@ func (d *delivery) lease(s *situation) {
 		v.Expired++
 	}
 	v.RawKey, v.ETag, v.UpdatedAt, v.Mapping = d.key, d.info.ETag, s.now, d.f.mapper.Hash()
-	v.Lease = &archive.Lease{Owner: d.f.o.NewID(), Until: d.win.deadline.Add(leaseSpare)}
-	if d.wish != nil { // also where it only goes on: the wish is fulfilled by that
-		v.Replay = d.wish.id
+	v.Lease = &archive.Lease{Owner: d.f.o.NewID(), Until: d.win.Deadline.Add(leaseSpare)}
+	if d.request.JobID != "" { // also where it only goes on: the request is fulfilled by that
+		v.Replay = d.request.JobID
 	}
 }
 
@@ -123,7 +123,7 @@ func (d *delivery) decide(ctx context.Context, s *situation, t *target) (step, e
 	if err != nil {
 		return stepDone, err
 	}
-	d.wish.mark(s, c)
+	d.request.mark(s, c)
 	t.recognise(&c.register.System)
 	next := s.step(c)
 	switch next {

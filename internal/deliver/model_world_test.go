@@ -1,4 +1,4 @@
-package forward
+package deliver
 
 import (
 	"cmp"
@@ -75,12 +75,12 @@ const (
 	askForced
 )
 
-// wish is the ask as the code knows it.
-func (a ask) wish() *wish {
+// request is the ask as the code knows it.
+func (a ask) request() *Request {
 	if a == askNothing {
-		return nil
+		return &Request{}
 	}
-	return &wish{force: a == askForced}
+	return &Request{JobID: "job", Force: a == askForced}
 }
 
 // kind is a request that was given up by its sender.

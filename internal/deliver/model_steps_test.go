@@ -1,4 +1,4 @@
-package forward
+package deliver
 
 import (
 	"time"
@@ -141,7 +141,7 @@ func (m *model) now(w *world, v *invocation) time.Time {
 
 func (m *model) situation(w *world, v *invocation) situation {
 	s := situation{delivery: m.deliveries[v.delivery], exists: v.delivery != 0, etag: "e", mapping: string('m' + rune(v.mapping)), now: m.now(w, v)}
-	s.replay = v.ask.wish().asks(&s)
+	s.replay = v.ask.request().asks(&s)
 	return s
 }
 
@@ -201,7 +201,7 @@ func (m *model) advance(w world, i int, then successor) {
 func (m *model) look(w world, i int, then successor) {
 	v := &w.invocations[i]
 	s, c := m.situation(&w, v), m.candidate(&w, v)
-	v.ask.wish().mark(&s, &c)
+	v.ask.request().mark(&s, &c)
 	if over := &c.register; v.ask == askForced && over.Order.Compare(c.order) > 0 {
 		w.forced[v.object] = max(w.forced[v.object], uint8(over.Generation))
 	}

@@ -1,4 +1,4 @@
-package forward
+package deliver
 
 import (
 	"context"
@@ -45,7 +45,7 @@ func (t *target) count(r openpipeline.Result, body []byte) {
 func (d *delivery) send(ctx context.Context, body []byte) openpipeline.Result {
 	var r openpipeline.Result
 	_ = telemetry.Trace(ctx, "send", func(ctx context.Context) error {
-		r = d.f.o.Sender.Send(ctx, body, d.win.soft)
+		r = d.f.o.Sender.Send(ctx, body, d.win.Soft)
 		return r.Err
 	})
 	d.sent.add(r, len(body))

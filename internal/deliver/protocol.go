@@ -1,4 +1,4 @@
-package forward
+package deliver
 
 // The decisions of the protocol, pure. TestModelHolds runs them through every
 // interleaving and fault of a small world; TestModelNeedsItsRules takes away

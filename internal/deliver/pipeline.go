@@ -1,4 +1,4 @@
-package forward
+package deliver
 
 import (
 	"context"
@@ -80,7 +80,7 @@ func newPipeline(d *delivery, t *target, dry bool) *pipeline {
 // no request is in flight any more.
 func (p *pipeline) run(ctx context.Context) (mapping.Result, error) {
 	d := p.d
-	ctx, p.cancel = context.WithDeadline(ctx, d.win.hard)
+	ctx, p.cancel = context.WithDeadline(ctx, d.win.Hard)
 	defer p.cancel()
 	p.batcher = openpipeline.NewBatcher(d.batchBytes, d.f.buffers, func(b *openpipeline.Batch) error { return p.submit(ctx, b) })
 	var res mapping.Result
@@ -189,7 +189,7 @@ func (p *pipeline) record(ctx context.Context, b *openpipeline.Batch, r openpipe
 	switch r.Outcome {
 	case openpipeline.Accepted:
 	case openpipeline.Doubt:
-		if p.d.f.o.Config.Delivery == "at-least-once" && p.d.f.o.Now().Before(p.d.win.soft) {
+		if p.d.f.o.Config.Delivery == "at-least-once" && p.d.f.o.Now().Before(p.d.win.Soft) {
 			p.mu.Lock()
 			p.duplicates = true
 			p.mu.Unlock()

@@ -1,4 +1,4 @@
-package forward
+package deliver
 
 import (
 	"context"
@@ -36,7 +36,7 @@ func (d *delivery) release(ctx context.Context, cause error) (Outcome, error) {
 	if _, lost := errors.AsType[notSavedError](cause); lost {
 		return Outcome{}, cause
 	}
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), d.win.deadline)
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), d.win.Deadline)
 	defer cancel()
 	err := d.saveReleased(ctx)
 	if err != nil {
@@ -94,7 +94,7 @@ func (d *delivery) save(ctx context.Context) error {
 // older is the outcome of a replay that would bring back an older scan.
 func (d *delivery) older() Outcome {
 	out := d.outcome()
-	out.State, out.Reason = stateOlder, "a newer scan of the system is committed; \"force\":true with this key shows the older one all the same"
+	out.State, out.Reason = StateOlder, "a newer scan of the system is committed; \"force\":true with this key shows the older one all the same"
 	return out
 }
 

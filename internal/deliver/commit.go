@@ -1,4 +1,4 @@
-package forward
+package deliver
 
 import (
 	"context"
@@ -127,7 +127,7 @@ func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, 
 	if err != nil {
 		return t.interrupted(err)
 	}
-	hard, cancel := context.WithDeadline(ctx, d.win.hard)
+	hard, cancel := context.WithDeadline(ctx, d.win.Hard)
 	defer cancel()
 	v := t.scan
 	for wait := time.Second; ; wait = min(2*wait, maxAnnounceWait) {
@@ -143,13 +143,13 @@ func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, 
 			v.Doubt, v.Done = false, [][2]int64{}
 			return t.end(archive.DeliveryComplete, "")
 		case openpipeline.Doubt:
-			if d.f.o.Now().Before(d.win.soft) && d.f.o.Sleep(hard, wait) == nil {
+			if d.f.o.Now().Before(d.win.Soft) && d.f.o.Sleep(hard, wait) == nil {
 				continue
 			}
 		case openpipeline.Refused, openpipeline.TooLarge:
 			return t.end(archive.DeliveryFailed, "the scan-completed event was refused: "+r.Err.Error())
 		case openpipeline.Unusable:
-			return t.interrupted(&endpointError{r.Err})
+			return t.interrupted(&EndpointError{r.Err})
 		}
 		v.Reason = "the scan-completed event is not accepted yet: " + r.Err.Error()
 		return false, nil
@@ -157,7 +157,7 @@ func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, 
 }
 
 // coversSystem tells whether a coverage event of the system goes out with the scan's.
-func (f *Forwarder) coversSystem() bool {
+func (f *Deliverer) coversSystem() bool {
 	m := f.o.Config.Mapping
 	return m.EventModel != string(securityevent.XSPM) && m.Coverage == "system"
 }

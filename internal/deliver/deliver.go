@@ -1,4 +1,4 @@
-package forward
+package deliver
 
 import (
 	"context"
@@ -33,29 +33,30 @@ type Outcome struct {
 	Reason string
 }
 
+// States of an outcome beside those of a delivery document.
 const (
-	stateBusy    = "busy"
-	statePending = "pending"
-	// stateOlder: it was to be sent again, but a newer scan is committed.
-	stateOlder = "older"
+	// StateBusy: another invocation delivers it.
+	StateBusy = "busy"
+	// StatePending: there was no time to begin.
+	StatePending = "pending"
+	// StateOlder: it was to be sent again, but a newer scan is committed.
+	StateOlder = "older"
 )
 
 // delivery is the delivery of one object in one invocation.
 type delivery struct {
-	f       *Forwarder
+	f       *Deliverer
 	key     string
 	info    archive.RawInfo
 	doc     store.Doc[archive.Delivery]
 	targets []*target
-	win     window
-	wish    *wish // nil: a trigger's
+	win     Window
+	request Request
 	// batchBytes bounds a body; halved after doubt.
 	batchBytes int
 	ended      bool // a release was attempted: nothing may be sent any more
 	// idle: there was nothing to do. The others count this invocation's work.
 	idle bool
-	// swept: the sweep that tries it remembers it if it stays open.
-	swept bool
 	// rehearsal: nothing is sent or written.
 	rehearsal   bool
 	sent        sent
@@ -93,25 +94,20 @@ func (d *delivery) source(ctx context.Context) Source {
 	return func() (io.ReadCloser, error) { return d.f.o.Archive.Open(ctx, d.info) }
 }
 
-// deliver delivers the current version of a raw object. What the object itself
-// is to blame for is no error but an outcome; an error is for the caller to try
-// again, and has a class. Without time left in the invocation's window nothing
-// is begun.
-func (f *Forwarder) deliver(ctx context.Context, key string, win window) (Outcome, error) {
-	return f.redeliver(ctx, key, win, nil)
-}
-
-// redeliver is deliver, and sends again what had ended if that is wished.
-func (f *Forwarder) redeliver(ctx context.Context, key string, win window, w *wish) (Outcome, error) {
-	return f.delivery(key, win, w).try(ctx)
+// Deliver delivers the current version of a raw object, and sends again what had
+// ended if that is requested. What the object itself is to blame for is no error
+// but an outcome; an error is for the caller to try again, and has a class.
+// Without time left in the invocation's window nothing is begun.
+func (f *Deliverer) Deliver(ctx context.Context, key string, win Window, r Request) (Outcome, error) {
+	return f.delivery(key, win, r).try(ctx)
 }
 
 // try runs the delivery if there is time for it, and observes how it ended.
 func (d *delivery) try(ctx context.Context) (Outcome, error) {
 	f := d.f
 	now := f.o.Now()
-	if !now.Before(d.win.soft) {
-		return Outcome{State: statePending, Reason: "no time was left for it in this invocation"}, nil
+	if !now.Before(d.win.Soft) {
+		return Outcome{State: StatePending, Reason: "no time was left for it in this invocation"}, nil
 	}
 	var out Outcome
 	err := telemetry.Trace(ctx, "deliver", func(ctx context.Context) (err error) {
@@ -119,14 +115,14 @@ func (d *delivery) try(ctx context.Context) (Outcome, error) {
 		return err
 	}, "key", d.key)
 	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrRace) {
-		out, err = Outcome{State: stateBusy, Reason: "another invocation delivers it"}, nil
+		out, err = Outcome{State: StateBusy, Reason: "another invocation delivers it"}, nil
 	}
 	d.observe(ctx, out, err, f.o.Now().Sub(now))
 	return out, err
 }
 
-func (f *Forwarder) delivery(key string, win window, w *wish) *delivery {
-	return &delivery{f: f, key: key, win: win, wish: w, batchBytes: f.o.Config.MaxBatchBytes}
+func (f *Deliverer) delivery(key string, win Window, r Request) *delivery {
+	return &delivery{f: f, key: key, win: win, request: r, batchBytes: f.o.Config.MaxBatchBytes}
 }
 
 // run is steps 1 to 8.
@@ -166,7 +162,7 @@ func (d *delivery) deliver(ctx context.Context, t *target, committed bool) (bool
 		switch {
 		case err == nil:
 			return d.finish(ctx, t, res)
-		case p.outcome == sendDoubt && again < maxStartOver && d.f.o.Now().Before(d.win.soft):
+		case p.outcome == sendDoubt && again < maxStartOver && d.f.o.Now().Before(d.win.Soft):
 			d.f.o.Log.WarnContext(ctx, "it is not known what was accepted, starting over in a new generation",
 				"key", d.key, "generation", t.scan.Generation, "error", err.Error())
 			if d.f.o.Sleep(ctx, time.Duration(again+1)*time.Second) != nil {
@@ -210,14 +206,14 @@ func (t *target) stop(p *pipeline, err error) (bool, error) {
 		return false, nil // released; whoever comes next goes on
 	}
 	if p.outcome == sendUnusable {
-		err = &endpointError{err}
+		err = &EndpointError{err}
 	}
 	return false, err
 }
 
-// endpointError: the endpoint cannot be used, so no other object can be
+// EndpointError says that the endpoint cannot be used, so no other object can be
 // delivered either until a person has mended it.
-type endpointError struct{ err error }
+type EndpointError struct{ err error }
 
-func (e *endpointError) Error() string { return e.err.Error() }
-func (e *endpointError) Unwrap() error { return e.err }
+func (e *EndpointError) Error() string { return e.err.Error() }
+func (e *EndpointError) Unwrap() error { return e.err }

@@ -1,4 +1,4 @@
-package forward
+package deliver
 
 import (
 	"runecast-ingest/internal/archive"

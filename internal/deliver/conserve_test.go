@@ -1,4 +1,4 @@
-package forward
+package deliver
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 func TestEventsThatDoNotAddUpFailTheScan(t *testing.T) {
 	t.Parallel()
 	var metrics bytes.Buffer
-	f := &Forwarder{o: Options{Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics(&metrics, "forwarder", time.Now)}}
+	f := &Deliverer{o: Options{Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics(&metrics, "forwarder", time.Now)}}
 	d := &delivery{f: f, key: "raw/v1/x"}
 	lost := &target{scan: &archive.Scan{Mapped: 7, Accepted: 3, Quarantined: 1, Skipped: 2}}
 	goOn, err := d.finish(t.Context(), lost, mapping.Result{Assessed: true})

@@ -1,4 +1,4 @@
-package forward
+package deliver
 
 import (
 	"context"
@@ -21,7 +21,7 @@ func (d *delivery) extra(ctx context.Context, t *target) (bool, error) {
 		return true, nil
 	}
 	t.scan.Reason = "coverage and vulnerabilities are not all sent: " + err.Error()
-	if _, down := errors.AsType[*endpointError](err); down {
+	if _, down := errors.AsType[*EndpointError](err); down {
 		return false, err
 	}
 	return false, nil
@@ -92,7 +92,7 @@ func (x *extras) send(ctx context.Context, b *openpipeline.Batch) error {
 			}
 			return x.send(ctx, h[1])
 		case openpipeline.Unusable:
-			return &endpointError{fmt.Errorf("send coverage and vulnerabilities: %w", r.Err)}
+			return &EndpointError{fmt.Errorf("send coverage and vulnerabilities: %w", r.Err)}
 		}
 		if r.Outcome != openpipeline.Doubt || again == maxStartOver {
 			return fmt.Errorf("send coverage and vulnerabilities: %w", r.Err)
