@@ -10,6 +10,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/notice"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
@@ -69,6 +70,9 @@ type target struct {
 	order archive.Order
 	// scan is the scan's part in the delivery document.
 	scan *archive.Scan
+	// notice is what people are told once the scan's delivery is complete; nil
+	// until its scan event is accepted.
+	notice *notice.Committed
 }
 
 func (t *target) system() archive.System {

@@ -6,6 +6,8 @@
 package notice
 
 import (
+	"cmp"
+
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/chat"
 )
@@ -28,7 +30,8 @@ type Committed struct {
 	Changed bool `json:"changed"`
 	// Bucket is the archive: it tells the events of several stacks apart.
 	Bucket string `json:"bucket"`
-	// System's id is whole up to 1,024 bytes, control characters replaced.
+	// System's id is whole up to 1,024 bytes, control characters replaced; one
+	// without a name is named by its id.
 	System archive.System `json:"system"`
 	// Run is the run's id; of a hand-made document its key.
 	Run    string `json:"run"`
@@ -68,7 +71,7 @@ func Of(r *archive.Rollup, bucket string, forced bool) Committed {
 	c := &r.Change
 	n := Committed{
 		Changed: c.Differs, Bucket: bucket,
-		System: archive.System{ID: chat.Line(r.System.ID, maxID), Name: chat.Name(r.System.Name), Type: chat.Name(r.System.Type)},
+		System: archive.System{ID: chat.Line(r.System.ID, maxID), Name: chat.Name(cmp.Or(r.System.Name, r.System.ID)), Type: chat.Name(r.System.Type)},
 		Run:    chat.Line(r.Order.Run, maxID), ScanID: r.ScanID, RawKey: chat.Line(r.RawKey, maxID), Posture: r.Posture,
 		Rules:       Counts{Passed: r.Passed.Count, Manual: r.Manual.Count, Failed: r.Failed.Count},
 		NewlyFailed: shown(c.NewlyFailed), NewlyPassed: shown(c.NewlyPassed),
