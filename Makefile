@@ -15,8 +15,10 @@ ROUNDS := 300
 
 TOOL := go tool -modfile=infra/tools.mod
 PROGRAM := out/bin/runecast-ingest
-S3_SERVER := out/bin/versitygw
+S3_SERVER := $(or $(RUNECAST_INGEST_S3_SERVER),out/bin/versitygw)
 ACTIONLINT := 1.7.12
+# Of the tests; empty: without the race detector.
+RACE := -race
 
 # What the shell holds for a real account must reach neither the tests nor the local stack. The go command itself keeps the
 # certificates: it may need them to download.
@@ -43,8 +45,8 @@ help: ## List the targets
 build: build-CollectorFunction build-ForwarderFunction $(PROGRAM) ## Build both Lambda binaries (linux/arm64), and the operator's program, under out/
 
 test: tools ## Run every test, shuffled, and with -race where a C compiler is found
-	@race=-race; \
-	if ! printf '#include <stdlib.h>\nint main(void) { return 0; }' | $$(go env CC) -x c -o /dev/null - 2>/dev/null; then \
+	@race=$(RACE); \
+	if [ -n "$$race" ] && ! printf '#include <stdlib.h>\nint main(void) { return 0; }' | $$(go env CC) -x c -o /dev/null - 2>/dev/null; then \
 		race=; echo 'make test: no C compiler, so without -race (Debian: apt-get install gcc libc6-dev)'; \
 	fi; set -x; \
 	$(TEST) CGO_ENABLED=$${race:+1} go test $$race -shuffle=on -exec '$(WITHOUT_CERTIFICATES)' $(ARGS) ./...

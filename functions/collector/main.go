@@ -53,9 +53,9 @@ func run(ctx context.Context, cfg config.Collector, log *slog.Logger) error {
 	}
 	api := secretsmanager.NewFromConfig(aws)
 	secrets := secret.NewCache(api, cfg.SecretID, time.Now)
-	store := collect.Archive{Store: store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)}
+	bucket := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
 	c := collect.New(collect.Options{
-		Store: store,
+		Store: bucket,
 		Preflight: preflight.New(preflight.Options{
 			Common: preflight.Common{
 				URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
@@ -63,7 +63,7 @@ func run(ctx context.Context, cfg config.Collector, log *slog.Logger) error {
 					return secret.NewCache(api, cfg.SecretID, time.Now).Get(ctx)
 				},
 			},
-			API: cfg.API, AllObjects: cfg.AllObjects, Systems: cfg.Systems, SystemTypes: cfg.SystemTypes, Archive: store,
+			API: cfg.API, AllObjects: cfg.AllObjects, Systems: cfg.Systems, SystemTypes: cfg.SystemTypes, Archive: bucket,
 			Connect: func(hc *http.Client, cred secret.Credential) preflight.Appliance { return client(cfg, hc, cred, nil) },
 		}),
 		Connect:      func(ctx context.Context) (collect.Appliance, error) { return connect(ctx, cfg, secrets) },

@@ -63,18 +63,18 @@ func run(ctx context.Context, cfg config.Forwarder, log *slog.Logger) error {
 	}
 	api := secretsmanager.NewFromConfig(aws)
 	fresh := func() *secret.Cache { return secret.NewCache(api, cfg.SecretID, time.Now) }
-	store := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
+	bucket := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
 	metrics := telemetry.NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now)
 	check := preflight.NewForwarder(preflight.ForwarderOptions{
 		Common: preflight.Common{
 			URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
 			Secret: func(ctx context.Context) (secret.Credential, error) { return fresh().Get(ctx) },
 		},
-		URLNote: cfg.URLNote, Archive: store, Metrics: metrics, NewID: uuid.NewString,
+		URLNote: cfg.URLNote, Archive: bucket, Metrics: metrics, NewID: uuid.NewString,
 		Connect: func() preflight.Sender { return client(cfg, fresh()) },
 	})
 	f := forward.New(forward.Options{
-		Config: cfg, Archive: store, Sender: client(cfg, fresh()), Check: check.Handle, Notices: notices(cfg, aws),
+		Config: cfg, Archive: bucket, Sender: client(cfg, fresh()), Check: check.Handle, Notices: notices(cfg, aws),
 		Log: log, Metrics: metrics, Now: time.Now, Sleep: openpipeline.Sleep, NewID: uuid.NewString,
 	})
 	telemetry.Serve(ctx, log, f.Handle)

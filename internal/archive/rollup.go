@@ -48,6 +48,9 @@ type Rollup struct {
 	Change Change `json:"change"`
 }
 
+// DocumentSchema returns RollupSchema.
+func (*Rollup) DocumentSchema() string { return RollupSchema }
+
 // RuleSet is the rules of one verdict.
 type RuleSet struct {
 	Count int `json:"count"`

@@ -22,9 +22,10 @@ import (
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/appliance"
 	"runecast-ingest/internal/simulate/pki"
+	"runecast-ingest/internal/store"
 )
 
-var _ Store = Archive{}
+var _ Store = (*store.Store)(nil)
 
 // clock is moved by those who sleep.
 type clock struct {
@@ -77,7 +78,7 @@ func newSiteOf(t *testing.T, o appliance.Options, c client.Options, trust func(c
 	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
-	u, err := endpoint.Parse(srv.URL, false)
+	u, err := url.Parse(srv.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +115,7 @@ func TestWithAppliance(t *testing.T) {
 		t.Fatal(err)
 	}
 	served := map[string]string{}
-	if err := runecast.Split(&doc, func(e *runecast.Element) error {
+	if err := runecast.ReadV1(&doc, nil, func(e *runecast.Element) error {
 		var b strings.Builder
 		_, err := e.WriteTo(&b)
 		served[e.ID] = b.String()

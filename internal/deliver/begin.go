@@ -8,6 +8,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/store"
 )
@@ -58,7 +59,7 @@ func (d *delivery) begin(ctx context.Context) (beginning, error) {
 func (d *delivery) look(ctx context.Context) (*situation, error) {
 	bucket := d.f.o.Archive
 	var err error
-	if d.doc, err = store.Load[archive.Delivery](ctx, bucket, archive.DeliveryKey(d.key), archive.DeliverySchema); err != nil {
+	if d.doc, err = bucket.Delivery(ctx, d.key); err != nil {
 		return nil, err
 	}
 	if d.info, err = bucket.Head(ctx, d.key); err != nil {
@@ -98,6 +99,10 @@ func (d *delivery) take(ctx context.Context, s *situation) ([]step, error) {
 			return nil, err
 		}
 	}
+	// A crash before this write leaves everything as it was. A crash after it leaves
+	// a lease: once that has run out, a trigger or the sweep begins a new generation,
+	// and what was sent under this one stays invisible. One that was committed is
+	// finished instead.
 	return steps, d.save(ctx)
 }
 
@@ -163,7 +168,7 @@ func (d *delivery) place(s *situation) {
 	}
 	v.Scans = make([]archive.SystemScan, len(d.targets))
 	for i, t := range d.targets {
-		v.Scans[i] = archive.SystemScan{System: t.system()}
+		v.Scans[i] = archive.SystemScan{System: t.Envelope.System}
 		if s.same() {
 			v.Scans[i].Scan = known[t.Envelope.System.ID]
 		}
@@ -175,13 +180,13 @@ func (d *delivery) place(s *situation) {
 // delivery that the register names failed.
 func (d *delivery) candidate(ctx context.Context, t *target) (*candidate, store.Doc[archive.Register], error) {
 	bucket := d.f.o.Archive
-	c := &candidate{order: t.order, completedAt: t.Envelope.CompletedAt(), handMade: handMade(d.key), before: *t.scan}
-	reg, err := store.Load[archive.Register](ctx, bucket, archive.RegisterKey(t.Envelope.System.ID), archive.RegisterSchema)
+	c := &candidate{order: t.order, completedAt: mapping.CompletedAt(&t.Envelope), handMade: archive.IsHandMade(d.key), before: *t.scan}
+	reg, err := bucket.Register(ctx, t.Envelope.System.ID)
 	c.register = reg.Value
 	if err != nil || !reg.Exists() || reg.Value.RawKey == d.key {
 		return c, reg, err
 	}
-	named, err := store.Load[archive.Delivery](ctx, bucket, archive.DeliveryKey(reg.Value.RawKey), archive.DeliverySchema)
+	named, err := bucket.Delivery(ctx, reg.Value.RawKey)
 	c.registerFailed = failed(&named.Value, reg.Value.ScanID)
 	return c, reg, err
 }

@@ -23,8 +23,8 @@ func (d *delivery) finish(ctx context.Context, t *target, res mapping.Result) (b
 	for _, word := range res.Unknown {
 		d.f.o.Log.WarnContext(ctx, "unknown value in the results", "key", d.key, "value", word)
 	}
-	if !res.Assessed {
-		return t.end(archive.DeliveryFailed, notAssessed(res))
+	if res.Nothing != nil {
+		return t.end(archive.DeliveryFailed, res.Nothing.Error()+"; it is not shown as all clear")
 	}
 	if !conserved(t.scan) {
 		d.f.o.Metrics.Put(telemetry.Count("ConservationErrors", 1))
@@ -32,6 +32,9 @@ func (d *delivery) finish(ctx context.Context, t *target, res mapping.Result) (b
 	}
 	if err := t.tolerable(d.f.o.Config.MaxQuarantine); err != nil {
 		return t.end(archive.DeliveryFailed, err.Error())
+	}
+	if !res.Assessed {
+		return d.finishUncommitted(ctx, t)
 	}
 	if t.scan.Quarantined > 0 {
 		// Once committed, the scan may be finished by another invocation, which
@@ -63,11 +66,18 @@ func (t *target) end(state, reason string) (bool, error) {
 	return true, nil
 }
 
-func notAssessed(res mapping.Result) string {
-	if res.Reasons[mapping.ReasonUnlicensed] > 0 {
-		return "nothing but unlicensed results: add a licence for this system in Runecast; it is not shown as all clear"
+// finishUncommitted ends a scan that has nothing but what was asked for beside
+// compliance, that is vulnerabilities: they are sent, and there is no commit, for
+// no finding waits for it. A crash here leaves the scan "sending": whoever delivers
+// it next maps it again and goes on after the last event whose sending was saved.
+func (d *delivery) finishUncommitted(ctx context.Context, t *target) (bool, error) {
+	hard, cancel := context.WithDeadline(ctx, d.win.Hard)
+	defer cancel()
+	if goOn, err := d.extra(hard, t, false); !goOn {
+		return false, err
 	}
-	return "no compliance results: enable security profiles for this system in Runecast; it is not shown as all clear"
+	t.scan.Doubt, t.scan.Done = false, [][2]int64{}
+	return t.end(archive.DeliveryComplete, "")
 }
 
 // interrupted leaves the generation at the commit point to whoever comes next.
@@ -79,7 +89,6 @@ func (t *target) interrupted(err error) (bool, error) {
 // commitPoint reserves the commit in the register (step 6) and returns what the
 // register says of it. It comes before the scan event (rules 01 to 03).
 func (d *delivery) commitPoint(ctx context.Context, t *target) (archive.Register, commitStep, error) {
-	key := archive.RegisterKey(t.Envelope.System.ID)
 	for {
 		c, reg, err := d.candidate(ctx, t)
 		if err != nil {
@@ -92,15 +101,19 @@ func (d *delivery) commitPoint(ctx context.Context, t *target) (archive.Register
 		case commitMine:
 			return reg.Value, step, nil
 		case commitWait:
-			return archive.Register{}, 0, aheadError(key)
+			return archive.Register{}, 0, aheadError(reg.Key)
 		case commitWrite:
 		}
 		reg.Value = c.reservation(d.key, now)
-		reg.Value.System = t.system()
-		err = store.Save(ctx, d.f.o.Archive, key, archive.RegisterSchema, &reg)
+		reg.Value.System = t.Envelope.System
+		// A crash before this write leaves the scan before this one shown, and this
+		// one to a new generation. A crash after it leaves a scan that is committed
+		// and not announced: whoever comes next finds that the register names it,
+		// and sends the scan event with the timestamp that is reserved here.
+		err = store.Save(ctx, d.f.o.Archive, &reg)
 		switch {
 		case err == nil && tooEarly(reg.Value.Timestamp, now):
-			return archive.Register{}, 0, aheadError(key) // reserved; announced once its time is near
+			return archive.Register{}, 0, aheadError(reg.Key) // reserved; announced once its time is near
 		case err == nil:
 			return reg.Value, commitMine, nil
 		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrRace):
@@ -136,10 +149,12 @@ func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, 
 		case openpipeline.Accepted:
 			d.keepVerdicts(hard, t, res.Rules, reserved)
 			if d.f.mapper.Extras() {
-				if goOn, err := d.extra(hard, t); !goOn {
+				if goOn, err := d.extra(hard, t, true); !goOn {
 					return false, err
 				}
 			}
+			// A crash before this is saved leaves a committed scan whose event has gone
+			// out: whoever comes next sends the same event again, which changes nothing.
 			v.Doubt, v.Done = false, [][2]int64{}
 			return t.end(archive.DeliveryComplete, "")
 		case openpipeline.Doubt:

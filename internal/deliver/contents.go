@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
@@ -18,7 +17,7 @@ type Source func() (io.ReadCloser, error)
 // Part is one scan in a raw object.
 type Part struct {
 	// Envelope says which scan it is. In a document without one it is derived.
-	Envelope mapping.Envelope
+	Envelope archive.Envelope
 	// bare: the document has no envelope; element is the scan's place in v1
 	// results, -1 in a v2 scan.
 	bare    bool
@@ -38,7 +37,7 @@ func Contents(open Source, key string) ([]Part, error) {
 	switch {
 	case err == nil:
 		return []Part{{Envelope: doc.Envelope}}, nil
-	case errors.Is(err, mapping.ErrBare) && handMade(key):
+	case errors.Is(err, archive.ErrNoEnvelope) && archive.IsHandMade(key):
 		return bareScans(open, key)
 	}
 	return nil, err
@@ -61,56 +60,70 @@ func (p *Part) Open(open Source) (doc *mapping.Document, closing func() error, e
 	return doc, body.Close, nil
 }
 
-func handMade(key string) bool { return strings.HasPrefix(key, archive.ManualPrefix) }
-
-// bareScans looks through a document as an appliance answered it.
+// bareScans looks through a document as an appliance answered it: v1 results or
+// a v2 scan.
 func bareScans(open Source, key string) ([]Part, error) {
-	parts, err := bareResults(open, key)
-	if err == nil || fault.ClassOf(err) != fault.Reject {
-		return parts, err
+	elements, err := bareElements(open, key, func(r io.Reader, visit func(*runecast.Element) error) error {
+		return runecast.ReadV1(r, nil, visit)
+	})
+	if err == nil {
+		return bareResults(elements, key)
 	}
-	body, oerr := open()
-	if oerr != nil {
-		return nil, oerr
+	if fault.ClassOf(err) != fault.Reject {
+		return nil, err
 	}
-	defer body.Close()
-	at, v2err := mapping.ScanTime(body)
-	if v2err != nil || at.IsZero() {
+	scan, v2err := bareElements(open, key, func(r io.Reader, visit func(*runecast.Element) error) error {
+		return runecast.ReadV2(r, "", visit)
+	})
+	switch {
+	case v2err != nil && fault.ClassOf(v2err) != fault.Reject:
+		return nil, v2err
+	case v2err != nil:
 		return nil, err // it is not v2 either
 	}
-	name, _, ok := strings.Cut(strings.TrimPrefix(key, archive.ManualPrefix), "/")
-	if !ok || name == "" {
+	return bareScan(scan[0], key)
+}
+
+// bareScan is the part of a saved v2 scan, whose system only the key names.
+func bareScan(e *runecast.Element, key string) ([]Part, error) {
+	system, ok := archive.HandMadeSystem(key)
+	if !ok {
 		return nil, &fault.Error{Class: fault.Reject, Where: key, What: "a saved v2 scan names no system",
 			Cure: "upload it as " + archive.ManualPrefix + "<system name>/<file>"}
 	}
+	if _, ok := runecast.ParseTime(e.Scan.Timestamp); !ok {
+		return nil, &fault.Error{Class: fault.Reject, Where: key, What: fmt.Sprintf("the saved v2 scan has no time: its createdTs is %.40q", e.Scan.Timestamp),
+			Cure: "save what the appliance answers to config-scans/latest; if it is that, report the value to the maintainers of this function"}
+	}
 	p := Part{bare: true, element: -1}
-	p.Envelope.System.ID, p.Envelope.System.Name, p.Envelope.System.Type = "manual:"+name, name, runecast.TypeUnknown
-	p.Envelope.Scan.CompletedAt = at.Format(timeLayout)
+	p.Envelope.System = system
+	p.Envelope.System.Type = runecast.TypeUnknown
+	p.Envelope.Scan.CompletedAt = e.Scan.Timestamp
 	return []Part{p}, nil
 }
 
-const timeLayout = "2006-01-02T15:04:05.000Z07:00"
-
-// bareResults lists the systems of saved v1 results. A system whose scan had not
-// succeeded is left out, since its results may be halves of two scans.
-func bareResults(open Source, key string) ([]Part, error) {
+// bareElements reads all elements of a document, whose bytes nobody wants.
+func bareElements(open Source, key string, read func(io.Reader, func(*runecast.Element) error) error) ([]*runecast.Element, error) {
 	body, err := open()
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
 	var elements []*runecast.Element
-	read := &ending{Reader: body}
-	err = runecast.Split(read, func(e *runecast.Element) error {
+	whole := &ending{Reader: body}
+	err = read(whole, func(e *runecast.Element) error {
 		elements = append(elements, e)
 		return nil
 	})
-	if err != nil && read.ended { // all of it was read, so it will not get better
+	if err != nil && whole.ended { // all of it was read, so it will not get better
 		return nil, &fault.Error{Class: fault.Reject, Where: key, What: "the document cannot be read", Err: err, Cure: "save and upload it again"}
 	}
-	if err != nil {
-		return nil, err
-	}
+	return elements, err
+}
+
+// bareResults lists the systems of saved v1 results. A system whose scan had not
+// succeeded is left out, since its results may be halves of two scans.
+func bareResults(elements []*runecast.Element, key string) ([]Part, error) {
 	var parts []Part
 	seen := map[string]bool{}
 	for _, e := range elements {
@@ -122,8 +135,8 @@ func bareResults(open Source, key string) ([]Part, error) {
 			continue
 		}
 		p := Part{bare: true, element: e.Index}
-		p.Envelope.System.ID, p.Envelope.System.Name, p.Envelope.System.Type = e.ID, e.Name, e.Type()
-		p.Envelope.Scan.Status, p.Envelope.Scan.CompletedAt = e.Scan.Status, e.Scan.Timestamp
+		p.Envelope.System = archive.System{ID: e.ID, Name: e.Name, Type: e.Type()}
+		p.Envelope.Scan = archive.EnvelopeScan{Status: e.Scan.Status, CompletedAt: e.Scan.Timestamp}
 		parts = append(parts, p)
 	}
 	if len(parts) == 0 {

@@ -38,8 +38,6 @@ type Outcome struct {
 const (
 	// StateBusy: another invocation delivers it.
 	StateBusy = "busy"
-	// StatePending: there was no time to begin.
-	StatePending = "pending"
 	// StateOlder: it was to be sent again, but a newer scan is committed.
 	StateOlder = "older"
 )
@@ -75,18 +73,13 @@ type target struct {
 	notice *notice.Committed
 }
 
-func (t *target) system() archive.System {
-	s := &t.Envelope.System
-	return archive.System{ID: s.ID, Name: s.Name, Type: s.Type}
-}
-
 // contents lists the scans in the object. Archived ones are ordered by their
 // run, hand-made ones by their upload.
 func (d *delivery) contents(ctx context.Context) error {
 	parts, err := Contents(d.source(ctx), d.key)
 	for _, p := range parts {
 		run := &p.Envelope.Run
-		if handMade(d.key) {
+		if archive.IsHandMade(d.key) {
 			run.ID, run.StartedAt = d.key, d.info.LastModified.UTC()
 		}
 		d.targets = append(d.targets, &target{Part: p, order: archive.Order{StartedAt: run.StartedAt, Run: run.ID}})
@@ -111,7 +104,7 @@ func (d *delivery) try(ctx context.Context) (Outcome, error) {
 	f := d.f
 	now := f.o.Now()
 	if !now.Before(d.win.Soft) {
-		return Outcome{State: StatePending, Reason: "no time was left for it in this invocation"}, nil
+		return Outcome{State: archive.DeliveryPending, Reason: "no time was left for it in this invocation"}, nil
 	}
 	var out Outcome
 	err := telemetry.Trace(ctx, "deliver", func(ctx context.Context) (err error) {
@@ -176,6 +169,8 @@ func (d *delivery) deliver(ctx context.Context, t *target, committed bool) (bool
 			*t.scan = abandon(*t.scan, d.f.o.NewID())
 			limit := min(d.batchBytes, p.batcher.Limit())
 			d.batchBytes = min(limit, max(limit/2, minBatchBytes)) // a smaller limit that was learned stays
+			// Nothing is sent under the new generation before it is written. A crash
+			// after this write is as one after the lease was taken.
 			if err := d.save(ctx); err != nil {
 				return false, notSavedError{err}
 			}

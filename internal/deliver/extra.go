@@ -10,13 +10,13 @@ import (
 )
 
 // extra sends coverage of objects and vulnerabilities once their scan is
-// committed and shown, in a second reading of the document, in order and one
+// committed and shown, or has nothing to commit, in a second reading of the document, in order and one
 // request at a time: the scan keeps how many of them are sent. In doubt a batch is
 // repeated, since the events' ids are the same; one that is refused is halved
 // down to the events to blame, which are left out with a warning. False: the
 // rest waits for whoever comes next.
-func (d *delivery) extra(ctx context.Context, t *target) (bool, error) {
-	err := d.sendExtra(ctx, t)
+func (d *delivery) extra(ctx context.Context, t *target, committed bool) (bool, error) {
+	err := d.sendExtra(ctx, t, committed)
 	if err == nil {
 		return true, nil
 	}
@@ -27,8 +27,8 @@ func (d *delivery) extra(ctx context.Context, t *target) (bool, error) {
 	return false, nil
 }
 
-func (d *delivery) sendExtra(ctx context.Context, t *target) error {
-	x := &extras{d: d, t: t}
+func (d *delivery) sendExtra(ctx context.Context, t *target, committed bool) error {
+	x := &extras{d: d, t: t, committed: committed}
 	batcher := openpipeline.NewBatcher(d.batchBytes, d.f.buffers, func(b *openpipeline.Batch) error {
 		defer d.f.buffers.Release(b)
 		if err := d.pace(ctx, b.To-b.From); err != nil {
@@ -50,6 +50,8 @@ type extras struct {
 	d    *delivery
 	t    *target
 	left int64
+	// committed: the scan has compliance results.
+	committed bool
 }
 
 func (x *extras) read(ctx context.Context, batcher *openpipeline.Batcher) error {
@@ -69,7 +71,7 @@ func (x *extras) read(ctx context.Context, batcher *openpipeline.Batcher) error 
 			}
 			return batcher.Add(index, e)
 		},
-	}, x.d.key)
+	}, x.d.key, x.committed)
 }
 
 func (x *extras) send(ctx context.Context, b *openpipeline.Batch) error {

@@ -140,7 +140,8 @@ func (p *pipeline) submit(ctx context.Context, b *openpipeline.Batch) error {
 	return nil
 }
 
-// progress writes how far the generation came, once a minute. A write that
+// progress writes how far the generation came, once a minute, for those who ask
+// for the status: after a crash a new generation begins anyway. A write that
 // fails means that somebody else has taken over, or that this cannot be told:
 // nothing more is sent.
 func (p *pipeline) progress(ctx context.Context) {

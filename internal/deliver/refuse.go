@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/openpipeline"
@@ -91,18 +88,12 @@ func (p *pipeline) again(ctx context.Context, b *openpipeline.Batch, form []byte
 	}
 }
 
-// quarantine keeps a refused event in the archive before its index counts as done.
+// quarantine keeps a refused event in the archive before its index counts as
+// done. A crash in between leaves a document of a generation that is abandoned:
+// only the folder of the last one is looked at.
 func (p *pipeline) quarantine(ctx context.Context, index int64, event []byte, answer error) error {
-	document, err := json.Marshal(struct {
-		Schema string         `json:"schema"`
-		Index  int64          `json:"index"`
-		Answer string         `json:"answer"`
-		Event  jsontext.Value `json:"event"`
-	}{"runecast-quarantine/1", index, answer.Error(), event}, jsontext.AllowInvalidUTF8(true))
-	if err != nil {
-		return fmt.Errorf("quarantine event: %w", err)
-	}
-	if err := p.d.f.o.Archive.PutQuarantine(ctx, p.t.generation(p.d), index, document); err != nil {
+	refused := archive.RefusedEvent{Index: index, Answer: answer.Error(), Event: event}
+	if err := p.d.f.o.Archive.PutQuarantine(ctx, p.t.generation(p.d), refused); err != nil {
 		return err
 	}
 	p.mu.Lock()
@@ -115,7 +106,7 @@ func (p *pipeline) quarantine(ctx context.Context, index int64, event []byte, an
 func (t *target) generation(d *delivery) archive.Generation {
 	g := archive.Generation{RawKey: d.key, Number: t.scan.Generation}
 	if len(d.targets) > 1 {
-		g.System = archive.LabelOf(t.Envelope.System.ID, t.Envelope.System.Name).Hash
+		g.System = t.Envelope.System.Label().Hash
 	}
 	return g
 }

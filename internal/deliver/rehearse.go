@@ -85,19 +85,22 @@ func (d *delivery) rehearse(ctx context.Context, s *situation, t *target) (Rehea
 		return out, err
 	}
 	p.account()
-	body, err := d.scanEvents(res, d.f.o.Now())
-	if err != nil {
-		return out, err
+	if res.Assessed {
+		body, err := d.scanEvents(res, d.f.o.Now())
+		if err != nil {
+			return out, err
+		}
+		t.count(d.send(ctx, body), body)
+		out.Events++
+		if d.f.coversSystem() {
+			out.Events++
+		}
 	}
-	t.count(d.send(ctx, body), body)
-	if d.f.mapper.Extras() {
-		err = d.sendExtra(ctx, t)
+	if d.f.mapper.Extras() && res.Nothing == nil {
+		err = d.sendExtra(ctx, t, res.Assessed)
 	}
 	out.Requests, out.Bytes, out.Rows = t.scan.Requests, t.scan.Bytes, countedRows(res.Rows)
-	out.Events = t.scan.Accepted + t.scan.Extra + 1
-	if d.f.coversSystem() {
-		out.Events++
-	}
+	out.Events += t.scan.Accepted + t.scan.Extra
 	return out, err
 }
 

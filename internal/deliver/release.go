@@ -46,7 +46,8 @@ func (d *delivery) release(ctx context.Context, cause error) (Outcome, error) {
 	return d.outcome(), cause
 }
 
-// saveReleased gives the lease back. When two writes met it looks who holds
+// saveReleased gives the lease back. A crash before it is as one after the lease
+// was taken. When two writes met it looks who holds
 // the document, and tries once more if it is still this invocation.
 func (d *delivery) saveReleased(ctx context.Context) error {
 	mine := d.doc.Value.Lease
@@ -55,7 +56,7 @@ func (d *delivery) saveReleased(ctx context.Context) error {
 	if !errors.Is(err, store.ErrRace) || mine == nil {
 		return err
 	}
-	now, lerr := store.Load[archive.Delivery](ctx, d.f.o.Archive, archive.DeliveryKey(d.key), archive.DeliverySchema)
+	now, lerr := d.f.o.Archive.Delivery(ctx, d.key)
 	if lerr != nil || now.Value.Lease == nil || now.Value.Lease.Owner != mine.Owner {
 		return err
 	}
@@ -89,7 +90,7 @@ func (d *delivery) sumUp() {
 func (d *delivery) save(ctx context.Context) error {
 	d.sumUp()
 	d.doc.Value.UpdatedAt = d.f.o.Now().UTC()
-	return store.Save(ctx, d.f.o.Archive, archive.DeliveryKey(d.key), archive.DeliverySchema, &d.doc)
+	return store.Save(ctx, d.f.o.Archive, &d.doc)
 }
 
 // older is the outcome of a replay that would bring back an older scan.

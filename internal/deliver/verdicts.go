@@ -49,9 +49,8 @@ func (d *delivery) keepVerdicts(ctx context.Context, t *target, verdicts map[str
 // already, or of a newer commit. It returns the roll-up with its change, with
 // an error, too.
 func (d *delivery) keepRollup(ctx context.Context, now archive.Rollup, replaced archive.Commit) (archive.Rollup, error) {
-	key := archive.RollupKey(now.System.ID)
 	for {
-		kept, err := store.Load[archive.Rollup](ctx, d.f.o.Archive, key, archive.RollupSchema)
+		kept, err := d.f.o.Archive.Rollup(ctx, now.System.ID)
 		switch {
 		case err == nil:
 		case fault.ClassOf(err) == fault.Reject && kept.ETag != "": // it says nothing; a new one takes its place
@@ -65,7 +64,7 @@ func (d *delivery) keepRollup(ctx context.Context, now archive.Rollup, replaced 
 			return next, nil
 		}
 		kept.Value = next
-		err = store.Save(ctx, d.f.o.Archive, key, archive.RollupSchema, &kept)
+		err = store.Save(ctx, d.f.o.Archive, &kept)
 		if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrRace) {
 			continue // another commit's was written meanwhile
 		}

@@ -18,7 +18,6 @@ import (
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/securityevent"
 	"runecast-ingest/internal/simulate/s3server"
-	"runecast-ingest/internal/store"
 )
 
 // mishaps is the most crashes and freezes in a round: an object that ends five
@@ -202,7 +201,7 @@ func (w *world) scanOf(key string) scan {
 // committed is the number of the scan that the register names; 0: none.
 func (w *world) committed(system string) int {
 	w.t.Helper()
-	register, err := store.Load[archive.Register](w.t.Context(), w.store, archive.RegisterKey(system), archive.RegisterSchema)
+	register, err := w.store.Register(w.t.Context(), system)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -250,6 +249,8 @@ func (w *world) settle() {
 	sandbox := func() *forward.Forwarder { return w.sandbox(w.store, w.network) }
 	w.calm(sandbox)
 	w.thaw(len(w.zombies))
+	// Everything is delivered within a day: a storm may outlast the quick looks.
+	w.advance(24 * time.Hour)
 	w.calm(sandbox)
 	for system, scans := range w.scans {
 		if shown := w.witness.shown[dashboard.NewText(system)]; shown != w.committed(system) {

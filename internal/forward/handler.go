@@ -130,16 +130,12 @@ func (f *Forwarder) message(ctx context.Context, m events.SQSMessage, win delive
 	var pending error
 	for _, key := range keys {
 		out, err := f.deliverer.Deliver(ctx, key, win, deliver.Request{})
-		if err == nil && !final(out.State) {
+		if err == nil && !archive.Final(out.State) {
 			err = fmt.Errorf("%s is %s: %s", key, out.State, out.Reason)
 		}
 		pending = errors.Join(pending, err)
 	}
 	return pending
-}
-
-func final(state string) bool {
-	return state == archive.DeliveryComplete || state == archive.DeliverySuperseded || state == archive.DeliveryFailed
 }
 
 // keys gives the raw objects that an event says were created.
@@ -172,16 +168,13 @@ func (f *Forwarder) keys(payload []byte) ([]string, error) {
 		if err := f.ours(r.S3.Bucket.Name, key); err != nil {
 			return nil, err
 		}
-		if folder(key) {
+		if archive.IsFolder(key) {
 			continue
 		}
 		keys = append(keys, key)
 	}
 	return keys, nil
 }
-
-// folder tells a folder made in the console: an empty object, nothing to deliver.
-func folder(key string) bool { return strings.HasSuffix(key, "/") }
 
 // ours refuses objects of another bucket and those that are not raw: what the
 // function writes itself must never come back to it.

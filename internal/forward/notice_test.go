@@ -82,7 +82,7 @@ func withoutDORA(c *config.Forwarder) { c.Mapping.ExcludeTypes = []string{"DORA"
 // rollup reads what is kept of a system's newest commit.
 func (r *rig) rollup(system string) archive.Rollup {
 	r.t.Helper()
-	d, err := store.Load[archive.Rollup](r.t.Context(), r.store, archive.RollupKey(system), archive.RollupSchema)
+	d, err := r.store.Rollup(r.t.Context(), system)
 	if err != nil {
 		r.t.Fatal(err)
 	}

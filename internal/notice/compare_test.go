@@ -29,7 +29,7 @@ func scan(n int, rules string) archive.Rollup {
 
 func scanOf(n int, verdicts map[string]securityevent.Status) archive.Rollup {
 	started := time.Date(2026, 11, 21+n, 2, 0, 0, 0, time.UTC)
-	run := started.Format(archive.RunStamp) + "-4f3a"
+	run := started.Format("20060102T150405Z") + "-4f3a"
 	r := archive.Rollup{
 		System: archive.System{ID: "44c4a75d", Name: "vc1.example", Type: "VCENTER"}, Order: archive.Order{StartedAt: started, Run: run},
 		Generation: 1, ScanID: fmt.Sprint("scan-", n), RawKey: archive.RawKey(started, run, "44c4a75d", "vc1.example"),

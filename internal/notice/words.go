@@ -43,7 +43,7 @@ func text(r *archive.Rollup, n *Committed) string {
 	c := &r.Change
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s failed, %d manual, %d passed; run %s", number(r.Failed.Count, "rule"), r.Manual.Count, r.Passed.Count, n.Run)
-	if !strings.HasPrefix(r.Order.Run, r.Order.StartedAt.UTC().Format(archive.RunStamp)) {
+	if at, ok := archive.RunStart(r.Order.Run); !ok || !at.Equal(r.Order.StartedAt.Truncate(time.Second)) {
 		fmt.Fprintf(&b, " of %s", r.Order.StartedAt.UTC().Format(time.RFC3339))
 	}
 	b.WriteByte('\n')

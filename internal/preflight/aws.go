@@ -75,7 +75,7 @@ func (c *check) archive(ctx context.Context) Row {
 	err := c.o.Archive.TryWrite(limited, archive.RunCheckKey)
 	var run store.Doc[archive.Run]
 	if err == nil {
-		run, err = c.o.Archive.LoadRun(limited, archive.ActiveRunKey)
+		run, err = c.o.Archive.ActiveRun(limited)
 	}
 	if err != nil {
 		return c.s3(limited, err)

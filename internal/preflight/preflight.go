@@ -38,8 +38,8 @@ const (
 type Archive interface {
 	// TryWrite writes and deletes an object.
 	TryWrite(ctx context.Context, key string) error
-	// LoadRun reads a run document; a missing one is no error.
-	LoadRun(ctx context.Context, key string) (store.Doc[archive.Run], error)
+	// ActiveRun reads runs/active.json; a missing one is no error.
+	ActiveRun(ctx context.Context) (store.Doc[archive.Run], error)
 }
 
 // Appliance is what a check needs of the client of the appliance.

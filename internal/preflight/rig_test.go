@@ -168,7 +168,7 @@ func (b *bucket) TryWrite(ctx context.Context, key string) error {
 	return b.err
 }
 
-func (b *bucket) LoadRun(context.Context, string) (store.Doc[archive.Run], error) {
+func (b *bucket) ActiveRun(context.Context) (store.Doc[archive.Run], error) {
 	return store.Doc[archive.Run]{Value: b.run}, nil
 }
 
