@@ -34,7 +34,8 @@ func TestDocumentHasTheSettings(t *testing.T) {
 			if row.who != who && row.who != "both" || !variables.has(row.variable) {
 				continue
 			}
-			parameter, isRef := strings.CutPrefix(strings.TrimSuffix(variables.at(row.variable).text(), "}"), "${")
+			setTo, _ := variables.at(row.variable).value.(string)
+			parameter, isRef := strings.CutPrefix(strings.TrimSuffix(setTo, "}"), "${")
 			if !isRef || !template.at("Parameters").has(parameter) {
 				continue
 			}
