@@ -91,13 +91,15 @@ func TestEveryDocumentIsLinked(t *testing.T) {
 	}
 }
 
-// Files and folders that documents name by their path within the module exist.
+// Files and folders that documents name by their path exist: within the module,
+// or, with a source file, beside the document.
 func TestPathsInDocuments(t *testing.T) {
 	t.Parallel()
-	named := regexp.MustCompile("`((?:internal|functions|infra|events|findings|\\.github)/[\\w./-]*)")
+	named := regexp.MustCompile("`((?:internal|functions|infra|events|findings|\\.github)/[\\w./-]*|[\\w/-]+\\.go)")
 	for _, document := range documents(t) {
 		for _, m := range named.FindAllStringSubmatch(read(t, document), -1) {
-			if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(m[1]))); err != nil {
+			_, err := os.Stat(filepath.Join(root, filepath.FromSlash(m[1])))
+			if _, beside := os.Stat(filepath.Join(root, filepath.FromSlash(path.Dir(document)), filepath.FromSlash(m[1]))); err != nil && beside != nil {
 				t.Errorf("%s names %s: %v", document, m[1], err)
 			}
 		}

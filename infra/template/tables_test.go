@@ -56,6 +56,39 @@ func TestDocumentHasTheSettings(t *testing.T) {
 	}
 }
 
+// The runbook says of every alarm what to do.
+func TestRunbookHasTheAlarms(t *testing.T) {
+	t.Parallel()
+	value, err := parse(readTemplate(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := node{value: value, found: &findings{}}
+	text, err := os.ReadFile("../operate/RUNBOOK.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var alarms, documented []string
+	for _, alarm := range template.resources("AWS::CloudWatch::Alarm") {
+		alarms = append(alarms, strings.TrimPrefix(alarm.at("AlarmName").text(), "${AWS::StackName}-"))
+	}
+	_, table, _ := strings.Cut(string(text), "| alarm: its name ends with |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for line := range strings.Lines(table) {
+		if cells := strings.Split(line, "|"); len(cells) == 5 {
+			documented = append(documented, codes(cells[1])...)
+		}
+	}
+	slices.Sort(alarms)
+	slices.Sort(documented)
+	if !slices.Equal(alarms, documented) {
+		t.Errorf("the alarms are\n%v\nRUNBOOK.md has\n%v", alarms, documented)
+	}
+	for _, f := range template.found.list {
+		t.Error(f)
+	}
+}
+
 // setting is a row of a table of settings.
 type setting struct{ who, variable, parameter, allowed, standard string }
 
