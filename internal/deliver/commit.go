@@ -43,10 +43,10 @@ func (d *delivery) finish(ctx context.Context, t *target, res mapping.Result) (b
 			return false, notSavedError{err}
 		}
 	}
-	var at time.Time
+	var reserved archive.Register
 	var step commitStep
 	err := telemetry.Trace(ctx, "commit", func(ctx context.Context) (err error) {
-		at, step, err = d.commitPoint(ctx, t)
+		reserved, step, err = d.commitPoint(ctx, t)
 		return err
 	})
 	switch {
@@ -57,7 +57,7 @@ func (d *delivery) finish(ctx context.Context, t *target, res mapping.Result) (b
 	case step == commitStop:
 		return false, notSavedError{store.ErrConflict} // a higher generation is committed: it owns the document
 	}
-	return d.announce(ctx, t, res, at)
+	return d.announce(ctx, t, res, &reserved)
 }
 
 // end gives the scan a final state.
@@ -86,41 +86,40 @@ func (t *target) interrupted(err error) (bool, error) {
 	return false, err
 }
 
-// commitPoint reserves the commit in the register (step 6) and gives its
-// timestamp. It comes before the scan event (rules 01 to 03).
-func (d *delivery) commitPoint(ctx context.Context, t *target) (time.Time, commitStep, error) {
+// commitPoint reserves the commit in the register (step 6) and returns what the
+// register says of it. It comes before the scan event (rules 01 to 03).
+func (d *delivery) commitPoint(ctx context.Context, t *target) (archive.Register, commitStep, error) {
 	for {
 		c, reg, err := d.candidate(ctx, t)
 		if err != nil {
-			return time.Time{}, 0, err
+			return archive.Register{}, 0, err
 		}
 		now := d.f.o.Now()
 		switch step := commit(c, now); step {
 		case commitSupersede, commitStop:
-			return time.Time{}, step, nil
+			return archive.Register{}, step, nil
 		case commitMine:
-			return reg.Value.Timestamp, step, nil
+			return reg.Value, step, nil
 		case commitWait:
-			return time.Time{}, 0, aheadError(reg.Key)
+			return archive.Register{}, 0, aheadError(reg.Key)
 		case commitWrite:
 		}
 		reg.Value = c.reservation(d.key, now)
 		reg.Value.System = t.Envelope.System
-		at := reg.Value.Timestamp
 		// A crash before this write leaves the scan before this one shown, and this
 		// one to a new generation. A crash after it leaves a scan that is committed
 		// and not announced: whoever comes next finds that the register names it,
 		// and sends the scan event with the timestamp that is reserved here.
 		err = store.Save(ctx, d.f.o.Archive, &reg)
 		switch {
-		case err == nil && tooEarly(at, now):
-			return time.Time{}, 0, aheadError(reg.Key) // reserved; announced once its time is near
+		case err == nil && tooEarly(reg.Value.Timestamp, now):
+			return archive.Register{}, 0, aheadError(reg.Key) // reserved; announced once its time is near
 		case err == nil:
-			return at, commitMine, nil
+			return reg.Value, commitMine, nil
 		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrRace):
 			continue // somebody else committed: decide anew
 		}
-		return time.Time{}, 0, err
+		return archive.Register{}, 0, err
 	}
 }
 
@@ -133,10 +132,10 @@ const maxAnnounceWait = 30 * time.Second
 
 // announce posts the scan events until they are accepted (step 7). They may be
 // repeated by anyone at any time: a late one sorts before a newer one. The
-// scan-completed event comes last. at is what the register reserved (rules 04
-// and 05).
-func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, at time.Time) (bool, error) {
-	body, err := d.scanEvents(res, at)
+// scan-completed event comes last. Its time is what the register reserved
+// (rules 04 and 05).
+func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, reserved *archive.Register) (bool, error) {
+	body, err := d.scanEvents(res, reserved.Timestamp)
 	if err != nil {
 		return t.interrupted(err)
 	}
@@ -148,6 +147,7 @@ func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, 
 		t.count(r, body)
 		switch r.Outcome {
 		case openpipeline.Accepted:
+			d.keepVerdicts(hard, t, res.Rules, reserved)
 			if d.f.mapper.Extras() {
 				if goOn, err := d.extra(hard, t, true); !goOn {
 					return false, err

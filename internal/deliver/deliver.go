@@ -10,6 +10,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/notice"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
@@ -67,6 +68,9 @@ type target struct {
 	order archive.Order
 	// scan is the scan's part in the delivery document.
 	scan *archive.Scan
+	// notice is what people are told once the scan's delivery is complete; nil
+	// until its scan event is accepted.
+	notice *notice.Committed
 }
 
 // contents lists the scans in the object. Archived ones are ordered by their

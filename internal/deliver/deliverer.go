@@ -20,6 +20,7 @@ import (
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/mapping"
+	"runecast-ingest/internal/notice"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
@@ -28,6 +29,11 @@ import (
 // Sender posts a body; see openpipeline.Client.Send.
 type Sender interface {
 	Send(ctx context.Context, body []byte, stop time.Time) openpipeline.Result
+}
+
+// Publisher tells people of committed scans; see eventbus.Bus.Publish.
+type Publisher interface {
+	Publish(ctx context.Context, notices []notice.Committed) (failed int, err error)
 }
 
 // Options of a deliverer.
@@ -43,6 +49,8 @@ type Options struct {
 	Sleep func(context.Context, time.Duration) error
 	// NewID gives random UUIDs: scan ids and lease owners.
 	NewID func() string
+	// Notices takes a notice of each scan whose delivery completes; nil: nobody is told.
+	Notices Publisher
 	// KeepInView is called before the first write of a delivery that its caller
 	// does not remember: whatever ends the invocation, a sweep must find the
 	// object. It is told whether what had ended is sent again. Nil: nobody sweeps.

@@ -42,6 +42,7 @@ func (d *delivery) release(ctx context.Context, cause error) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, errors.Join(cause, err)
 	}
+	d.tell(ctx)
 	return d.outcome(), cause
 }
 

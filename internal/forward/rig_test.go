@@ -53,6 +53,7 @@ type rig struct {
 	clock    *clock
 	dead     atomic.Bool // the process has died: it writes nothing more
 	vault    *vault
+	people   people // who are told of committed scans
 	// intercept is asked before the receiver.
 	mu        sync.Mutex
 	intercept func(n int, w http.ResponseWriter, r *http.Request) bool
@@ -172,7 +173,7 @@ func (r *rig) sandbox(store *store.Store, transport http.RoundTripper) *forward.
 		Now:  r.clock.Now, Sleep: r.clock.Sleep, Jitter: func() float64 { return 1 },
 	})
 	return forward.New(forward.Options{
-		Config: r.config, Archive: store, Sender: sender, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics(&r.metrics, "forwarder", r.clock.Now),
+		Config: r.config, Archive: store, Sender: sender, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics(&r.metrics, "forwarder", r.clock.Now), Notices: &r.people,
 		Now: r.clock.Now, Sleep: r.clock.Sleep, NewID: uuid.NewString,
 		Check: func(_ context.Context, payload jsontext.Value) (any, error) { return "checked " + string(payload), nil },
 	})
