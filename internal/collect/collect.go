@@ -22,6 +22,7 @@ import (
 	"log/slog"
 	"time"
 
+	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/preflight"
@@ -73,7 +74,7 @@ type Preflight interface {
 	// Check proves every step of the way to the appliance and the archive.
 	Check(ctx context.Context) preflight.Report
 	// Capture gathers the shapes of the appliance's answers.
-	Capture(ctx context.Context) (preflight.Recording, error)
+	Capture(ctx context.Context) (appliance.Recording, error)
 }
 
 // Options are the settings of a collector.

@@ -117,7 +117,7 @@ func TestSweepRemembersWhatItLeftOpen(t *testing.T) {
 	r := newRig(t, nil)
 	r.put(scan{system: "vc-a", minute: 1, failing: 1})
 	busy := r.put(scan{system: "vc-b", minute: 1, failing: 1})
-	r.clock.ahead = 100 * 24 * time.Hour
+	r.clock.ahead = time.Until(night.Truncate(24 * time.Hour).Add(100*24*time.Hour + 12*time.Hour)) // at noon
 	d := store.Doc[archive.Delivery]{Key: archive.DeliveryKey(busy), Value: archive.Delivery{RawKey: busy, Scan: archive.Scan{State: archive.DeliverySending}, Lease: &archive.Lease{Owner: "other", Until: r.clock.Now().Add(24 * time.Hour)}}}
 	if err := store.Save(t.Context(), r.store, &d); err != nil {
 		t.Fatal(err)
