@@ -19,6 +19,7 @@ import (
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/preflight"
+	"runecast-ingest/internal/preflight/appliancecheck"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
@@ -59,13 +60,13 @@ func run(ctx context.Context, cfg config.Collector, log *slog.Logger) error {
 	}
 	c := collect.New(collect.Options{
 		Store: bucket,
-		Preflight: preflight.New(preflight.Options{
+		Preflight: appliancecheck.New(appliancecheck.Options{
 			Common: preflight.Common{
 				URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
 				Secrets: func() endpoint.Credentials { return secret.NewCache(api, cfg.SecretID, time.Now) },
 			},
 			API: cfg.API, Systems: cfg.Systems, SystemTypes: cfg.SystemTypes, Archive: bucket,
-			Connect: func(creds endpoint.Credentials, limits endpoint.Options) preflight.Appliance {
+			Connect: func(creds endpoint.Credentials, limits endpoint.Options) appliancecheck.Appliance {
 				o := talk
 				o.Credentials, o.Limits, o.Once = creds, limits, true
 				return appliance.New(o)

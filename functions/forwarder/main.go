@@ -24,6 +24,7 @@ import (
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/preflight"
+	"runecast-ingest/internal/preflight/ingestcheck"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
@@ -63,13 +64,13 @@ func run(ctx context.Context, cfg config.Forwarder, log *slog.Logger) error {
 	fresh := func() *secret.Cache { return secret.NewCache(api, cfg.SecretID, time.Now) }
 	bucket := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
 	metrics := telemetry.NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now)
-	check := preflight.NewForwarder(preflight.ForwarderOptions{
+	check := ingestcheck.New(ingestcheck.Options{
 		Common: preflight.Common{
 			URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
 			Secrets: func() endpoint.Credentials { return fresh() },
 		},
 		URLNote: cfg.URLNote, Archive: bucket, Metrics: metrics, NewID: uuid.NewString,
-		Connect: func(creds endpoint.Credentials, limits endpoint.Options) preflight.Ingest {
+		Connect: func(creds endpoint.Credentials, limits endpoint.Options) ingestcheck.Ingest {
 			return client(cfg, creds, limits)
 		},
 	})

@@ -1,4 +1,4 @@
-package preflight
+package preflight_test
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
-	"runecast-ingest/internal/runecast"
+	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/simulate/appliance"
 )
 
@@ -65,60 +65,60 @@ func TestCheck(t *testing.T) {
 		cure   string
 		after  int // steps that cannot be proven then
 	}{
-		"good":              {func(*site) {}, "systems", OK, "with results of security profiles", "", 0},
-		"good, v1":          {v1(func(*site) {}), "api", OK, "answering: v1; set: auto; used: v1", "", 0},
-		"good, v2":          {func(s *site) { s.appliance.API = appliance.APIv2 }, "api", OK, "used: v2", "", 0},
-		"certificate":       {func(*site) {}, "tls", OK, "TLS 1.3; for localhost; trusted by the authority in the secret, CN=Runecast; valid until ", "", 0},
-		"unknown authority": {func(s *site) { s.trust = func(string) string { return string(strangerPEM) } }, "tls", Failed, "unknown authority", "ca_pem", 6},
-		"no authority":      {func(s *site) { s.trust = func(string) string { return "" } }, "tls", Failed, "unknown authority", "ca_pem", 6},
+		"good":              {func(*site) {}, "systems", preflight.OK, "with results of security profiles", "", 0},
+		"good, v1":          {v1(func(*site) {}), "api", preflight.OK, "answering: v1; set: auto; used: v1", "", 0},
+		"good, v2":          {func(s *site) { s.appliance.API = appliance.APIv2 }, "api", preflight.OK, "used: v2", "", 0},
+		"certificate":       {func(*site) {}, "tls", preflight.OK, "TLS 1.3; for localhost; trusted by the authority in the secret, CN=Runecast; valid until ", "", 0},
+		"unknown authority": {func(s *site) { s.trust = func(string) string { return string(strangerPEM) } }, "tls", preflight.Failed, "unknown authority", "ca_pem", 6},
+		"no authority":      {func(s *site) { s.trust = func(string) string { return "" } }, "tls", preflight.Failed, "unknown authority", "ca_pem", 6},
 		"expired": {func(s *site) {
 			s.cert = func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Hour) }
-		}, "tls", Failed, "expired", "renew the certificate", 6},
+		}, "tls", preflight.Failed, "expired", "renew the certificate", 6},
 		"expires soon": {func(s *site) {
 			s.cert = func(c *x509.Certificate) { c.NotAfter = time.Now().Add(20 * day) }
-		}, "tls", Warning, "19 days left", "renew the certificate in time", 0},
+		}, "tls", preflight.Warning, "19 days left", "renew the certificate in time", 0},
 		"other name": {func(s *site) {
 			s.cert = func(c *x509.Certificate) { c.DNSNames = []string{"rc.example"} }
-		}, "tls", Failed, "another name", "subject alternative name", 6},
-		"refused":           {func(s *site) { s.options.URL = &url.URL{Scheme: "https", Host: "127.0.0.1:1"} }, "tcp", Failed, "refused the connection", "check the port", 7},
-		"not allowed":       {func(s *site) { s.options.AllowLoopback = false }, "tcp", Failed, "refused by policy", "correct the host", 7},
-		"no such host":      {func(s *site) { s.options.Lookup = fails(errNoSuchHost) }, "dns", Failed, "does not resolve", "check the host in the URL, and the DNS", 8},
-		"DNS silent":        {func(s *site) { s.options.Lookup = fails(context.DeadlineExceeded) }, "dns", Failed, "could not be looked up", "DNS of the function's VPC", 8},
-		"wrong token":       {func(s *site) { s.token = "stale-token" }, "token", Failed, "refused (401)", "create an API access token", 5},
-		"secret not JSON":   {func(s *site) { s.getter = holds(`{"token":`) }, "secret", Failed, "not a JSON object", "store the bare token", 7},
-		"HTML":              {is("/", html), "token", Failed, "HTML page instead of JSON", "RUNECAST_URL", 5},
-		"login":             {is("/", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }), "token", Failed, "was redirected to /login (302)", "login page", 5},
-		"something else":    {is("/", status(404)), "token", Failed, "neither API v1 nor v2", "RUNECAST_URL", 5},
-		"updating":          {is("/", status(503)), "token", Failed, "failed on the appliance (503)", "updating itself", 5},
-		"may not read":      {is("/", status(403)), "token", Failed, "403", "create an API access token", 5},
-		"role unknown":      {func(*site) {}, "role", Skipped, "not proven until the first trigger", "Admin", 0},
-		"role refused":      {last("analyze", archive.SystemFailed, "the token's user may not start an analysis (403): …"), "role", Warning, "the run r1 was refused", "Admin's token", 0},
-		"role proven":       {last("analyze", archive.SystemArchived, ""), "role", OK, "the run r1 started analyses", "", 0},
-		"role not needed":   {last("latest", archive.SystemArchived, ""), "role", Skipped, "not proven", "Admin", 0},
-		"no version":        {is("/rca/api/v2/rca-instances", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(404) }), "version", OK, "6.9.12", "", 0},
-		"old version":       {v1(is("/rc2/api/v2/rca-instances", text(`{"rcaInstances":[{"rcaInstanceInfo":{"longApplicationVersion":"6.9.9.1"}}]}`))), "version", Warning, "below 6.9.12", "update the appliance", 0},
-		"v2 set, absent":    {v1(func(s *site) { s.options.API = "v2" }), "api", Failed, "answering: v1; set: v2", "set RUNECAST_API to auto or v1", 1},
-		"licences":          {v1(func(*site) {}), "licences", Warning, "1 hosts without licence", "license these hosts", 0},
-		"licence expired":   {is("/rc2/api/v1/licenses", text(`{"licenses":[{"name":"A","validUntil":"2020-01-01"}]}`)), "licences", Failed, "expired: A until 2020-01-01", "renew the licence", 0},
-		"licence ends soon": {is("/rc2/api/v1/licenses", text(`{"licenses":[{"name":"A","validUntil":`+soon+`}],"unlicensedHosts":0}`)), "licences", Warning, "A until", "renew the licence", 0},
-		"licence odd":       {is("/rc2/api/v1/licenses", text(`{"licenses":[{"name":7,"validUntil":"when pigs fly"}],"unlicensedHosts":[1]}`)), "licences", OK, "7 until when pigs fly", "", 0},
-		"licences absent":   {is("/rc2/api/v1/licenses", status(404)), "licences", Skipped, "does not know GET /rc2/api/v1/licenses (404)", "", 0},
-		"not connected":     {func(s *site) { s.options.Systems = []string{"VC1.example", "vc77"} }, "systems", Failed, "not connected: vc77", "take names or ids of: VC1.Example, vc2.example, ", 0},
-		"no compliance":     {results(`[{"id":"1","type":"KB","status":"FAIL"},{"id":"2","type":"VUL","status":"FAIL"}]`), "system vc1", Warning, "2 checks, 0 of security profiles", "enable security profiles", 0},
-		"nothing to show":   {results(`[{"id":"1","type":"KB","status":"FAIL"}]`), "systems", Failed, "none of ", "enable security profiles", 0},
-		"unlicensed":        {results(`[{"id":"1","type":"CIS","status":"UNLICENSED"}]`), "system vc1", Warning, "nothing but UNLICENSED", "license it", 0},
-		"with compliance":   {results(`[{"id":"1","type":"CIS","status":"FAIL","products":[{"name":"vSphere"}]}]`), "system vc1", OK, "VCENTER, last analysed 2026-11-22T02:00:00Z, 1 checks, 1 of security profiles", "", 0},
-		"type not known":    {results(`[{"id":"1","type":"CIS","status":"FAIL"}]`), "system vc1", Warning, "its type is not known", `{"vc1":"AWS"}`, 0},
+		}, "tls", preflight.Failed, "another name", "subject alternative name", 6},
+		"refused":           {func(s *site) { s.options.URL = &url.URL{Scheme: "https", Host: "127.0.0.1:1"} }, "tcp", preflight.Failed, "refused the connection", "check the port", 7},
+		"not allowed":       {func(s *site) { s.options.AllowLoopback = false }, "tcp", preflight.Failed, "refused by policy", "correct the host", 7},
+		"no such host":      {func(s *site) { s.options.Lookup = fails(errNoSuchHost) }, "dns", preflight.Failed, "does not resolve", "check the host in the URL, and the DNS", 8},
+		"DNS silent":        {func(s *site) { s.options.Lookup = fails(context.DeadlineExceeded) }, "dns", preflight.Failed, "could not be looked up", "DNS of the function's VPC", 8},
+		"wrong token":       {func(s *site) { s.token = "stale-token" }, "token", preflight.Failed, "refused (401)", "create an API access token", 5},
+		"secret not JSON":   {func(s *site) { s.getter = holds(`{"token":`) }, "secret", preflight.Failed, "not a JSON object", "store the bare token", 7},
+		"HTML":              {is("/", html), "token", preflight.Failed, "HTML page instead of JSON", "RUNECAST_URL", 5},
+		"login":             {is("/", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }), "token", preflight.Failed, "was redirected to /login (302)", "login page", 5},
+		"something else":    {is("/", status(404)), "token", preflight.Failed, "neither API v1 nor v2", "RUNECAST_URL", 5},
+		"updating":          {is("/", status(503)), "token", preflight.Failed, "failed on the appliance (503)", "updating itself", 5},
+		"may not read":      {is("/", status(403)), "token", preflight.Failed, "403", "create an API access token", 5},
+		"role unknown":      {func(*site) {}, "role", preflight.Skipped, "not proven until the first trigger", "Admin", 0},
+		"role refused":      {last("analyze", archive.SystemFailed, "the token's user may not start an analysis (403): …"), "role", preflight.Warning, "the run r1 was refused", "Admin's token", 0},
+		"role proven":       {last("analyze", archive.SystemArchived, ""), "role", preflight.OK, "the run r1 started analyses", "", 0},
+		"role not needed":   {last("latest", archive.SystemArchived, ""), "role", preflight.Skipped, "not proven", "Admin", 0},
+		"no version":        {is("/rca/api/v2/rca-instances", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(404) }), "version", preflight.OK, "6.9.12", "", 0},
+		"old version":       {v1(is("/rc2/api/v2/rca-instances", text(`{"rcaInstances":[{"rcaInstanceInfo":{"longApplicationVersion":"6.9.9.1"}}]}`))), "version", preflight.Warning, "below 6.9.12", "update the appliance", 0},
+		"v2 set, absent":    {v1(func(s *site) { s.options.API = "v2" }), "api", preflight.Failed, "answering: v1; set: v2", "set RUNECAST_API to auto or v1", 1},
+		"licences":          {v1(func(*site) {}), "licences", preflight.Warning, "1 hosts without licence", "license these hosts", 0},
+		"licence expired":   {is("/rc2/api/v1/licenses", text(`{"licenses":[{"name":"A","validUntil":"2020-01-01"}]}`)), "licences", preflight.Failed, "expired: A until 2020-01-01", "renew the licence", 0},
+		"licence ends soon": {is("/rc2/api/v1/licenses", text(`{"licenses":[{"name":"A","validUntil":`+soon+`}],"unlicensedHosts":0}`)), "licences", preflight.Warning, "A until", "renew the licence", 0},
+		"licence odd":       {is("/rc2/api/v1/licenses", text(`{"licenses":[{"name":7,"validUntil":"when pigs fly"}],"unlicensedHosts":[1]}`)), "licences", preflight.OK, "7 until when pigs fly", "", 0},
+		"licences absent":   {is("/rc2/api/v1/licenses", status(404)), "licences", preflight.Skipped, "does not know GET /rc2/api/v1/licenses (404)", "", 0},
+		"not connected":     {func(s *site) { s.options.Systems = []string{"VC1.example", "vc77"} }, "systems", preflight.Failed, "not connected: vc77", "take names or ids of: VC1.Example, vc2.example, ", 0},
+		"no compliance":     {results(`[{"id":"1","type":"KB","status":"FAIL"},{"id":"2","type":"VUL","status":"FAIL"}]`), "system vc1", preflight.Warning, "2 checks, 0 of security profiles", "enable security profiles", 0},
+		"nothing to show":   {results(`[{"id":"1","type":"KB","status":"FAIL"}]`), "systems", preflight.Failed, "none of ", "enable security profiles", 0},
+		"unlicensed":        {results(`[{"id":"1","type":"CIS","status":"UNLICENSED"}]`), "system vc1", preflight.Warning, "nothing but UNLICENSED", "license it", 0},
+		"with compliance":   {results(`[{"id":"1","type":"CIS","status":"FAIL","products":[{"name":"vSphere"}]}]`), "system vc1", preflight.OK, "VCENTER, last analysed 2026-11-22T02:00:00Z, 1 checks, 1 of security profiles", "", 0},
+		"type not known":    {results(`[{"id":"1","type":"CIS","status":"FAIL"}]`), "system vc1", preflight.Warning, "its type is not known", `{"vc1":"AWS"}`, 0},
 		"type set": {func(s *site) {
 			results(`[{"id":"1","type":"CIS","status":"FAIL"}]`)(s)
 			s.options.SystemTypes = map[string]string{"VC1": "LINUX"}
-		}, "system vc1", OK, "LINUX, last analysed", "", 0},
-		"never analysed": {v1(is("/rc2/api/v1/vcenters", text(`{"vcenters":[{"uid":"new","address":"new.example"}]}`))), "system new.example", Warning, "never analysed", "analyse it", 0},
-		"results cut":    {v1(is("/rc2/api/v1/results", text(`{"results":[{"uid":"u1"`))), "systems", Failed, "cut", "restarted", 0},
+		}, "system vc1", preflight.OK, "LINUX, last analysed", "", 0},
+		"never analysed": {v1(is("/rc2/api/v1/vcenters", text(`{"vcenters":[{"uid":"new","address":"new.example"}]}`))), "system new.example", preflight.Warning, "never analysed", "analyse it", 0},
+		"results cut":    {v1(is("/rc2/api/v1/results", text(`{"results":[{"uid":"u1"`))), "systems", preflight.Failed, "cut", "restarted", 0},
 		"S3 403": {func(s *site) {
 			s.store.err = &fault.Error{Class: fault.Config, Where: "s3://archive/runs/check", What: "S3 refused access (403)", Cure: "allow s3:PutObject in the function's role"}
-		}, "archive", Failed, "S3 refused access (403)", "allow s3:PutObject", 0},
-		"S3 not reached": {func(s *site) { s.store.err = &fault.Error{Class: fault.Retry, What: "S3 could not be reached"} }, "archive", Failed, "could not be reached", "com.amazonaws.eu-central-1.s3", 0},
+		}, "archive", preflight.Failed, "S3 refused access (403)", "allow s3:PutObject", 0},
+		"S3 not reached": {func(s *site) { s.store.err = &fault.Error{Class: fault.Retry, What: "S3 could not be reached"} }, "archive", preflight.Failed, "could not be reached", "com.amazonaws.eu-central-1.s3", 0},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -126,11 +126,11 @@ func TestCheck(t *testing.T) {
 			s := newSite(c.change)
 			p := s.start(t)
 			r := p.Check(t.Context())
-			row, err := r.row(c.row)
+			row, err := rowOf(r, c.row)
 			if err != nil || row.State != c.state || !strings.Contains(row.Detail, c.detail) || !strings.Contains(row.Cure, c.cure) {
 				t.Errorf("%+v, %v\nwant %s with %q and the cure %q", row, err, c.state, c.detail, c.cure)
 			}
-			if (row.State == Failed || row.State == Warning) && row.Cure == "" || row.State == OK && row.Cure != "" {
+			if (row.State == preflight.Failed || row.State == preflight.Warning) && row.Cure == "" || row.State == preflight.OK && row.Cure != "" {
 				t.Errorf("%+v: a cure is for what is not as it should be", row)
 			}
 			s.judge(t, r, c.after)
@@ -139,20 +139,20 @@ func TestCheck(t *testing.T) {
 }
 
 // judge looks at what holds of every report.
-func (s *site) judge(t *testing.T, r Report, after int) {
+func (s *site) judge(t *testing.T, r preflight.Report, after int) {
 	t.Helper()
 	skipped, failed := 0, 0
 	for _, name := range everyStep {
-		row, err := r.row(name)
+		row, err := rowOf(r, name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if row.State == Skipped && strings.HasPrefix(row.Detail, `needs "`) {
+		if row.State == preflight.Skipped && strings.HasPrefix(row.Detail, `needs "`) {
 			skipped++
 		}
 	}
 	for _, row := range r.Checks {
-		if row.State == Failed {
+		if row.State == preflight.Failed {
 			failed++
 		}
 	}
@@ -197,14 +197,14 @@ func TestUnreachableAWS(t *testing.T) {
 		})
 		began := time.Now()
 		r := s.preflight().Check(t.Context())
-		if took := time.Since(began); took != 2*reachTime {
+		if took := time.Since(began); took != 2*preflight.ReachTime {
 			t.Errorf("it took %s", took)
 		}
 		for name, want := range map[string]string{
 			"secret":  "interface endpoint com.amazonaws.eu-central-1.secretsmanager",
 			"archive": "gateway endpoint com.amazonaws.eu-central-1.s3",
 		} {
-			if row, err := r.row(name); err != nil || row.State != Failed || !strings.Contains(row.Detail, "5s") || !strings.Contains(row.Cure, want) {
+			if row, err := rowOf(r, name); err != nil || row.State != preflight.Failed || !strings.Contains(row.Detail, "5s") || !strings.Contains(row.Cure, want) {
 				t.Errorf("%+v, %v; want the cure %q", row, err, want)
 			}
 		}
@@ -212,41 +212,6 @@ func TestUnreachableAWS(t *testing.T) {
 			t.Error(r.Next)
 		}
 	})
-}
-
-// An appliance that hangs does not hold the check longer than a minute.
-func TestSlowApplianceIsBounded(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := &check{Preflight: newSite(func(s *site) { s.options.URL = &url.URL{Host: "rc.example"} }).preflight(), app: hangs{}}
-		ctx, cancel := context.WithTimeout(t.Context(), checkTime)
-		defer cancel()
-		rows := c.systems(ctx)
-		if rows[0].State != Failed || !strings.Contains(rows[0].Detail, "no answer in time") || rows[0].Cure == "" {
-			t.Errorf("%+v", rows)
-		}
-		if row := (step{name: "late", prove: c.systems}).take(ctx, nil)[0]; row.State != Skipped || !strings.Contains(row.Detail, "are over") {
-			t.Errorf("%+v", row)
-		}
-	})
-}
-
-type hangs struct{ Appliance }
-
-func (hangs) Systems(ctx context.Context) ([]runecast.System, error) {
-	<-ctx.Done()
-	return nil, ctx.Err()
-}
-
-func TestOlder(t *testing.T) {
-	t.Parallel()
-	for version, want := range map[string]bool{
-		"6.9.12": false, "6.9.12.0": false, "6.10": false, "7": false, "6.9.11.9": true, "6.9": true, "6": true, "4.7.5": true, "x": true,
-	} {
-		if older(version, leastForDynatrace) != want {
-			t.Errorf("%s: %v", version, !want)
-		}
-	}
 }
 
 func fails(err error) func(context.Context, string) ([]netip.Addr, error) {

@@ -1,4 +1,4 @@
-package preflight
+package preflight_test
 
 import (
 	"bytes"
@@ -30,6 +30,8 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/openpipeline"
+	"runecast-ingest/internal/preflight"
+	"runecast-ingest/internal/preflight/ingestcheck"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/receiver"
 	"runecast-ingest/internal/simulate/s3server"
@@ -45,7 +47,7 @@ const (
 // tenant is a simulated Dynatrace behind TLS and a real bucket, and what the
 // forwarder's check is told about them.
 type tenant struct {
-	options  ForwarderOptions
+	options  ingestcheck.Options
 	receiver *receiver.Receiver
 	state    receiver.TokenState
 	answers  map[string]http.HandlerFunc // by path, in place of the receiver
@@ -85,10 +87,10 @@ func archiveS3(t *testing.T) *s3.Client {
 }
 
 // start serves Dynatrace, and gives its check.
-func (d *tenant) start(t *testing.T, client *s3.Client, change func(*tenant)) *Forwarder {
+func (d *tenant) start(t *testing.T, client *s3.Client, change func(*tenant)) *ingestcheck.Checker {
 	t.Helper()
 	d.bucket, d.path, d.s3 = bucketName, receiver.Path, &guarded{Client: client}
-	d.options.Common = Common{
+	d.options.Common = preflight.Common{
 		Region: "eu-central-1", AllowLoopback: true, Version: "test", Log: slog.New(slog.NewJSONHandler(&d.log, nil)),
 		Lookup: func(context.Context, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
@@ -123,7 +125,7 @@ func (d *tenant) start(t *testing.T, client *s3.Client, change func(*tenant)) *F
 	return d.forwarder()
 }
 
-func (d *tenant) forwarder() *Forwarder {
+func (d *tenant) forwarder() *ingestcheck.Checker {
 	o := d.options
 	o.Bucket, o.NewID = d.bucket, uuid.NewString
 	o.Secrets = func() endpoint.Credentials { return secret.NewCache(d.getter, "dynatrace/token", time.Now) }
@@ -131,13 +133,13 @@ func (d *tenant) forwarder() *Forwarder {
 		o.Archive = store.New(d.s3, d.bucket)
 	}
 	o.Metrics = telemetry.NewMetrics(&d.metrics, "forwarder", time.Now)
-	o.Connect = func(creds endpoint.Credentials, limits endpoint.Options) Ingest {
+	o.Connect = func(creds endpoint.Credentials, limits endpoint.Options) ingestcheck.Ingest {
 		return openpipeline.New(openpipeline.Options{
 			URL: o.URL, Credentials: creds, Limits: limits, Timeout: time.Minute, Jitter: func() float64 { return 0 },
 			Sleep: func(context.Context, time.Duration) error { return errors.New("not here") },
 		})
 	}
-	return NewForwarder(o)
+	return ingestcheck.New(o)
 }
 
 // guarded is S3 with a role that lacks rights, and what was written by it.

@@ -1,4 +1,4 @@
-package preflight
+package preflight_test
 
 import (
 	"bytes"
@@ -22,6 +22,8 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/dashboard"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/preflight"
+	"runecast-ingest/internal/preflight/ingestcheck"
 	"runecast-ingest/internal/simulate/receiver"
 )
 
@@ -57,21 +59,21 @@ func refused(path string, code int) func(*tenant) {
 	return on(path, code, "application/json", fmt.Sprintf(`{"error":{"code":%d,"message":"no, %s"}}`, code, ingestToken))
 }
 
-func (f failure) try(t *testing.T, d *tenant, r Report) {
+func (f failure) try(t *testing.T, d *tenant, r preflight.Report) {
 	t.Helper()
-	row, err := r.row(f.row)
+	row, err := rowOf(r, f.row)
 	if err != nil || row.State != f.state || !strings.Contains(row.Detail, f.detail) || !strings.Contains(row.Cure, f.cure) || (f.cure == "") != (row.Cure == "") {
 		t.Errorf("%+v, %v\nwant %s with %q and the cure %q", row, err, f.state, f.detail, f.cure)
 	}
 	failed, without := 0, 0
 	for _, row := range r.Checks {
 		switch {
-		case row.State == Failed:
+		case row.State == preflight.Failed:
 			failed++
-		case row.State == Skipped && strings.HasPrefix(row.Detail, `needs "`):
+		case row.State == preflight.Skipped && strings.HasPrefix(row.Detail, `needs "`):
 			without++
 		}
-		if (row.State == Failed || row.State == Warning) && row.Cure == "" {
+		if (row.State == preflight.Failed || row.State == preflight.Warning) && row.Cure == "" {
 			t.Errorf("no cure: %+v", row)
 		}
 	}
@@ -103,74 +105,74 @@ func TestForwarderCheck(t *testing.T) {
 	in := func(d time.Duration) time.Time { return time.Now().Add(d) }
 	const lookup = receiver.LookupPath
 	for name, f := range map[string]failure{
-		"good":              {func(*tenant) {}, "test event", OK, "accepted (202)", "", 0},
-		"settings":          {func(*tenant) {}, "configuration", OK, "ingest https://localhost:", "", 0},
-		"token good":        {func(*tenant) {}, "token", OK, "accepted; it never expires", "", 0},
-		"scope good":        {func(*tenant) {}, "scope", OK, "openpipeline.events_security", "", 0},
-		"raw read":          {func(*tenant) {}, "archive raw/", OK, "read: raw/v1/dt=2026-11-22/run=r/vc1.json.gz; writing there is not tried", "", 0},
-		"delivery written":  {func(*tenant) {}, "archive delivery/", OK, "delivery/check was written and deleted", "", 0},
-		"nothing in it yet": {func(d *tenant) { d.bucket = "empty" }, "archive quarantine/", OK, "listed; it is empty", "", 0},
+		"good":              {func(*tenant) {}, "test event", preflight.OK, "accepted (202)", "", 0},
+		"settings":          {func(*tenant) {}, "configuration", preflight.OK, "ingest https://localhost:", "", 0},
+		"token good":        {func(*tenant) {}, "token", preflight.OK, "accepted; it never expires", "", 0},
+		"scope good":        {func(*tenant) {}, "scope", preflight.OK, "openpipeline.events_security", "", 0},
+		"raw read":          {func(*tenant) {}, "archive raw/", preflight.OK, "read: raw/v1/dt=2026-11-22/run=r/vc1.json.gz; writing there is not tried", "", 0},
+		"delivery written":  {func(*tenant) {}, "archive delivery/", preflight.OK, "delivery/check was written and deleted", "", 0},
+		"nothing in it yet": {func(d *tenant) { d.bucket = "empty" }, "archive quarantine/", preflight.OK, "listed; it is empty", "", 0},
 
-		"secret missing":   {func(d *tenant) { d.getter = answersWith("ResourceNotFoundException") }, "secret", Failed, "does not exist", "check the secret's ARN", 4},
-		"secret forbidden": {func(d *tenant) { d.getter = answersWith("AccessDeniedException") }, "secret", Failed, "may not read it", "secretsmanager:GetSecretValue", 4},
-		"secret not JSON":  {bare(`{"token":"PRIVATE`), "secret", Failed, "not a JSON object", "store the bare token", 4},
-		"with its scheme":  {bare("Api-Token " + ingestToken), "secret", Failed, "holds a space", "store the bare token", 4},
+		"secret missing":   {func(d *tenant) { d.getter = answersWith("ResourceNotFoundException") }, "secret", preflight.Failed, "does not exist", "check the secret's ARN", 4},
+		"secret forbidden": {func(d *tenant) { d.getter = answersWith("AccessDeniedException") }, "secret", preflight.Failed, "may not read it", "secretsmanager:GetSecretValue", 4},
+		"secret not JSON":  {bare(`{"token":"PRIVATE`), "secret", preflight.Failed, "not a JSON object", "store the bare token", 4},
+		"with its scheme":  {bare("Api-Token " + ingestToken), "secret", preflight.Failed, "holds a space", "store the bare token", 4},
 		"another kind": {func(d *tenant) {
 			d.cred = func(ca string) string { return `{"token":"dt0s16.PUBLIC.PRIVATE","ca_pem":"` + ca + `"}` }
-		}, "secret", Warning, "does not begin with dt0c01.", "store an access token", 2},
+		}, "secret", preflight.Warning, "does not begin with dt0c01.", "store an access token", 2},
 
-		"web application's host": {func(d *tenant) { d.options.URLNote = "a.apps.dynatrace.com serves the web application" }, "url", Warning, "serves the web application", "set OPENPIPELINE_URL to https://localhost", 0},
-		"older address":          {path("/platform/ingest/v1/events.security"), "url", Warning, "is the older address", "localhost:", 0},
-		"no security events":     {path("/platform/ingest/v1/logs"), "url", Failed, "not an ingest of security events", "set OPENPIPELINE_URL to https://localhost:", 0},
+		"web application's host": {func(d *tenant) { d.options.URLNote = "a.apps.dynatrace.com serves the web application" }, "url", preflight.Warning, "serves the web application", "set OPENPIPELINE_URL to https://localhost", 0},
+		"older address":          {path("/platform/ingest/v1/events.security"), "url", preflight.Warning, "is the older address", "localhost:", 0},
+		"no security events":     {path("/platform/ingest/v1/logs"), "url", preflight.Failed, "not an ingest of security events", "set OPENPIPELINE_URL to https://localhost:", 0},
 		"ActiveGate": {func(d *tenant) {
 			on("/e/abc12345"+lookup, 200, "application/json", `{"scopes":[]}`)(d)
 			d.path = "/e/abc12345" + receiver.Path
-		}, "scope", Failed, "lacks the scope", "give the token the scope", 0},
+		}, "scope", preflight.Failed, "lacks the scope", "give the token the scope", 0},
 
-		"no such host": {func(d *tenant) { d.options.Lookup = fails(errNoSuchHost) }, "dns", Failed, "does not resolve", "check the host in the URL", 5},
+		"no such host": {func(d *tenant) { d.options.Lookup = fails(errNoSuchHost) }, "dns", preflight.Failed, "does not resolve", "check the host in the URL", 5},
 		"refused": {func(d *tenant) {
 			d.options.URL = &url.URL{Scheme: "https", Host: "127.0.0.1:1", Path: receiver.Path}
-		}, "tcp", Failed, "refused the connection", "check the port", 4},
-		"unknown authority": {bare(ingestToken), "tls", Failed, "unknown authority", "ca_pem", 3},
-		"another key":       {bare(`{"token":"` + ingestToken + `","spki_sha256":"` + strings.Repeat("ab", 32) + `"}`), "tls", Failed, "not the one pinned", "store the new spki_sha256", 3},
-		"authority no PEM":  {bare(`{"token":"` + ingestToken + `","ca_pem":"none"}`), "tls", Failed, `"ca_pem" holds no certificate`, "PEM", 3},
+		}, "tcp", preflight.Failed, "refused the connection", "check the port", 4},
+		"unknown authority": {bare(ingestToken), "tls", preflight.Failed, "unknown authority", "ca_pem", 3},
+		"another key":       {bare(`{"token":"` + ingestToken + `","spki_sha256":"` + strings.Repeat("ab", 32) + `"}`), "tls", preflight.Failed, "not the one pinned", "store the new spki_sha256", 3},
+		"authority no PEM":  {bare(`{"token":"` + ingestToken + `","ca_pem":"none"}`), "tls", preflight.Failed, `"ca_pem" holds no certificate`, "PEM", 3},
 
-		"token refused":       {valid(receiver.TokenState{Disabled: true}), "token", Failed, "refused (401)", "create an access token in Dynatrace with the scope openpipeline.events_security", 2},
-		"token disabled":      {lookedUp(`{"enabled":false,"scopes":["openpipeline.events_security"]}`), "token", Failed, "disabled", "enable it", 2},
-		"token expired":       {lookedUp(`{"enabled":true,"expirationDate":"2020-01-01T00:00:00.000Z"}`), "token", Failed, "was valid until 2020-01-01", "create an access token", 2},
-		"token expires soon":  {valid(receiver.TokenState{Expires: in(10*day + time.Hour)}), "token", Warning, "10 days left", "create an access token", 0},
-		"token expires later": {valid(receiver.TokenState{Expires: in(90*day + time.Hour)}), "token", OK, "90 days left", "", 0},
-		"expiry odd":          {lookedUp(`{"expirationDate":"never again","scopes":["openpipeline.events_security"]}`), "token", OK, "expires never again", "", 0},
-		"look-up forbidden":   {valid(receiver.TokenState{NoLookup: true}), "token", Warning, "may not look itself up (403)", "sendTestEvent", 0},
-		"scope not told":      {valid(receiver.TokenState{NoLookup: true}), "scope", Skipped, "did not tell", "sendTestEvent", 0},
-		"scope missing":       {valid(receiver.TokenState{Scopes: []string{"logs.ingest"}}), "scope", Failed, "lacks the scope openpipeline.events_security", "give the token the scope", 0},
+		"token refused":       {valid(receiver.TokenState{Disabled: true}), "token", preflight.Failed, "refused (401)", "create an access token in Dynatrace with the scope openpipeline.events_security", 2},
+		"token disabled":      {lookedUp(`{"enabled":false,"scopes":["openpipeline.events_security"]}`), "token", preflight.Failed, "disabled", "enable it", 2},
+		"token expired":       {lookedUp(`{"enabled":true,"expirationDate":"2020-01-01T00:00:00.000Z"}`), "token", preflight.Failed, "was valid until 2020-01-01", "create an access token", 2},
+		"token expires soon":  {valid(receiver.TokenState{Expires: in(10*day + time.Hour)}), "token", preflight.Warning, "10 days left", "create an access token", 0},
+		"token expires later": {valid(receiver.TokenState{Expires: in(90*day + time.Hour)}), "token", preflight.OK, "90 days left", "", 0},
+		"expiry odd":          {lookedUp(`{"expirationDate":"never again","scopes":["openpipeline.events_security"]}`), "token", preflight.OK, "expires never again", "", 0},
+		"look-up forbidden":   {valid(receiver.TokenState{NoLookup: true}), "token", preflight.Warning, "may not look itself up (403)", "sendTestEvent", 0},
+		"scope not told":      {valid(receiver.TokenState{NoLookup: true}), "scope", preflight.Skipped, "did not tell", "sendTestEvent", 0},
+		"scope missing":       {valid(receiver.TokenState{Scopes: []string{"logs.ingest"}}), "scope", preflight.Failed, "lacks the scope openpipeline.events_security", "give the token the scope", 0},
 		"custom scope missing": {func(d *tenant) {
 			d.path = "/platform/ingest/custom/security.events/runecast"
-		}, "scope", Failed, "lacks the scope openpipeline.events_security.custom", "events_security.custom", 0},
-		"look-up unknown": {refused(lookup, 404), "token", Failed, "not known there (404)", "set OPENPIPELINE_URL to https://<environment>.live.dynatrace.com", 2},
-		"login page":      {on(lookup, 200, "text/html; charset=utf-8", "<html>"), "token", Failed, "HTML page", "OPENPIPELINE_URL", 2},
-		"redirected":      {on(lookup, 302, "text/html", ""), "token", Failed, "redirected (302)", "OPENPIPELINE_URL", 2},
-		"look-up fails":   {refused(lookup, 503), "token", Failed, "failed there (503)", "check again in a few minutes", 2},
-		"look-up busy":    {refused(lookup, 429), "token", Failed, "failed there (429)", "check again in a few minutes", 2},
-		"look-up refused": {refused(lookup, 400), "token", Failed, "refused (400)", "OPENPIPELINE_URL", 2},
-		"look-up odd":     {lookedUp(`{"scopes":"all"}`), "token", Warning, "another shape", "sendTestEvent", 0},
-		"look-up empty":   {lookedUp(`{}`), "scope", Skipped, "did not tell", "sendTestEvent", 0},
+		}, "scope", preflight.Failed, "lacks the scope openpipeline.events_security.custom", "events_security.custom", 0},
+		"look-up unknown": {refused(lookup, 404), "token", preflight.Failed, "not known there (404)", "set OPENPIPELINE_URL to https://<environment>.live.dynatrace.com", 2},
+		"login page":      {on(lookup, 200, "text/html; charset=utf-8", "<html>"), "token", preflight.Failed, "HTML page", "OPENPIPELINE_URL", 2},
+		"redirected":      {on(lookup, 302, "text/html", ""), "token", preflight.Failed, "redirected (302)", "OPENPIPELINE_URL", 2},
+		"look-up fails":   {refused(lookup, 503), "token", preflight.Failed, "failed there (503)", "check again in a few minutes", 2},
+		"look-up busy":    {refused(lookup, 429), "token", preflight.Failed, "failed there (429)", "check again in a few minutes", 2},
+		"look-up refused": {refused(lookup, 400), "token", preflight.Failed, "refused (400)", "OPENPIPELINE_URL", 2},
+		"look-up odd":     {lookedUp(`{"scopes":"all"}`), "token", preflight.Warning, "another shape", "sendTestEvent", 0},
+		"look-up empty":   {lookedUp(`{}`), "scope", preflight.Skipped, "did not tell", "sendTestEvent", 0},
 
-		"bucket missing":        {func(d *tenant) { d.bucket = "other" }, "archive", Failed, "does not exist", "check ARCHIVE_BUCKET", 5},
-		"may not list":          {forbidden("list"), "archive", Failed, "403", "allow s3:ListBucket", 5},
-		"may not list a part":   {forbidden("list systems/"), "archive systems/", Failed, "s3://archive/systems/: S3 refused access (403)", "allow s3:ListBucket", 0},
-		"may not read raw":      {forbidden("get raw/v1"), "archive raw/", Failed, "s3://archive/raw/v1/", "allow s3:GetObject", 0},
-		"403 for what is not":   {forbidden("get systems/check"), "archive systems/", Failed, "403", "allow s3:GetObject and s3:ListBucket", 0},
-		"may not write":         {forbidden("put"), "archive delivery/", Failed, "s3://archive/delivery/check: S3 refused access (403)", "allow s3:PutObject", 0},
-		"may not delete":        {forbidden("delete"), "archive delivery/", Failed, "403", "allow s3:DeleteObject", 0},
-		"may not read what was": {forbidden("get quarantine/"), "archive quarantine/", Failed, "403", "allow s3:GetObject", 0},
+		"bucket missing":        {func(d *tenant) { d.bucket = "other" }, "archive", preflight.Failed, "does not exist", "check ARCHIVE_BUCKET", 5},
+		"may not list":          {forbidden("list"), "archive", preflight.Failed, "403", "allow s3:ListBucket", 5},
+		"may not list a part":   {forbidden("list systems/"), "archive systems/", preflight.Failed, "s3://archive/systems/: S3 refused access (403)", "allow s3:ListBucket", 0},
+		"may not read raw":      {forbidden("get raw/v1"), "archive raw/", preflight.Failed, "s3://archive/raw/v1/", "allow s3:GetObject", 0},
+		"403 for what is not":   {forbidden("get systems/check"), "archive systems/", preflight.Failed, "403", "allow s3:GetObject and s3:ListBucket", 0},
+		"may not write":         {forbidden("put"), "archive delivery/", preflight.Failed, "s3://archive/delivery/check: S3 refused access (403)", "allow s3:PutObject", 0},
+		"may not delete":        {forbidden("delete"), "archive delivery/", preflight.Failed, "403", "allow s3:DeleteObject", 0},
+		"may not read what was": {forbidden("get quarantine/"), "archive quarantine/", preflight.Failed, "403", "allow s3:GetObject", 0},
 
-		"event refused":        {refused(receiver.Path, 400), "test event", Failed, "400 Bad Request", "OPENPIPELINE_URL", 0},
-		"event forbidden":      {refused(receiver.Path, 403), "test event", Failed, "403 Forbidden", "the scope openpipeline.events_security", 0},
-		"event unauthorized":   {refused(receiver.Path, 401), "test event", Failed, "401 Unauthorized", "valid API token", 0},
-		"event in doubt":       {refused(receiver.Path, 500), "test event", Failed, "500 Internal", "check again in a few minutes", 0},
-		"event for later":      {refused(receiver.Path, 429), "test event", Failed, "429 Too Many", "check again in a few minutes", 0},
-		"event to other place": {on(receiver.Path, 302, "text/plain", ""), "test event", Failed, "302", "final address", 0},
+		"event refused":        {refused(receiver.Path, 400), "test event", preflight.Failed, "400 Bad Request", "OPENPIPELINE_URL", 0},
+		"event forbidden":      {refused(receiver.Path, 403), "test event", preflight.Failed, "403 Forbidden", "the scope openpipeline.events_security", 0},
+		"event unauthorized":   {refused(receiver.Path, 401), "test event", preflight.Failed, "401 Unauthorized", "valid API token", 0},
+		"event in doubt":       {refused(receiver.Path, 500), "test event", preflight.Failed, "500 Internal", "check again in a few minutes", 0},
+		"event for later":      {refused(receiver.Path, 429), "test event", preflight.Failed, "429 Too Many", "check again in a few minutes", 0},
+		"event to other place": {on(receiver.Path, 302, "text/plain", ""), "test event", preflight.Failed, "302", "final address", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -180,7 +182,7 @@ func TestForwarderCheck(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f.try(t, &d, answer.(Report))
+			f.try(t, &d, answer.(preflight.Report))
 		})
 	}
 }
@@ -194,16 +196,16 @@ func TestTestEvent(t *testing.T) {
 		state  string
 		events int
 	}{
-		`{"action":"check"}`:                       {Skipped, 0},
-		`{"action":"check","sendTestEvent":false}`: {Skipped, 0},
-		withTestEvent:                              {OK, 1},
+		`{"action":"check"}`:                       {preflight.Skipped, 0},
+		`{"action":"check","sendTestEvent":false}`: {preflight.Skipped, 0},
+		withTestEvent:                              {preflight.OK, 1},
 	} {
 		before := len(d.receiver.Events())
 		answer, err := p.Handle(t.Context(), []byte(payload))
 		if err != nil {
 			t.Fatal(err)
 		}
-		row, err := answer.(Report).row("test event")
+		row, err := rowOf(answer.(preflight.Report), "test event")
 		if sent := len(d.receiver.Events()) - before; err != nil || row.State != want.state || sent != want.events {
 			t.Errorf("%s: %+v, %v, %d events sent", payload, row, err, sent)
 		}
@@ -284,7 +286,7 @@ func TestCheckMetrics(t *testing.T) {
 
 func TestForwarderPayloads(t *testing.T) {
 	t.Parallel()
-	p := NewForwarder(ForwarderOptions{})
+	p := ingestcheck.New(ingestcheck.Options{})
 	for _, payload := range []string{`{"action":"check","sendtestevent":true}`, `{"action":"check","sendTestEvent":"yes"}`} {
 		if _, err := p.Handle(t.Context(), []byte(payload)); fault.ClassOf(err) != fault.Reject || !strings.Contains(err.Error(), `"sendTestEvent":true`) {
 			t.Errorf("%s: %v", payload, err)
@@ -298,20 +300,20 @@ func TestForwarderWithoutAWS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d tenant
 		d.getter, d.options.Archive = unreachable{}, hanging{}
-		d.options.Common = Common{
+		d.options.Common = preflight.Common{
 			Region: "eu-central-1", URL: &url.URL{Scheme: "https", Host: "localhost", Path: receiver.Path},
 			Lookup: fails(errNoSuchHost), Log: newSite(func(*site) {}).options.Log,
 		}
 		began := time.Now()
 		r := d.forwarder().Check(t.Context(), true)
-		if took := time.Since(began); took != 2*reachTime {
+		if took := time.Since(began); took != 2*preflight.ReachTime {
 			t.Errorf("it took %s", took)
 		}
 		for name, want := range map[string]string{
 			"secret":  "interface endpoint com.amazonaws.eu-central-1.secretsmanager",
 			"archive": "gateway endpoint com.amazonaws.eu-central-1.s3",
 		} {
-			if row, err := r.row(name); err != nil || row.State != Failed || !strings.Contains(row.Detail, "5s") || !strings.Contains(row.Cure, want) {
+			if row, err := rowOf(r, name); err != nil || row.State != preflight.Failed || !strings.Contains(row.Detail, "5s") || !strings.Contains(row.Cure, want) {
 				t.Errorf("%+v, %v; want the cure %q", row, err, want)
 			}
 		}
@@ -319,28 +321,11 @@ func TestForwarderWithoutAWS(t *testing.T) {
 }
 
 // hanging is a bucket behind a missing VPC endpoint.
-type hanging struct{ Objects }
+type hanging struct{ ingestcheck.Objects }
 
 func (hanging) List(ctx context.Context, _, _ string) iter.Seq2[archive.RawInfo, error] {
 	return func(yield func(archive.RawInfo, error) bool) {
 		<-ctx.Done()
 		yield(archive.RawInfo{}, ctx.Err())
 	}
-}
-
-// However long its steps would take, a check ends in a minute.
-func TestWalkIsBounded(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		waits := one(func(ctx context.Context) Row { <-ctx.Done(); return ok("over") })
-		began := time.Now()
-		r := walk(t.Context(), []step{{"slow", nil, waits}, {"late", nil, waits}})
-		if took := time.Since(began); took != checkTime {
-			t.Errorf("it took %s", took)
-		}
-		want := []Row{{Check: "slow", State: OK, Detail: "over"}, {Check: "late", State: Skipped, Detail: "the 1m0s of a check are over"}}
-		if diff := cmp.Diff(want, r.Checks); diff != "" {
-			t.Error(diff)
-		}
-	})
 }

@@ -14,67 +14,73 @@ import (
 	"runecast-ingest/internal/secret"
 )
 
-// route is the way to one endpoint: what earlier steps found, for the later ones.
-type route struct {
+// Route is the way to one endpoint: what earlier steps found, for the later ones.
+type Route struct {
 	*Common
-	credentials endpoint.Credentials // of this check alone
-	cred        secret.Credential    // from secret
-	conn        net.Conn             // from tcp, for tls
+	// Credentials are this check's alone: nothing is read yet.
+	Credentials endpoint.Credentials
+	// Credential is what Secret has read.
+	Credential secret.Credential
+	conn       net.Conn // from TCP, for TLS
 }
 
-// route begins anew, with nothing read yet.
-func (c *Common) route() route { return route{Common: c, credentials: c.Secrets()} }
+// NewRoute begins a check.
+func (c *Common) NewRoute() *Route { return &Route{Common: c, Credentials: c.Secrets()} }
 
-func (r *route) hangUp() {
+// HangUp closes the connection.
+func (r *Route) HangUp() {
 	if r.conn != nil {
 		_ = r.conn.Close()
 	}
 }
 
-func (r *route) dns(ctx context.Context) Row {
+// DNS resolves the endpoint's name.
+func (r *Route) DNS(ctx context.Context) Row {
 	host := r.URL.Hostname()
 	if _, err := netip.ParseAddr(host); err == nil {
-		return ok("the URL names an address, " + host)
+		return Passed("the URL names an address, " + host)
 	}
-	limited, cancel := context.WithTimeout(ctx, reachTime)
+	limited, cancel := context.WithTimeout(ctx, ReachTime)
 	defer cancel()
 	addresses, err := r.Lookup(limited, host)
 	if err != nil {
 		if !errors.As(err, new(*net.DNSError)) {
 			err = &net.DNSError{Err: "no answer", Name: host, IsTimeout: true}
 		}
-		return failed(endpoint.Explain(err, host))
+		return Failure(endpoint.Explain(err, host))
 	}
 	var texts []string
 	for _, a := range addresses {
 		texts = append(texts, a.Unmap().String())
 	}
-	return ok(host + " is " + listed(texts))
+	return Passed(host + " is " + Listed(texts))
 }
 
-func (r *route) tcp(ctx context.Context) Row {
-	conn, err := endpoint.Dial(ctx, r.URL, r.limits())
+// TCP connects to the endpoint.
+func (r *Route) TCP(ctx context.Context) Row {
+	conn, err := endpoint.Dial(ctx, r.URL, r.Limits())
 	if err != nil {
-		return failed(err)
+		return Failure(err)
 	}
 	r.conn = conn
-	return ok("connected to " + conn.RemoteAddr().String())
+	return Passed("connected to " + conn.RemoteAddr().String())
 }
 
-func (r *route) tls(ctx context.Context) Row {
+// TLS proves who the endpoint is, over the connection that TCP has made.
+func (r *Route) TLS(ctx context.Context) Row {
 	if r.URL.Scheme != "https" {
-		return warning("the address is plain http", "use https: the token travels readable")
+		return Warn("the address is plain http", "use https: the token travels readable")
 	}
-	state, err := endpoint.Handshake(ctx, r.conn, r.URL, r.cred, r.limits())
+	state, err := endpoint.Handshake(ctx, r.conn, r.URL, r.Credential, r.Limits())
 	if err != nil {
-		return failed(err)
+		return Failure(err)
 	}
-	detail, expiry := certificate(state, r.cred.CAPEM != "")
-	if left := expiry.Sub(r.Now()); left < expirySoon {
-		return warning(fmt.Sprintf("%s: %d days left", detail, left/(24*time.Hour)),
+	detail, expiry := certificate(state, r.Credential.CAPEM != "")
+	if left := expiry.Sub(r.Now()); left < ExpirySoon {
+		return Warn(fmt.Sprintf("%s: %d days left", detail, left/(24*time.Hour)),
 			"renew the certificate in time; with ca_pem or spki_sha256 in the secret, store the new one there on the same day")
 	}
-	return ok(detail)
+	return Passed(detail)
 }
 
 // certificate describes who vouches for whom, and until when.
@@ -107,5 +113,5 @@ func certificate(state tls.ConnectionState, private bool) (string, time.Time) {
 	if first != leaf {
 		until = "its authority " + first.Subject.String() + " is " + until
 	}
-	return fmt.Sprintf("%s; for %s; %s; %s", tls.VersionName(state.Version), listed(names), trust, until), first.NotAfter
+	return fmt.Sprintf("%s; for %s; %s; %s", tls.VersionName(state.Version), Listed(names), trust, until), first.NotAfter
 }

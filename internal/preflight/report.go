@@ -44,9 +44,9 @@ type Report struct {
 func misconfiguration(err error) Report {
 	var r Report
 	for _, fault := range faults(err) {
-		r.Checks = append(r.Checks, failed(fault).of("configuration"))
+		r.Checks = append(r.Checks, Failure(fault).Of("configuration"))
 	}
-	return r.concluded("")
+	return r.Conclude("")
 }
 
 // Misconfigured takes the place of a function's handler where its settings
@@ -76,8 +76,8 @@ func faults(err error) []error {
 	return []error{err}
 }
 
-// concluded fills in what follows from the rows; next is what to do if none failed.
-func (r Report) concluded(next string) Report {
+// Conclude fills in what follows from the rows; next is what to do if none failed.
+func (r Report) Conclude(next string) Report {
 	r.OK, r.Next = true, next
 	warned := false
 	for _, row := range r.Checks {
@@ -94,8 +94,8 @@ func (r Report) concluded(next string) Report {
 	return r
 }
 
-// failures counts the steps that failed.
-func (r Report) failures() int {
+// Failures counts the steps that failed.
+func (r Report) Failures() int {
 	n := 0
 	for _, row := range r.Checks {
 		if row.State == Failed {
@@ -119,23 +119,31 @@ func (r Report) Write(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-func ok(detail string) Row            { return Row{State: OK, Detail: detail} }
-func skipped(why string) Row          { return Row{State: Skipped, Detail: why} }
-func warning(detail, cure string) Row { return Row{State: Warning, Detail: detail, Cure: cure} }
-func bad(detail, cure string) Row     { return Row{State: Failed, Detail: detail, Cure: cure} }
+// Passed is a row about what works.
+func Passed(detail string) Row { return Row{State: OK, Detail: detail} }
 
-// failed makes a row of an error: what, and where, apart from the cure.
-func failed(err error) Row {
-	f, ok := errors.AsType[*fault.Error](err)
-	if !ok {
-		return bad(err.Error(), "")
+// Skip is a row about what was not proven, and why.
+func Skip(why string) Row { return Row{State: Skipped, Detail: why} }
+
+// Warn is a row about what works and yet wants to be looked at.
+func Warn(detail, cure string) Row { return Row{State: Warning, Detail: detail, Cure: cure} }
+
+// Fail is a row about what does not work.
+func Fail(detail, cure string) Row { return Row{State: Failed, Detail: detail, Cure: cure} }
+
+// Failure makes a row of an error: what, and where, apart from the cure.
+func Failure(err error) Row {
+	f, named := errors.AsType[*fault.Error](err)
+	if !named {
+		return Fail(err.Error(), "")
 	}
 	told := *f
 	told.Cure = ""
-	return bad(told.Error(), strings.TrimSpace(f.Cure))
+	return Fail(told.Error(), strings.TrimSpace(f.Cure))
 }
 
-func (r Row) of(check string) Row {
+// Of names what the row is about.
+func (r Row) Of(check string) Row {
 	r.Check = check
 	return r
 }

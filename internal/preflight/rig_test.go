@@ -1,4 +1,4 @@
-package preflight
+package preflight_test
 
 import (
 	"context"
@@ -28,6 +28,8 @@ import (
 	client "runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/endpoint"
+	"runecast-ingest/internal/preflight"
+	"runecast-ingest/internal/preflight/appliancecheck"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/appliance"
 	"runecast-ingest/internal/simulate/pki"
@@ -42,7 +44,7 @@ const (
 // site is a simulated appliance behind TLS and a bucket, and what a check is
 // told about them.
 type site struct {
-	options   Options
+	options   appliancecheck.Options
 	appliance appliance.Options
 	served    *appliance.Appliance
 	log       *strings.Builder
@@ -60,7 +62,7 @@ func newSite(change func(*site)) *site {
 		token: adminToken, store: &bucket{}, log: &strings.Builder{}, methods: make(chan string, 1000),
 		appliance: appliance.Options{Findings: 500, Token: adminToken, API: appliance.APIBoth},
 	}
-	s.options = Options{API: "auto", Archive: s.store, Common: Common{
+	s.options = appliancecheck.Options{API: "auto", Archive: s.store, Common: preflight.Common{
 		Region: "eu-central-1", Bucket: "archive", AllowLoopback: true, Version: "test",
 		Lookup: func(context.Context, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
@@ -72,7 +74,7 @@ func newSite(change func(*site)) *site {
 }
 
 // start serves the appliance.
-func (s *site) start(t *testing.T) *Preflight {
+func (s *site) start(t *testing.T) *appliancecheck.Checker {
 	t.Helper()
 	var err error
 	if s.served, err = appliance.New(s.appliance); err != nil {
@@ -105,13 +107,13 @@ func (s *site) start(t *testing.T) *Preflight {
 	return s.preflight()
 }
 
-func (s *site) preflight() *Preflight {
+func (s *site) preflight() *appliancecheck.Checker {
 	o := s.options
 	o.Secrets = func() endpoint.Credentials { return secret.NewCache(s.getter, "runecast/token", time.Now) }
-	o.Connect = func(creds endpoint.Credentials, limits endpoint.Options) Appliance {
+	o.Connect = func(creds endpoint.Credentials, limits endpoint.Options) appliancecheck.Appliance {
 		return client.New(client.Options{Settings: endpoint.Settings{URL: o.URL, Credentials: creds, Limits: limits}, API: o.API, Once: true})
 	}
-	return New(o)
+	return appliancecheck.New(o)
 }
 
 // selfSigned makes a certificate as appliances ship them.
@@ -174,13 +176,13 @@ func (b *bucket) ActiveRun(context.Context) (store.Doc[archive.Run], error) {
 var errNoSuchHost = &net.DNSError{Err: "no such host", Name: "localhost", IsNotFound: true}
 
 // row finds one by its name.
-func (r Report) row(name string) (Row, error) {
+func rowOf(r preflight.Report, name string) (preflight.Row, error) {
 	for _, row := range r.Checks {
 		if row.Check == name {
 			return row, nil
 		}
 	}
-	return Row{}, errors.New("there is no row " + name)
+	return preflight.Row{}, errors.New("there is no row " + name)
 }
 
 // soon is a time in epoch milliseconds at which a licence ends.

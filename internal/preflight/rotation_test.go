@@ -1,4 +1,4 @@
-package preflight
+package preflight_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/secret"
 )
 
@@ -42,9 +43,9 @@ type rotation struct {
 // says of the secret only what it has read.
 func rotations() map[string]rotation {
 	return map[string]rotation{
-		"rotated during the check": {func(good, _ secret.Getter) secret.Getter { return good }, OK, "accepted"},
-		"not rotated":              {func(_, stale secret.Getter) secret.Getter { return stale }, Failed, "refused (401), and the secret holds no other token"},
-		"no second read":           {func(_, _ secret.Getter) secret.Getter { return failing{} }, Failed, "refused (401), and the secret was not read again (secret "},
+		"rotated during the check": {func(good, _ secret.Getter) secret.Getter { return good }, preflight.OK, "accepted"},
+		"not rotated":              {func(_, stale secret.Getter) secret.Getter { return stale }, preflight.Failed, "refused (401), and the secret holds no other token"},
+		"no second read":           {func(_, _ secret.Getter) secret.Getter { return failing{} }, preflight.Failed, "refused (401), and the secret was not read again (secret "},
 	}
 }
 
@@ -82,13 +83,13 @@ func TestTokenRotatedDuringTheForwardersCheck(t *testing.T) {
 }
 
 // check looks at the row about the token, and at those that build on it.
-func (c rotation) check(t *testing.T, r Report, g *inTurn) {
+func (c rotation) check(t *testing.T, r preflight.Report, g *inTurn) {
 	t.Helper()
-	row, err := r.row("token")
+	row, err := rowOf(r, "token")
 	if err != nil || row.State != c.state || !strings.Contains(row.Detail, c.says) {
 		t.Errorf("%+v (%v), want %s with %q", row, err, c.state, c.says)
 	}
-	if r.OK != (c.state == OK) {
+	if r.OK != (c.state == preflight.OK) {
 		t.Errorf("the report is %+v", r)
 	}
 	if g.reads != 2 {

@@ -4,22 +4,25 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 )
 
-// step proves one thing. It is left out if one that it needs has failed.
-type step struct {
-	name  string
-	needs []string
-	prove func(context.Context) []Row // their first row is the step's own
+// Step proves one thing.
+type Step struct {
+	Name string
+	// Needs names earlier steps: if one of them has failed, this one is left out.
+	Needs []string
+	// Prove returns one row or more, the first being the step's own.
+	Prove func(context.Context) []Row
 }
 
-// one is a step of a single row.
-func one(prove func(context.Context) Row) func(context.Context) []Row {
-	return func(ctx context.Context) []Row { return []Row{prove(ctx)} }
+// Single is a step of one row.
+func Single(name string, prove func(context.Context) Row, needs ...string) Step {
+	return Step{name, needs, func(ctx context.Context) []Row { return []Row{prove(ctx)} }}
 }
 
-// walk takes the steps one after the other, in a minute at most.
-func walk(ctx context.Context, steps []step) Report {
+// Walk takes the steps one after the other, in a minute at most.
+func Walk(ctx context.Context, steps []Step) Report {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	var r Report
@@ -28,21 +31,30 @@ func walk(ctx context.Context, steps []step) Report {
 		rows := s.take(ctx, without)
 		for i, row := range rows {
 			if i == 0 || row.Check == "" {
-				rows[i] = row.of(s.name)
+				rows[i] = row.Of(s.Name)
 			}
 		}
-		without[s.name] = rows[0].State == Failed || rows[0].State == Skipped
+		without[s.Name] = rows[0].State == Failed || rows[0].State == Skipped
 		r.Checks = append(r.Checks, rows...)
 	}
 	return r
 }
 
-func (s step) take(ctx context.Context, without map[string]bool) []Row {
-	if i := slices.IndexFunc(s.needs, func(name string) bool { return without[name] }); i >= 0 {
-		return []Row{skipped(`needs "` + s.needs[i] + `"`)}
+func (s Step) take(ctx context.Context, without map[string]bool) []Row {
+	if i := slices.IndexFunc(s.Needs, func(name string) bool { return without[name] }); i >= 0 {
+		return []Row{Skip(`needs "` + s.Needs[i] + `"`)}
 	}
 	if ctx.Err() != nil {
-		return []Row{skipped(fmt.Sprintf("the %s of a check are over", checkTime))}
+		return []Row{Skip(fmt.Sprintf("the %s of a check are over", checkTime))}
 	}
-	return s.prove(ctx)
+	return s.Prove(ctx)
+}
+
+// Listed returns the first few of many names.
+func Listed(names []string) string {
+	const most = 20
+	if more := len(names) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
+	}
+	return strings.Join(names, ", ")
 }

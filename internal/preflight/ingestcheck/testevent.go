@@ -1,26 +1,27 @@
-package preflight
+package ingestcheck
 
 import (
 	"context"
 	"fmt"
 
 	"runecast-ingest/internal/openpipeline"
+	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/securityevent"
 )
 
 // testEvent sends one event of the kind that counts for nothing.
-func (c *forwarderCheck) testEvent(ctx context.Context) Row {
+func (c *check) testEvent(ctx context.Context) preflight.Row {
 	if !c.sendTestEvent {
-		return skipped(`not asked for: {"action":"check","sendTestEvent":true} sends one, which no dashboard counts`)
+		return preflight.Skip(`not asked for: {"action":"check","sendTestEvent":true} sends one, which no dashboard counts`)
 	}
-	limited, cancel := context.WithTimeout(ctx, callTime)
+	limited, cancel := context.WithTimeout(ctx, preflight.CallTime)
 	defer cancel()
 	scan := c.o.NewID()
-	result := c.ingest.Send(limited, c.marked(scan), c.Now().Add(callTime))
+	result := c.ingest.Send(limited, c.marked(scan), c.Now().Add(preflight.CallTime))
 	if result.Outcome == openpipeline.Accepted {
-		return ok(fmt.Sprintf(`accepted (202); a few minutes later this finds it: fetch security.events | filter scan.id == "%s"`, scan))
+		return preflight.Passed(fmt.Sprintf(`accepted (202); a few minutes later this finds it: fetch security.events | filter scan.id == "%s"`, scan))
 	}
-	row := failed(result.Err)
+	row := preflight.Failure(result.Err)
 	switch {
 	case result.Outcome == openpipeline.Refused:
 		row.Cure = "check OPENPIPELINE_URL; if it is the ingest of security events, send this report to the maintainers of this function"
@@ -32,7 +33,7 @@ func (c *forwarderCheck) testEvent(ctx context.Context) Row {
 
 // marked is a finding that says what it is. No dashboard shows it, since its
 // scan is never completed, and no query takes it for a fault: it is not relevant.
-func (c *forwarderCheck) marked(scan string) []byte {
+func (c *check) marked(scan string) []byte {
 	const id = "runecast-ingest/check"
 	e := securityevent.NewEncoder(securityevent.Both, &securityevent.Scan{ID: scan, Name: "Test of runecast-ingest", SystemID: id})
 	e.SetCheck(&securityevent.Check{

@@ -1,10 +1,11 @@
-package preflight
+package ingestcheck
 
 import (
 	"context"
 	"fmt"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/preflight"
 )
 
 // area is a part of the archive that the forwarder reads.
@@ -25,28 +26,28 @@ func areas() []area {
 }
 
 // bucket proves that the archive is there at all.
-func (c *forwarderCheck) bucket(ctx context.Context) Row {
-	limited, cancel := context.WithTimeout(ctx, reachTime)
+func (c *check) bucket(ctx context.Context) preflight.Row {
+	limited, cancel := context.WithTimeout(ctx, preflight.ReachTime)
 	defer cancel()
 	for _, err := range c.o.Archive.List(limited, archive.RawPrefix, "") {
 		if err != nil {
-			return c.s3(limited, err)
+			return c.S3(limited, err)
 		}
-		return ok("s3://" + c.Bucket + " holds results")
+		return preflight.Passed("s3://" + c.Bucket + " holds results")
 	}
-	return ok("s3://" + c.Bucket + " answers, and holds no results yet")
+	return preflight.Passed("s3://" + c.Bucket + " answers, and holds no results yet")
 }
 
 // area proves the rights on one part of the archive.
-func (c *forwarderCheck) area(ctx context.Context, a area) Row {
-	limited, cancel := context.WithTimeout(ctx, reachTime)
+func (c *check) area(ctx context.Context, a area) preflight.Row {
+	limited, cancel := context.WithTimeout(ctx, preflight.ReachTime)
 	defer cancel()
 	key, err := c.o.Archive.TryRead(limited, a.prefix)
 	if err == nil && a.write != "" {
 		err = c.o.Archive.TryWrite(limited, a.write)
 	}
 	if err != nil {
-		return c.s3(limited, err)
+		return c.S3(limited, err)
 	}
 	detail := "listed; it is empty"
 	if key != "" {
@@ -55,5 +56,5 @@ func (c *forwarderCheck) area(ctx context.Context, a area) Row {
 	if a.write != "" {
 		detail += fmt.Sprintf("; %s was written and deleted", a.write)
 	}
-	return ok(detail + a.note)
+	return preflight.Passed(detail + a.note)
 }

@@ -1,4 +1,4 @@
-package preflight
+package appliancecheck
 
 import (
 	"cmp"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/runecast"
 )
 
@@ -17,59 +18,59 @@ const analyseIt = `analyse it: {} does, or the appliance itself`
 
 // systems lists what is connected, and reads all last results through: whether
 // a system has any that a dashboard can show is in nothing else.
-func (c *check) systems(ctx context.Context) []Row {
+func (c *check) systems(ctx context.Context) []preflight.Row {
 	all, err := c.app.Systems(ctx)
 	host := c.o.URL.Host
 	switch {
 	case err != nil:
-		return []Row{failed(late(ctx, err, host))}
+		return []preflight.Row{preflight.Failure(preflight.Late(ctx, err, host))}
 	case len(all) == 0:
-		return []Row{bad("the appliance lists no system", "connect a system to it, and let the token's user see it")}
+		return []preflight.Row{preflight.Fail("the appliance lists no system", "connect a system to it, and let the token's user see it")}
 	}
 	if unknown := c.unknown(all); len(unknown) > 0 {
 		var names []string
 		for _, s := range all {
 			names = append(names, s.Name)
 		}
-		return []Row{bad("RUNECAST_SYSTEMS names what is not connected: "+listed(unknown), "take names or ids of: "+listed(names))}
+		return []preflight.Row{preflight.Fail("RUNECAST_SYSTEMS names what is not connected: "+preflight.Listed(unknown), "take names or ids of: "+preflight.Listed(names))}
 	}
 	seen, err := c.survey(ctx, all)
 	if err != nil && len(seen) == 0 {
-		return []Row{failed(late(ctx, err, host))}
+		return []preflight.Row{preflight.Failure(preflight.Late(ctx, err, host))}
 	}
-	var rows []Row
+	var rows []preflight.Row
 	without := 0
 	for _, s := range all {
 		e := seen[s.ID]
 		if e == nil && err != nil {
-			rows = append(rows, warning("its results could not be read: "+failed(late(ctx, err, host)).Detail, "check again").of(named(s)))
+			rows = append(rows, preflight.Warn("its results could not be read: "+preflight.Failure(preflight.Late(ctx, err, host)).Detail, "check again").Of(named(s)))
 			continue
 		}
 		if e == nil || e.Assessment.Assessed(runecast.Security) == 0 {
 			without++
 		}
-		rows = append(rows, judge(s, c.typeSet(s), e).of(named(s)))
+		rows = append(rows, judge(s, c.typeSet(s), e).Of(named(s)))
 	}
-	slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(rank(a), rank(b)) })
-	summary := ok(fmt.Sprintf("%d connected, %d with results of security profiles", len(all), len(all)-without))
+	slices.SortStableFunc(rows, func(a, b preflight.Row) int { return cmp.Compare(rank(a), rank(b)) })
+	summary := preflight.Passed(fmt.Sprintf("%d connected, %d with results of security profiles", len(all), len(all)-without))
 	switch {
 	case without == len(all):
-		summary = bad(fmt.Sprintf("none of %d has results of a security profile: nothing would reach the dashboard", len(all)),
+		summary = preflight.Fail(fmt.Sprintf("none of %d has results of a security profile: nothing would reach the dashboard", len(all)),
 			"enable security profiles for the systems in the appliance (Settings > Knowledge Profiles), then analyse them")
 	case err != nil:
-		summary = warning(fmt.Sprintf("%d connected, whose results could not all be read", len(all)), failed(late(ctx, err, host)).Detail)
+		summary = preflight.Warn(fmt.Sprintf("%d connected, whose results could not all be read", len(all)), preflight.Failure(preflight.Late(ctx, err, host)).Detail)
 	}
 	if len(rows) > maxSystems {
 		summary.Detail += fmt.Sprintf("; %d are shown", maxSystems)
 		rows = rows[:maxSystems]
 	}
-	return append([]Row{summary}, rows...)
+	return append([]preflight.Row{summary}, rows...)
 }
 
 func named(s runecast.System) string { return fmt.Sprintf("system %.80s", s.Name) }
 
-func rank(r Row) int {
-	if r.State == Warning {
+func rank(r preflight.Row) int {
+	if r.State == preflight.Warning {
 		return 0
 	}
 	return 1
@@ -118,10 +119,10 @@ func (c *check) typeSet(s runecast.System) string {
 
 // judge tells what is known of one system: set is its type by the settings, e
 // are its results, nil if it has none.
-func judge(s runecast.System, set string, e *runecast.Element) Row {
+func judge(s runecast.System, set string, e *runecast.Element) preflight.Row {
 	kind := cmp.Or(set, s.Type)
 	if e == nil {
-		return warning(kind+", never analysed", analyseIt)
+		return preflight.Warn(kind+", never analysed", analyseIt)
 	}
 	if kind == runecast.TypeUnknown {
 		kind = e.Type()
@@ -134,11 +135,11 @@ func judge(s runecast.System, set string, e *runecast.Element) Row {
 	nothing := e.Assessment.Nothing()
 	switch {
 	case e.Scan.Failed():
-		return warning(detail+": its last analysis failed", "look at it in the appliance (its connection, its credentials), then analyse it again")
+		return preflight.Warn(detail+": its last analysis failed", "look at it in the appliance (its connection, its credentials), then analyse it again")
 	case nothing != nil:
-		return warning(detail+": "+nothing.What, nothing.Cure)
+		return preflight.Warn(detail+": "+nothing.What, nothing.Cure)
 	case kind == runecast.TypeUnknown:
-		return warning(detail+": its type is not known", `set it by RUNECAST_SYSTEM_TYPES, as {"`+s.Name+`":"AWS"}`)
+		return preflight.Warn(detail+": its type is not known", `set it by RUNECAST_SYSTEM_TYPES, as {"`+s.Name+`":"AWS"}`)
 	}
-	return ok(detail)
+	return preflight.Passed(detail)
 }

@@ -1,4 +1,7 @@
-package preflight
+// Package ingestcheck is the forwarder's check: every step of the way to
+// Dynatrace's ingest, the token and its scope, and the rights in the archive. It
+// sends nothing but the one test event that was asked for.
+package ingestcheck
 
 import (
 	"context"
@@ -14,6 +17,7 @@ import (
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/openpipeline"
+	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -38,10 +42,10 @@ type Ingest interface {
 	Send(ctx context.Context, body []byte, stop time.Time) openpipeline.Result
 }
 
-// ForwarderOptions are the forwarder's settings to prove; the URL is the full
+// Options are the forwarder's settings to prove; the URL is the full
 // ingest address.
-type ForwarderOptions struct {
-	Common
+type Options struct {
+	preflight.Common
 	// URLNote says what was changed about the address given; may be empty.
 	URLNote string
 	// Archive is the bucket.
@@ -54,18 +58,18 @@ type ForwarderOptions struct {
 	NewID func() string
 }
 
-// Forwarder carries out the forwarder's check.
-type Forwarder struct{ o ForwarderOptions }
+// Checker carries out the forwarder's check.
+type Checker struct{ o Options }
 
-// NewForwarder makes a Forwarder; it does not connect yet.
-func NewForwarder(o ForwarderOptions) *Forwarder {
-	o.Common = o.complete()
-	return &Forwarder{o}
+// New makes a Checker; it does not connect yet.
+func New(o Options) *Checker {
+	o.Common = o.Complete()
+	return &Checker{o}
 }
 
 // Handle takes the payload {"action":"check"}, with "sendTestEvent":true if
 // one marked event is to be sent, and answers with a Report.
-func (f *Forwarder) Handle(ctx context.Context, payload jsontext.Value) (any, error) {
+func (f *Checker) Handle(ctx context.Context, payload jsontext.Value) (any, error) {
 	var asked struct {
 		Action        string `json:"action"`
 		SendTestEvent bool   `json:"sendTestEvent"`
@@ -80,48 +84,48 @@ func (f *Forwarder) Handle(ctx context.Context, payload jsontext.Value) (any, er
 // Check proves the settings, one step after the other, in a minute at most. It
 // reads, writes nothing but delivery/check, which it deletes, and sends one
 // event if that is asked for. The report is logged, too.
-func (f *Forwarder) Check(ctx context.Context, sendTestEvent bool) Report {
-	c := &forwarderCheck{Forwarder: f, route: f.o.route(), sendTestEvent: sendTestEvent}
-	c.ingest = f.o.Connect(c.credentials, f.o.limits())
-	defer c.hangUp()
-	r := walk(ctx, c.steps()).concluded(`deliver what is archived with {"action":"sweep"}, which the schedule sends, too`)
+func (f *Checker) Check(ctx context.Context, sendTestEvent bool) preflight.Report {
+	c := &check{Checker: f, Route: f.o.NewRoute(), sendTestEvent: sendTestEvent}
+	c.ingest = f.o.Connect(c.Credentials, f.o.Limits())
+	defer c.HangUp()
+	r := preflight.Walk(ctx, c.steps()).Conclude(`deliver what is archived with {"action":"sweep"}, which the schedule sends, too`)
 	r.Write(ctx, f.o.Log)
-	f.o.Metrics.Put(telemetry.Count("ChecksFailed", r.failures()))
+	f.o.Metrics.Put(telemetry.Count("ChecksFailed", r.Failures()))
 	return r
 }
 
-// forwarderCheck is one check of the forwarder under way.
-type forwarderCheck struct {
-	*Forwarder
-	route
+// check is one check of the forwarder under way.
+type check struct {
+	*Checker
+	*preflight.Route
 	sendTestEvent bool
 	ingest        Ingest
 	scopes        []string // of the token; nil: not known
 }
 
-func (c *forwarderCheck) steps() []step {
-	steps := []step{
-		{"configuration", nil, one(c.configuration)},
-		{"url", nil, one(c.address)},
-		{"secret", nil, one(c.apiToken)},
-		{"archive", nil, one(c.bucket)},
+func (c *check) steps() []preflight.Step {
+	steps := []preflight.Step{
+		preflight.Single("configuration", c.configuration),
+		preflight.Single("url", c.address),
+		preflight.Single("secret", c.apiToken),
+		preflight.Single("archive", c.bucket),
 	}
 	for _, a := range areas() {
-		steps = append(steps, step{"archive " + a.prefix, []string{"archive"}, one(func(ctx context.Context) Row { return c.area(ctx, a) })})
+		steps = append(steps, preflight.Single("archive "+a.prefix, func(ctx context.Context) preflight.Row { return c.area(ctx, a) }, "archive"))
 	}
 	return append(steps,
-		step{"dns", nil, one(c.dns)},
-		step{"tcp", []string{"dns"}, one(c.tcp)},
-		step{"tls", []string{"tcp", "secret"}, one(c.tls)},
-		step{"token", []string{"tls"}, one(c.token)},
-		step{"scope", []string{"token"}, one(c.scope)},
-		step{"test event", []string{"token"}, one(c.testEvent)},
+		preflight.Single("dns", c.DNS),
+		preflight.Single("tcp", c.TCP, "dns"),
+		preflight.Single("tls", c.TLS, "tcp", "secret"),
+		preflight.Single("token", c.token, "tls"),
+		preflight.Single("scope", c.scope, "token"),
+		preflight.Single("test event", c.testEvent, "token"),
 	)
 }
 
 // configuration can only succeed: settings that cannot be used never get here.
-func (c *forwarderCheck) configuration(context.Context) Row {
-	return ok(fmt.Sprintf("ingest %s, archive %s, version %s", c.URL, c.Bucket, c.Version))
+func (c *check) configuration(context.Context) preflight.Row {
+	return preflight.Passed(fmt.Sprintf("ingest %s, archive %s, version %s", c.URL, c.Bucket, c.Version))
 }
 
 // Paths of the ingest of security events, below what leads to the environment
@@ -136,25 +140,25 @@ const (
 )
 
 // address looks at the form of the ingest address.
-func (c *forwarderCheck) address(context.Context) Row {
+func (c *check) address(context.Context) preflight.Row {
 	environment, rest, _ := strings.Cut(c.URL.Path, ingestRoot)
 	path, host := ingestRoot+rest, c.URL.Scheme+"://"+c.URL.Host+environment
 	switch {
 	case path == olderBuiltIn, strings.HasPrefix(path, olderCustom):
-		return warning(c.URL.String()+" is the older address, which Dynatrace is going to remove", "set OPENPIPELINE_URL to "+host+builtIn+", or to the custom endpoint's new address")
+		return preflight.Warn(c.URL.String()+" is the older address, which Dynatrace is going to remove", "set OPENPIPELINE_URL to "+host+builtIn+", or to the custom endpoint's new address")
 	case path != builtIn && !strings.HasPrefix(path, custom):
-		return bad(c.URL.String()+" is not an ingest of security events", "set OPENPIPELINE_URL to "+host)
+		return preflight.Fail(c.URL.String()+" is not an ingest of security events", "set OPENPIPELINE_URL to "+host)
 	case c.o.URLNote != "":
-		return warning(c.o.URLNote, "set OPENPIPELINE_URL to "+host)
+		return preflight.Warn(c.o.URLNote, "set OPENPIPELINE_URL to "+host)
 	}
-	return ok(c.URL.String())
+	return preflight.Passed(c.URL.String())
 }
 
 // apiToken reads the credential anew, and looks at the form of its token.
-func (c *forwarderCheck) apiToken(ctx context.Context) Row {
-	row := c.secret(ctx)
-	if row.State == OK && !c.cred.Token.HasPrefix("dt0c01.") {
-		return warning(row.Detail+", which does not begin with dt0c01.", "store an access token of the environment, neither a platform token nor an OAuth client's; only very old ones have no prefix")
+func (c *check) apiToken(ctx context.Context) preflight.Row {
+	row := c.Secret(ctx)
+	if row.State == preflight.OK && !c.Credential.Token.HasPrefix("dt0c01.") {
+		return preflight.Warn(row.Detail+", which does not begin with dt0c01.", "store an access token of the environment, neither a platform token nor an OAuth client's; only very old ones have no prefix")
 	}
 	return row
 }

@@ -1,4 +1,4 @@
-package preflight
+package appliancecheck
 
 import (
 	"cmp"
@@ -7,9 +7,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"runecast-ingest/internal/endpoint"
+	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/runecast"
 )
 
@@ -18,45 +18,45 @@ import (
 const leastForDynatrace = "6.9.12"
 
 // token proves the token: whichever generation answers has accepted it.
-func (c *check) token(ctx context.Context) Row {
+func (c *check) token(ctx context.Context) preflight.Row {
 	var first, second string
 	first, c.v1 = c.answers(ctx, runecast.V1)
 	second, c.v2 = c.answers(ctx, runecast.V2)
 	unknown := func(err error) bool { return endpoint.StatusOf(err) == http.StatusNotFound }
 	switch {
 	case c.v1 == nil:
-		return ok("accepted (" + first + ")")
+		return preflight.Passed("accepted (" + first + ")")
 	case c.v2 == nil:
-		return ok("accepted (" + second + ")")
+		return preflight.Passed("accepted (" + second + ")")
 	case unknown(c.v1) && unknown(c.v2):
-		return bad("neither API v1 nor v2 is known at this address (404)",
+		return preflight.Fail("neither API v1 nor v2 is known at this address (404)",
 			"check RUNECAST_URL: the appliance's own address, https, nothing in between that asks for a login")
 	case unknown(c.v1):
-		return failed(c.v2)
+		return preflight.Failure(c.v2)
 	}
-	return failed(c.v1)
+	return preflight.Failure(c.v1)
 }
 
 func (c *check) answers(ctx context.Context, generation string) (string, error) {
-	limited, cancel := context.WithTimeout(ctx, callTime)
+	limited, cancel := context.WithTimeout(ctx, preflight.CallTime)
 	defer cancel()
 	request, err := c.app.Answers(limited, generation)
-	return request, late(limited, err, c.o.URL.Host)
+	return request, preflight.Late(limited, err, c.o.URL.Host)
 }
 
-func (c *check) version(ctx context.Context) Row {
-	limited, cancel := context.WithTimeout(ctx, callTime)
+func (c *check) version(ctx context.Context) preflight.Row {
+	limited, cancel := context.WithTimeout(ctx, preflight.CallTime)
 	defer cancel()
 	info := c.app.Info(limited)
 	if info.Version == "" {
-		return skipped("the appliance does not tell its version")
+		return preflight.Skip("the appliance does not tell its version")
 	}
 	detail := info.Version + ", definitions " + cmp.Or(info.Definitions, "unknown")
 	if older(info.Version, leastForDynatrace) {
-		return warning(detail+": below "+leastForDynatrace+", which Dynatrace's own integration asks for; this function does not",
+		return preflight.Warn(detail+": below "+leastForDynatrace+", which Dynatrace's own integration asks for; this function does not",
 			"update the appliance when you can: older versions are less proven")
 	}
-	return ok(detail)
+	return preflight.Passed(detail)
 }
 
 // older compares dotted numbers; what is no number counts as 0.
@@ -74,7 +74,7 @@ func older(version, than string) bool {
 	return false
 }
 
-func (c *check) generation(ctx context.Context) Row {
+func (c *check) generation(ctx context.Context) preflight.Row {
 	var answers []string
 	if c.v1 == nil {
 		answers = append(answers, "v1")
@@ -83,40 +83,40 @@ func (c *check) generation(ctx context.Context) Row {
 		answers = append(answers, "v2")
 	}
 	detail := fmt.Sprintf("answering: %s; set: %s", strings.Join(answers, ", "), c.o.API)
-	limited, cancel := context.WithTimeout(ctx, callTime)
+	limited, cancel := context.WithTimeout(ctx, preflight.CallTime)
 	defer cancel()
 	speak, err := c.app.Generation(limited, "")
 	switch {
 	case err != nil:
-		return failed(late(limited, err, c.o.URL.Host))
+		return preflight.Failure(preflight.Late(limited, err, c.o.URL.Host))
 	case speak == runecast.V1 && c.v1 != nil, speak == runecast.V2 && c.v2 != nil:
-		return bad(detail, "set RUNECAST_API to auto or "+strings.Join(answers, " or "))
+		return preflight.Fail(detail, "set RUNECAST_API to auto or "+strings.Join(answers, " or "))
 	}
 	c.speak = speak
-	return ok(detail + "; used: " + speak)
+	return preflight.Passed(detail + "; used: " + speak)
 }
 
 // licences reads how long the licences are valid. A host without one comes
 // back as UNLICENSED, which is never sent.
-func (c *check) licences(ctx context.Context) Row {
-	limited, cancel := context.WithTimeout(ctx, callTime)
+func (c *check) licences(ctx context.Context) preflight.Row {
+	limited, cancel := context.WithTimeout(ctx, preflight.CallTime)
 	defer cancel()
 	all, err := c.app.Licences(limited)
 	if err != nil {
-		return skipped(failed(late(limited, err, c.o.URL.Host)).Detail)
+		return preflight.Skip(preflight.Failure(preflight.Late(limited, err, c.o.URL.Host)).Detail)
 	}
 	renew := "renew the licence: results of systems without one are never sent"
 	if len(all.List) == 0 {
-		return bad("there is no licence", renew)
+		return preflight.Fail("there is no licence", renew)
 	}
 	var details []string
 	valid, soon := 0, false
 	for _, l := range all.List[:min(len(all.List), 20)] {
 		details = append(details, fmt.Sprintf("%.80s until %.40s", l.Name, l.ValidUntil))
-		at, known := when(l.ValidUntil)
+		at, known := runecast.ParseTime(l.ValidUntil)
 		if left := at.Sub(c.o.Now()); !known || left > 0 {
 			valid++
-			soon = soon || known && left < expirySoon
+			soon = soon || known && left < preflight.ExpirySoon
 		}
 	}
 	detail := strings.Join(details, "; ")
@@ -125,24 +125,11 @@ func (c *check) licences(ctx context.Context) Row {
 	}
 	switch {
 	case valid == 0:
-		return bad("expired: "+detail, renew)
+		return preflight.Fail("expired: "+detail, renew)
 	case valid < len(details), soon:
-		return warning(detail, renew)
+		return preflight.Warn(detail, renew)
 	case all.Unlicensed != "" && all.Unlicensed != "0":
-		return warning(detail, "license these hosts in the appliance: their checks are not assessed and never sent")
+		return preflight.Warn(detail, "license these hosts in the appliance: their checks are not assessed and never sent")
 	}
-	return ok(detail)
-}
-
-// when reads a time in the forms that appliances may send.
-func when(text string) (time.Time, bool) {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02T15:04:05.999999999", time.DateTime, time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, true
-		}
-	}
-	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return time.UnixMilli(ms), true
-	}
-	return time.Time{}, false
+	return preflight.Passed(detail)
 }
