@@ -23,7 +23,7 @@ func (c *check) systems(ctx context.Context) []preflight.Row {
 	host := c.o.URL.Host
 	switch {
 	case err != nil:
-		return []preflight.Row{preflight.Failure(preflight.Late(ctx, err, host))}
+		return []preflight.Row{preflight.FailedBy(preflight.Late(ctx, err, host))}
 	case len(all) == 0:
 		return []preflight.Row{preflight.Fail("the appliance lists no system", "connect a system to it, and let the token's user see it")}
 	}
@@ -36,20 +36,20 @@ func (c *check) systems(ctx context.Context) []preflight.Row {
 	}
 	seen, err := c.survey(ctx, all)
 	if err != nil && len(seen) == 0 {
-		return []preflight.Row{preflight.Failure(preflight.Late(ctx, err, host))}
+		return []preflight.Row{preflight.FailedBy(preflight.Late(ctx, err, host))}
 	}
 	var rows []preflight.Row
 	without := 0
 	for _, s := range all {
 		e := seen[s.ID]
 		if e == nil && err != nil {
-			rows = append(rows, preflight.Warn("its results could not be read: "+preflight.Failure(preflight.Late(ctx, err, host)).Detail, "check again").Of(named(s)))
+			rows = append(rows, preflight.Warn("its results could not be read: "+preflight.FailedBy(preflight.Late(ctx, err, host)).Detail, "check again").Named(named(s)))
 			continue
 		}
 		if e == nil || e.Assessment.Assessed(runecast.Security) == 0 {
 			without++
 		}
-		rows = append(rows, judge(s, c.typeSet(s), e).Of(named(s)))
+		rows = append(rows, judge(s, c.typeSet(s), e).Named(named(s)))
 	}
 	slices.SortStableFunc(rows, func(a, b preflight.Row) int { return cmp.Compare(rank(a), rank(b)) })
 	summary := preflight.Passed(fmt.Sprintf("%d connected, %d with results of security profiles", len(all), len(all)-without))
@@ -58,7 +58,7 @@ func (c *check) systems(ctx context.Context) []preflight.Row {
 		summary = preflight.Fail(fmt.Sprintf("none of %d has results of a security profile: nothing would reach the dashboard", len(all)),
 			"enable security profiles for the systems in the appliance (Settings > Knowledge Profiles), then analyse them")
 	case err != nil:
-		summary = preflight.Warn(fmt.Sprintf("%d connected, whose results could not all be read", len(all)), preflight.Failure(preflight.Late(ctx, err, host)).Detail)
+		summary = preflight.Warn(fmt.Sprintf("%d connected, whose results could not all be read", len(all)), preflight.FailedBy(preflight.Late(ctx, err, host)).Detail)
 	}
 	if len(rows) > maxSystems {
 		summary.Detail += fmt.Sprintf("; %d are shown", maxSystems)

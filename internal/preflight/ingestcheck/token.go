@@ -30,7 +30,7 @@ func (c *check) token(ctx context.Context) preflight.Row {
 	case endpoint.StatusOf(err) == http.StatusForbidden:
 		return preflight.Warn("the token may not look itself up (403): scope and expiry are not checked", proveIt)
 	}
-	return preflight.Failure(preflight.Late(limited, err, c.URL.Host))
+	return preflight.FailedBy(preflight.Late(limited, err, c.URL.Host))
 }
 
 // judge tells whether the token can be used, and for how long.
