@@ -24,9 +24,9 @@ import (
 )
 
 const (
-	// CallTime bounds one small call to the service, ReachTime each of DNS, TCP,
-	// TLS, Secrets Manager and S3.
-	CallTime  = 15 * time.Second
+	// CallTime bounds one small call to the service.
+	CallTime = 15 * time.Second
+	// ReachTime bounds each of DNS, TCP, TLS, Secrets Manager and S3.
 	ReachTime = 5 * time.Second
 	// ExpirySoon is how long before its end a certificate, licence or token is warned of.
 	ExpirySoon = 30 * 24 * time.Hour

@@ -72,12 +72,12 @@ func New(o Options) *Checker {
 
 // Capture gathers what a support case needs. An error means that nothing could
 // be asked.
-func (c *Checker) Capture(ctx context.Context) (appliance.Recording, error) {
-	app := c.o.Connect(c.o.Secrets(), c.o.Limits())
+func (k *Checker) Capture(ctx context.Context) (appliance.Recording, error) {
+	app := k.o.Connect(k.o.Secrets(), k.o.Limits())
 	defer app.HangUp()
 	r, err := app.Capture(ctx)
 	if err == nil {
-		c.o.Log.InfoContext(ctx, "captured", "calls", len(r.Calls))
+		k.o.Log.InfoContext(ctx, "captured", "calls", len(r.Calls))
 	}
 	return r, err
 }
