@@ -70,9 +70,10 @@ func places(s node) []string {
 	for _, resource := range s.at("Resource").texts() {
 		all = append(all, place(resource))
 	}
-	if s.has("Condition") && s.at("Condition").has("StringEquals") && s.at("Condition", "StringEquals").has("events:source") {
-		all = append(all, "as `"+s.at("Condition", "StringEquals", "events:source").text()+"`")
-	} else if s.has("Condition") && s.at("Condition").has("StringEquals") {
+	if s.has("Condition") && s.at("Condition").has("ForAllValues:StringEquals") {
+		all = append(all, "as `"+s.at("Condition", "ForAllValues:StringEquals", "events:source").text()+"`")
+	}
+	if s.has("Condition") && s.at("Condition").has("StringEquals") {
 		for _, via := range s.at("Condition", "StringEquals", "kms:ViaService").texts() {
 			all = append(all, "by "+strings.TrimSuffix(via, ".${AWS::Region}.${AWS::URLSuffix}"))
 		}
