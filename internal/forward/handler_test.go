@@ -145,7 +145,7 @@ func TestSamplePayloads(t *testing.T) {
 		"forwarder-replay.json":         func(got any) bool { return got.(forward.ReplayAnswer).Selected == 0 },
 		"forwarder-replay-run.json":     func(got any) bool { return got.(forward.ReplayAnswer).Selected == 0 },
 		"forwarder-replay-failed.json":  func(got any) bool { return got.(forward.ReplayAnswer).Selected == 0 },
-		"forwarder-replay-dry-run.json": func(got any) bool { return got.(forward.ReplayAnswer).Rehearsal != nil },
+		"forwarder-replay-dry-run.json": func(got any) bool { return got.(forward.ReplayAnswer).DryRun != nil },
 		"forwarder-replay-force.json":   func(got any) bool { return got.(forward.ReplayAnswer).Complete == 1 },
 		"forwarder-s3.json":             func(got any) bool { return got.(forward.Answer).Complete == 1 },
 		"forwarder-sqs.json": func(got any) bool {

@@ -16,8 +16,8 @@ func TestDryRunTakesNoNoticeOfThePace(t *testing.T) {
 	r.delivered(k, archive.DeliveryComplete)
 	before := r.clock.waited()
 	a := r.replayed(key(k) + `,"dryRun":true,"maxEventsPerSecond":0.01`)
-	if a.Rehearsal.Events != 62 || a.Cursor != "" || r.clock.waited() != before {
-		t.Errorf("%+v after %v", a.Rehearsal, r.clock.waited()-before)
+	if a.DryRun.Events != 62 || a.Cursor != "" || r.clock.waited() != before {
+		t.Errorf("%+v after %v", a.DryRun, r.clock.waited()-before)
 	}
 }
 

@@ -83,7 +83,7 @@ func TestDryRunEqualsTheReplayUnderAllSettings(t *testing.T) {
 func (r *rig) rehearsedRight(members string, systems int) {
 	r.t.Helper()
 	before, requests := r.receiver.Stats(), r.requests
-	dry := r.replayed(members + `,"dryRun":true`).Rehearsal
+	dry := r.replayed(members + `,"dryRun":true`).DryRun
 	if dry == nil || r.requests != requests || len(dry.Systems) != systems {
 		r.t.Fatalf("%d requests, rehearsed %+v", r.requests-requests, dry)
 	}
@@ -109,7 +109,7 @@ func TestDryRunTakesNoPace(t *testing.T) {
 	r.delivered(r.put(scan{system: "vc-a", minute: 1, failing: 60}), archive.DeliveryComplete)
 	r.rehearsedRight(`"prefix":"raw/"`, 1)
 	before := r.clock.waited()
-	if a := r.replayed(`"prefix":"raw/","dryRun":true,"maxEventsPerSecond":1`); a.Rehearsal.Events == 0 || a.Cursor != "" || r.clock.waited() != before {
+	if a := r.replayed(`"prefix":"raw/","dryRun":true,"maxEventsPerSecond":1`); a.DryRun.Events == 0 || a.Cursor != "" || r.clock.waited() != before {
 		r.t.Errorf("%+v, waited %s", a, r.clock.waited()-before)
 	}
 }

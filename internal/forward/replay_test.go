@@ -291,7 +291,7 @@ func TestDryRunEqualsTheReplay(t *testing.T) {
 				r.delivered(k, archive.DeliveryComplete)
 			}
 			before, requests, documents := r.receiver.Stats(), r.requests, r.document(old).WriteID
-			dry := r.replayed(`"prefix":"raw/","dryRun":true,"pricePerGiB":0.2`).Rehearsal
+			dry := r.replayed(`"prefix":"raw/","dryRun":true,"pricePerGiB":0.2`).DryRun
 			if r.requests != requests || r.document(old).WriteID != documents {
 				t.Error("the dry run sent or wrote something")
 			}
@@ -344,7 +344,7 @@ func TestReplayOfARunThatBeganLate(t *testing.T) {
 	for _, k := range []string{r.put(scan{system: "vc-a", minute: 3, failing: 3}), late} {
 		r.delivered(k, archive.DeliveryComplete)
 	}
-	if dry := r.replayed(`"prefix":"raw/","dryRun":true`).Rehearsal; len(dry.Systems) != 1 || dry.Systems[0].Key != late || dry.Systems[0].Older {
+	if dry := r.replayed(`"prefix":"raw/","dryRun":true`).DryRun; len(dry.Systems) != 1 || dry.Systems[0].Key != late || dry.Systems[0].Older {
 		t.Errorf("rehearsed %+v", dry.Systems)
 	}
 	if a := r.replayed(`"prefix":"raw/"`); a.Complete != 1 || a.Older != 0 || r.document(late).Generation != 2 {
