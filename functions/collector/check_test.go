@@ -43,7 +43,7 @@ func TestPreflight(t *testing.T) {
 		t.Errorf("%.300s: %v", r.Payload, r.Err())
 	}
 
-	broken, err := lambda.Start(lambda.Options{Binary: binary, Name: "collector", Env: []string{"RUNECAST_URL=http://rc.example"}, Log: testLog{t}})
+	broken, err := lambda.Start(lambda.Options{Binary: binary, Name: "collector", Env: []string{"RUNECAST_URL=http://rc.example"}, Log: testLog{t, new(lines)}})
 	if err != nil {
 		t.Fatal(err)
 	}

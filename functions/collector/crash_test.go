@@ -73,11 +73,7 @@ func TestCrashes(t *testing.T) {
 	for _, s := range probe.Systems()[:3] {
 		three = append(three, s.ID)
 	}
-	a := &stream{block: noise(1 << 20), size: 7 << 20}
-	element := a.element(t)
-	large := func(testing.TB) (http.Handler, func() map[string]jsontext.Value) {
-		return a, func() map[string]jsontext.Value { return map[string]jsontext.Value{streamID: element} }
-	}
+	large := (&stream{block: noise(1 << 20), size: 7 << 20}).scene
 	scenes := map[string]scene{
 		"three systems":     {start: nightly, systems: three, appliance: simulated},
 		"one in many parts": {start: latest, appliance: large, only: "upload"},

@@ -5,12 +5,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -30,24 +30,25 @@ import (
 var version = "dev"
 
 func main() {
-	if err := run(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	ctx := context.Background()
+	cfg, err := config.LoadCollector(os.Getenv)
+	log := telemetry.Logger(os.Stdout, cfg.LogLevel)
+	if err != nil {
+		log.Error("the settings cannot be used", "error", err.Error())
+		telemetry.Serve(ctx, log, preflight.Misconfigured(err))
+		return
+	}
+	if err := run(ctx, cfg, log); err != nil {
+		log.Error("the function cannot start", "error", err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
-	cfg, err := config.LoadCollector(os.Getenv)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		lambda.StartWithOptions(preflight.Misconfigured(err), lambda.WithContext(ctx))
-		return nil
-	}
+func run(ctx context.Context, cfg config.Collector, log *slog.Logger) error {
 	// Little is live while results stream through: without a limit the parts of
 	// an upload that has ended would be kept beside those of the next.
 	debug.SetMemoryLimit(40 << 20)
-	log := telemetry.Logger(os.Stdout, cfg.LogLevel)
-	aws, err := awsconfig.LoadDefaultConfig(ctx)
+	aws, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(telemetry.AWS(log)))
 	if err != nil {
 		return fmt.Errorf("load AWS configuration: %w", err)
 	}
@@ -76,7 +77,7 @@ func run(ctx context.Context) error {
 		ScanTimeout: cfg.ScanTimeout, PollInterval: cfg.PollInterval,
 		Log: log, Metrics: telemetry.NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now),
 	})
-	lambda.StartWithOptions(c.Handle, lambda.WithContext(ctx))
+	telemetry.Serve(ctx, log, c.Handle)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -96,6 +98,7 @@ type site struct {
 	bucket   string
 	store    collect.Archive
 	vault    secrets.Manager
+	said     lines // by the function
 	function *lambda.Function
 }
 
@@ -130,7 +133,7 @@ func newSite(t testing.TB, o options) *site {
 		o.timeout = time.Minute
 	}
 	var err error
-	s.function, err = lambda.Start(lambda.Options{Binary: binary, Name: "collector", Env: s.env, Timeout: o.timeout, MemoryMB: 512, Log: testLog{t}})
+	s.function, err = lambda.Start(lambda.Options{Binary: binary, Name: "collector", Env: s.env, Timeout: o.timeout, MemoryMB: 512, Log: testLog{t, &s.said}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,12 +186,40 @@ func (s *site) serveTLS(h http.Handler) string {
 	return server.URL
 }
 
-// testLog keeps the function's own lines for a test that fails.
-type testLog struct{ testing.TB }
+// testLog keeps the function's own lines, for a test that fails and for one that
+// reads them, and fails the test whose function writes a line that is none of
+// the log format that the template sets.
+type testLog struct {
+	testing.TB
+	kept *lines
+}
 
 func (l testLog) Write(p []byte) (int, error) {
 	l.Logf("%s", strings.TrimSpace(string(p)))
-	return len(p), nil
+	for line := range bytes.Lines(p) {
+		if err := lambda.CheckLine(line); err != nil {
+			l.Errorf("%v: %s", err, line)
+		}
+	}
+	return l.kept.Write(p)
+}
+
+// lines is a log that two may use.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 // invoke calls the function.

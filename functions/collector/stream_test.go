@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // stream is an appliance with one system, whose results are of any size and
@@ -74,6 +76,12 @@ func (s *stream) element(t testing.TB) []byte {
 		t.Fatal(err)
 	}
 	return doc.Bytes()[len(`{"results":[`) : doc.Len()-len(`]}`)]
+}
+
+// scene is the appliance of a scene, and what it serves of its system.
+func (s *stream) scene(t testing.TB) (http.Handler, func() map[string]jsontext.Value) {
+	element := s.element(t)
+	return s, func() map[string]jsontext.Value { return map[string]jsontext.Value{streamID: element} }
 }
 
 type interruptible struct {

@@ -22,10 +22,22 @@ const (
 type estate struct {
 	checks, objects int
 	machines        [][]byte
+	started         time.Time // of its run
 }
 
+// newEstate is of a run that began just now.
 func newEstate(checks, objects int) *estate {
-	return &estate{checks, objects, estateMachines(estateBlock)}
+	return &estate{checks, objects, estateMachines(estateBlock), time.Now().UTC().Truncate(time.Second)}
+}
+
+func (e *estate) run() string { return e.started.Format("20060102T150405Z") + "-4f3a" }
+
+// key is that of the raw object.
+func (e *estate) key() string { return archive.RawKey(e.started, e.run(), estateID, "vc1.example") }
+
+// created is S3's event for the raw object.
+func (e *estate) created() string {
+	return fmt.Sprintf(`{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":%q},"object":{"key":%q}}}]}`, benchBucket, e.key())
 }
 
 // findings is how many findings the estate has.
@@ -47,12 +59,11 @@ func estateMachines(n int) [][]byte {
 
 // write writes the raw object, uncompressed.
 func (e *estate) write(w io.Writer) error {
-	started := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
 	err := archive.Envelope{
-		Run:       archive.EnvelopeRun{ID: "20261122T020000Z-4f3a", Trigger: "schedule", StartedAt: started},
+		Run:       archive.EnvelopeRun{ID: e.run(), Trigger: "schedule", StartedAt: e.started},
 		Appliance: archive.Appliance{URL: "https://rc.example", API: "v1", Version: "6.9.12.0", Definitions: "6.9.12.1"},
 		System:    archive.System{ID: estateID, Name: "vc1.example", Type: "VCENTER"},
-		Scan:      archive.EnvelopeScan{Status: "FINISHED_SUCCESSFULLY", CompletedAt: started.Add(time.Hour).Format(time.RFC3339)},
+		Scan:      archive.EnvelopeScan{Status: "FINISHED_SUCCESSFULLY", CompletedAt: e.started.Add(time.Hour).Format(time.RFC3339)},
 	}.WriteHead(w)
 	if err != nil {
 		return err

@@ -128,16 +128,18 @@ func costOf(t testing.TB, findings int) cost {
 		Credentials: credentials.NewStaticCredentialsProvider(server.AccessKey(), server.SecretKey(), ""),
 	}, true)
 	store := store.New(client, benchBucket)
-	if _, err := store.PutRaw(t.Context(), benchRaw, newEstate(findings/growthObjects, growthObjects).write); err != nil {
+	e := newEstate(findings/growthObjects, growthObjects)
+	e.started = time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
+	if _, err := store.PutRaw(t.Context(), e.key(), e.write); err != nil {
 		t.Fatal(err)
 	}
 	accepting := new(accepting)
-	f := newForwarder(t, store, accepting)
+	f := newForwarder(t, store, accepting, e.started.Add(time.Hour))
 	calls.n.Store(0)
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	answer, err := f.Handle(t.Context(), []byte(benchCreated()))
+	answer, err := f.Handle(t.Context(), []byte(e.created()))
 	runtime.ReadMemStats(&after)
 	a, ok := answer.(forward.Answer)
 	if err != nil || !ok || a.Complete != 1 || a.Accepted != int64(findings) || a.Bytes != accepting.bytes.Load() {
@@ -146,13 +148,15 @@ func costOf(t testing.TB, findings int) cost {
 	return cost{
 		findings: float64(findings), mallocs: float64(after.Mallocs - before.Mallocs), allocated: float64(after.TotalAlloc - before.TotalAlloc),
 		requests: float64(accepting.n.Load()), calls: float64(calls.n.Load()), bytes: float64(accepting.bytes.Load()),
-		state: size(t, client, archive.DeliveryKey(benchRaw)) + size(t, client, archive.RegisterKey(estateID)),
+		state: size(t, client, archive.DeliveryKey(e.key())) + size(t, client, archive.RegisterKey(estateID)),
 	}
 }
 
-// newForwarder is the forwarder as main wires it, in this process.
-func newForwarder(t testing.TB, store *store.Store, receiver http.RoundTripper) *forward.Forwarder {
+// newForwarder is the forwarder as main wires it, in this process, at a time.
+func newForwarder(t testing.TB, store *store.Store, receiver http.RoundTripper, at time.Time) *forward.Forwarder {
 	t.Helper()
+	began := time.Now()
+	now := func() time.Time { return at.Add(time.Since(began)) }
 	cfg, err := config.LoadForwarder(func(name string) string {
 		return map[string]string{"ARCHIVE_BUCKET": benchBucket, "OPENPIPELINE_URL": "https://abc12345.live.dynatrace.com", "OPENPIPELINE_SECRET_ID": "s"}[name]
 	})
@@ -162,10 +166,10 @@ func newForwarder(t testing.TB, store *store.Store, receiver http.RoundTripper) 
 	sender := openpipeline.New(openpipeline.Options{
 		URL: cfg.URL, Credentials: constant{}, UserAgent: "test", Timeout: time.Minute,
 		HTTP: func(secret.Credential) (*http.Client, error) { return &http.Client{Transport: receiver}, nil },
-		Now:  time.Now, Sleep: openpipeline.Sleep, Jitter: func() float64 { return 0 },
+		Now:  now, Sleep: openpipeline.Sleep, Jitter: func() float64 { return 0 },
 	})
 	return forward.New(forward.Options{
-		Config: cfg, Archive: store, Sender: sender, Log: slog.New(slog.DiscardHandler), Now: time.Now, Sleep: openpipeline.Sleep, NewID: uuid.NewString,
+		Config: cfg, Archive: store, Sender: sender, Log: slog.New(slog.DiscardHandler), Now: now, Sleep: openpipeline.Sleep, NewID: uuid.NewString,
 	})
 }
 

@@ -34,11 +34,8 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-const (
-	// benchSenders is SEND_CONCURRENCY, of the forwarder and of the floor.
-	benchSenders = "4"
-	benchRaw     = "raw/v1/dt=2026-11-22/run=20261122T020000Z-4f3a/vc1.example-5f1ab8d2.json.gz"
-)
+// benchSenders is SEND_CONCURRENCY, of the forwarder and of the floor.
+const benchSenders = "4"
 
 // scale is a receiver that only counts.
 type scale struct {
@@ -223,7 +220,7 @@ func (l benchLog) Write(p []byte) (int, error) {
 // archive stores an estate.
 func (k *track) archive(e *estate) {
 	k.Helper()
-	if _, err := k.store.PutRaw(k.Context(), benchRaw, e.write); err != nil {
+	if _, err := k.store.PutRaw(k.Context(), e.key(), e.write); err != nil {
 		k.Fatal(err)
 	}
 }
@@ -236,11 +233,6 @@ type delivered struct {
 	calls     int64
 }
 
-// benchCreated is S3's event for the raw object.
-func benchCreated() string {
-	return fmt.Sprintf(`{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":%q},"object":{"key":%q}}}]}`, benchBucket, benchRaw)
-}
-
 // deliver has the raw object delivered, the first time and again: a replay
 // does the same work.
 func (k *track) deliver(e *estate) delivered {
@@ -250,9 +242,9 @@ func (k *track) deliver(e *estate) delivered {
 	if at := k.function.Current(); at != nil {
 		before = cpuTime(k, at.PID())
 	}
-	payload := fmt.Sprintf(`{"action":"replay","key":%q}`, benchRaw)
+	payload := fmt.Sprintf(`{"action":"replay","key":%q}`, e.key())
 	if before == 0 {
-		payload = benchCreated()
+		payload = e.created()
 	}
 	result, err := k.function.Invoke(context.WithoutCancel(k.Context()), []byte(payload))
 	if err != nil {

@@ -5,13 +5,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -31,28 +31,29 @@ import (
 var version = "dev"
 
 func main() {
-	if err := run(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	ctx := context.Background()
+	cfg, err := config.LoadForwarder(os.Getenv)
+	log := telemetry.Logger(os.Stdout, cfg.LogLevel)
+	if err != nil {
+		log.Error("the settings cannot be used", "error", err.Error())
+		telemetry.Serve(ctx, log, preflight.Misconfigured(err))
+		return
+	}
+	if err := run(ctx, cfg, log); err != nil {
+		log.Error("the function cannot start", "error", err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
-	cfg, err := config.LoadForwarder(os.Getenv)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		lambda.StartWithOptions(preflight.Misconfigured(err), lambda.WithContext(ctx))
-		return nil
-	}
+func run(ctx context.Context, cfg config.Forwarder, log *slog.Logger) error {
 	// The bodies in flight and the one being packed are nearly all that is live:
 	// without a limit the garbage collector would let as much garbage gather
 	// beside them. A higher one saves no CPU time, a lower one costs much.
 	debug.SetMemoryLimit(int64(cfg.SendConcurrency+1)*int64(cfg.MaxBatchBytes) + 24<<20)
-	log := telemetry.Logger(os.Stdout, cfg.LogLevel)
 	if cfg.URLNote != "" {
 		log.Warn(cfg.URLNote)
 	}
-	aws, err := awsconfig.LoadDefaultConfig(ctx)
+	aws, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(telemetry.AWS(log)))
 	if err != nil {
 		return fmt.Errorf("load AWS configuration: %w", err)
 	}
@@ -72,7 +73,7 @@ func run(ctx context.Context) error {
 		Config: cfg, Archive: store, Sender: client(cfg, fresh()), Check: check.Handle,
 		Log: log, Metrics: metrics, Now: time.Now, Sleep: openpipeline.Sleep, NewID: uuid.NewString,
 	})
-	lambda.StartWithOptions(f.Handle, lambda.WithContext(ctx))
+	telemetry.Serve(ctx, log, f.Handle)
 	return nil
 }
 

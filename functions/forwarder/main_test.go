@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"strings"
@@ -99,7 +98,7 @@ func TestTokenRotatedRightAfterTheStart(t *testing.T) {
 func TestSettingsThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	var log lines
-	f, err := lambda.Start(lambda.Options{Binary: binary, Env: []string{"OPENPIPELINE_URL=http://plain.example", "MAX_BATCH_BYTES=1", "EVIDENCE=maybe"}, Log: &log})
+	f, err := lambda.Start(lambda.Options{Binary: binary, Env: []string{"OPENPIPELINE_URL=http://plain.example", "MAX_BATCH_BYTES=1", "EVIDENCE=maybe"}, Log: testLog{t, &log}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,22 +113,4 @@ func TestSettingsThatCannotBeUsed(t *testing.T) {
 			t.Errorf("%s is not named in %s", name, said)
 		}
 	}
-}
-
-// lines is a log that two may use.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -231,6 +231,9 @@ func (h *history) upload(key string, document []byte) {
 		_, err := w.Write(document)
 		return err
 	})
+	if err == nil {
+		err = h.s3.Date(h.bucket, key, time.Now())
+	}
 	if err != nil {
 		h.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,6 +81,7 @@ type site struct {
 	vault     secrets.Manager
 	secret    string // its ARN
 	receiver  *receiver.Receiver
+	said      lines // by the functions
 }
 
 // newSite makes a site; intercept may answer in the receiver's place.
@@ -136,7 +139,7 @@ func (s *site) deploy(act func(*process) (alive bool), env ...string) *process {
 		s.Fatal(err)
 	}
 	p.function, err = lambda.Start(lambda.Options{
-		Binary: binary, Name: "forwarder", Timeout: time.Minute, MemoryMB: 512, Log: testLog{s},
+		Binary: binary, Name: "forwarder", Timeout: time.Minute, MemoryMB: 512, Log: testLog{s, &s.said},
 		Env: append([]string{
 			"ARCHIVE_BUCKET=" + s.bucket, "S3_PATH_STYLE=true", "AWS_REGION=" + s.s3.Region(),
 			"AWS_ACCESS_KEY_ID=" + s.s3.AccessKey(), "AWS_SECRET_ACCESS_KEY=" + s.s3.SecretKey(),
@@ -165,12 +168,40 @@ func (s *site) serve(server *httptest.Server) string {
 	return server.URL
 }
 
-// testLog keeps the function's own lines for a test that fails.
-type testLog struct{ testing.TB }
+// testLog keeps the function's own lines, for a test that fails and for one that
+// reads them, and fails the test whose function writes a line that is none of
+// the log format that the template sets.
+type testLog struct {
+	testing.TB
+	kept *lines
+}
 
 func (l testLog) Write(p []byte) (int, error) {
 	l.Logf("%s", strings.TrimSpace(string(p)))
-	return len(p), nil
+	for line := range bytes.Lines(p) {
+		if err := lambda.CheckLine(line); err != nil {
+			l.Errorf("%v: %s", err, line)
+		}
+	}
+	return l.kept.Write(p)
+}
+
+// lines is a log that two may use.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 // invoke calls the function.

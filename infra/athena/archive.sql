@@ -13,7 +13,7 @@
 --
 -- Athena's own limits are 32 MB for what is read of a row and 200 MB for a line. A system whose answer is larger cannot be
 -- read like this: queries 4 and 5 leave the result alone and meet the second limit only; for the others, make events of the
--- object (make replay-local FILE=… > events.ndjson, one event per line) and look into those.
+-- object (runecast-ingest map FILE > events.ndjson, one event per line) and look into those.
 --
 -- dt is the day on which the run began, in UTC. The folder run=… below it is free text, which projection could only inject,
 -- and then every query would have to name its runs. So dt alone is projected, Athena reads the folders below it, and the

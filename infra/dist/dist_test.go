@@ -3,7 +3,6 @@ package main
 import (
 	"archive/zip"
 	"bytes"
-	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	cdx "github.com/CycloneDX/cyclonedx-go"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -96,22 +96,22 @@ func TestModules(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		dep  *debug.Module
-		want component
+		want cdx.Component
 	}{
 		"a module": {
 			dep: &debug.Module{Path: "example.com/m", Version: "v1.2.3", Sum: "h1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
-			want: component{
-				Type: "library", Ref: "pkg:golang/example.com/m@v1.2.3", Name: "example.com/m", Version: "v1.2.3", PURL: "pkg:golang/example.com/m@v1.2.3",
-				Hashes: []hash{{"SHA-256", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"}},
+			want: cdx.Component{
+				Type: "library", BOMRef: "pkg:golang/example.com/m@v1.2.3", Name: "example.com/m", Version: "v1.2.3", PackageURL: "pkg:golang/example.com/m@v1.2.3",
+				Hashes: &[]cdx.Hash{{Algorithm: "SHA-256", Value: "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"}},
 			},
 		},
 		"a replaced module": {
 			dep:  &debug.Module{Path: "example.com/m", Version: "v1.2.3", Replace: &debug.Module{Path: "example.com/fork", Version: "v1.2.4"}},
-			want: component{Type: "library", Ref: "pkg:golang/example.com/fork@v1.2.4", Name: "example.com/fork", Version: "v1.2.4", PURL: "pkg:golang/example.com/fork@v1.2.4"},
+			want: cdx.Component{Type: "library", BOMRef: "pkg:golang/example.com/fork@v1.2.4", Name: "example.com/fork", Version: "v1.2.4", PackageURL: "pkg:golang/example.com/fork@v1.2.4"},
 		},
 		"a version with a plus sign": {
 			dep:  &debug.Module{Path: "example.com/m", Version: "v2.0.0+incompatible"},
-			want: component{Type: "library", Ref: "pkg:golang/example.com/m@v2.0.0%2Bincompatible", Name: "example.com/m", Version: "v2.0.0+incompatible", PURL: "pkg:golang/example.com/m@v2.0.0%2Bincompatible"},
+			want: cdx.Component{Type: "library", BOMRef: "pkg:golang/example.com/m@v2.0.0%2Bincompatible", Name: "example.com/m", Version: "v2.0.0+incompatible", PackageURL: "pkg:golang/example.com/m@v2.0.0%2Bincompatible"},
 		},
 	}
 	for name, tt := range cases {
@@ -121,8 +121,8 @@ func TestModules(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			std := component{Type: "library", Ref: "pkg:golang/std@1.26.8", Name: "std", Version: "1.26.8", PURL: "pkg:golang/std@1.26.8"}
-			if diff := cmp.Diff([]component{tt.want, std}, got); diff != "" {
+			std := cdx.Component{Type: "library", BOMRef: "pkg:golang/std@1.26.8", Name: "std", Version: "1.26.8", PackageURL: "pkg:golang/std@1.26.8"}
+			if diff := cmp.Diff([]cdx.Component{tt.want, std}, got); diff != "" {
 				t.Errorf("- want, + got:\n%s", diff)
 			}
 		})
@@ -186,30 +186,30 @@ func TestBillIsReproducible(t *testing.T) {
 func TestBillHangsTogether(t *testing.T) {
 	t.Parallel()
 	content := bill(t)
-	var document struct {
-		Components []component  `json:"components"`
-		Uses       []dependency `json:"dependencies"`
-	}
-	if err := json.Unmarshal(content, &document); err != nil {
+	var document cdx.BOM
+	if err := cdx.NewBOMDecoder(bytes.NewReader(content), cdx.BOMFileFormatJSON).Decode(&document); err != nil {
 		t.Fatal(err)
 	}
+	if document.SpecVersion != cdx.SpecVersion1_6 || document.Metadata.Timestamp != "" || document.Metadata.Tools != nil || document.SerialNumber == "" {
+		t.Errorf("the bill is of version %s, from %q, with serial number %q", document.SpecVersion, document.Metadata.Timestamp, document.SerialNumber)
+	}
 	listed := map[string]int{product: 1}
-	for _, c := range document.Components {
-		listed[c.Ref]++
+	for _, c := range *document.Components {
+		listed[c.BOMRef]++
 	}
 	for ref, times := range listed {
 		if times != 1 {
 			t.Errorf("%s is listed %d times", ref, times)
 		}
 	}
-	for _, u := range document.Uses {
-		for _, ref := range append(u.DependsOn, u.Ref) {
+	for _, u := range *document.Dependencies {
+		for _, ref := range append(*u.Dependencies, u.Ref) {
 			if listed[ref] == 0 {
 				t.Errorf("%s is not listed", ref)
 			}
 		}
 	}
-	if document.Components[1].Name != "forwarder" || !strings.Contains(string(content), `"pkg:golang/github.com/google/uuid@`) {
+	if (*document.Components)[1].Name != "forwarder" || !strings.Contains(string(content), `"pkg:golang/github.com/google/uuid@`) {
 		t.Errorf("a function or a module is missing:\n%s", content)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"debug/buildinfo"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/url"
@@ -14,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	cdx "github.com/CycloneDX/cyclonedx-go"
 	"github.com/google/uuid"
 )
 
@@ -23,37 +23,15 @@ const product = "runecast-ingest"
 // bom is a bill of materials in CycloneDX 1.6. It has no time of making, which
 // would change it from build to build.
 type bom struct {
-	product   component
-	functions []component
+	version   string
+	functions []cdx.Component
 	// modules are by purl: both functions use most of them.
-	modules map[string]component
-	uses    []dependency
-}
-
-type component struct {
-	Type    string `json:"type"`
-	Ref     string `json:"bom-ref"`
-	Name    string `json:"name"`
-	Version string `json:"version,omitempty"`
-	Hashes  []hash `json:"hashes,omitempty"`
-	PURL    string `json:"purl,omitempty"`
-}
-
-type hash struct {
-	Algorithm string `json:"alg"`
-	Content   string `json:"content"`
-}
-
-type dependency struct {
-	Ref       string   `json:"ref"`
-	DependsOn []string `json:"dependsOn"`
+	modules map[string]cdx.Component
+	uses    []cdx.Dependency
 }
 
 func newBOM(version string) *bom {
-	return &bom{
-		product: component{Type: "application", Ref: product, Name: product, Version: version},
-		modules: map[string]component{},
-	}
+	return &bom{version: version, modules: map[string]cdx.Component{}}
 }
 
 // add lists a function and the modules that its binary was linked from, as the
@@ -67,21 +45,18 @@ func (b *bom) add(function, zipSHA256, path string) error {
 	if err != nil {
 		return err
 	}
-	use := dependency{Ref: product + "/" + function}
+	f := cdx.Component{Type: cdx.ComponentTypeApplication, BOMRef: product + "/" + function, Name: function, Version: b.version, Hashes: sha256Hash(zipSHA256)}
+	b.functions = append(b.functions, f)
+	b.uses = append(b.uses, uses(f.BOMRef, modules))
 	for _, m := range modules {
-		b.modules[m.Ref] = m
-		use.DependsOn = append(use.DependsOn, m.Ref)
+		b.modules[m.BOMRef] = m
 	}
-	b.functions = append(b.functions, component{
-		Type: "application", Ref: use.Ref, Name: function, Version: b.product.Version, Hashes: []hash{{"SHA-256", zipSHA256}},
-	})
-	b.uses = append(b.uses, use)
 	return nil
 }
 
-// modulesOf gives the modules of a binary and Go's standard library, sorted.
-func modulesOf(info *debug.BuildInfo) ([]component, error) {
-	modules := []component{library("std", strings.TrimPrefix(info.GoVersion, "go"))}
+// modulesOf returns the modules of a binary and Go's standard library, sorted.
+func modulesOf(info *debug.BuildInfo) ([]cdx.Component, error) {
+	modules := []cdx.Component{library("std", strings.TrimPrefix(info.GoVersion, "go"))}
 	for _, m := range info.Deps {
 		if m.Replace != nil {
 			m = m.Replace
@@ -92,50 +67,51 @@ func modulesOf(info *debug.BuildInfo) ([]component, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read checksum of %s: %w", m.Path, err)
 			}
-			c.Hashes = []hash{{"SHA-256", hex.EncodeToString(sum)}} // of the list of the module's files, as in go.sum
+			c.Hashes = sha256Hash(hex.EncodeToString(sum)) // of the list of the module's files, as in go.sum
 		}
 		modules = append(modules, c)
 	}
-	slices.SortFunc(modules, func(a, b component) int { return cmp.Compare(a.Ref, b.Ref) })
+	slices.SortFunc(modules, byRef)
 	return modules, nil
 }
 
-func library(path, version string) component {
+func byRef(a, b cdx.Component) int { return cmp.Compare(a.BOMRef, b.BOMRef) }
+
+func library(path, version string) cdx.Component {
 	purl := "pkg:golang/" + path + "@" + url.QueryEscape(version)
-	return component{Type: "library", Ref: purl, Name: path, Version: version, PURL: purl}
+	return cdx.Component{Type: cdx.ComponentTypeLibrary, BOMRef: purl, Name: path, Version: version, PackageURL: purl}
 }
 
-// marshal gives the document. Its serial number is made of its content.
+func sha256Hash(sum string) *[]cdx.Hash {
+	return &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: sum}}
+}
+
+// uses says that one component is made of others.
+func uses(ref string, others []cdx.Component) cdx.Dependency {
+	var refs []string
+	for _, o := range others {
+		refs = append(refs, o.BOMRef)
+	}
+	return cdx.Dependency{Ref: ref, Dependencies: &refs}
+}
+
+// marshal returns the document. Its serial number is made of its content.
 func (b *bom) marshal() ([]byte, error) {
-	modules := slices.SortedFunc(maps.Values(b.modules), func(x, y component) int { return cmp.Compare(x.Ref, y.Ref) })
-	whole := dependency{Ref: b.product.Ref}
-	for _, f := range b.functions {
-		whole.DependsOn = append(whole.DependsOn, f.Ref)
-	}
-	type metadata struct {
-		Component component `json:"component"`
-	}
-	document := struct {
-		Format       string       `json:"bomFormat"`
-		Spec         string       `json:"specVersion"`
-		Serial       string       `json:"serialNumber"`
-		Version      int          `json:"version"`
-		Metadata     metadata     `json:"metadata"`
-		Components   []component  `json:"components"`
-		Dependencies []dependency `json:"dependencies"`
-	}{
-		Format: "CycloneDX", Spec: "1.6", Version: 1, Metadata: metadata{b.product},
-		Components: append(slices.Clone(b.functions), modules...), Dependencies: append([]dependency{whole}, b.uses...),
-	}
-	body, err := json.Marshal(document)
+	components := append(slices.Clone(b.functions), slices.SortedFunc(maps.Values(b.modules), byRef)...)
+	dependencies := append([]cdx.Dependency{uses(product, b.functions)}, b.uses...)
+	document := cdx.NewBOM()
+	document.Metadata = &cdx.Metadata{Component: &cdx.Component{Type: cdx.ComponentTypeApplication, BOMRef: product, Name: product, Version: b.version}}
+	document.Components, document.Dependencies = &components, &dependencies
+	body, err := encoded(document)
 	if err != nil {
 		return nil, err
 	}
-	document.Serial = "urn:uuid:" + uuid.NewSHA1(uuid.Nil, body).String()
+	document.SerialNumber = uuid.NewSHA1(uuid.Nil, body).URN()
+	return encoded(document)
+}
+
+func encoded(document *cdx.BOM) ([]byte, error) {
 	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	err = encoder.Encode(document)
+	err := cdx.NewBOMEncoder(&text, cdx.BOMFileFormatJSON).SetPretty(true).SetEscapeHTML(false).EncodeVersion(document, cdx.SpecVersion1_6)
 	return text.Bytes(), err
 }

@@ -1,6 +1,3 @@
-// Package dynatrace holds the checks of what is imported into Dynatrace: the
-// queries, the dashboard that is made of them, and the workflow. They promise
-// that every field that is read is one that is sent.
 package dynatrace
 
 import (

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -22,7 +24,7 @@ const readTimeout = "910"
 // awsCLI is the program `aws`, version 1 or 2, as PATH finds it.
 type awsCLI struct{}
 
-// run calls it and gives its standard output. Its own message is the error's.
+// run calls it and returns its standard output. Its own message is the error's.
 func (awsCLI) run(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "aws", args...)
 	// One attempt: a replay must not start twice because an answer was lost.
@@ -30,18 +32,56 @@ func (awsCLI) run(ctx context.Context, args ...string) ([]byte, error) {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
+	return out, explained(ctx, args, err, stderr.String())
+}
+
+// pass calls it and hands what it says on while it says it.
+func (awsCLI) pass(ctx context.Context, stdout, stderr io.Writer, args ...string) error {
+	cmd := exec.CommandContext(ctx, "aws", args...)
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	return explained(ctx, args, cmd.Run(), "")
+}
+
+// explained words how a call failed: by the CLI's own message, if there is one.
+func explained(ctx context.Context, args []string, err error, message string) error {
 	what := "aws " + strings.Join(args[:min(2, len(args))], " ")
 	switch {
+	case err == nil:
+		return nil
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("%s: %w", what, context.Cause(ctx))
+		return fmt.Errorf("%s: %w", what, context.Cause(ctx))
 	case errors.Is(err, exec.ErrNotFound):
-		return nil, &fault.Error{Class: fault.Config, What: "there is no AWS CLI in PATH", Cure: "install it, then try `aws sts get-caller-identity`"}
-	case err != nil && stderr.Len() > 0:
-		return nil, &fault.Error{Class: fault.Config, Where: what, What: strings.Join(strings.Fields(stderr.String()), " ")}
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", what, err)
+		return &fault.Error{Class: fault.Config, What: "there is no AWS CLI in PATH", Cure: "install it, then try `aws sts get-caller-identity`"}
+	case message != "":
+		return &fault.Error{Class: fault.Config, Where: what, What: strings.Join(strings.Fields(message), " ")}
 	}
-	return out, nil
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// atLeast refuses a CLI that is too old for a command. The versions are the
+// oldest of each major one that will do; zero: none does. A version that cannot
+// be read is let through: the CLI itself will say what it does not know.
+func (c awsCLI) atLeast(ctx context.Context, command string, one, two [3]int) error {
+	out, err := c.run(ctx, "--version")
+	if err != nil {
+		return err
+	}
+	var v [3]int
+	if _, err := fmt.Sscanf(string(out), "aws-cli/%d.%d.%d", &v[0], &v[1], &v[2]); err != nil {
+		return nil
+	}
+	least := two
+	if v[0] == 1 && one != [3]int{} {
+		least = one
+	}
+	if slices.Compare(v[:], least[:]) >= 0 {
+		return nil
+	}
+	dotted := func(v [3]int) string { return fmt.Sprintf("%d.%d.%d", v[0], v[1], v[2]) }
+	return &fault.Error{
+		Class: fault.Config, What: fmt.Sprintf("the AWS CLI is %s, and %s needs %s or newer", dotted(v), command, dotted(least)),
+		Cure: "install a newer one: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
+	}
 }
 
 // functionError is the error that a function ended with.
@@ -62,7 +102,7 @@ func (e *functionError) Error() string {
 // invoke calls a function and waits for its answer. What goes wrong inside the
 // function is a *functionError.
 func (c awsCLI) invoke(ctx context.Context, function string, payload []byte) (answer, error) {
-	dir, err := os.MkdirTemp("", "operate")
+	dir, err := os.MkdirTemp("", self)
 	if err != nil {
 		return nil, fmt.Errorf("invoke %s: %w", function, err)
 	}
@@ -83,7 +123,7 @@ func (c awsCLI) invoke(ctx context.Context, function string, payload []byte) (an
 	return answer(bytes.TrimSpace(text)), failure(function, meta, text)
 }
 
-// failure gives the function's error, nil if it answered.
+// failure returns the function's error, nil if it answered.
 func failure(function string, meta, text []byte) error {
 	var outcome struct {
 		FunctionError string
@@ -113,6 +153,3 @@ func (s *session) invoke(ctx context.Context, function string, payload any) (ans
 	}
 	return a, nil
 }
-
-// function is the full name of one of the stack's functions.
-func (s *session) function(name string) string { return s.stack + "-" + name }

@@ -1,176 +1,146 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
-	"os"
 	"strings"
-	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
-// doing is a command with its flags read.
-type doing func(ctx context.Context, s *session) error
+// Groups of commands in the help.
+const (
+	groupLook  = "look"
+	groupWork  = "work"
+	groupLocal = "local"
+)
 
-// command is one word that operate knows.
-type command struct {
-	name, what string
-	// prepare declares the command's own flags; what it gives is called after
-	// they are read.
-	prepare func(f *flag.FlagSet) doing
-}
-
-func commands() []command {
-	return []command{
-		{"first-run", "check both functions, archive and deliver what the appliance has, and say where to look", firstRunCommand},
-		{"check", "try every step of both functions' ways", plainly(check)},
-		{"status", "how the runs and the deliveries stand", statusCommand},
-		{"start", "start a run", startCommand},
-		{"tick", "carry the active run on", once(collector, action{"tick"})},
-		{"cancel", "end the active run", once(collector, action{"cancel"})},
-		{"sweep", "deliver what is not delivered yet", once(forwarder, action{"sweep"})},
-		{"replay", "send archived scans again", replayCommand},
-		{"quarantine", "what Dynatrace refused, and why", quarantineCommand},
-		{"redrive", "give the functions again what the dead-letter queue keeps", plainly(redrive)},
-		{"invoke", "invoke one function with a payload from a file", invokeCommand},
+// program is the program's command line.
+func (s *session) program() *cobra.Command {
+	program := &cobra.Command{
+		Use: self, Short: "Asks the functions of a deployed runecast-ingest stack, and looks into saved results", Version: version,
+		SilenceUsage: true, SilenceErrors: true,
+		RunE: func(c *cobra.Command, _ []string) error {
+			c.PrintErr(c.UsageString())
+			return errors.New("name a command")
+		},
 	}
-}
-
-// parse reads the arguments, and tells stderr what is wrong with them.
-func parse(args []string, stdout, stderr io.Writer) (*session, doing, error) {
-	s := &session{out: stdout}
-	for _, c := range commands() {
-		if len(args) == 0 || c.name != args[0] {
-			continue
-		}
-		f := flag.NewFlagSet("operate "+c.name, flag.ContinueOnError)
-		f.SetOutput(stderr)
-		f.StringVar(&s.stack, "stack", cmp.Or(os.Getenv("STACK"), "runecast-ingest"), "the stack's `name`")
-		f.BoolVar(&s.raw, "json", false, "show the answers as they come, one a line")
-		f.BoolVar(&s.wide, "wide", false, "show all columns of tables")
-		f.DurationVar(&s.every, "every", 15*time.Second, "time between two looks at what is under way")
-		do := c.prepare(f)
-		if err := f.Parse(args[1:]); err != nil {
-			return nil, nil, err
-		}
-		if f.NArg() > 0 {
-			_, _ = fmt.Fprintf(stderr, "operate: unexpected argument %s\n", plain(f.Arg(0)))
-			return nil, nil, errors.New("usage")
-		}
-		return s, do, nil
-	}
-	usage(stderr)
-	return nil, nil, errors.New("usage")
-}
-
-func usage(w io.Writer) {
-	_, _ = fmt.Fprintln(w, "operate COMMAND [flags]; -h after a command lists its flags")
-	for _, c := range commands() {
-		_, _ = fmt.Fprintf(w, "  %-11s %s\n", c.name, c.what)
-	}
-}
-
-// plainly is a command without flags of its own.
-func plainly(do doing) func(*flag.FlagSet) doing {
-	return func(*flag.FlagSet) doing { return do }
-}
-
-// once invokes a function once.
-func once(function string, payload any) func(*flag.FlagSet) doing {
-	return plainly(func(ctx context.Context, s *session) error { return s.must(ctx, function, payload) })
-}
-
-// must invokes a function; what its answer says to have failed is an error.
-func (s *session) must(ctx context.Context, function string, payload any) error {
-	a, err := s.ask(ctx, function, payload)
-	if err != nil {
-		return err
-	}
-	return a.wellDone()
-}
-
-// check tries both functions' ways. What is wrong with one does not hide the other.
-func check(ctx context.Context, s *session) error {
-	return s.both(func(function string) error { return s.must(ctx, function, action{"check"}) })
-}
-
-// both does something with each function, under its title.
-func (s *session) both(do func(function string) error) error {
-	var all error
-	for _, function := range []string{collector, forwarder} {
-		s.title("%s", s.function(function))
-		all = errors.Join(all, do(function))
-	}
-	return all
-}
-
-func statusCommand(f *flag.FlagSet) doing {
-	p := look{Action: "status"}
-	f.StringVar(&p.System, "system", "", "only this system's deliveries, by `name` or id")
-	f.StringVar(&p.Since, "since", "", "deliveries since this `day` or time (default 7 days ago)")
-	f.StringVar(&p.Until, "until", "", "deliveries until this `day` or time")
-	return func(ctx context.Context, s *session) error {
-		return s.both(func(function string) error {
-			if function == forwarder {
-				return s.pages(ctx, p)
-			}
-			_, err := s.ask(ctx, collector, action{"status"})
-			return err
-		})
-	}
-}
-
-func startCommand(f *flag.FlagSet) doing {
-	p := start{Action: "start"}
-	systems := f.String("systems", "", "`names` or ids, separated by commas (default all)")
-	f.StringVar(&p.Mode, "mode", "", "analyze, or latest: archive what the appliance has (default analyze)")
-	f.BoolVar(&p.Force, "force", false, "archive with -mode latest what was archived before")
-	return func(ctx context.Context, s *session) error {
-		p.Systems = names(*systems)
-		return s.must(ctx, collector, p)
-	}
-}
-
-// names splits a list at its commas.
-func names(list string) []string {
-	var all []string
-	for name := range strings.SplitSeq(list, ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			all = append(all, name)
+	program.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	program.SetFlagErrorFunc(flagError)
+	program.AddGroup(
+		&cobra.Group{ID: groupLook, Title: "See how it stands:"},
+		&cobra.Group{ID: groupWork, Title: "Have something done:"},
+		&cobra.Group{ID: groupLocal, Title: "On this machine, without an account:"},
+	)
+	program.SetHelpCommandGroupID(groupLocal)
+	program.SetCompletionCommandGroupID(groupLocal)
+	for group, commands := range map[string][]*cobra.Command{
+		groupLook: {s.checkCommand(), s.statusCommand(), s.quarantineCommand(), s.logsCommand()},
+		groupWork: {
+			s.firstRunCommand(), s.startCommand(), s.sweepCommand(), s.tickCommand(), s.cancelCommand(),
+			s.replayCommand(), s.replayBatchCommand(), s.redriveCommand(), s.invokeCommand(),
+		},
+		groupLocal: {s.mapCommand(), s.versionCommand()},
+	} {
+		for _, c := range commands {
+			c.GroupID = group
+			program.AddCommand(c)
 		}
 	}
-	return all
+	return program
 }
 
-func replayCommand(f *flag.FlagSet) doing {
-	p := replay{Action: "replay"}
-	f.StringVar(&p.Key, "key", "", "one raw `object`")
-	f.StringVar(&p.Prefix, "prefix", "", "raw objects whose keys begin with this; raw/ is everything")
-	f.StringVar(&p.Run, "run", "", "the objects of the run with this `id`")
-	f.StringVar(&p.System, "system", "", "those of this system, by `name` or id")
-	f.StringVar(&p.Since, "since", "", "those of runs since this `day` or time")
-	f.StringVar(&p.Until, "until", "", "those of runs until this `day` or time")
-	f.StringVar(&p.State, "state", "", "those whose delivery is complete, superseded, failed, pending or quarantined")
-	f.IntVar(&p.Limit, "limit", 0, "most scans of one invocation (default what its time allows)")
-	f.Float64Var(&p.Rate, "rate", 0, "most events a second (default no limit)")
-	f.BoolVar(&p.DryRun, "dry-run", false, "count what would be sent; send and write nothing")
-	f.Float64Var(&p.Price, "price", 0, "with -dry-run, what a GiB costs")
-	f.BoolVar(&p.Force, "force", false, "with -key, show this scan even if a newer one is committed")
-	return func(ctx context.Context, s *session) error { return s.pages(ctx, p) }
+// work is what a command does once its flags are read and its arguments counted.
+type work func(ctx context.Context, args []string) error
+
+// local makes a command that needs no stack.
+func (s *session) local(use, short string, do work) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Args: arguments(strings.Fields(use)[1:]), PreRunE: noneEmpty}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		s.began = true
+		return do(c.Context(), args)
+	}
+	return c
 }
 
-func quarantineCommand(f *flag.FlagSet) doing {
-	p := refusals{Action: "quarantine"}
-	f.StringVar(&p.Key, "key", "", "the raw `object` whose refused events are meant (default: which objects have any)")
-	f.Func("index", "with -key, show this event whole", func(text string) error {
-		p.Index = new(int64)
-		if _, err := fmt.Sscan(text, p.Index); err != nil {
-			return errors.New("must be a number")
+// onStack makes a command about a deployed stack.
+func (s *session) onStack(use, short string, do work) *cobra.Command {
+	c := s.local(use, short, do)
+	f := c.Flags()
+	f.StringVar(&s.stack, "stack", "", "the stack's `name` (default that of the stage; "+stackVariable+")")
+	f.StringVar(&s.stage, "stage", "", "the `stage` of samconfig.toml whose stack is meant (default \"default\"; "+stageVariable+")")
+	c.PreRunE = func(c *cobra.Command, args []string) error { return errors.Join(noneEmpty(c, args), s.find(c.Flags())) }
+	return c
+}
+
+// asking makes a command that shows answers of the functions.
+func (s *session) asking(use, short string, do work) *cobra.Command {
+	c := s.onStack(use, short, do)
+	c.Flags().BoolVar(&s.raw, "json", false, "show the answers as they come, one a line")
+	c.Flags().BoolVar(&s.wide, "wide", false, "show all columns of tables")
+	return c
+}
+
+// once makes a command that invokes a function once.
+func (s *session) once(use, short, function string, payload any) *cobra.Command {
+	return s.asking(use, short, func(ctx context.Context, _ []string) error { return s.must(ctx, function, payload) })
+}
+
+// arguments accepts exactly those that the usage names.
+func arguments(wanted []string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(wanted):
+			return fmt.Errorf("missing: %s", strings.Join(wanted[len(args):], " and "))
+		case len(args) > len(wanted):
+			return fmt.Errorf("unexpected argument %q: values have their flag before them, lists are separated by commas", args[len(wanted)])
 		}
 		return nil
+	}
+}
+
+// noneEmpty refuses a flag with an empty value, such as a shell variable that
+// is not set leaves it: the command would do more than is meant.
+func noneEmpty(c *cobra.Command, args []string) error {
+	var all error
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.String() == "" {
+			all = errors.Join(all, fmt.Errorf("--%s is empty: give it a value, or leave it out", f.Name))
+		}
 	})
-	return func(ctx context.Context, s *session) error { return s.pages(ctx, p) }
+	for i, arg := range args {
+		if arg == "" {
+			all = errors.Join(all, fmt.Errorf("argument %d is empty", i+1))
+		}
+	}
+	return all
+}
+
+// flagError words what is wrong with a flag for people.
+func flagError(_ *cobra.Command, err error) error {
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		kind := map[string]string{"int": "a whole number", "int64": "a whole number", "float64": "a number", "duration": "a time such as 90s or 30m"}
+		if f := invalid.GetFlag(); kind[f.Value.Type()] != "" {
+			return fmt.Errorf("--%s must be %s, not %q", f.Name, kind[f.Value.Type()], invalid.GetValue())
+		}
+	}
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok && unknown.GetSpecifiedShortnames() != "" {
+		return fmt.Errorf("unknown flag -%s: flags begin with two hyphens", unknown.GetSpecifiedShortnames())
+	}
+	return err
+}
+
+// completing offers the values of a flag to the shell's completion.
+func completing(c *cobra.Command, flag string, values ...string) *cobra.Command {
+	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails for an unknown flag only
+	return c
+}
+
+func (s *session) versionCommand() *cobra.Command {
+	return s.local("version", "Show the version of this program", func(context.Context, []string) error {
+		_, err := fmt.Fprintln(s.out, self, version)
+		return err
+	})
 }

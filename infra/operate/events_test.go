@@ -55,7 +55,7 @@ func TestEveryPayloadFile(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	env := r.environment()
-	if out, failed := r.shell(env, "make first-run"); failed {
+	if out, failed := r.shell(env, "runecast-ingest first-run"); failed {
 		t.Fatal(out)
 	}
 	r.putSample()
@@ -65,7 +65,7 @@ func TestEveryPayloadFile(t *testing.T) {
 		file, want := o[0]+".json", o[1]
 		sent = append(sent, file)
 		function, _, _ := strings.Cut(file, "-")
-		out, failed := r.shell(env, "make invoke FUNCTION="+function+" EVENT=events/"+file)
+		out, failed := r.shell(env, "runecast-ingest invoke "+function+" events/"+file)
 		want, fails := strings.CutPrefix(want, "fails: ")
 		if failed != fails || !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
 			t.Errorf("%s failed: %t, wanted %q:\n%s", file, failed, want, out)

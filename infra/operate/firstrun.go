@@ -3,43 +3,40 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
+	"runecast-ingest/infra/dynatrace"
 	"runecast-ingest/internal/fault"
 )
 
 // firstRun shows after a deployment that the whole way works.
 type firstRun struct {
 	*session
-	patience time.Duration
-	// query proves in Dynatrace that rows arrived.
-	query string
+	timeout time.Duration
+	// every is the time between two looks at what is under way.
+	every time.Duration
 }
 
-func firstRunCommand(f *flag.FlagSet) doing {
-	r := firstRun{}
-	file := f.String("query", "infra/dynatrace/queries/first-rows.dql", "`file` with the query to show at the end")
-	f.DurationVar(&r.patience, "patience", 30*time.Minute, "how long the run and its delivery may take")
-	return func(ctx context.Context, s *session) error {
-		text, err := os.ReadFile(*file)
-		if err != nil {
-			return fmt.Errorf("read the query: %w", err)
-		}
-		r.session, r.query = s, strings.TrimSpace(string(text))
-		ctx, cancel := context.WithTimeoutCause(ctx, r.patience, fmt.Errorf("not finished after %s: `status` tells how far it is", r.patience))
+func (s *session) firstRunCommand() *cobra.Command {
+	r := firstRun{session: s}
+	c := s.asking("first-run", "Check both functions, archive and deliver what the appliance has, and say where to look", func(ctx context.Context, _ []string) error {
+		ctx, cancel := context.WithTimeoutCause(ctx, r.timeout, fmt.Errorf("not finished after %s: `%s status` shows how far it is", r.timeout, self))
 		defer cancel()
 		return r.do(ctx)
-	}
+	})
+	c.Flags().DurationVar(&r.timeout, "timeout", 30*time.Minute, "how long the run and its delivery may take")
+	c.Flags().DurationVar(&r.every, "every", 15*time.Second, "time between two looks at what is under way")
+	return c
 }
 
-// do checks, archives without an analysis, waits for the delivery, and tells
+// do checks, archives without an analysis, waits for the delivery, and says
 // where to look. A check that failed ends it, since all else would fail too.
 func (r *firstRun) do(ctx context.Context) error {
-	if err := check(ctx, r.session); err != nil {
+	if err := r.check(ctx); err != nil {
 		return err
 	}
 	r.title("a run without an analysis")
@@ -57,11 +54,11 @@ func (r *firstRun) do(ctx context.Context) error {
 		return errors.Join(outcome, err)
 	}
 	r.title("where to look")
-	r.tell("Dynatrace: Dashboards → Security Posture overview. In a notebook, this shows which rows have arrived:\n\n%s", r.query)
+	r.say("Dynatrace: Dashboards → Security Posture overview. In a notebook, this shows which rows have arrived:\n\n%s", strings.TrimSpace(dynatrace.FirstRows()))
 	return errors.Join(outcome, delivered)
 }
 
-// ended waits for the end of a run, and gives what is wrong with it.
+// ended waits for the end of a run, and returns what is wrong with it.
 func (r *firstRun) ended(ctx context.Context, a answer) (outcome, err error) {
 	waited := false
 	for a.figures().State == "running" {
@@ -79,7 +76,7 @@ func (r *firstRun) ended(ctx context.Context, a answer) (outcome, err error) {
 	return a.lastRun(), r.show(a)
 }
 
-// delivered waits until nothing waits to be delivered, and gives what is wrong.
+// delivered waits until nothing waits to be delivered, and returns what is wrong.
 func (r *firstRun) delivered(ctx context.Context) (outcome, err error) {
 	for {
 		a, err := r.invoke(ctx, forwarder, look{Action: "status"})
@@ -89,7 +86,7 @@ func (r *firstRun) delivered(ctx context.Context) (outcome, err error) {
 		f := a.figures()
 		switch {
 		case f.Objects == 0:
-			err = &fault.Error{Class: fault.Reject, What: "nothing is archived yet", Cure: "start an analysis with `make start`"}
+			err = &fault.Error{Class: fault.Reject, What: "nothing is archived yet", Cure: "start an analysis with `" + self + " start`"}
 			return err, r.show(a)
 		case f.Pending == 0:
 			return a.wellDone(), r.show(a)
@@ -97,5 +94,17 @@ func (r *firstRun) delivered(ctx context.Context) (outcome, err error) {
 		if err := r.wait(ctx); err != nil {
 			return nil, errors.Join(err, r.show(a))
 		}
+	}
+}
+
+// wait lets a while pass, or ends with the context.
+func (r *firstRun) wait(ctx context.Context) error {
+	t := time.NewTimer(r.every)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait: %w", context.Cause(ctx))
 	}
 }

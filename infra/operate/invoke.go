@@ -2,22 +2,76 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"runecast-ingest/internal/fault"
 )
 
 // invokeCommand is for what no other command covers, such as capture.
-func invokeCommand(f *flag.FlagSet) doing {
-	function := f.String("function", collector, "collector or forwarder")
-	file := f.String("event", "", "`file` with the payload, such as one of events/")
-	return func(ctx context.Context, s *session) error {
-		text, err := os.ReadFile(*file)
+func (s *session) invokeCommand() *cobra.Command {
+	c := s.asking("invoke FUNCTION FILE", "Invoke a function with a payload from a file, - is standard input", func(ctx context.Context, args []string) error {
+		text, err := s.payload(args[1])
 		if err != nil {
 			return fmt.Errorf("read the payload: %w", err)
 		}
-		return s.must(ctx, *function, jsontext.Value(text))
+		return s.must(ctx, args[0], jsontext.Value(text))
+	})
+	c.Example = "  runecast-ingest invoke collector events/collector-capture.json --json"
+	return ofFunction(c)
+}
+
+// payload reads a file, or standard input.
+func (s *session) payload(file string) ([]byte, error) {
+	if file == "-" {
+		return io.ReadAll(s.in)
 	}
+	return os.ReadFile(file)
+}
+
+func (s *session) logsCommand() *cobra.Command {
+	var since string
+	var follow bool
+	c := s.onStack("logs FUNCTION", "Show a function's log, and follow it", func(ctx context.Context, args []string) error {
+		if err := s.aws.atLeast(ctx, "logs", [3]int{}, [3]int{2, 0, 0}); err != nil {
+			return err
+		}
+		call := []string{"logs", "tail", "/aws/lambda/" + s.function(args[0]), "--since", since}
+		if follow {
+			call = append(call, "--follow")
+		}
+		if err := s.aws.pass(ctx, s.out, s.notes, call...); ctx.Err() == nil {
+			return err
+		}
+		return nil // interrupted: that is how following ends
+	})
+	c.Example = "  runecast-ingest logs forwarder\n  runecast-ingest logs collector --since 2d --follow=false"
+	c.Flags().StringVar(&since, "since", "1h", "how far back, as a `time` such as 30m, 2d or 2026-11-22T02:00:00Z")
+	c.Flags().BoolVar(&follow, "follow", true, "go on until interrupted")
+	return ofFunction(c)
+}
+
+// ofFunction makes a command's first argument one of the functions.
+func ofFunction(c *cobra.Command) *cobra.Command {
+	count := c.Args
+	c.Args = func(c *cobra.Command, args []string) error {
+		if err := count(c, args); err != nil {
+			return err
+		}
+		if args[0] != collector && args[0] != forwarder {
+			return &fault.Error{Class: fault.Config, What: fmt.Sprintf("there is no function %q", args[0]), Cure: "name collector or forwarder"}
+		}
+		return nil
+	}
+	c.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return []string{collector, forwarder}, cobra.ShellCompDirectiveNoFileComp
+		}
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	return c
 }

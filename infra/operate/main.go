@@ -1,14 +1,15 @@
-// Command operate is what an operator types after a deployment: it asks the
-// stack's two functions by the AWS CLI and shows their answers as tables. It
-// promises an exit status to go by: 0 all is well, 1 something is not, and the
-// text says what, 2 the command itself is wrong. Region, profile and
-// credentials are the AWS CLI's own affair.
+// Command runecast-ingest is the operator's program. It asks the two functions
+// of a deployed stack by the AWS CLI and shows their answers as tables; its
+// command map needs no account. It promises an exit status to go by: 0 all is
+// well, 1 something is not and the text says what, 2 the command itself is
+// wrong. Values are its own arguments: of the environment it reads
+// RUNECAST_INGEST_STACK and RUNECAST_INGEST_STAGE, and for map the settings of
+// the forwarder's mapping. Region, profile and credentials are the AWS CLI's
+// own affair.
 package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -18,9 +19,15 @@ import (
 	"time"
 )
 
+// self is what the program is called.
+const self = "runecast-ingest"
+
+// version is set by the linker: the release, and the commit.
+var version = "dev"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
@@ -32,80 +39,25 @@ const (
 	exitUsage = 2
 )
 
-// run does one command and gives the exit status.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	s, do, err := parse(args, stdout, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return exitFine
-	case err != nil:
-		return exitUsage // parse has said why
-	}
-	err = do(ctx, s)
+// run does one command and returns the exit status.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	s := &session{in: stdin, out: stdout, notes: stderr, now: time.Now}
+	program := s.program()
+	program.SetArgs(args)
+	program.SetOut(stdout)
+	program.SetErr(stderr)
+	command, err := program.ExecuteContextC(ctx)
 	if err == nil {
 		return exitFine
 	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
-		_, _ = fmt.Fprintln(stderr, "operate:", plain(line))
+		if line = strings.TrimSpace(plain(line)); line != "" {
+			_, _ = fmt.Fprintf(stderr, "%s: %s\n", self, line)
+		}
 	}
-	return exitWrong
-}
-
-// The functions of a stack, as their names end.
-const (
-	collector = "collector"
-	forwarder = "forwarder"
-)
-
-// session is what every command works with.
-type session struct {
-	aws   awsCLI
-	stack string
-	// raw shows answers as they came, one a line.
-	raw bool
-	// wide shows all columns of tables.
-	wide bool
-	// every is the time between two looks at what is under way.
-	every time.Duration
-	out   io.Writer
-}
-
-// ask invokes a function and shows its answer.
-func (s *session) ask(ctx context.Context, function string, payload any) (answer, error) {
-	a, err := s.invoke(ctx, function, payload)
-	if err != nil {
-		return nil, err
+	if s.began {
+		return exitWrong
 	}
-	return a, s.show(a)
-}
-
-// show prints an answer.
-func (s *session) show(a answer) error {
-	if s.raw {
-		_, err := fmt.Fprintf(s.out, "%s\n", a)
-		return err
-	}
-	return writeTables(s.out, a, s.wide)
-}
-
-// title stands above what follows.
-func (s *session) title(format string, args ...any) { s.tell("\n== "+format, args...) }
-
-// tell says something beside the answers; not with -json, which is for programs.
-func (s *session) tell(format string, args ...any) {
-	if !s.raw {
-		_, _ = fmt.Fprintf(s.out, format+"\n", args...)
-	}
-}
-
-// wait lets a while pass, or ends with the context.
-func (s *session) wait(ctx context.Context) error {
-	t := time.NewTimer(s.every)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("wait: %w", context.Cause(ctx))
-	}
+	_, _ = fmt.Fprintf(stderr, "see: %s --help\n", command.CommandPath())
+	return exitUsage
 }

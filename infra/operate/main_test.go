@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -14,7 +15,7 @@ import (
 	"testing"
 )
 
-// bin holds the binaries of all tests: the functions', operate's, and the
+// bin holds the binaries of all tests: the functions', the program's, and the
 // stand-in's, by the names for which it stands.
 var bin string
 
@@ -38,6 +39,9 @@ func build() {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		panic(string(out))
 	}
+	if err := os.Rename(filepath.Join(bin, "operate"), filepath.Join(bin, self)); err != nil {
+		panic(err)
+	}
 	for _, name := range []string{"aws", "sam"} {
 		if err := os.Symlink(filepath.Join(bin, "standin"), filepath.Join(bin, name)); err != nil {
 			panic(err)
@@ -51,11 +55,17 @@ type script struct {
 	// asked are the calls: the function and the payload of an invocation, else
 	// the command's first two words and its last argument.
 	asked []string
+	// calls are all calls, as they came.
+	calls [][]string
 	// answers are given in turn to invocations; one that begins with "!" is the
 	// function's error.
 	answers []string
 	// messages lie in the dead-letter queue.
 	messages []string
+	// input is what is typed, or piped in.
+	input string
+	// version is the AWS CLI's; "": a new one.
+	version string
 }
 
 // operate runs a command against the script.
@@ -65,9 +75,11 @@ func (s *script) operate(t *testing.T, args ...string) (stdout, stderr string, c
 	t.Cleanup(server.Close)
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	t.Setenv("STAND_IN", server.URL)
-	t.Setenv("STACK", "")
+	if len(args) > 0 && args[0] == "first-run" {
+		args = append(args, "--every", "1ms")
+	}
 	var out, err bytes.Buffer
-	code = run(t.Context(), append(args, "-every", "1ms"), &out, &err)
+	code = run(t.Context(), args, strings.NewReader(s.input), &out, &err)
 	return out.String(), err.String(), code
 }
 
@@ -82,7 +94,15 @@ func (s *script) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 func (s *script) answer(args []string) said {
-	switch command := strings.Join(args[:2], " "); command {
+	s.calls = append(s.calls, args)
+	switch command := strings.Join(args[:min(2, len(args))], " "); command {
+	case "--version":
+		return said{Stdout: "aws-cli/" + cmp.Or(s.version, "2.36.1") + " Python/3.13.5 Linux/6.12 exe/x86_64\n"}
+	case "cloudformation describe-stacks":
+		return output(args)
+	case "s3control create-job":
+		s.asked = append(s.asked, command+" "+args[3])
+		return said{Stdout: "job-1\n"}
 	case "lambda invoke":
 		return s.invoke(args)
 	case "cloudformation describe-stack-resource":

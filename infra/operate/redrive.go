@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
 
 	"runecast-ingest/internal/fault"
 )
@@ -17,17 +18,21 @@ const (
 	// hidden is how long a message that was taken stays invisible to others, in
 	// seconds: longer than the invocation that it leads to.
 	hidden = "960"
-	// patience is how long an empty queue is waited for, in seconds: a shorter
+	// longPoll is how long an empty queue is waited for, in seconds: a shorter
 	// look asks only some of SQS's servers.
-	patience = "5"
+	longPoll = "5"
 	// scheduledTime stands in a schedule's input for the time of the occurrence.
 	scheduledTime = "<aws.scheduler.scheduled-time>"
 )
 
+func (s *session) redriveCommand() *cobra.Command {
+	return s.asking("redrive", "Give the functions again what the dead-letter queue keeps", func(ctx context.Context, _ []string) error { return s.redrive(ctx) })
+}
+
 // redrive gives the functions again what the dead-letter queue keeps, one
 // message after the other. A message is deleted only when its function has
 // succeeded; the others are visible again after 16 minutes.
-func redrive(ctx context.Context, s *session) error {
+func (s *session) redrive(ctx context.Context) error {
 	queue, err := s.deadLetters(ctx)
 	if err != nil {
 		return err
@@ -39,7 +44,7 @@ func redrive(ctx context.Context, s *session) error {
 			return errors.Join(failed, err)
 		}
 		if m == nil {
-			s.tell("%d messages, the queue shows no more", n-1)
+			s.say("%d messages, the queue shows no more", n-1)
 			return failed
 		}
 		if err := s.redriveOne(ctx, queue, m); err != nil {
@@ -76,7 +81,7 @@ type message struct {
 // receive takes a message; nil: there is none.
 func (s *session) receive(ctx context.Context, queue string) (*message, error) {
 	out, err := s.aws.run(ctx, "sqs", "receive-message", "--queue-url", queue, "--max-number-of-messages", "1",
-		"--visibility-timeout", hidden, "--wait-time-seconds", patience, "--message-attribute-names", "All", "--output", "json")
+		"--visibility-timeout", hidden, "--wait-time-seconds", longPoll, "--message-attribute-names", "All", "--output", "json")
 	if err != nil || len(bytes.TrimSpace(out)) == 0 {
 		return nil, err
 	}
@@ -109,12 +114,12 @@ func (s *session) redriveOne(ctx context.Context, queue string, m *message) erro
 		return err
 	}
 	if _, err = s.aws.run(ctx, "sqs", "delete-message", "--queue-url", queue, "--receipt-handle", m.Receipt); err == nil {
-		s.tell("%s: the %s succeeded; deleted", plain(m.ID), function)
+		s.say("%s: the %s succeeded; deleted", plain(m.ID), function)
 	}
 	return err
 }
 
-// meant tells for which function a message was, and what it was invoked with.
+// meant returns for which function a message was, and what it was invoked with.
 // There are three kinds: Lambda's record of a failed invocation, the input of
 // a schedule whose target could not be invoked (or the Invoke request with
 // it), and a notification of S3 that the object queue gave up.
@@ -161,5 +166,5 @@ func (s *session) named(arn string) (string, error) {
 			return function, nil
 		}
 	}
-	return "", &fault.Error{Class: fault.Reject, What: fmt.Sprintf("%q is no function of the stack %s", arn, s.stack), Cure: "name the right stack with -stack"}
+	return "", &fault.Error{Class: fault.Reject, What: fmt.Sprintf("%q is no function of the stack %s", arn, s.stack), Cure: "name the right stack with --stack or --stage"}
 }

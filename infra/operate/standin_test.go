@@ -24,16 +24,16 @@ type said struct {
 }
 
 // environment is this process's own, with the stand-ins in front of PATH,
-// nothing of a real account, and an operate that does not wait long.
+// nothing of a real account, and a first run that does not wait long.
 func (r *rig) environment() []string {
 	r.Helper()
-	hasty := filepath.Join(r.TempDir(), "operate")
-	script := "#!/bin/sh\nexec " + filepath.Join(bin, "operate") + " \"$@\" -every 100ms\n"
-	if err := os.WriteFile(hasty, []byte(script), 0o700); err != nil {
+	hasty := r.TempDir()
+	script := "#!/bin/sh\n[ \"$1\" != first-run ] || set -- \"$@\" --every 100ms\nexec " + filepath.Join(bin, self) + " \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(hasty, self), []byte(script), 0o700); err != nil {
 		r.Fatal(err)
 	}
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
-	return append(env, "PATH="+bin+":"+os.Getenv("PATH"), "OPERATE="+hasty, "STAND_IN="+r.serve(r))
+	return append(env, "PATH="+hasty+":"+bin+":"+os.Getenv("PATH"), "STAND_IN="+r.serve(r))
 }
 
 // stackOutputs are what `aws cloudformation describe-stacks` is asked for.
@@ -43,6 +43,16 @@ func stackOutputs() map[string]string {
 		"ForwarderArn":       "arn:aws:lambda:eu-central-1:123456789012:function:runecast-ingest-forwarder",
 		"BatchReplayRoleArn": "arn:aws:iam::123456789012:role/runecast-ingest-BatchReplayRole",
 	}
+}
+
+// output answers for the output that a call asks for.
+func output(args []string) said {
+	for name, value := range stackOutputs() {
+		if strings.Contains(strings.Join(args, " "), "'"+name+"'") {
+			return said{Stdout: value + "\n"}
+		}
+	}
+	return said{}
 }
 
 // ServeHTTP answers for the AWS and the SAM CLI.
@@ -59,6 +69,7 @@ func (r *rig) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // the real ones, as versions 1.45 and 2 know them.
 func options() map[string]string {
 	return map[string]string{
+		"--version":                              "",
 		"lambda invoke":                          "--output --function-name --cli-read-timeout --payload",
 		"cloudformation describe-stack-resource": "--stack-name --logical-resource-id --query --output",
 		"cloudformation describe-stacks":         "--stack-name --output --query",
@@ -100,12 +111,9 @@ func (r *rig) answer(req *http.Request, a asked) said {
 	case "cloudformation describe-stack-resource":
 		return said{Stdout: queueURL + "\n"}
 	case "cloudformation describe-stacks":
-		for name, value := range stackOutputs() {
-			if strings.Contains(given["--query"], "'"+name+"'") {
-				return said{Stdout: value + "\n"}
-			}
-		}
-		return said{}
+		return output(a.Args)
+	case "--version":
+		return said{Stdout: "aws-cli/2.36.1 Python/3.13.5 Linux/6.12 exe/x86_64\n"}
 	case "sqs receive-message":
 		return r.receiveMessage(given["--queue-url"])
 	case "sqs delete-message":

@@ -1,19 +1,20 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"text/tabwriter"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-const (
-	// widest is where the text of a cell goes on in the next line, in
-	// characters. Words, such as keys, stay whole.
-	widest = 60
-	gap    = "  "
-)
+// widest is where the text of a cell goes on in the next line, in characters.
+// Words, such as keys, stay whole.
+const widest = 60
 
 // page is one document on its way to the reader.
 type page struct {
@@ -24,97 +25,62 @@ type page struct {
 	left []string
 }
 
-// field is a scalar by its name; a member of an object is named by both.
-type field struct{ name, text string }
-
-// list is an array by its name.
-type list struct {
-	name string
-	rows []tree
-}
-
 // writeTables shows a document: its scalars a line each, then each array as a
 // table, and at the very end what its member "next" says to do.
 func writeTables(w io.Writer, doc []byte, wide bool) error {
-	t, err := parseTree(doc)
-	if err != nil {
+	v, name := jsontext.Value(doc), ""
+	if !v.IsValid(lenient()) {
 		_, err := fmt.Fprintln(w, plain(string(doc))) // no JSON: shown as it is
 		return err
 	}
-	if t.kind != '{' {
-		t = tree{kind: '{', names: []string{"answer"}, children: []tree{t}}
+	if v.Kind() != '{' {
+		name = "answer"
 	}
-	fields, lists := t.flatten("")
-	b := page{wide: wide}
-	next := ""
-	fields = slices.DeleteFunc(fields, func(f field) bool {
-		if f.name == "next" {
+	fields, lists := flatten(name, v)
+	p, next := page{wide: wide}, ""
+	var rows [][]string
+	for _, f := range fields {
+		switch {
+		case f.name == "next":
 			next = f.text
+		case f.text != "":
+			rows = append(rows, []string{f.name, f.text})
 		}
-		return f.name == "next" || f.text == ""
-	})
-	writeFields(&b, fields)
-	for _, l := range lists {
-		l.write(&b)
 	}
-	if len(b.left) > 0 {
-		fmt.Fprintf(&b, "left out: %s; -wide, or make with WIDE=1, shows all\n", strings.Join(b.left, ", "))
+	p.align(rows)
+	for _, l := range lists {
+		p.list(l)
+	}
+	if len(p.left) > 0 {
+		fmt.Fprintf(&p, "left out: %s; --wide shows all\n", strings.Join(p.left, ", "))
 	}
 	if next != "" {
-		fmt.Fprintf(&b, "next: %s\n", next)
+		fmt.Fprintf(&p, "next: %s\n", next)
 	}
-	_, err = io.WriteString(w, b.String())
+	_, err := io.WriteString(w, p.String())
 	return err
 }
 
-// flatten gives an object's scalars and arrays, at any depth of objects.
-func (t tree) flatten(prefix string) (fields []field, lists []list) {
-	for i, child := range t.children {
-		name := prefix + t.names[i]
-		switch child.kind {
-		case '{':
-			f, l := child.flatten(name + ".")
-			fields, lists = append(fields, f...), append(lists, l...)
-		case '[':
-			lists = append(lists, list{name, child.children})
-		default:
-			fields = append(fields, field{name, child.text})
-		}
-	}
-	return fields, lists
-}
-
-func writeFields(b *page, fields []field) {
-	var rows [][]string
-	for _, f := range fields {
-		rows = append(rows, []string{f.name, f.text})
-	}
-	writeAligned(b, rows)
-}
-
-// write shows an array; the arrays in its rows follow as tables of their own.
-func (l list) write(b *page) {
-	if len(l.rows) == 0 {
+// list shows an array; the arrays in its rows follow as tables of their own.
+func (p *page) list(l list) {
+	if len(l.elements) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "%s:\n", l.name)
+	fmt.Fprintf(p, "%s:\n", l.name)
 	var columns []string
 	var records []map[string]string
 	var inner []list
-	for _, row := range l.rows {
-		if row.kind != '{' {
-			row = tree{kind: '{', names: []string{""}, children: []tree{row}}
-		}
-		fields, lists := row.flatten("")
+	for _, element := range l.elements {
+		fields, lists := flatten("", element)
 		record := map[string]string{}
 		for _, f := range fields {
-			if record[f.name] = f.text; f.text != "" && !slices.Contains(columns, f.name) && b.shows(f.name) {
+			if record[f.name] = f.text; f.text != "" && !slices.Contains(columns, f.name) && p.shows(f.name) {
 				columns = append(columns, f.name)
 			}
 		}
 		records = append(records, record)
 		for _, in := range lists {
-			if len(in.rows) == 0 || !b.shows(in.name) {
+			if len(in.elements) == 0 || !p.shows(in.name) {
 				continue
 			}
 			if len(fields) > 0 {
@@ -123,20 +89,20 @@ func (l list) write(b *page) {
 			inner = append(inner, in)
 		}
 	}
-	writeAligned(b, grid(columns, records))
+	p.align(grid(columns, records))
 	for _, in := range inner {
-		in.write(b)
+		p.list(in)
 	}
 }
 
-// shows tells whether a column, or an array in a row, is shown.
-func (b *page) shows(name string) bool {
+// shows reports whether a column, or an array in a row, is shown.
+func (p *page) shows(name string) bool {
 	seldom := []string{"id", "committed.scanId", "committed.rawKey", "committed.completedAt", "committed.committedAt", "rows"}
-	if b.wide || !slices.Contains(seldom, name) {
+	if p.wide || !slices.Contains(seldom, name) {
 		return true
 	}
-	if !slices.Contains(b.left, name) {
-		b.left = append(b.left, name)
+	if !slices.Contains(p.left, name) {
+		p.left = append(p.left, name)
 	}
 	return false
 }
@@ -144,7 +110,7 @@ func (b *page) shows(name string) bool {
 // grid is a table with a head, where the columns have names.
 func grid(columns []string, records []map[string]string) [][]string {
 	var rows [][]string
-	if len(columns) != 1 || columns[0] != "" {
+	if !slices.Equal(columns, []string{""}) {
 		rows = append(rows, columns)
 	}
 	for _, record := range records {
@@ -157,43 +123,30 @@ func grid(columns []string, records []map[string]string) [][]string {
 	return rows
 }
 
-// writeAligned writes rows of cells, indented.
-func writeAligned(b *page, rows [][]string) {
-	var widths []int
-	wrapped := make([][][]string, len(rows))
-	for i, row := range rows {
-		for c, cell := range row {
-			lines := wrap(cell)
-			wrapped[i] = append(wrapped[i], lines)
-			if c == len(widths) {
-				widths = append(widths, 0)
+// align writes rows of cells in columns, indented. A row has as many lines as
+// its longest cell.
+func (p *page) align(rows [][]string) {
+	var text bytes.Buffer
+	columns := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		cells, height := make([][]string, len(row)), 0
+		for i, cell := range row {
+			cells[i] = wrap(cell)
+			height = max(height, len(cells[i]))
+		}
+		for n := range height {
+			for _, lines := range cells {
+				if n < len(lines) {
+					_, _ = io.WriteString(columns, lines[n])
+				}
+				_, _ = io.WriteString(columns, "\t")
 			}
-			for _, line := range lines {
-				widths[c] = max(widths[c], utf8.RuneCountInString(line))
-			}
+			_, _ = io.WriteString(columns, "\n")
 		}
 	}
-	for _, cells := range wrapped {
-		writeRow(b, cells, widths)
-	}
-}
-
-// writeRow writes as many lines as the row's longest cell has.
-func writeRow(b *page, cells [][]string, widths []int) {
-	height := 0
-	for _, lines := range cells {
-		height = max(height, len(lines))
-	}
-	for n := range height {
-		line := ""
-		for c, lines := range cells {
-			text := ""
-			if n < len(lines) {
-				text = lines[n]
-			}
-			line += gap + text + strings.Repeat(" ", widths[c]-utf8.RuneCountInString(text))
-		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	_ = columns.Flush() // into memory: nothing fails
+	for line := range strings.Lines(text.String()) {
+		p.WriteString("  " + strings.TrimRight(line, " \n") + "\n")
 	}
 }
 
@@ -205,14 +158,15 @@ func wrap(text string) []string {
 		line, length := "", 0
 		for _, word := range strings.Fields(paragraph) {
 			n := utf8.RuneCountInString(word)
-			if length > 0 && length+1+n > widest {
+			switch {
+			case length == 0:
+				line, length = word, n
+			case length+1+n > widest:
 				lines = append(lines, line)
-				line, length = "", 0
+				line, length = word, n
+			default:
+				line, length = line+" "+word, length+1+n
 			}
-			if length > 0 {
-				line, length = line+" ", length+1
-			}
-			line, length = line+word, length+n
 		}
 		lines = append(lines, line)
 	}

@@ -22,7 +22,7 @@ func TestTables(t *testing.T) {
 		"rows":                {`{"r":[{"a":"é","b":1},{"a":"xyz","c":2,"n":""}],"none":[]}`, false, "r:\n  a    b  c\n  é    1\n  xyz     2\n"},
 		"rows in rows":        {`{"r":[{"a":"x","in":[{"k":1}],"no":[]}]}`, false, "r:\n  a\n  x\nin of x:\n  k\n  1\n"},
 		"texts":               {`{"r":["one","two"]}`, false, "r:\n  one\n  two\n"},
-		"what few want":       {`{"r":[{"a":1,"id":7,"rows":[{"k":1}]}]}`, false, "r:\n  a\n  1\nleft out: id, rows; -wide, or make with WIDE=1, shows all\n"},
+		"what few want":       {`{"r":[{"a":1,"id":7,"rows":[{"k":1}]}]}`, false, "r:\n  a\n  1\nleft out: id, rows; --wide shows all\n"},
 		"all of it":           {`{"r":[{"a":1,"id":7}]}`, true, "r:\n  a  id\n  1  7\n"},
 		"a long text":         {`{"r":[{"a":"` + strings.Repeat("word ", 14) + `","b":1}]}`, false, "r:\n  a                                                            b\n  " + strings.Repeat("word ", 11) + "word  1\n  word word\n"},
 		"lines":               {`{"a":"one\ntwo"}`, false, "  a  one\n     two\n"},

@@ -2,7 +2,7 @@
 // settings, the rights and the triggers of both functions are written down. It
 // promises that the template and the code agree, and that no right is wider
 // than the archive's contract. A check looks at a parsed template and says what
-// it finds wrong, so that mutants.yaml can prove that each of them looks.
+// it finds wrong, so that gates/mutants.yaml can prove that each of them looks.
 package template
 
 import (

@@ -20,7 +20,7 @@ type mutant struct {
 
 func readMutants(t *testing.T) []mutant {
 	t.Helper()
-	text, err := os.ReadFile("mutants.yaml")
+	text, err := os.ReadFile("gates/mutants.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

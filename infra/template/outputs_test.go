@@ -9,7 +9,7 @@ func outputChecks() map[string]check {
 	return map[string]check{
 		"outputs are the next commands":          outputsAreCommands,
 		"the dashboard's page is on the console": pageIsOnConsole,
-		"make replay-batch finds its outputs":    replayFindsOutputs,
+		"replay-batch finds its outputs":         replayFindsOutputs,
 	}
 }
 
@@ -48,14 +48,14 @@ func pageIsOnConsole(template node) {
 }
 
 func replayFindsOutputs(template node) {
-	script, err := os.ReadFile("../batch-replay/create")
+	source, err := os.ReadFile("../operate/batch.go")
 	if err != nil {
 		template.wrong("%v", err)
 	}
 	for _, name := range []string{"ArchiveBucketName", "ForwarderArn", "BatchReplayRoleArn"} {
 		template.at("Outputs", name)
-		if !strings.Contains(string(script), name) {
-			template.wrong("the script does not read %s", name)
+		if !strings.Contains(string(source), name) {
+			template.wrong("replay-batch does not read %s", name)
 		}
 	}
 }

@@ -99,9 +99,25 @@ func TestReleasesGoToTheirOwnStage(t *testing.T) {
 			t.Errorf("samconfig.toml has no stage %s", m[1])
 		}
 	}
-	for _, want := range []string{"STAGE: ${{ inputs.stage }}", "environment: ${{ inputs.stage }}", `sam build --config-env "$STAGE"`} {
+	for _, want := range []string{"RUNECAST_INGEST_STAGE: ${{ inputs.stage }}", "environment: ${{ inputs.stage }}", `sam build --config-env "$RUNECAST_INGEST_STAGE"`} {
 		if !strings.Contains(all["deploy.yml"], want) {
 			t.Errorf("deploy.yml lacks %q", want)
+		}
+	}
+}
+
+// Make takes values of the environment under the product's own prefix only.
+func TestMakeTakesThePipelinesValues(t *testing.T) {
+	t.Parallel()
+	for name, content := range readAll(t) {
+		if ignored := regexp.MustCompile(`(?m)^ +(VERSION|STAGE|ARGS|ROUNDS): `).FindStringSubmatch(content); ignored != nil {
+			t.Errorf("%s sets %s, which make does not look at", name, ignored[1])
+		}
+	}
+	makefile := read(t, "../../Makefile")
+	for _, variable := range []string{"RUNECAST_INGEST_VERSION", "RUNECAST_INGEST_STAGE"} {
+		if !strings.Contains(makefile, "$("+variable+")") {
+			t.Errorf("the Makefile does not look at %s", variable)
 		}
 	}
 }

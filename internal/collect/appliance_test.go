@@ -114,7 +114,7 @@ func TestWithAppliance(t *testing.T) {
 		t.Fatal(err)
 	}
 	served := map[string]string{}
-	if err := runecast.Split(&doc, func(e *runecast.Element) error {
+	if err := runecast.ReadV1(&doc, nil, func(e *runecast.Element) error {
 		var b strings.Builder
 		_, err := e.WriteTo(&b)
 		served[e.ID] = b.String()

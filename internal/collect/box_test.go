@@ -151,7 +151,7 @@ func (b *box) Results(_ context.Context, _ []string, visit func(*runecast.Elemen
 	if b.cut > 0 && b.cut < len(doc) {
 		doc = doc[:b.cut]
 	}
-	return runecast.Split(strings.NewReader(doc), visit)
+	return runecast.ReadV1(strings.NewReader(doc), nil, visit)
 }
 
 func (b *box) Issues(_ context.Context, dst io.Writer) error {

@@ -20,6 +20,7 @@ func TestRunArchivesEverySystem(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld("a", "b")
+		started := time.Now().UTC()
 		a := w.must(t, nightly)
 		raw := w.store.raw()
 		var size int64
@@ -28,18 +29,18 @@ func TestRunArchivesEverySystem(t *testing.T) {
 		}
 		id := a.Run
 		want := Answer{Run: id, State: "done", Systems: 2, Archived: 2, Bytes: size, Failures: []Failure{},
-			Next: "nothing to do: the forwarder delivers what was archived; see raw/v1/dt=2000-01-01/run=" + id + "/"}
+			Next: "nothing to do: the forwarder delivers what was archived; see " + archive.AnalysesOf(started) + "run=" + id + "/"}
 		if d := cmp.Diff(want, a, cmpopts.IgnoreFields(Answer{}, "Notice")); d != "" {
 			t.Error(d)
 		}
 		if !strings.HasPrefix(id, "20261122T020000Z-") || len(id) != len("20261122T020000Z-4f3a") {
 			t.Errorf("run id %q", id)
 		}
-		head := `{"schema":"runecast-raw/1","run":{"id":"` + id + `","trigger":"schedule","startedAt":"2000-01-01T00:00:00Z"},` +
+		head := `{"schema":"runecast-raw/1","run":{"id":"` + id + `","trigger":"schedule","startedAt":"` + started.Format(time.RFC3339Nano) + `"},` +
 			`"appliance":{"url":"https://rc.example","api":"v1","instanceUuid":"instance","version":"6.9.12.0","definitions":"6.9.12.1"},` +
-			`"system":{"id":"a","name":"a.example","type":"VCENTER"},"scan":{"status":"FINISHED_SUCCESSFULLY","completedAt":"2000-01-01T00:01:00Z"},` +
+			`"system":{"id":"a","name":"a.example","type":"VCENTER"},"scan":{"status":"FINISHED_SUCCESSFULLY","completedAt":"` + started.Add(time.Minute).Format(time.RFC3339Nano) + `"},` +
 			`"catalog":"catalog/13.json.gz","result":{ "uid":"a",`
-		if body := raw[archive.RawKey(time.Now(), id, "a", "a.example")]; !strings.HasPrefix(body, head) {
+		if body := raw[archive.RawKey(started, id, "a", "a.example")]; !strings.HasPrefix(body, head) {
 			t.Errorf("raw object %s\nwant %s", body, head)
 		}
 		checkArchived(t, w)
@@ -144,7 +145,7 @@ func TestOutcomes(t *testing.T) {
 		"null results":             {func(_ *world, m *machine) { m.issues = `null` }, archive.SystemFailed, "no check at all", 1, false},
 		"nothing but unlicensed":   {func(_ *world, m *machine) { m.issues = `[{"type":"CIS","status":"UNLICENSED"}]` }, archive.SystemFailed, "licence", 1, false},
 		"no security profile":      {func(_ *world, m *machine) { m.issues = `[{"type":"KB","status":"FAIL"}]` }, archive.SystemArchived, "no check of a security profile", 1, false},
-		"appliance a day behind":   {func(_ *world, m *machine) { m.scan.Timestamp = "2999-01-01T00:00:00Z" }, archive.SystemArchived, "", 1, false},
+		"appliance a day behind":   {func(_ *world, m *machine) { m.scan.Timestamp = time.Now().Add(day).UTC().Format(time.RFC3339) }, archive.SystemArchived, "", 1, false},
 		"element of another scan":  {moved, archive.SystemArchived, "", 1, false},
 		"appliance starts up":      {startsUp, archive.SystemArchived, "", 1, false},
 		"two uploads met":          {func(w *world, _ *machine) { w.store.raced = 2 }, archive.SystemArchived, "", 1, false},
@@ -202,7 +203,7 @@ func startsUp(w *world, _ *machine) {
 func moved(w *world, m *machine) {
 	n := 0
 	w.box.beforeGet = func() {
-		if n++; n <= 2 && !strings.HasPrefix(m.scan.Timestamp, "1999") {
+		if n++; n <= 2 && m.scan.Timestamp != before {
 			m.scan.Timestamp = fmt.Sprint("moved ", n)
 		}
 	}
@@ -212,7 +213,7 @@ func moved(w *world, m *machine) {
 func cutOnce(w *world, m *machine) {
 	w.box.beforeGet = func() {
 		w.box.cut = 0
-		if !strings.HasPrefix(m.scan.Timestamp, "1999") {
+		if m.scan.Timestamp != before {
 			w.box.cut, w.box.beforeGet = 150, func() { w.box.cut = 0 }
 		}
 	}
@@ -322,7 +323,7 @@ func TestModeLatest(t *testing.T) {
 		if d := cmp.Diff([]string{"new.example", "failed.example"}, []string{first.Failures[0].System, first.Failures[1].System}); d != "" {
 			t.Error(d)
 		}
-		w.machine("b").scan.Timestamp = "2000-01-01T02:00:00Z"
+		w.machine("b").scan.Timestamp = time.Now().UTC().Format(time.RFC3339)
 		second := w.must(t, `{"mode":"latest"}`)
 		if second.Archived != 1 || second.Unchanged != 2 {
 			t.Errorf("second: %+v, want only b archived", second)

@@ -19,10 +19,11 @@ import (
 // errMoved: the element downloaded is of another scan than the one polled.
 var errMoved = errors.New("the results changed while they were read")
 
-// nothing says why results must not be taken for "all clear".
-type nothing struct{ reason string }
+// notArchivable is why results are reported instead of archived: a dashboard
+// would take them for "all clear".
+type notArchivable struct{ cause *fault.Error }
 
-func (n *nothing) Error() string { return n.reason }
+func (n *notArchivable) Error() string { return n.cause.Error() }
 
 // download archives all systems that are ready: in v1 from one download, in v2
 // from one each. Each is saved when it is archived, so that the end of this
@@ -132,7 +133,7 @@ func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, sc
 		if _, unread = e.WriteTo(w); unread != nil {
 			return unread
 		}
-		if err := verdict(e, scan); err != nil {
+		if err := archivable(e, scan); err != nil {
 			return err
 		}
 		_, err := io.WriteString(w, "}")
@@ -143,7 +144,7 @@ func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, sc
 		stored, err = v.o.Store.PutRaw(work, key, write)
 		return err
 	}, "key", key)
-	empty, _ := errors.AsType[*nothing](err)
+	refused, _ := errors.AsType[*notArchivable](err)
 	switch {
 	case err == nil:
 		v.archived(s, stored, scan, remark(e))
@@ -158,8 +159,8 @@ func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, sc
 	case errors.Is(err, errMoved):
 		s.Reason = err.Error()
 		return nil
-	case empty != nil:
-		v.fail(s, empty.reason)
+	case refused != nil:
+		v.fail(s, refused.Error())
 	case unread != nil && errors.Is(err, unread):
 		return nil
 	default:
@@ -184,23 +185,21 @@ func (v *invocation) archived(s *archive.RunSystem, stored store.Stored, scan ru
 	v.run.LastKey[s.ID] = stored.Key
 }
 
-// verdict lets the element itself decide whether it may be kept.
-func verdict(e *runecast.Element, polled runecast.Scan) error {
-	switch {
-	case !polled.Shows(e.Scan):
+// archivable returns why an element that was copied must not be kept; nil: it may be.
+func archivable(e *runecast.Element, polled runecast.Scan) error {
+	if !polled.Shows(e.Scan) {
 		return errMoved
-	case e.Issues == 0:
-		return &nothing{"its results hold no check at all: enable a security profile for it, and look at its connection in the appliance"}
-	case e.Assessed == 0:
-		return &nothing{"all its checks are UNLICENSED: assign it a licence in the appliance"}
+	}
+	if empty := e.Assessment.Empty(); empty != nil {
+		return &notArchivable{empty}
 	}
 	return nil
 }
 
 // remark is what the run says of results that are archived and yet say little.
 func remark(e *runecast.Element) string {
-	if e.Compliance == 0 {
-		return "archived, but no check of a security profile is in it: enable one in the appliance"
+	if nothing := e.Assessment.Nothing(); nothing != nil {
+		return "archived, but " + nothing.Error()
 	}
 	return ""
 }

@@ -99,7 +99,7 @@ var matrix = map[string]trouble{
 			return false
 		}
 	}, perAPI(
-		`its results hold no check at all: enable a security profile for it, and look at its connection in the appliance`,
+		`its results hold no check at all: enable security profiles for it, and look at its connection in the appliance`,
 		`not finished within SCAN_TIMEOUT (5h0m0s); last seen: the appliance shows an analysis without any check, and there were some before`), "", 1},
 	"broken for it alone": {func(w *world, m *machine) {
 		w.wire.intercept = func(rec http.ResponseWriter, r *http.Request) bool {
@@ -222,7 +222,7 @@ func TestMatrixOfStarts(t *testing.T) {
 		t.Run(api, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := newWire(api, "a")
+				w, began := newWire(api, "a"), time.Now().UTC()
 				w.machine("a").takes = 20 * time.Minute
 				answers := make(chan Answer)
 				go func() {
@@ -246,10 +246,11 @@ func TestMatrixOfStarts(t *testing.T) {
 					first <- a
 				}()
 				run := "20261122T020000Z-f850"
-				if a := <-answers; a.Run != run || a.Next != `not started: run `+run+` is still active, until 2000-01-01T05:00:00Z at the latest; {"action":"cancel"} ends it` {
+				in := func(d time.Duration) string { return began.Add(d).Format(time.RFC3339) }
+				if a := <-answers; a.Run != run || a.Next != `not started: run `+run+` is still active, until `+in(5*time.Hour)+` at the latest; {"action":"cancel"} ends it` {
 					t.Errorf("another start: %+v", a)
 				}
-				if a := <-answers; a.Run != run || a.Next != `wait: another invocation works on it, at the longest until 2000-01-01T00:16:00Z` {
+				if a := <-answers; a.Run != run || a.Next != `wait: another invocation works on it, at the longest until `+in(16*time.Minute) {
 					t.Errorf("the same start again: %+v", a)
 				}
 				if a := <-first; a.Run != run || a.State != archive.RunRunning {

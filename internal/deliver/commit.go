@@ -30,6 +30,9 @@ func (g *generation) finish(ctx context.Context, res mapping.Result) disposition
 	if err := g.unfit(res); err != nil {
 		return dispose(becauseUnfit, err, false)
 	}
+	if !res.Assessed {
+		return g.finishUncommitted(ctx)
+	}
 	if g.s.Quarantined > 0 {
 		// Once committed, the scan may be finished by another invocation, which
 		// could not know that not all of its events were accepted. A crash here
@@ -55,8 +58,8 @@ func (g *generation) finish(ctx context.Context, res mapping.Result) disposition
 // unfit says why a scan may not be committed although all was sent; nil: it may.
 func (g *generation) unfit(res mapping.Result) error {
 	s := &g.s.Scan
-	if !res.Assessed {
-		return errors.New(notAssessed(res))
+	if res.Nothing != nil {
+		return fmt.Errorf("%w; it is not shown as all clear", res.Nothing)
 	}
 	if s.Mapped != s.Accepted+s.Quarantined+s.Skipped {
 		g.d.o.Metrics.Put(telemetry.Count("ConservationErrors", 1))
@@ -67,11 +70,15 @@ func (g *generation) unfit(res mapping.Result) error {
 	return tolerable(s, g.d.o.Config.MaxQuarantine)
 }
 
-func notAssessed(res mapping.Result) string {
-	if res.Reasons[mapping.ReasonUnlicensed] > 0 {
-		return "nothing but unlicensed results: add a licence for this system in Runecast; it is not shown as all clear"
-	}
-	return "no compliance results: enable security profiles for this system in Runecast; it is not shown as all clear"
+// finishUncommitted ends a scan that has nothing but what was asked for beside
+// compliance, that is vulnerabilities: they are sent, and there is no commit, for
+// no finding waits for it. A crash here leaves the lease: whoever delivers the
+// scan next maps it again, and goes on after the last event whose sending was
+// saved.
+func (g *generation) finishUncommitted(ctx context.Context) disposition {
+	hard, cancel := context.WithDeadline(ctx, g.d.win.Hard)
+	defer cancel()
+	return g.followUp(hard, false)
 }
 
 // tolerable reports by an error that more events were refused than a scan may
@@ -158,7 +165,7 @@ func (g *generation) announceScan(ctx context.Context, res mapping.Result, at ti
 		switch r.Outcome {
 		case openpipeline.Accepted:
 			if d.mapper.Extras() {
-				return g.followUp(hard)
+				return g.followUp(hard, true)
 			}
 			return dispose(becauseComplete, nil, false)
 		case openpipeline.Doubt:

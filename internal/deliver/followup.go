@@ -9,20 +9,23 @@ import (
 )
 
 // followUps sends coverage of objects and vulnerabilities once their scan is
-// committed and shown, in a second reading of the document, in order and one
-// request at a time: the scan keeps how many of them are sent. In doubt a batch
+// committed and shown, or has nothing to commit, in a second reading of the
+// document, in order and one request at a time: the scan keeps how many of them are sent. In doubt a batch
 // is repeated, since the events' ids are the same; one that is refused is halved
 // down to the events to blame, which are left out with a warning.
 type followUps struct {
 	*generation
-	leftOut int64
+	// committed: the scan has compliance results.
+	committed bool
+	leftOut   int64
 }
 
-// followUp sends what follows the scan-completed event, and ends the scan. What
+// followUp sends what follows the scan-completed event, if there is one, and ends
+// the scan. What
 // is left waits for whoever comes next. A crash leaves the lease: all of it is
 // sent again, under the same ids.
-func (g *generation) followUp(ctx context.Context) disposition {
-	d, f := g.d, &followUps{generation: g}
+func (g *generation) followUp(ctx context.Context, committed bool) disposition {
+	d, f := g.d, &followUps{generation: g, committed: committed}
 	why, err := becauseFollowUps, error(nil)
 	batcher := openpipeline.NewBatcher(d.batchBytes, d.buffers, func(b *openpipeline.Batch) (err error) {
 		defer d.buffers.Release(b)
@@ -60,7 +63,7 @@ func (f *followUps) read(ctx context.Context, batcher *openpipeline.Batcher) err
 			}
 			return batcher.Add(index, e)
 		},
-	}, d.key)
+	}, d.key, f.committed)
 }
 
 // sendBatch sends a batch. The reason belongs to the error.

@@ -250,6 +250,8 @@ func (w *world) settle() {
 	sandbox := func() *forward.Forwarder { return w.sandbox(w.store, w.network) }
 	w.calm(sandbox)
 	w.thaw(len(w.zombies))
+	// Everything is delivered within a day: a storm may outlast the quick looks.
+	w.advance(24 * time.Hour)
 	w.calm(sandbox)
 	for system, scans := range w.scans {
 		if shown := w.witness.shown[dashboard.NewText(system)]; shown != w.committed(system) {

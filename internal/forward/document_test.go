@@ -124,7 +124,8 @@ func TestDeliveryDocuments(t *testing.T) {
 	}
 }
 
-// stored is a delivery document as it is on S3, without what is random or a time.
+// stored is a delivery document as it is on S3, without what is random,
+// and with another date.
 func (r *rig) stored(key string) string {
 	r.t.Helper()
 	name := archive.DeliveryKey(key)
@@ -138,6 +139,7 @@ func (r *rig) stored(key string) string {
 		r.t.Fatal(err)
 	}
 	for _, c := range [][2]string{
+		{night.Format("dt=2006-01-02"), "dt=2026-11-22"}, {night.Format("20060102T15"), "20261122T02"}, {night.Format("2006-01-02T15:"), "2026-11-22T02:"},
 		{`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`, "<id>"}, {`"etag": "[^,]*"`, `"etag": "<etag>"`}, {`"mapping": "\w+"`, `"mapping": "<hash>"`},
 		{`"(until|updatedAt)": "[^"]*"`, `"$1": "<time>"`}, {`("startedAt": )"[^"]*"(,\s+"run": "raw/manual)`, `$1"<time>"$2`}, {`127\.0\.0\.1:\d+`, "<host>"},
 		{`"bytes": \d+`, `"bytes": <number>`},

@@ -115,7 +115,7 @@ func (f *Forwarder) queue(ctx context.Context, payload []byte) (events.SQSEventR
 	win := deliver.WindowOf(ctx, f.o.Now())
 	for _, m := range batch.Records {
 		if err := f.message(ctx, m, win); err != nil {
-			f.o.Log.WarnContext(ctx, "message given back to the queue", "message", m.MessageId, "error", err.Error())
+			f.o.Log.WarnContext(ctx, "message given back to the queue", "messageId", m.MessageId, "error", err.Error())
 			res.BatchItemFailures = append(res.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
 		}
 	}

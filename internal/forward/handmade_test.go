@@ -23,19 +23,20 @@ func (r *rig) upload(key string, body []byte) {
 	if _, err := r.s3.PutObject(r.t.Context(), &s3.PutObjectInput{Bucket: &r.bucket, Key: aws.String(key), Body: bytes.NewReader(body)}); err != nil {
 		r.t.Fatal(err)
 	}
+	r.date(key)
 }
 
-// saved is a v1 results document of systems as "uid failing@day".
+// saved is a v1 results document of systems as "uid failing@minute".
 func saved(systems ...string) []byte {
 	var elements []string
 	for _, s := range systems {
 		var uid string
-		var failing, day int
-		if _, err := fmt.Sscanf(s, "%s %d@%d", &uid, &failing, &day); err != nil {
+		var failing, minute int
+		if _, err := fmt.Sscanf(s, "%s %d@%d", &uid, &failing, &minute); err != nil {
 			panic(err)
 		}
-		elements = append(elements, fmt.Sprintf(`{"uid":%q,"issues":%s,"scanStatus":{"status":"FINISHED_SUCCESSFULLY","timestamp":"2026-11-%02dT02:00:00Z"}}`,
-			uid, strings.TrimSuffix(strings.TrimPrefix(scan{system: uid, failing: failing, passing: 1}.body(), `{"issues":`), "}"), day))
+		elements = append(elements, fmt.Sprintf(`{"uid":%q,"issues":%s,"scanStatus":{"status":"FINISHED_SUCCESSFULLY","timestamp":%q}}`,
+			uid, strings.TrimSuffix(strings.TrimPrefix(scan{system: uid, failing: failing, passing: 1}.body(), `{"issues":`), "}"), scan{minute: minute}.started().Format(time.RFC3339)))
 	}
 	return []byte(`{"results":[null,` + strings.Join(elements, ",") + `]}`)
 }
@@ -101,7 +102,7 @@ func TestHandMadeDocumentOfOlderResultsIsSuperseded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	r.delivered(r.put(scan{system: "vc-a", minute: 1, failing: 1}), archive.DeliveryComplete)
-	r.upload("raw/manual/old.json", saved("vc-a 5@20", "vc-b 2@20"))
+	r.upload("raw/manual/old.json", saved("vc-a 5@-20", "vc-b 2@-20"))
 	r.delivered("raw/manual/old.json", archive.DeliveryComplete)
 	if d := r.document("raw/manual/old.json"); d.Scans[0].State != archive.DeliverySuperseded || d.Scans[1].State != archive.DeliveryComplete {
 		t.Errorf("%+v", d.Scans)

@@ -128,20 +128,20 @@ func TestReplaySelections(t *testing.T) {
 	}
 	broken := r.put(scan{system: "vc-c", minute: 1, result: "[]"})
 	r.delivered(broken, archive.DeliveryFailed)
-	run := scan{minute: 2}.run()
+	run, day := scan{minute: 2}.run(), night.Format(time.DateOnly)
 	for name, tc := range map[string]struct {
 		members                 string
 		selected, complete, old int
 	}{
 		"a run":                {fmt.Sprintf(`"run":%q`, run), 2, 2, 0},
 		"an older run":         {fmt.Sprintf(`"run":%q`, scan{minute: 1}.run()), 3, 0, 2},
-		"an unknown run":       {`"run":"20261122T090000Z-0000"`, 0, 0, 0},
+		"an unknown run":       {fmt.Sprintf(`"run":%q`, night.Format("20060102T150405Z")+"-0000"), 0, 0, 0},
 		"a system by id":       {`"system":"vc-b"`, 1, 1, 0},
-		"a prefix":             {`"prefix":"raw/v1/dt=2026-11-22/run=` + run + `/vc-a"`, 1, 1, 0},
+		"a prefix":             {fmt.Sprintf(`"prefix":"%srun=%s/vc-a"`, archive.AnalysesOf(night), run), 1, 1, 0},
 		"everything":           {`"prefix":"raw/"`, 3, 2, 0},
-		"a day":                {`"since":"2026-11-22","until":"2026-11-22"`, 3, 2, 0},
-		"a day without":        {`"since":"2026-11-23"`, 0, 0, 0},
-		"until a moment":       {`"until":"2026-11-22T02:02:00Z"`, 3, 0, 2},
+		"a day":                {fmt.Sprintf(`"since":%[1]q,"until":%[1]q`, day), 3, 2, 0},
+		"a day without":        {fmt.Sprintf(`"since":%q`, night.Add(24*time.Hour).Format(time.DateOnly)), 0, 0, 0},
+		"until a moment":       {fmt.Sprintf(`"until":%q`, scan{minute: 2}.started().Format(time.RFC3339)), 3, 0, 2},
 		"a state":              {`"state":"complete"`, 2, 2, 0},
 		"a state and a system": {`"state":"failed","system":"vc-a"`, 0, 0, 0},
 		"pending":              {`"state":"pending"`, 0, 0, 0},

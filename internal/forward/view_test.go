@@ -22,7 +22,7 @@ func (r *rig) longAgo(s scan) string {
 	k := r.put(s)
 	r.delivered(k, archive.DeliveryComplete)
 	r.clock.ahead = 100 * 24 * time.Hour
-	if _, err := r.sweep(); err != nil || r.from() == "2026-11-22" {
+	if _, err := r.sweep(); err != nil || r.from() == night.Format(time.DateOnly) {
 		r.t.Fatalf("looks from %s, %v", r.from(), err)
 	}
 	return k
@@ -63,7 +63,7 @@ func TestSweepFinishesInterruptedReplaysOfOldScans(t *testing.T) {
 			if a, err := r.sweep(); err != nil || a.Complete != 1 {
 				t.Errorf("%+v %v", a, err)
 			}
-			if a, err := r.sweep(); err != nil || a.Objects != 0 || r.from() == "2026-11-22" {
+			if a, err := r.sweep(); err != nil || a.Objects != 0 || r.from() == night.Format(time.DateOnly) {
 				t.Errorf("looks from %s: %+v %v", r.from(), a, err)
 			}
 			r.shown("vc-a failed=60 passed=0 posture=0")

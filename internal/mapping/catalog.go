@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/securityevent"
 )
 
@@ -71,12 +72,12 @@ func catalogMembers() []catalogMember {
 // MiB the check and fix texts are left out, beyond 14 MiB whole checks.
 func ReadCatalog(r io.Reader) (*Catalog, error) {
 	c := &Catalog{entries: map[string]span{}}
-	reader := catalogReader{issueReader: issueReader{dec: newDecoder(r)}, members: catalogMembers()}
-	err := members(reader.dec, func(name []byte) error {
-		if string(name) != `"issues"` {
-			return reader.dec.SkipValue()
+	reader := catalogReader{Walker: runecast.NewWalker(r), members: catalogMembers()}
+	err := reader.Members(func(name []byte) error {
+		if string(name) != "issues" {
+			return reader.Skip()
 		}
-		return elements(reader.dec, func() error {
+		return reader.Elements(func() error {
 			id, err := reader.read()
 			if err == nil {
 				c.keep(id, &reader)
@@ -92,27 +93,29 @@ func ReadCatalog(r io.Reader) (*Catalog, error) {
 
 // catalogReader reads checks one by one into the same memory.
 type catalogReader struct {
-	issueReader
+	runecast.Walker
 	members []catalogMember
+	text    []byte
 	found   [][]byte // the text of each member
 	entry   []byte
 }
 
 func (r *catalogReader) read() (id string, err error) {
 	r.text, r.found = r.text[:0], append(r.found[:0], make([][]byte, len(r.members))...)
-	err = members(r.dec, func(quoted []byte) (err error) {
-		name := quoted[1 : len(quoted)-1]
+	err = r.Members(func(name []byte) (err error) {
 		if bytes.EqualFold(name, []byte("id")) {
-			id, err = r.string()
+			id, err = r.Text()
 			return err
 		}
 		for i, m := range r.members {
 			if bytes.EqualFold(name, []byte(m.name)) {
-				r.found[i], err = r.bytes()
+				begin := len(r.text)
+				r.text, err = r.AppendText(r.text)
+				r.found[i] = r.text[begin:]
 				return err
 			}
 		}
-		return r.dec.SkipValue()
+		return r.Skip()
 	})
 	return id, err
 }
@@ -167,18 +170,18 @@ func (c *Catalog) of(id string, places int) [][]byte {
 // describe adds to a check what the catalogue and the issue itself say about
 // the rule: its metadata, its place in the standard, what it asks for, and why
 // its status is what it is.
-func (c *Catalog) describe(check *securityevent.Check, h *head) {
+func (c *Catalog) describe(check *securityevent.Check, h *runecast.Issue) {
 	shown := catalogMembers()
-	texts := c.of(h.id, len(shown))
-	b := quoted([]byte(`{"Runecast ID":`), or(h.displayID, h.id), 256)
-	if h.appliesTo != "" {
-		b = quoted(append(b, `,"Layer":`...), h.appliesTo, 128)
+	texts := c.of(h.ID, len(shown))
+	b := quoted([]byte(`{"Runecast ID":`), h.ShownID(), 256)
+	if h.AppliesTo != "" {
+		b = quoted(append(b, `,"Layer":`...), h.AppliesTo, 128)
 	}
-	if len(h.products) > 0 {
-		b = quoted(append(b, `,"Products":`...), strings.Join(h.products, ", "), 512)
+	if len(h.Products) > 0 {
+		b = quoted(append(b, `,"Products":`...), strings.Join(h.Products, ", "), 512)
 	}
-	if h.url != "" {
-		b = quoted(append(b, `,"Reference":`...), h.url, 1024)
+	if h.URL != "" {
+		b = quoted(append(b, `,"Reference":`...), h.URL, 1024)
 	}
 	for i, text := range texts {
 		if len(text) > 0 {
@@ -189,7 +192,7 @@ func (c *Catalog) describe(check *securityevent.Check, h *head) {
 	check.MetadataJSON = string(append(b, '}'))
 	check.Control = or(string(texts[ofSTIG]), string(texts[ofVulnerability]))
 	check.Description = string(texts[ofCheck])
-	check.Reason = reasonOf(h.status)
+	check.Reason = reasonOf(h.Status)
 }
 
 func quoted(dst []byte, text string, characters int) []byte {

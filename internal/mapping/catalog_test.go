@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/securityevent"
 )
 
@@ -23,7 +24,7 @@ func catalogOf(t *testing.T, text string) *Catalog {
 }
 
 // shownOf is what the catalogue makes of a check.
-func shownOf(t *testing.T, c *Catalog, h head) (metadata map[string]string, check securityevent.Check) {
+func shownOf(t *testing.T, c *Catalog, h runecast.Issue) (metadata map[string]string, check securityevent.Check) {
 	t.Helper()
 	c.describe(&check, &h)
 	if err := json.Unmarshal([]byte(check.MetadataJSON), &metadata); err != nil {
@@ -40,22 +41,22 @@ func TestCatalogDescribesChecks(t *testing.T) {
 		{"ID":"3","StigId":"other case","CHECKDESCRIPTION":"also"},
 		{"id":"4"}]}`)
 	for name, k := range map[string]struct {
-		head                 head
+		issue                runecast.Issue
 		want                 map[string]string
 		control, description string
 	}{
-		"all": {head{id: "1", displayID: "STIG-1", appliesTo: "Compute", products: []string{"vSphere", "ESXi"}, url: "https://x"},
+		"all": {runecast.Issue{ID: "1", DisplayID: "STIG-1", AppliesTo: "Compute", Products: []string{"vSphere", "ESXi"}, URL: "https://x"},
 			map[string]string{"Runecast ID": "STIG-1", "Layer": "Compute", "Products": "vSphere, ESXi", "Reference": "https://x", "STIG ID": "ESXI-80-1", "Vulnerability ID": "V-1",
 				"Section": "CAT II", "Affects": "Security", "Check": `Look at "x".`, "Fix": "Set it.", "Note": "ours", "Updated": "2026-01-01"}, "ESXI-80-1", `Look at "x".`},
-		"a number as id": {head{id: "2"}, map[string]string{"Runecast ID": "2", "Vulnerability ID": "V-2"}, "V-2", ""},
-		"other case":     {head{id: "3"}, map[string]string{"Runecast ID": "3", "STIG ID": "other case", "Check": "also"}, "other case", "also"},
-		"nothing more":   {head{id: "4", displayID: "D"}, map[string]string{"Runecast ID": "D"}, "", ""},
-		"not in it":      {head{id: "5", displayID: "D"}, map[string]string{"Runecast ID": "D"}, "", ""},
-		"without its id": {head{displayID: "D"}, map[string]string{"Runecast ID": "D"}, "", ""},
+		"a number as id": {runecast.Issue{ID: "2"}, map[string]string{"Runecast ID": "2", "Vulnerability ID": "V-2"}, "V-2", ""},
+		"other case":     {runecast.Issue{ID: "3"}, map[string]string{"Runecast ID": "3", "STIG ID": "other case", "Check": "also"}, "other case", "also"},
+		"nothing more":   {runecast.Issue{ID: "4", DisplayID: "D"}, map[string]string{"Runecast ID": "D"}, "", ""},
+		"not in it":      {runecast.Issue{ID: "5", DisplayID: "D"}, map[string]string{"Runecast ID": "D"}, "", ""},
+		"without its id": {runecast.Issue{DisplayID: "D"}, map[string]string{"Runecast ID": "D"}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			metadata, check := shownOf(t, c, k.head)
+			metadata, check := shownOf(t, c, k.issue)
 			if d := cmp.Diff(k.want, metadata); d != "" {
 				t.Error(d)
 			}
@@ -64,7 +65,7 @@ func TestCatalogDescribesChecks(t *testing.T) {
 			}
 		})
 	}
-	if metadata, check := shownOf(t, nil, head{id: "1"}); len(metadata) != 1 || check.Control != "" {
+	if metadata, check := shownOf(t, nil, runecast.Issue{ID: "1"}); len(metadata) != 1 || check.Control != "" {
 		t.Errorf("without a catalogue: %v %v", metadata, check)
 	}
 }
@@ -94,7 +95,7 @@ func TestCatalogPutsUpWithAnything(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			metadata, check := shownOf(t, catalogOf(t, k.text), head{id: "1"})
+			metadata, check := shownOf(t, catalogOf(t, k.text), runecast.Issue{ID: "1"})
 			delete(metadata, "Runecast ID")
 			if d := cmp.Diff(k.want, metadata); d != "" && len(metadata)+len(k.want) > 0 {
 				t.Error(d)
@@ -118,7 +119,7 @@ func TestCatalogThatIsNoJSON(t *testing.T) {
 func TestMetadataIsBounded(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("\x00", 1<<20)
-	_, check := shownOf(t, nil, head{displayID: long, appliesTo: long, url: long, products: []string{long, long}})
+	_, check := shownOf(t, nil, runecast.Issue{DisplayID: long, AppliesTo: long, URL: long, Products: []string{long, long}})
 	if len(check.MetadataJSON) > 13_000 {
 		t.Errorf("%d bytes", len(check.MetadataJSON))
 	}

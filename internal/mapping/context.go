@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/securityevent"
 )
 
@@ -14,7 +15,7 @@ func scanOf(e *Envelope, scanID string) securityevent.Scan {
 	return securityevent.Scan{
 		ID: scanID, Name: securityevent.ScanName(or(e.System.Name, e.System.ID), completed), ProductVersion: e.Appliance.Version,
 		Started: e.Run.StartedAt, Completed: completed,
-		SystemID: e.System.ID, SystemName: or(e.System.Name, e.System.ID), SystemType: or(e.System.Type, "UNKNOWN"),
+		SystemID: e.System.ID, SystemName: or(e.System.Name, e.System.ID), SystemType: or(e.System.Type, runecast.TypeUnknown),
 		Context: contextOf(e),
 	}
 }
@@ -28,16 +29,16 @@ func contextOf(e *Envelope) []securityevent.Context {
 		name = "" // API v1 names vCenters only: others are called by their id
 	}
 	switch e.System.Type {
-	case "VCENTER":
+	case runecast.TypeVCenter:
 		return []securityevent.Context{{Key: "hypervisor.type", Value: "VMWARE"}, {Key: "vmware.vcenter.name", Value: name}}
-	case "AWS":
+	case runecast.TypeAWS:
 		account, alias := awsAccount(name)
 		return []securityevent.Context{{Key: "cloud.provider", Value: "aws"}, {Key: "aws.account.id", Value: account}, {Key: "aws.account.name", Value: alias}}
-	case "AZURE": // a tenant: its uid is the tenant's
+	case runecast.TypeAzure: // a tenant: its uid is the tenant's
 		return []securityevent.Context{{Key: "cloud.provider", Value: "azure"}, {Key: "azure.tenant.id", Value: uuidOnly(id)}, {Key: "azure.tenant.name", Value: name}}
-	case "GCP":
+	case runecast.TypeGCP:
 		return []securityevent.Context{{Key: "cloud.provider", Value: "gcp"}, {Key: "gcp.organization.id", Value: organization(id)}, {Key: "gcp.organization.name", Value: name}}
-	case "KUBERNETES_CLUSTER":
+	case runecast.TypeKubernetes:
 		return []securityevent.Context{{Key: "k8s.cluster.name", Value: name}, {Key: "k8s.cluster.uid", Value: uuidOnly(strings.TrimPrefix(id, "cluster-"))}}
 	}
 	return nil

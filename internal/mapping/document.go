@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/runecast"
 )
 
 // Envelope is what a raw object says about its scan. It is the reader's view:
@@ -38,19 +38,9 @@ type Envelope struct {
 }
 
 // CompletedAt is the scan's end; zero if the appliance's text is no time.
-func (e *Envelope) CompletedAt() time.Time { return parseTime(e.Scan.CompletedAt) }
-
-// parseTime reads a time as appliances write it: ISO 8601, or epoch milliseconds.
-func parseTime(text string) time.Time {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02 15:04:05"} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t
-		}
-	}
-	if ms, err := strconv.ParseInt(text, 10, 64); err == nil && ms > 0 {
-		return time.UnixMilli(ms).UTC()
-	}
-	return time.Time{}
+func (e *Envelope) CompletedAt() time.Time {
+	at, _ := runecast.ParseTime(e.Scan.CompletedAt)
+	return at
 }
 
 // rawSchema is the schema of a raw object that this reader understands.
@@ -60,7 +50,7 @@ const rawSchema = "runecast-raw/1"
 // result's issues one after the other.
 type Document struct {
 	Envelope
-	dec *jsontext.Decoder
+	w runecast.Walker
 	// atResult: the next value is the result's.
 	atResult bool
 	// bare: there is no envelope, so nothing of ours follows the result.
@@ -74,72 +64,37 @@ var ErrBare = errors.New("no envelope")
 // element of this index, of a v2 scan (index -1) the whole. What an envelope
 // would say comes from the caller, who has checked the document.
 func OpenBare(r io.Reader, e Envelope, index int) (*Document, error) {
-	d := &Document{Envelope: e, dec: newDecoder(r), atResult: true, bare: true}
+	d := &Document{Envelope: e, w: runecast.NewWalker(r), atResult: true, bare: true}
 	if index < 0 {
 		return d, nil
 	}
-	if _, err := d.dec.ReadToken(); err != nil {
+	if _, err := d.w.ReadToken(); err != nil {
 		return nil, malformed(err)
 	}
-	for d.dec.PeekKind() != '}' {
-		name, err := d.dec.ReadToken()
+	for d.w.PeekKind() != '}' {
+		name, err := d.w.Name()
 		if err != nil {
 			return nil, malformed(err)
 		}
-		if name.String() == "results" && d.dec.PeekKind() == '[' {
-			_, err = d.dec.ReadToken()
+		if string(name) == "results" && d.w.PeekKind() == '[' {
+			_, err = d.w.ReadToken()
 			for ; err == nil && index > 0; index-- {
-				err = d.dec.SkipValue()
+				err = d.w.Skip()
 			}
 			return d, malformed(err)
 		}
-		if err := d.dec.SkipValue(); err != nil {
+		if err := d.w.Skip(); err != nil {
 			return nil, malformed(err)
 		}
 	}
 	return nil, reject("the document has no results", "save what the appliance answers to /results")
 }
 
-// ScanTime reads a v2 scan through and gives the time that it names; zero if
-// that cannot be read. Bad input is a fault of class Reject.
-func ScanTime(r io.Reader) (time.Time, error) {
-	i := issueReader{dec: newDecoder(r)}
-	var created string
-	err := members(i.dec, func(name []byte) (err error) {
-		if string(name) != `"createdTs"` {
-			return i.dec.SkipValue()
-		}
-		created, err = i.string()
-		return err
-	})
-	if err != nil {
-		return time.Time{}, malformed(err)
-	}
-	return parseTime(created), ended(i.dec)
-}
-
-// ended checks that nothing follows.
-func ended(dec *jsontext.Decoder) error {
-	switch _, err := dec.ReadToken(); {
-	case errors.Is(err, io.EOF):
-		return nil
-	case err != nil:
-		return malformed(err)
-	}
-	return reject("something follows the document", "upload it again")
-}
-
-// newDecoder reads JSON as appliances send it: duplicate members and bytes that
-// are not UTF-8 are put up with.
-func newDecoder(r io.Reader) *jsontext.Decoder {
-	return jsontext.NewDecoder(r, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-}
-
 // Open reads a raw object up to its result. Bad input is a fault of class
 // Reject; errors of the reader come through.
 func Open(r io.Reader) (*Document, error) {
-	d := &Document{dec: newDecoder(r)}
-	switch begin, err := d.dec.ReadToken(); {
+	d := &Document{w: runecast.NewWalker(r)}
+	switch begin, err := d.w.ReadToken(); {
 	case err != nil:
 		return nil, malformed(err)
 	case begin.Kind() != '{':
@@ -149,12 +104,13 @@ func Open(r io.Reader) (*Document, error) {
 		"schema": &d.Schema, "run": &d.Run, "appliance": &d.Appliance,
 		"system": &d.System, "scan": &d.Scan, "catalog": &d.Catalog,
 	}
-	for d.dec.PeekKind() != '}' {
-		name, err := d.dec.ReadToken()
+	for d.w.PeekKind() != '}' {
+		quoted, err := d.w.Name()
 		if err != nil {
 			return nil, malformed(err)
 		}
-		switch name.String() {
+		name := string(quoted)
+		switch name {
 		case "result":
 			d.atResult = true
 			return d, d.check()
@@ -163,7 +119,7 @@ func Open(r io.Reader) (*Document, error) {
 				return nil, &fault.Error{Class: fault.Reject, What: "it is what an appliance answered, not a raw object", Cure: "upload it under raw/manual/", Err: ErrBare}
 			}
 		}
-		if err := d.member(members[name.String()]); err != nil {
+		if err := d.member(members[name]); err != nil {
 			return nil, fmt.Errorf("read envelope: %w", err)
 		}
 	}
@@ -172,12 +128,12 @@ func Open(r io.Reader) (*Document, error) {
 
 func (d *Document) member(into any) error {
 	if into == nil {
-		if err := d.dec.SkipValue(); err != nil {
+		if err := d.w.Skip(); err != nil {
 			return malformed(err)
 		}
 		return nil
 	}
-	err := json.UnmarshalDecode(d.dec, into)
+	err := json.UnmarshalDecode(d.w.Decoder, into)
 	if _, ok := errors.AsType[*json.SemanticError](err); ok {
 		return reject("the envelope has a member of a wrong type ("+err.Error()+")", "let the collector write raw objects")
 	}
@@ -201,18 +157,18 @@ func (d *Document) issues(each func() error) error {
 		return errors.New("read result: it was read already")
 	}
 	d.atResult = false
-	if d.dec.PeekKind() != '{' {
-		if err := d.dec.SkipValue(); err != nil {
+	if d.w.PeekKind() != '{' {
+		if err := d.w.Skip(); err != nil {
 			return malformed(err)
 		}
 		return reject("the result is not a JSON object", "look at what the appliance answered")
 	}
-	err := members(d.dec, func(name []byte) error {
+	err := d.w.Members(func(name []byte) error {
 		switch string(name) {
-		case `"issues"`, `"scannedIssues"`:
-			return elements(d.dec, each)
+		case "issues", "scannedIssues":
+			return d.w.Elements(each)
 		}
-		return d.dec.SkipValue()
+		return d.w.Skip()
 	})
 	if err == nil && !d.bare {
 		err = d.end()
@@ -222,55 +178,15 @@ func (d *Document) issues(each func() error) error {
 
 // end reads what may follow the result: unknown members, the brace, nothing.
 func (d *Document) end() error {
-	for d.dec.PeekKind() != '}' {
-		if err := d.dec.SkipValue(); err != nil {
+	for d.w.PeekKind() != '}' {
+		if err := d.w.Skip(); err != nil {
 			return err
 		}
 	}
-	if _, err := d.dec.ReadToken(); err != nil {
+	if _, err := d.w.ReadToken(); err != nil {
 		return err
 	}
-	return ended(d.dec)
-}
-
-// members calls each with the quoted name of every member of an object (valid
-// until the next read), whose value each must read. A value that is no object is skipped.
-func members(dec *jsontext.Decoder, each func(quoted []byte) error) error {
-	if dec.PeekKind() != '{' {
-		return dec.SkipValue()
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	for dec.PeekKind() != '}' {
-		name, err := dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		if err := each(name); err != nil {
-			return err
-		}
-	}
-	_, err := dec.ReadToken()
-	return err
-}
-
-// elements calls each before every element of an array, which each must read.
-// A value that is no array is skipped.
-func elements(dec *jsontext.Decoder, each func() error) error {
-	if dec.PeekKind() != '[' {
-		return dec.SkipValue()
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	for dec.PeekKind() != ']' {
-		if err := each(); err != nil {
-			return err
-		}
-	}
-	_, err := dec.ReadToken()
-	return err
+	return d.w.End()
 }
 
 // malformed names what a JSON error means; other errors come through.
@@ -281,6 +197,8 @@ func malformed(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, runecast.ErrFollowed):
+		return reject("something follows the document", "upload it again")
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return reject("the document is cut off", "upload it again, or let the next analysis replace it")
 	}

@@ -2,10 +2,11 @@ package mapping
 
 import (
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"runecast-ingest/internal/runecast"
 )
 
 const (
@@ -19,7 +20,7 @@ const (
 
 // appendEvidence writes an object's result values as the JSON text of
 // evidence_json; "[]" without values.
-func appendEvidence(dst []byte, values []resultValue, manual bool) []byte {
+func appendEvidence(dst []byte, values []runecast.ResultValue, manual bool) []byte {
 	kind := `[{"type":"AUTOMATIC","description":`
 	if manual {
 		kind = `[{"type":"MANUAL","description":`
@@ -36,9 +37,9 @@ func appendEvidence(dst []byte, values []resultValue, manual bool) []byte {
 			dst = append(strconv.AppendInt(dst, int64(len(values)-i), 10), `"}`...)
 			break
 		}
-		dst, _ = jsontext.AppendQuote(dst, cut(v.description, maxEvidence))
+		dst, _ = jsontext.AppendQuote(dst, cut(v.Description, maxEvidence))
 		dst = append(dst, `,"value":`...)
-		dst, _ = jsontext.AppendQuote(dst, cut(v.value, maxEvidence))
+		dst, _ = jsontext.AppendQuote(dst, cut(v.Value, maxEvidence))
 		dst = append(dst, '}')
 	}
 	if len(values) == 0 {
@@ -50,16 +51,16 @@ func appendEvidence(dst []byte, values []resultValue, manual bool) []byte {
 // reasonOf says why a status is what it is, where the dashboard's word for it
 // does not; the meanings are those of the vendor's manual and script.
 func reasonOf(status string) string {
-	switch strings.ToUpper(status) {
-	case "M_FAIL", "M_PASS":
+	switch runecast.ParseStatus(status) {
+	case runecast.StatusManualFail, runecast.StatusManualPass:
 		return "A manual check is part of this result."
-	case "MANUAL":
+	case runecast.StatusManual:
 		return "Somebody has to check this and answer it in Runecast."
-	case "NOT_APPLICABLE":
+	case runecast.StatusNotApplicable:
 		return "The system has no object that the rule applies to."
-	case "NOT_RELEVANT":
+	case runecast.StatusNotRelevant:
 		return "The rule does not concern the system's products and versions."
-	case "FILTERED":
+	case runecast.StatusFiltered:
 		return "A filter in Runecast leaves this result out."
 	}
 	return ""

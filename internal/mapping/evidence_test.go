@@ -4,14 +4,16 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"runecast-ingest/internal/runecast"
 )
 
 // An object with very many values says how many are left out.
 func TestEvidenceIsBounded(t *testing.T) {
 	t.Parallel()
-	values := make([]resultValue, 1000)
+	values := make([]runecast.ResultValue, 1000)
 	for i := range values {
-		values[i] = resultValue{description: []byte("rule"), value: []byte(strings.Repeat("\x00", 900))}
+		values[i] = runecast.ResultValue{Description: []byte("rule"), Value: []byte(strings.Repeat("\x00", 900))}
 	}
 	for name, c := range map[string]struct{ values, entries, left int }{"none": {}, "few": {3, 3, 0}, "many": {1000, 14, 987}} {
 		text := appendEvidence([]byte("of the object before"), values[:c.values], false)
@@ -22,7 +24,7 @@ func TestEvidenceIsBounded(t *testing.T) {
 		if len(text) > maxEvidenceText+maxEvidence*6 || len(got) != c.entries {
 			t.Errorf("%s: %d entries in %d bytes", name, len(got), len(text))
 		}
-		if c.left > 0 && (got[len(got)-1]["description"] != "values left out" || got[len(got)-1]["value"] != "987" || got[0]["value"] != string(values[0].value)) {
+		if c.left > 0 && (got[len(got)-1]["description"] != "values left out" || got[len(got)-1]["value"] != "987" || got[0]["value"] != string(values[0].Value)) {
 			t.Errorf("%s: the last of %d entries is %v", name, len(got), got[len(got)-1])
 		}
 	}

@@ -23,7 +23,7 @@ func extras(t *testing.T, m config.Mapping, text string) []event {
 		var e event
 		events = append(events, e)
 		return json.Unmarshal(b, &events[len(events)-1])
-	}}, "raw/x")
+	}}, "raw/x", true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,12 +15,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
 	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/securityevent"
 )
 
@@ -31,6 +31,7 @@ const version = 1
 type Mapper struct {
 	settings  config.Mapping
 	standards standardTable
+	beside    []runecast.Class // that INCLUDE_TYPES names
 	minRank   int
 	hash      string
 }
@@ -40,7 +41,13 @@ func New(settings config.Mapping) *Mapper {
 	text, _ := json.Marshal(settings, json.Deterministic(true)) // plain strings and booleans
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", version, text))
 	minRank := rank(securityevent.Severity(settings.MinSeverity))
-	return &Mapper{settings, newStandardTable(settings.Standards), minRank, hex.EncodeToString(sum[:8])}
+	var beside []runecast.Class
+	for _, code := range settings.IncludeTypes {
+		if c := runecast.ClassOf(code); c != runecast.Security && c != runecast.NoProfile {
+			beside = append(beside, c)
+		}
+	}
+	return &Mapper{settings, newStandardTable(settings.Standards), beside, minRank, hex.EncodeToString(sum[:8])}
 }
 
 // Hash identifies the mapping's version and settings: event indexes mean the
@@ -82,9 +89,13 @@ type Result struct {
 	Scan securityevent.Scan
 	// Mapped = sent + skipped by the settings, in events.
 	Mapped, Skipped int64
-	// Assessed tells that there was a compliance result that is not UNLICENSED;
-	// a scan without must not be committed: it would show as all clear.
+	// Assessed reports whether a check was assessed that findings show: one of a
+	// security profile, or of KB and BP where INCLUDE_TYPES names them. A scan
+	// without must not be committed: it would show as all clear.
 	Assessed bool
+	// Nothing is why nothing of what the settings ask for was assessed, and its
+	// cure; nil if something was. Without Assessed these are vulnerabilities alone.
+	Nothing error
 	// Summary is the posture over the events sent.
 	Summary securityevent.Summary
 	// Rows counts the findings sent.
@@ -100,43 +111,41 @@ type Result struct {
 // Map emits the findings of a document. Errors are faults of class Reject for
 // bad input, else those of Emit or of the document's reader.
 func (m *Mapper) Map(in Input) (Result, error) {
-	d := in.Document
-	w := &work{
-		m: m, in: in, summary: newSummary(),
-		res: Result{Scan: scanOf(&d.Envelope, in.ScanID), Reasons: map[string]int64{}},
-	}
+	w := m.work(in)
 	if m.settings.OriginalContent {
-		w.res.Scan.Original, _ = json.Marshal(&d.Envelope) // plain texts and times
+		w.res.Scan.Original, _ = json.Marshal(&in.Document.Envelope) // plain texts and times
 	}
 	w.enc = securityevent.NewEncoder(securityevent.Model(m.settings.EventModel), &w.res.Scan)
-	w.issues = issueReader{dec: d.dec, keepRaw: m.settings.OriginalContent}
-	if in.Reopen != nil {
-		w.issues.overflow = w.stream
-	}
-	index := -1
-	err := d.issues(func() error {
-		index++
-		w.index = index
-		if err := w.issues.read(); err != nil {
-			return err
-		}
-		if w.issues.streamed {
-			return nil
-		}
-		return w.issue(len(w.issues.objects), nil)
+	var seen runecast.Assessment
+	err := w.read(m.settings.OriginalContent, func(listed int) error {
+		seen.Add(&w.issues.Issue)
+		return w.issue(listed)
 	})
 	w.res.Summary, w.res.Rows, w.res.Rules = w.summary.close(), w.summary.rows, w.summary.verdicts()
 	w.res.Scan.Findings = w.res.Mapped - w.res.Skipped
+	w.res.judge(&seen, m.beside)
 	return w.res, err
 }
 
-// work is the mapping of one document.
+// judge says what the checks of a document are worth, those of some classes
+// being asked for beside the security profiles.
+func (r *Result) judge(a *runecast.Assessment, beside []runecast.Class) {
+	if nothing := a.Nothing(beside...); nothing != nil {
+		r.Nothing = nothing
+		return
+	}
+	r.Assessed = a.Assessed(runecast.Security) > 0
+	for _, c := range beside {
+		r.Assessed = r.Assessed || c != runecast.Vulnerability && a.Assessed(c) > 0
+	}
+}
+
+// work is one reading of a document.
 type work struct {
 	m        *Mapper
 	in       Input
 	enc      *securityevent.Encoder
-	issues   issueReader
-	index    int
+	issues   *runecast.IssueReader
 	survey   map[int]surveyed
 	summary  *summary
 	res      Result
@@ -146,22 +155,102 @@ type work struct {
 	original original
 }
 
-// issue emits the findings of the current issue, of which listed objects are
-// in the document: those held, and then those that rest reads.
-func (w *work) issue(listed int, rest func(func() error) error) error {
-	h := &w.issues.head
+func (m *Mapper) work(in Input) *work {
+	return &work{
+		m: m, in: in, summary: newSummary(),
+		res: Result{Scan: scanOf(&in.Document.Envelope, in.ScanID), Reasons: map[string]int64{}},
+	}
+}
+
+// read calls each for every issue of the document, with the number of objects
+// listed. Each takes of the objects what it wants.
+func (w *work) read(keepRaw bool, each func(listed int) error) error {
+	d := w.in.Document
+	w.issues = runecast.NewIssueReader(d.w, runecast.IssueOptions{KeepRaw: keepRaw, HoldAll: w.in.Reopen == nil})
+	index := -1
+	return d.issues(func() error {
+		index++
+		if err := w.issues.Read(); err != nil {
+			return err
+		}
+		listed := w.issues.Listed()
+		if w.issues.More() {
+			s, err := w.surveyed(index, keepRaw)
+			if err != nil {
+				return err
+			}
+			w.issues.Issue, listed = s.issue, s.listed
+		}
+		if err := each(listed); err != nil {
+			return err
+		}
+		return w.issues.Finish()
+	})
+}
+
+// surveyed is what a first look at the document found out about an issue whose
+// objects are too many to be held: all of its members, and how many objects
+// there are. Whether the list fits the count must be known before the first
+// finding goes out, and the status may come after the objects.
+type surveyed struct {
+	issue  runecast.Issue
+	listed int
+}
+
+// surveyed returns what the survey found out about an issue. The first call
+// takes the survey: it reads the document again.
+func (w *work) surveyed(index int, keepRaw bool) (surveyed, error) {
+	if w.survey == nil {
+		if err := w.takeSurvey(keepRaw); err != nil {
+			return surveyed{}, err
+		}
+	}
+	s, ok := w.survey[index]
+	if !ok {
+		return s, reject("the document changed while it was read", "deliver it again")
+	}
+	return s, nil
+}
+
+func (w *work) takeSurvey(keepRaw bool) error {
+	d, done, err := w.in.Reopen()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = done() }()
+	w.survey = map[int]surveyed{}
+	r := runecast.NewIssueReader(d.w, runecast.IssueOptions{KeepRaw: keepRaw, CountOnly: true})
+	index := -1
+	return d.issues(func() error {
+		index++
+		if err := r.Read(); err != nil || !r.More() {
+			return err
+		}
+		err := r.Finish()
+		s := surveyed{issue: r.Issue, listed: r.Listed()}
+		s.issue.Products = slices.Clone(s.issue.Products)
+		w.survey[index] = s
+		return err
+	})
+}
+
+// issue emits the findings of the current issue, of which so many objects are
+// listed in the document.
+func (w *work) issue(listed int) error {
+	h := &w.issues.Issue
 	check, v, ok := w.check(h)
 	if !ok {
 		return nil
 	}
-	check.Affected = max(h.count, 0)
-	if h.count < 0 {
+	check.Affected = max(h.Count, 0)
+	if h.Count < 0 {
 		check.Affected = int64(listed)
 	}
 	perObject := listed > 0 && (v.status != securityevent.Passed || w.m.settings.PassedObjects == "object")
-	ownStatus := len(w.issues.objects) > 0 && len(w.issues.at(0).status) > 0
+	first := w.issues.First()
+	ownStatus := first != nil && len(first.Status) > 0
 	switch {
-	case perObject && !ownStatus && h.count >= 0 && int64(listed) > h.count && v.status != securityevent.Passed:
+	case perObject && !ownStatus && h.Count >= 0 && int64(listed) > h.Count && v.status != securityevent.Passed:
 		w.res.Reasons[ReasonObjectsAmbiguous]++
 		perObject = false
 	case v.status == securityevent.Failed && int64(listed) < check.Affected:
@@ -183,43 +272,42 @@ func (w *work) issue(listed int, rest func(func() error) error) error {
 	if !perObject {
 		return w.emitSystem(check)
 	}
-	return w.emitObjects(check, v, rest)
+	return w.emitObjects(check, v)
 }
 
 // check reads what the findings of an issue share; false: it is not sent at all.
-func (w *work) check(h *head) (*securityevent.Check, verdict, bool) {
-	code := strings.ToUpper(strings.TrimSpace(h.profile))
-	id := or(h.displayID, h.id)
+func (w *work) check(h *runecast.Issue) (*securityevent.Check, verdict, bool) {
+	class, id := runecast.ClassOf(h.Profile), h.ShownID()
 	switch {
-	case code == "":
+	case class == runecast.NoProfile:
 		w.res.Reasons[ReasonNoProfile]++
 		return nil, verdict{}, false
-	case !w.m.compliance(code):
+	case !w.m.shows(class):
 		w.res.Reasons[ReasonNotCompliance]++
 		return nil, verdict{}, false
 	case id == "":
 		w.res.Reasons[ReasonNoRuleID]++
 		return nil, verdict{}, false
 	}
-	v := verdictOf(h.status)
+	status := runecast.ParseStatus(h.Status)
+	v, ok := verdictOf(status)
 	switch {
-	case !v.known:
-		w.unknown(ReasonUnknownStatus, h.status)
-		return nil, v, false
-	case v.unlicensed:
+	case status == runecast.StatusUnlicensed:
 		w.res.Reasons[ReasonUnlicensed]++
 		return nil, v, false
+	case !ok:
+		w.unknown(ReasonUnknownStatus, h.Status)
+		return nil, v, false
 	}
-	w.res.Assessed = true
-	severity, known := severityOf(h.severity)
+	severity, known := severityOf(h.Severity)
 	if !known {
-		w.unknown(ReasonUnknownSeverity, h.severity)
+		w.unknown(ReasonUnknownSeverity, h.Severity)
 	}
-	std := w.m.standards.on(h.profile, w.res.Scan.SystemType)
+	std := w.m.standards.on(h.Profile, w.res.Scan.SystemType)
 	c := &securityevent.Check{
-		RuleID: std.ruleID(h.profile, id), Title: h.title, Severity: severity, RiskKnown: known, VendorSeverity: h.severity,
+		RuleID: std.ruleID(h.Profile, id), Title: h.Title, Severity: severity, RiskKnown: known, VendorSeverity: h.Severity,
 		StandardShortName: std.shortName, StandardName: std.name, StandardURL: std.url,
-		URL: h.url, IssueID: id, Profile: h.profile, VendorStatus: h.status, Status: v.status,
+		URL: h.URL, IssueID: id, Profile: h.Profile, VendorStatus: h.Status, Status: v.status,
 	}
 	w.in.Catalog.describe(c, h)
 	if c.Title == "" {
@@ -229,15 +317,9 @@ func (w *work) check(h *head) (*securityevent.Check, verdict, bool) {
 	return c, v, true
 }
 
-// compliance tells whether a profile code is one of a standard, or included.
-func (m *Mapper) compliance(code string) bool {
-	switch code {
-	case "VUL":
-		return false
-	case "KB", "BP":
-		return slices.Contains(m.settings.IncludeTypes, code)
-	}
-	return true
+// shows reports whether checks of a class become findings of compliance.
+func (m *Mapper) shows(c runecast.Class) bool {
+	return c == runecast.Security || (c == runecast.Knowledge || c == runecast.BestPractice) && slices.Contains(m.beside, c)
 }
 
 func (w *work) unknown(reason, value string) {
@@ -252,7 +334,7 @@ func (w *work) unknown(reason, value string) {
 func (w *work) skips(c *securityevent.Check) bool {
 	s := &w.m.settings
 	return !slices.Contains(s.IncludeResults, string(c.Status)) || rank(c.Severity) < w.m.minRank ||
-		slices.Contains(s.ExcludeTypes, strings.ToUpper(c.Profile))
+		slices.Contains(s.ExcludeTypes, runecast.NormalCode(c.Profile))
 }
 
 // system is the analysed system as a finding's object.
@@ -270,33 +352,28 @@ func (w *work) emitSystem(c *securityevent.Check) error {
 
 // emitObjects emits one finding per affected object; one on the system if none
 // of those listed has the issue's own verdict.
-func (w *work) emitObjects(c *securityevent.Check, v verdict, rest func(func() error) error) error {
+func (w *work) emitObjects(c *securityevent.Check, v verdict) error {
 	before := w.res.Mapped
-	held := func() error {
-		for i := range w.issues.objects {
-			o := w.issues.at(i)
-			if len(o.status) > 0 && verdictOf(string(o.status)).status != v.status {
-				continue
-			}
-			if err := w.emitObject(c, v, o); err != nil {
-				return err
-			}
+	for o, err := range w.issues.Objects() {
+		if err != nil {
+			return err
 		}
-		return nil
+		if !v.has(o) {
+			continue
+		}
+		if err := w.emitObject(c, v, o); err != nil {
+			return err
+		}
 	}
-	err := held()
-	if err == nil && rest != nil {
-		err = rest(held)
+	if w.res.Mapped == before {
+		return w.emitSystem(c)
 	}
-	if err == nil && w.res.Mapped == before {
-		err = w.emitSystem(c)
-	}
-	return err
+	return nil
 }
 
-func (w *work) emitObject(c *securityevent.Check, v verdict, o *affected) error {
+func (w *work) emitObject(c *securityevent.Check, v verdict, o *runecast.Object) error {
 	f := w.resource(o)
-	f.Original = w.original.of(o.raw)
+	f.Original = w.original.of(o.Raw)
 	if v.status != securityevent.Passed {
 		w.evidence = w.evidenceOf(o, v)
 		f.Evidence = w.evidence
@@ -306,37 +383,37 @@ func (w *work) emitObject(c *securityevent.Check, v verdict, o *affected) error 
 
 // resource is an affected object as the finding's object; one that cannot be
 // told from others is the system. Its id lives until the next call.
-func (w *work) resource(o *affected) securityevent.Finding {
-	if len(o.moid) == 0 && len(o.name) == 0 {
+func (w *work) resource(o *runecast.Object) securityevent.Finding {
+	if len(o.MOID) == 0 && len(o.Name) == 0 {
 		return w.system()
 	}
-	f := securityevent.Finding{ObjectID: w.objectID(o), ObjectName: o.name, ObjectType: o.kind}
+	f := securityevent.Finding{ObjectID: w.objectID(o), ObjectName: o.Name, ObjectType: o.Type}
 	if len(f.ObjectType) == 0 {
 		f.ObjectType = []byte(w.res.Scan.SystemType)
 	}
 	return f
 }
 
-func (w *work) evidenceOf(o *affected, v verdict) []byte {
+func (w *work) evidenceOf(o *runecast.Object, v verdict) []byte {
 	if !w.m.settings.Evidence || v.status == securityevent.NotRelevant {
 		return w.evidence[:0]
 	}
-	return appendEvidence(w.evidence, o.values, v.manualCheck)
+	return appendEvidence(w.evidence, o.Values, v.manualCheck)
 }
 
 // objectID is unique over all systems: an ARN or Azure resource id as it is,
 // else below the system's id, since vCenters share moids such as host-81.
-func (w *work) objectID(o *affected) []byte {
-	id := o.moid
+func (w *work) objectID(o *runecast.Object) []byte {
+	id := o.MOID
 	if len(id) == 0 {
-		id = o.name
+		id = o.Name
 	}
 	if prefixed(id, "arn:") || prefixed(id, "/subscriptions/") {
 		return id
 	}
 	w.id = w.id[:0]
-	if len(o.systemUID) > 0 {
-		w.id = append(w.id, o.systemUID...)
+	if len(o.SystemUID) > 0 {
+		w.id = append(w.id, o.SystemUID...)
 	} else {
 		w.id = append(w.id, w.res.Scan.SystemID...)
 	}

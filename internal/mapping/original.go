@@ -4,6 +4,8 @@ import (
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"runecast-ingest/internal/runecast"
 )
 
 // original is event.original_content: the appliance's issue, reduced to the one
@@ -13,16 +15,16 @@ type original struct {
 }
 
 // set begins the findings of an issue.
-func (o *original) set(h *head) {
+func (o *original) set(h *runecast.Issue) {
 	o.head = append(o.head[:0], '{')
-	for _, m := range [][2]string{{"id", h.id}, {"issueDisplayId", h.displayID}, {"type", h.profile}, {"severity", h.severity},
-		{"title", h.title}, {"url", h.url}, {"appliesTo", h.appliesTo}, {"status", h.status}} {
+	for _, m := range [][2]string{{"id", h.ID}, {"issueDisplayId", h.DisplayID}, {"type", h.Profile}, {"severity", h.Severity},
+		{"title", h.Title}, {"url", h.URL}, {"appliesTo", h.AppliesTo}, {"status", h.Status}} {
 		o.head = append(append(append(o.head, '"'), m[0]...), '"', ':')
 		o.head, _ = jsontext.AppendQuote(o.head, m[1])
 		o.head = append(o.head, ',')
 	}
 	o.head = append(o.head, `"affectedObjectsCount":`...)
-	o.head = strconv.AppendInt(o.head, max(h.count, 0), 10)
+	o.head = strconv.AppendInt(o.head, max(h.Count, 0), 10)
 	o.head = append(o.head, `,"affectedObjects":[`...)
 }
 

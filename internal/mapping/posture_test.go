@@ -28,7 +28,7 @@ func v1(t *testing.T, a *appliance.Appliance) scans {
 		t.Fatal(err)
 	}
 	results := scans{}
-	err := runecast.Split(&document, func(e *runecast.Element) error {
+	err := runecast.ReadV1(&document, nil, func(e *runecast.Element) error {
 		var b bytes.Buffer
 		_, err := e.WriteTo(&b)
 		results[e.ID] = b.Bytes()

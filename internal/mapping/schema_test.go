@@ -69,7 +69,7 @@ func everything(t testing.TB, m config.Mapping, text string, catalog *mapping.Ca
 		return err
 	}
 	if mapper.Extras() {
-		if err := mapper.Extra(input(), key); err != nil {
+		if err := mapper.Extra(input(), key, true); err != nil {
 			return err
 		}
 	}
@@ -97,7 +97,7 @@ func raws(t testing.TB, a *appliance.Appliance) map[string]string {
 		systems[s.ID] = s
 	}
 	out := map[string]string{}
-	err := runecast.Split(&results, func(e *runecast.Element) error {
+	err := runecast.ReadV1(&results, nil, func(e *runecast.Element) error {
 		s := systems[e.ID]
 		var raw bytes.Buffer
 		err := archive.Envelope{

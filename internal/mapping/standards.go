@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/runecast"
 )
 
 // standard is how a profile code is shown.
@@ -28,22 +29,22 @@ type edition struct {
 // builtinStandards are the standards by normalised profile code.
 func builtinStandards() map[string]standard {
 	cis := standard{shortName: "CIS", prefix: "CIS", general: edition{"CIS Benchmarks ", "", "https://www.cisecurity.org/cis-benchmarks"}, editions: map[string]edition{
-		"AWS":                {"CIS AWS Foundations Benchmark ", "3.0.0", "https://www.cisecurity.org/benchmark/amazon_web_services"},
-		"AZURE":              {"CIS Microsoft Azure Foundations Benchmark ", "5.0.0", "https://www.cisecurity.org/benchmark/azure"},
-		"GCP":                {"CIS Google Cloud Platform Foundation Benchmark ", "1.3.0", "https://www.cisecurity.org/benchmark/google_cloud_computing_platform"},
-		"KUBERNETES_CLUSTER": {"CIS Kubernetes Benchmark ", "", "https://www.cisecurity.org/benchmark/kubernetes"},
-		"VCENTER":            {"CIS VMware ESXi Benchmark ", "", "https://www.cisecurity.org/benchmark/vmware"},
+		runecast.TypeAWS:        {"CIS AWS Foundations Benchmark ", "3.0.0", "https://www.cisecurity.org/benchmark/amazon_web_services"},
+		runecast.TypeAzure:      {"CIS Microsoft Azure Foundations Benchmark ", "5.0.0", "https://www.cisecurity.org/benchmark/azure"},
+		runecast.TypeGCP:        {"CIS Google Cloud Platform Foundation Benchmark ", "1.3.0", "https://www.cisecurity.org/benchmark/google_cloud_computing_platform"},
+		runecast.TypeKubernetes: {"CIS Kubernetes Benchmark ", "", "https://www.cisecurity.org/benchmark/kubernetes"},
+		runecast.TypeVCenter:    {"CIS VMware ESXi Benchmark ", "", "https://www.cisecurity.org/benchmark/vmware"},
 	}}
 	const disa = "https://public.cyber.mil/stigs/"
 	stig := standard{shortName: "DISA STIG", prefix: "STIG", general: edition{"DISA STIG ", "", disa}, editions: map[string]edition{
-		"KUBERNETES_CLUSTER": {"DISA STIG Kubernetes ", "V2R4", disa},
-		"NSXT":               {"DISA STIG VMware NSX ", "", disa},
-		"VCENTER":            {"DISA STIG VMware vSphere ", "", disa},
+		runecast.TypeKubernetes: {"DISA STIG Kubernetes ", "V2R4", disa},
+		runecast.TypeNSXT:       {"DISA STIG VMware NSX ", "", disa},
+		runecast.TypeVCenter:    {"DISA STIG VMware vSphere ", "", disa},
 	}}
 	const csrc = "https://csrc.nist.gov/pubs/sp/800/53/r5/upd1/final"
 	nist := standard{shortName: "NIST", prefix: "NIST", general: edition{"NIST SP 800-53 ", "", csrc}, editions: map[string]edition{
-		"AWS": {"NIST SP 800-53 ", "R5", csrc}, "AZURE": {"NIST SP 800-53 ", "R5", csrc},
-		"VCENTER": {"NIST SP 800-53 ", "R5.1", csrc}, "KUBERNETES_CLUSTER": {"NIST SP 800-53 ", "R5.1.1", csrc},
+		runecast.TypeAWS: {"NIST SP 800-53 ", "R5", csrc}, runecast.TypeAzure: {"NIST SP 800-53 ", "R5", csrc},
+		runecast.TypeVCenter: {"NIST SP 800-53 ", "R5.1", csrc}, runecast.TypeKubernetes: {"NIST SP 800-53 ", "R5.1.1", csrc},
 	}}
 	pci := single("PCI DSS", "PCI", "PCI DSS ", "4.0", "https://www.pcisecuritystandards.org/")
 	hipaa := single("HIPAA", "HIPAA", "HIPAA Security Rule ", "", "https://www.hhs.gov/hipaa/for-professionals/security/")

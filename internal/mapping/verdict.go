@@ -3,39 +3,45 @@ package mapping
 import (
 	"strings"
 
+	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/securityevent"
 )
 
-// verdict is what an appliance's issue status means.
+// verdict is what an appliance's issue status means on the dashboard.
 type verdict struct {
 	status securityevent.Status
 	// manualCheck: a person's answer is part of the result (the M_ statuses).
 	manualCheck bool
-	// unlicensed: nothing was assessed.
-	unlicensed bool
-	known      bool
 }
 
-// verdictOf reads an issue status. The strings are those of the vendor's own
-// script (PowerCLI/RunecastFindingsSummaryReport.ps1, 2023).
-func verdictOf(status string) verdict {
-	switch strings.ToUpper(status) {
-	case "FAIL":
-		return verdict{status: securityevent.Failed, known: true}
-	case "M_FAIL":
-		return verdict{status: securityevent.Failed, manualCheck: true, known: true}
-	case "MANUAL":
-		return verdict{status: securityevent.Manual, manualCheck: true, known: true}
-	case "PASS":
-		return verdict{status: securityevent.Passed, known: true}
-	case "M_PASS":
-		return verdict{status: securityevent.Passed, manualCheck: true, known: true}
-	case "NOT_RELEVANT", "NOT_APPLICABLE", "FILTERED":
-		return verdict{status: securityevent.NotRelevant, known: true}
-	case "UNLICENSED":
-		return verdict{unlicensed: true, known: true}
+// verdictOf returns the meaning of a status; false for one that is not known or
+// says that nothing was assessed.
+func verdictOf(status runecast.Status) (verdict, bool) {
+	switch status {
+	case runecast.StatusFail:
+		return verdict{status: securityevent.Failed}, true
+	case runecast.StatusManualFail:
+		return verdict{status: securityevent.Failed, manualCheck: true}, true
+	case runecast.StatusManual:
+		return verdict{status: securityevent.Manual, manualCheck: true}, true
+	case runecast.StatusPass:
+		return verdict{status: securityevent.Passed}, true
+	case runecast.StatusManualPass:
+		return verdict{status: securityevent.Passed, manualCheck: true}, true
+	case runecast.StatusNotRelevant, runecast.StatusNotApplicable, runecast.StatusFiltered:
+		return verdict{status: securityevent.NotRelevant}, true
 	}
-	return verdict{}
+	return verdict{}, false
+}
+
+// has reports whether an object counts for a verdict: it has no status of its
+// own, or one of the same meaning.
+func (v verdict) has(o *runecast.Object) bool {
+	if len(o.Status) == 0 {
+		return true
+	}
+	own, _ := verdictOf(runecast.ParseStatus(string(o.Status)))
+	return own.status == v.status
 }
 
 // severityOf reads a severity; an unknown word is LOW, so that the dashboard's

@@ -13,10 +13,7 @@ import (
 // maxSystems bounds the rows of systems; those with a warning come first.
 const maxSystems = 100
 
-const (
-	enableProfiles = "enable security profiles for it in the appliance (Settings > Knowledge Profiles), then analyse it again"
-	analyseIt      = `analyse it: {} does, or the appliance itself`
-)
+const analyseIt = `analyse it: {} does, or the appliance itself`
 
 // systems lists what is connected, and reads all last results through: whether
 // a system has any that a dashboard can show is in nothing else.
@@ -48,7 +45,7 @@ func (c *check) systems(ctx context.Context) []Row {
 			rows = append(rows, warning("its results could not be read: "+failed(late(ctx, err, host)).Detail, "check again").of(named(s)))
 			continue
 		}
-		if e == nil || e.Compliance == 0 {
+		if e == nil || e.Assessment.Assessed(runecast.Security) == 0 {
 			without++
 		}
 		rows = append(rows, judge(s, c.typeSet(s), e).of(named(s)))
@@ -133,14 +130,13 @@ func judge(s runecast.System, set string, e *runecast.Element) Row {
 	if e.Scan.Status != "" && !e.Scan.Succeeded() {
 		detail += fmt.Sprintf(" (%.40s)", e.Scan.Status)
 	}
-	detail += fmt.Sprintf(", %d checks, %d of security profiles", e.Issues, e.Compliance)
+	detail += fmt.Sprintf(", %d checks, %d of security profiles", e.Assessment.Checks, e.Assessment.Assessed(runecast.Security))
+	nothing := e.Assessment.Nothing()
 	switch {
 	case e.Scan.Failed():
 		return warning(detail+": its last analysis failed", "look at it in the appliance (its connection, its credentials), then analyse it again")
-	case e.Issues > 0 && e.Assessed == 0:
-		return warning(detail+": nothing but UNLICENSED", "license it in the appliance, then analyse it again")
-	case e.Compliance == 0:
-		return warning(detail, enableProfiles)
+	case nothing != nil:
+		return warning(detail+": "+nothing.What, nothing.Cure)
 	case kind == runecast.TypeUnknown:
 		return warning(detail+": its type is not known", `set it by RUNECAST_SYSTEM_TYPES, as {"`+s.Name+`":"AWS"}`)
 	}

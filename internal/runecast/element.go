@@ -25,21 +25,35 @@ type Element struct {
 	Name string
 	// Scan is the element's own scan status.
 	Scan Scan
-	// Issues counts all checks in the element.
-	Issues int
-	// Assessed counts those that were not left out for want of a licence.
-	Assessed int
-	// Compliance counts, of these, the checks of a security profile:
-	// knowledge-base articles, best practices and vulnerabilities are not.
-	Compliance int
+	// Assessment counts its checks.
+	Assessment Assessment
 
 	kind  evidence
-	w     *walker
+	r     *results
 	step  func() error // reads on, by a member or more
 	head  bytes.Buffer // bytes that passed before the visit
 	known bool         // v2: it has a member that makes it a scan
 	ended bool
 	taken bool
+}
+
+// results is a document of results that is being read.
+type results struct {
+	*stream
+	issues issueWalker
+	// profile is called with the profile code of each check; may be nil.
+	profile func(code string)
+}
+
+func newResults(r io.Reader, chunk int) *results {
+	s := newStream(r, chunk)
+	return &results{stream: s, issues: issueWalker{Walker: s.Walker, brief: true}}
+}
+
+// visit shows an element to its visitor.
+func (r *results) visit(e *Element, visit func(*Element) error) error {
+	r.visited = visit(e)
+	return r.visited
 }
 
 // Type is one of the Type constants, by the evidence that has passed. Before
@@ -48,21 +62,20 @@ func (e *Element) Type() string {
 	if !e.ended && !e.taken && !e.kind.decided() {
 		e.kind = e.foresee()
 	}
-	return kindOf(e.ID, false, e.kind)
+	return typeOf(e.ID, e.kind)
 }
 
 // foresee reads what is to come as a document of its own, up to where it
 // breaks off.
 func (e *Element) foresee() evidence {
 	begun := ""
-	offset := e.w.dec.InputOffset()
-	if offset > 0 {
+	if e.r.InputOffset() > 0 {
 		begun = `{"":0`
 	}
-	probe := &Element{kind: e.kind, w: newWalker(io.MultiReader(strings.NewReader(begun), e.w.tap.ahead(offset)), chunkSize)}
+	probe := &Element{kind: e.kind, r: newResults(io.MultiReader(strings.NewReader(begun), e.r.ahead()), chunkSize)}
 	probe.step = probe.v2
-	if offset > 0 {
-		if _, err := probe.w.token(); err != nil {
+	if begun != "" {
+		if _, err := probe.r.ReadToken(); err != nil {
 			return probe.kind
 		}
 		probe.step = probe.v1
@@ -84,8 +97,8 @@ func (e *Element) finish() error {
 // release frees what only the reading needed: the element may be kept for its
 // fields.
 func (e *Element) release() {
-	e.w.tap.redirect(nil)
-	e.head, e.w, e.step, e.ended = bytes.Buffer{}, nil, nil, true
+	e.r.redirect(nil)
+	e.head, e.r, e.step, e.ended = bytes.Buffer{}, nil, nil, true
 }
 
 // WriteTo copies the element to dst, byte for byte. An error may be dst's or
@@ -95,82 +108,54 @@ func (e *Element) WriteTo(dst io.Writer) (int64, error) {
 		return 0, errTaken
 	}
 	e.taken = true
-	tap, out := e.w.tap, &counted{dst: dst}
+	r, out := e.r, &counted{dst: dst}
 	if _, err := e.head.WriteTo(out); err != nil {
 		return out.n, fmt.Errorf("copy element: %w", err)
 	}
-	tap.redirect(out)
-	for !e.ended && tap.sinkErr == nil {
-		if err := e.step(); err != nil {
-			return out.n, err
+	r.redirect(out)
+	for !e.ended && r.sinkErr == nil {
+		if err := e.step(); err != nil && r.sinkErr == nil {
+			return out.n, r.explain(err)
 		}
 	}
-	if tap.sinkErr != nil {
-		return out.n, fmt.Errorf("copy element: %w", tap.sinkErr)
+	if r.sinkErr != nil {
+		return out.n, fmt.Errorf("copy element: %w", r.sinkErr)
 	}
 	return out.n, nil
 }
 
+// text reads a text that stays as it was first sent.
+func (e *Element) text(into *string) error {
+	text, err := e.r.Text()
+	if *into == "" {
+		*into = text
+	}
+	return err
+}
+
 func (e *Element) timestamp() error {
-	text, err := e.w.text()
+	text, err := e.r.Text()
 	e.Scan.Timestamp = normalTime(text)
 	return err
 }
 
-// issue reads one check, of v1 or v2; v2 keeps what defines it in a member of
-// its own.
+// issue reads one check, and counts it.
 func (e *Element) issue() error {
-	var profile, status string
-	definition := func(name []byte) (err error) {
-		switch string(name) {
-		case "type":
-			profile, err = e.w.text()
-		case "products":
-			return e.kind.products(e.w)
-		default:
-			err = e.w.skip()
+	issues := &e.r.issues
+	err := issues.begin()
+	for objects := true; objects && err == nil; {
+		objects, err = issues.members()
+		e.kind.products(issues.Issue.Products)
+		if objects && err == nil {
+			err = e.kind.objects(issues.Walker)
 		}
-		return err
 	}
-	err := e.w.members(func(name []byte) (err error) {
-		switch string(name) {
-		case "status":
-			status, err = e.w.text()
-		case "affectedObjects":
-			return e.kind.objects(e.w)
-		case "issue":
-			return e.w.members(definition)
-		default:
-			return definition(name)
-		}
-		return err
-	})
 	if err != nil {
 		return err
 	}
-	if e.w.profile != nil {
-		e.w.profile(profile)
+	if e.r.profile != nil {
+		e.r.profile(issues.Issue.Profile)
 	}
-	e.Issues++
-	if !strings.EqualFold(status, "UNLICENSED") {
-		e.Assessed++
-		switch strings.ToUpper(profile) {
-		case "", "KB", "BP", "VUL":
-		default:
-			e.Compliance++
-		}
-	}
+	e.Assessment.Add(&issues.Issue)
 	return nil
-}
-
-// counted counts what dst took.
-type counted struct {
-	dst io.Writer
-	n   int64
-}
-
-func (c *counted) Write(p []byte) (int, error) {
-	n, err := c.dst.Write(p)
-	c.n += int64(n)
-	return n, err
 }

@@ -5,45 +5,41 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/fault"
 )
 
-// walker reads one JSON document token by token. It tolerates what appliances
-// may send (duplicate members, invalid UTF-8, numbers beyond any range) and
-// refuses what is not JSON. Nothing larger than one token is held.
-type walker struct {
-	tap *tap
-	dec *jsontext.Decoder
-	// profile is told the type of each check; may be nil.
-	profile func(code string)
+// maxText bounds one text that is read into memory, in bytes; the rest is cut away.
+const maxText = 1 << 20
+
+// Walker reads one JSON document of an appliance from front to back. It
+// tolerates what appliances may send (duplicate members, invalid UTF-8, numbers
+// beyond any range, values of unexpected types) and refuses what is not JSON.
+// Nothing larger than one text is held. Errors are those of the decoder and of
+// the reader.
+type Walker struct{ *jsontext.Decoder }
+
+// NewWalker reads r.
+func NewWalker(r io.Reader) Walker {
+	return Walker{jsontext.NewDecoder(r, lenient())}
 }
 
-// newWalker reads r in chunks of a size in bytes.
-func newWalker(r io.Reader, chunk int) *walker {
-	t := newTap(r, chunk)
-	return &walker{tap: t, dec: jsontext.NewDecoder(t, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
+// lenient are the options with which appliances' JSON is read.
+func lenient() jsontext.Options {
+	return json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// token reads the next token; it is valid until the next read.
-func (w *walker) token() (jsontext.Token, error) {
-	tok, err := w.dec.ReadToken()
+// Name reads a member's name, without its quotes; valid until the next read.
+func (w Walker) Name() ([]byte, error) {
+	quoted, err := w.ReadValue()
 	if err != nil {
-		return tok, w.explain(err)
+		return nil, err
 	}
-	w.tap.consumed = w.dec.InputOffset()
-	return tok, nil
-}
-
-// name reads a member's name, without its quotes; valid until the next read.
-func (w *walker) name() ([]byte, error) {
-	quoted, err := w.dec.ReadValue()
-	if err != nil {
-		return nil, w.explain(err)
-	}
-	w.tap.consumed = w.dec.InputOffset()
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return quoted[1 : len(quoted)-1], nil
 	}
@@ -51,112 +47,181 @@ func (w *walker) name() ([]byte, error) {
 	return name, nil
 }
 
-// skip passes over one value of any size.
-func (w *walker) skip() error { return w.upTo(w.dec.StackDepth()) }
-
-// rest passes over what is left of the object or array that was begun.
-func (w *walker) rest() error { return w.upTo(w.dec.StackDepth() - 1) }
-
-func (w *walker) upTo(depth int) error {
-	for {
-		if _, err := w.token(); err != nil {
+// Members calls each with the name of every member of an object; each reads the
+// value. A value that is no object is skipped.
+func (w Walker) Members(each func(name []byte) error) error {
+	if w.PeekKind() != '{' {
+		return w.Skip()
+	}
+	if _, err := w.ReadToken(); err != nil {
+		return err
+	}
+	for w.PeekKind() != '}' {
+		name, err := w.Name()
+		if err != nil {
 			return err
 		}
-		if w.dec.StackDepth() <= depth {
+		if err := each(name); err != nil {
+			return err
+		}
+	}
+	_, err := w.ReadToken()
+	return err
+}
+
+// Elements calls each before every element of an array; each reads it. A value
+// that is no array is skipped.
+func (w Walker) Elements(each func() error) error {
+	if w.PeekKind() != '[' {
+		return w.Skip()
+	}
+	if _, err := w.ReadToken(); err != nil {
+		return err
+	}
+	for w.PeekKind() != ']' {
+		if err := each(); err != nil {
+			return err
+		}
+	}
+	_, err := w.ReadToken()
+	return err
+}
+
+// AppendText appends a scalar as text: a string, cut at 1 MiB, or a number or
+// boolean as it is written. Null, objects and arrays are skipped.
+func (w Walker) AppendText(dst []byte) ([]byte, error) {
+	switch w.PeekKind() {
+	case '"':
+		quoted, err := w.ReadValue()
+		if err != nil {
+			return dst, err
+		}
+		return appendUnquoted(dst, quoted), nil
+	case '0', 't', 'f':
+		raw, err := w.ReadValue()
+		return append(dst, raw...), err
+	}
+	return dst, w.Skip()
+}
+
+func appendUnquoted(dst, quoted []byte) []byte {
+	begin := len(dst)
+	if bytes.IndexByte(quoted, '\\') < 0 && utf8.Valid(quoted) { // nearly always, and faster
+		dst = append(dst, quoted[1:len(quoted)-1]...)
+	} else {
+		dst, _ = jsontext.AppendUnquote(dst, quoted) // its error says that bytes were replaced
+	}
+	return dst[:min(len(dst), begin+maxText)]
+}
+
+// Text reads a scalar as text, see AppendText; any other value is "".
+func (w Walker) Text() (string, error) {
+	text, err := w.AppendText(nil)
+	return string(text), err
+}
+
+// Skip passes over one value of any size. It must not be called where an object
+// or array ends.
+func (w Walker) Skip() error { return w.upTo(w.StackDepth()) }
+
+// rest passes over what is left of the object or array that was begun.
+func (w Walker) rest() error { return w.upTo(w.StackDepth() - 1) }
+
+// upTo reads tokens: for texts and numbers that is faster than SkipValue.
+func (w Walker) upTo(depth int) error {
+	for {
+		if _, err := w.ReadToken(); err != nil {
+			return err
+		}
+		if w.StackDepth() <= depth {
 			return nil
 		}
 	}
 }
 
-// text gives a string's or number's text; any other value is skipped and gives "".
-func (w *walker) text() (string, error) {
-	switch w.dec.PeekKind() {
-	case '"', '0':
-		tok, err := w.token()
-		if err != nil {
-			return "", err
-		}
-		return tok.String(), nil
-	}
-	return "", w.skip()
-}
+// ErrFollowed: a document is followed by something else than white space.
+var ErrFollowed = errors.New("something follows the JSON document")
 
-// members calls each with every name of an object; each reads the value. Any
-// other value is skipped.
-func (w *walker) members(each func(name []byte) error) error {
-	if w.dec.PeekKind() != '{' {
-		return w.skip()
+// End checks that nothing but white space follows, up to a clean end; else it
+// is ErrFollowed, or the decoder's or reader's error.
+func (w Walker) End() error {
+	if w.PeekKind() != 0 {
+		return ErrFollowed
 	}
-	_, err := w.token()
-	for err == nil && w.dec.PeekKind() != '}' {
-		var name []byte
-		if name, err = w.name(); err == nil {
-			err = each(name)
-		}
-	}
-	if err != nil {
+	if _, err := w.ReadToken(); !errors.Is(err, io.EOF) {
 		return err
 	}
-	_, err = w.token()
-	return err
+	return nil
 }
 
-// elements calls each for every element of an array; each reads it. Any other
-// value is skipped.
-func (w *walker) elements(each func() error) error {
-	if w.dec.PeekKind() != '[' {
-		return w.skip()
-	}
-	_, err := w.token()
-	for err == nil && w.dec.PeekKind() != ']' {
-		err = each()
-	}
-	if err != nil {
-		return err
-	}
-	_, err = w.token()
-	return err
-}
-
-// end checks that nothing but white space follows, up to a clean end.
-func (w *walker) end() error {
-	switch _, err := w.dec.ReadToken(); {
-	case errors.Is(err, io.EOF):
-		return nil
-	case err != nil:
-		return w.explain(err)
-	}
-	return &fault.Error{Class: fault.Reject, What: fmt.Sprintf("the answer goes on after its JSON document ended (byte %d)", w.tap.consumed), Cure: otherService}
-}
+const (
+	otherService = "check with a browser what answers at the appliance's address"
+	ownAddress   = "check RUNECAST_URL: the appliance's own address, https, nothing in between that asks for a login; a login page also means that the token is not valid"
+)
 
 // NotJSON is the error about an answer that is something for people instead.
 func NotJSON(what string) *fault.Error {
-	return &fault.Error{Class: fault.Config, What: "the answer is " + what + " instead of JSON",
-		Cure: "check RUNECAST_URL: the appliance's own address, https, nothing in between that asks for a login; a login page also means that the token is not valid"}
+	return &fault.Error{Class: fault.Config, What: "the answer is " + what + " instead of JSON", Cure: ownAddress}
 }
 
-const otherService = "check with a browser what answers at the appliance's address"
-
-// explain tells a broken connection (the reader's own error) from a document
-// that ends too early and from one that is not JSON.
-func (w *walker) explain(err error) error {
-	switch {
-	case w.tap.err != nil && !errors.Is(w.tap.err, io.EOF):
-		return w.tap.err
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &fault.Error{Class: fault.Retry, What: fmt.Sprintf("the answer was cut after %d bytes", w.tap.base+int64(len(w.tap.chunk))),
-			Cure: "look whether the appliance, or something between, was restarted"}
-	}
-	if bytes.HasPrefix(bytes.TrimLeft(w.tap.chunk, " \t\r\n\ufeff"), []byte("<")) && w.tap.base == 0 {
-		return NotJSON("text that begins like HTML")
-	}
-	return &fault.Error{Class: fault.Reject, What: "the answer is not valid JSON", Err: position(err), Cure: otherService}
-}
-
-// position keeps an error's place and kind; its text could quote the document.
+// position keeps a decoding error's place: its text could quote the document.
 func position(err error) error {
+	if s, ok := errors.AsType[*json.SemanticError](err); ok {
+		return fmt.Errorf("at %s", s.JSONPointer)
+	}
 	if s, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		return fmt.Errorf("at byte %d", s.ByteOffset)
 	}
 	return err
+}
+
+// maxSmall bounds the documents that are decoded at once: the lists of systems
+// and of analyzers.
+const maxSmall = 8 << 20
+
+// small decodes a document of limited size.
+func small(r io.Reader, into any) error {
+	var whole strings.Builder
+	if err := CopyDocument(&whole, io.LimitReader(r, maxSmall)); err != nil {
+		return err
+	}
+	err := json.Unmarshal([]byte(whole.String()), into, lenient())
+	if err != nil {
+		return &fault.Error{Class: fault.Reject, What: "the answer has another shape than known", Err: position(err), Cure: otherService}
+	}
+	return nil
+}
+
+// text is a string or a number, which appliances mix for identifiers; null is empty.
+type text string
+
+// UnmarshalJSONFrom reads any scalar.
+func (t *text) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	tok, err := dec.ReadToken()
+	if err != nil {
+		return err
+	}
+	switch tok.Kind() {
+	case '"', '0':
+		*t = text(tok.String())
+	case 'n':
+		*t = ""
+	default:
+		return errors.New("neither text nor number")
+	}
+	return nil
+}
+
+// loose is a text that nothing depends on: any value that is no string and no
+// number is empty.
+type loose string
+
+// UnmarshalJSONFrom reads any value.
+func (l *loose) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	switch dec.PeekKind() {
+	case '"', '0':
+		return (*text)(l).UnmarshalJSONFrom(dec)
+	}
+	*l = ""
+	return dec.SkipValue()
 }

@@ -2,10 +2,7 @@ package runecast
 
 import (
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // success is the only status of a finished scan that public clients prove.
@@ -29,24 +26,24 @@ type Scan struct {
 	Trouble string
 }
 
-// Succeeded tells that the results are complete.
+// Succeeded reports whether the results are complete.
 func (s Scan) Succeeded() bool { return strings.EqualFold(s.Status, success) }
 
-// Failed tells that the scan ended without results. The words are not public;
+// Failed reports whether the scan ended without results. The words are not public;
 // a status that holds none of these is taken for a scan still running.
 func (s Scan) Failed() bool { return says(s.Status, "FAIL", "ERROR", "CANCEL", "ABORT") }
 
-// Final tells that the scan goes on no more.
+// Final reports whether the scan has ended.
 func (s Scan) Final() bool { return s.Succeeded() || s.Failed() }
 
-// Silent tells that the appliance does not say whether the scan goes on, as in
-// v2: its time may be that of its start, and its results may grow. Then it is
-// over when they do not change any more.
+// Silent reports whether the appliance leaves open if the scan goes on, as in
+// v2: its time may be that of its start, and its results may grow. Such a scan
+// has ended when its results do not change any more.
 func (s Scan) Silent() bool {
 	return s.Found != "" && !s.Failed() && !says(s.Status, "RUN", "PROGRESS", "QUEUE", "PENDING", "WAIT", "START")
 }
 
-// Key is one text for all that tells one look at a system's scans from another.
+// Key is one text of all by which two looks at a system's last scan differ.
 func (s Scan) Key() string {
 	if s.Found == "" {
 		return s.Timestamp
@@ -54,7 +51,7 @@ func (s Scan) Key() string {
 	return fmt.Sprintf("%s %s %d", s.Timestamp, s.Found, s.Checks)
 }
 
-// Shows tells that results read after the look s are those it saw. A download
+// Shows reports whether results read after the look s are those that it saw. A download
 // with all objects may list more checks than the look did, never fewer.
 func (s Scan) Shows(read Scan) bool {
 	return read.Status == s.Status && read.Timestamp == s.Timestamp && read.Found == s.Found && read.Checks >= s.Checks
@@ -69,25 +66,3 @@ func says(status string, words ...string) bool {
 	}
 	return false
 }
-
-// normalTime gives a time in the appliance's forms (ISO 8601, epoch
-// milliseconds) as RFC 3339 in UTC, and any other text unchanged.
-func normalTime(text string) string {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02T15:04:05.999999999", time.DateTime} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t.UTC().Format(time.RFC3339Nano)
-		}
-	}
-	ms, err := strconv.ParseInt(text, 10, 64)
-	if err != nil { // 1.69E12, as some encoders write it
-		f, ferr := strconv.ParseFloat(text, 64)
-		if ferr != nil || f != math.Trunc(f) || math.Abs(f) > maxMilli {
-			return text
-		}
-		ms = int64(f)
-	}
-	return time.UnixMilli(ms).UTC().Format(time.RFC3339Nano)
-}
-
-// maxMilli is the year 9999: what lies beyond is no time.
-const maxMilli = 253_402_300_799_999

@@ -3,6 +3,7 @@ package runecast
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 
@@ -18,99 +19,175 @@ const (
 	maxValue = 16 << 20
 )
 
-// tap hands a stream to the decoder and copies the part between begin and end
-// to a sink, verbatim and without holding it. It rests on one property of the
-// decoder: it asks for more bytes only while the token that it works on is
-// incomplete. So at every refill all earlier bytes lie before that token's
-// end, and while a capture goes on they belong to it.
-type tap struct {
+// stream is an answer that is read and copied at once: the part between begin
+// and end goes to a sink, verbatim and without being held. That rests on one
+// property of the decoder: it asks for more bytes only while the token that it
+// works on is incomplete. So at every refill all earlier bytes lie before that
+// token's end, and while a copy goes on they belong to it.
+type stream struct {
+	Walker
 	src   io.Reader
 	chunk []byte // last bytes from src
 	given int    // of chunk, handed to the decoder
 	base  int64  // offset of chunk in the stream
 	err   error  // of src; sticky
 
-	consumed int64 // offset up to which the decoder has returned tokens
-
-	sink    io.Writer // nil: no capture
-	from    int       // in chunk: what comes before is copied, or no part of the capture
+	sink    io.Writer // nil: nothing is copied
+	from    int       // in chunk: what comes before is copied, or no part of the copy
 	sinkErr error
+
+	visited error // what a visitor returned
 }
 
-func newTap(src io.Reader, size int) *tap { return &tap{src: src, chunk: make([]byte, 0, size)} }
+// newStream reads src in chunks of a size in bytes.
+func newStream(src io.Reader, size int) *stream {
+	s := &stream{src: src, chunk: make([]byte, 0, size)}
+	s.Walker = NewWalker(chunks{s})
+	return s
+}
 
-// Read is the decoder's side.
-func (t *tap) Read(p []byte) (int, error) {
-	if t.given == len(t.chunk) {
-		if err := t.refill(); err != nil {
+// chunks is the decoder's side of a stream.
+type chunks struct{ *stream }
+
+func (c chunks) Read(p []byte) (int, error) {
+	s := c.stream
+	if s.given == len(s.chunk) {
+		if err := s.refill(); err != nil {
 			return 0, err
 		}
 	}
-	n := copy(p, t.chunk[t.given:])
-	t.given += n
+	n := copy(p, s.chunk[s.given:])
+	s.given += n
 	return n, nil
 }
 
-func (t *tap) refill() error {
-	t.copyTo(len(t.chunk))
-	if t.err != nil {
-		return t.err
+func (s *stream) refill() error {
+	s.copyTo(len(s.chunk))
+	if s.err != nil {
+		return s.err
 	}
-	if t.base+int64(len(t.chunk))-t.consumed > maxValue {
-		t.err = &fault.Error{Class: fault.Reject, What: fmt.Sprintf("the answer holds a single text over %d MiB", maxValue>>20),
+	if s.base+int64(len(s.chunk))-s.InputOffset() > maxValue {
+		s.err = &fault.Error{Class: fault.Reject, What: fmt.Sprintf("the answer holds a single text over %d MiB", maxValue>>20),
 			Cure: "look for the object with that text in the appliance, and filter it out there"}
-		return t.err
+		return s.err
 	}
-	t.base += int64(len(t.chunk))
+	s.base += int64(len(s.chunk))
 	n := 0
-	for n < cap(t.chunk) && t.err == nil { // full chunks: the decoder looks at a long text again with each one
+	for n < cap(s.chunk) && s.err == nil { // full chunks: the decoder looks at a long text again with each one
 		var k int
-		k, t.err = t.src.Read(t.chunk[n:cap(t.chunk)])
+		k, s.err = s.src.Read(s.chunk[n:cap(s.chunk)])
 		n += k
 	}
-	t.chunk, t.given, t.from = t.chunk[:n], 0, 0
+	s.chunk, s.given, s.from = s.chunk[:n], 0, 0
 	if n == 0 {
-		return t.err
+		return s.err
 	}
 	return nil
 }
 
-// begin starts a capture at an offset within the current chunk.
-func (t *tap) begin(offset int64, sink io.Writer) {
-	t.sink, t.sinkErr, t.from = sink, nil, int(offset-t.base)
+// begin starts a copy at an offset within the current chunk.
+func (s *stream) begin(offset int64, sink io.Writer) {
+	s.sink, s.sinkErr, s.from = sink, nil, int(offset-s.base)
 }
 
 // redirect copies what follows to another sink; nil drops it.
-func (t *tap) redirect(sink io.Writer) { t.sink, t.sinkErr = sink, nil }
+func (s *stream) redirect(sink io.Writer) { s.sink, s.sinkErr = sink, nil }
 
-// end finishes a capture at an offset within the current chunk.
-func (t *tap) end(offset int64) {
-	t.copyTo(int(offset - t.base))
-	t.sink = nil
+// flush copies what the decoder has passed of the current chunk.
+func (s *stream) flush() { s.copyTo(int(s.InputOffset() - s.base)) }
+
+// end finishes a copy behind the last token.
+func (s *stream) end() {
+	s.flush()
+	s.sink = nil
 }
 
 // copyTo passes chunk[from:to] to the sink. After a failed write nothing is
 // written any more, while the stream goes on.
-func (t *tap) copyTo(to int) {
-	if t.sink != nil && t.sinkErr == nil && to > t.from {
-		_, t.sinkErr = t.sink.Write(t.chunk[t.from:to])
+func (s *stream) copyTo(to int) {
+	if s.sink != nil && s.sinkErr == nil && to > s.from {
+		_, s.sinkErr = s.sink.Write(s.chunk[s.from:to])
 	}
-	t.from = to
+	s.from = to
 }
 
-// ahead shows what follows an offset within the current chunk, without reading
-// it: what is left of the chunk, and up to 256 KiB more. What a broken stream
-// cannot show is missing.
-func (t *tap) ahead(offset int64) io.Reader {
-	left := bytes.NewReader(t.chunk[max(0, offset-t.base):])
-	if t.err != nil {
+// ahead shows what follows the last token, without reading it: what is left of
+// the current chunk, and up to 256 KiB more. What a broken stream cannot show is
+// missing.
+func (s *stream) ahead() io.Reader {
+	left := bytes.NewReader(s.chunk[max(0, s.InputOffset()-s.base):])
+	if s.err != nil {
 		return left
 	}
-	buffered, ok := t.src.(*bufio.Reader)
+	buffered, ok := s.src.(*bufio.Reader)
 	if !ok {
-		buffered = bufio.NewReaderSize(t.src, aheadSize)
-		t.src = buffered
+		buffered = bufio.NewReaderSize(s.src, aheadSize)
+		s.src = buffered
 	}
 	more, _ := buffered.Peek(aheadSize)
 	return io.MultiReader(left, bytes.NewReader(more))
+}
+
+// explain names what an error means: a broken connection (the reader's own
+// error), an answer that ends too early, one that is for people, or one that is
+// not JSON. Errors of a visitor and of a sink come back as they are.
+func (s *stream) explain(err error) error {
+	_, named := errors.AsType[*fault.Error](err)
+	switch {
+	case err == nil || s.visited != nil || named:
+		return err
+	case s.sinkErr != nil && errors.Is(err, s.sinkErr):
+		return err
+	case s.err != nil && !errors.Is(s.err, io.EOF):
+		return s.err
+	case errors.Is(err, ErrFollowed):
+		return &fault.Error{Class: fault.Reject, What: fmt.Sprintf("the answer goes on after its JSON document ended (byte %d)", s.InputOffset()), Cure: otherService}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return &fault.Error{Class: fault.Retry, What: fmt.Sprintf("the answer was cut after %d bytes", s.base+int64(len(s.chunk))),
+			Cure: "look whether the appliance, or something between, was restarted"}
+	case s.base == 0 && bytes.HasPrefix(bytes.TrimLeft(s.chunk, " \t\r\n\ufeff"), []byte("<")):
+		return NotJSON("text that begins like HTML")
+	}
+	return &fault.Error{Class: fault.Reject, What: "the answer is not valid JSON", Err: position(err), Cure: otherService}
+}
+
+// CopyDocument copies one JSON document and makes sure that it is whole.
+func CopyDocument(dst io.Writer, src io.Reader) error {
+	s := newStream(src, chunkSize)
+	s.begin(0, dst)
+	err := s.Skip()
+	if err != nil {
+		return s.explain(err)
+	}
+	if s.end(); s.sinkErr != nil {
+		return s.sinkErr
+	}
+	return s.explain(s.End())
+}
+
+// limited is a buffer with a bound.
+type limited struct {
+	buf  *bytes.Buffer
+	most int
+	what string
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	if l.buf.Len()+len(p) > l.most {
+		return 0, &fault.Error{Class: fault.Reject, What: fmt.Sprintf("%s is over %d MiB", l.what, l.most>>20),
+			Cure: "report the appliance's version to the maintainers of this function: its API differs from what is known"}
+	}
+	return l.buf.Write(p)
+}
+
+// counted counts what dst took.
+type counted struct {
+	dst io.Writer
+	n   int64
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	n, err := c.dst.Write(p)
+	c.n += int64(n)
+	return n, err
 }

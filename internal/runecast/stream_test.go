@@ -48,11 +48,11 @@ func endlessLatest(size int) io.Reader {
 func TestMemoryIsBounded(t *testing.T) { // alone: it measures the heap
 	const size = 32 << 20
 	t.Run("v1", func(t *testing.T) {
-		memoryIsBounded(t, size, func(visit func(*Element) error) error { return Split(endless(size), visit) })
+		memoryIsBounded(t, size, func(visit func(*Element) error) error { return ReadV1(endless(size), nil, visit) })
 	})
 	t.Run("v2", func(t *testing.T) {
 		memoryIsBounded(t, size, func(visit func(*Element) error) error {
-			return newWalker(endlessLatest(size), chunkSize).latest("7", visit)
+			return newResults(endlessLatest(size), chunkSize).v2("7", visit)
 		})
 	})
 }
@@ -90,7 +90,7 @@ func BenchmarkSplit(b *testing.B) {
 	const size = 64 << 20
 	b.SetBytes(size)
 	for b.Loop() {
-		if err := Split(endless(size), func(e *Element) error { _, err := e.WriteTo(io.Discard); return err }); err != nil {
+		if err := ReadV1(endless(size), nil, func(e *Element) error { _, err := e.WriteTo(io.Discard); return err }); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -100,7 +100,20 @@ func BenchmarkLatest(b *testing.B) {
 	const size = 64 << 20
 	b.SetBytes(size)
 	for b.Loop() {
-		if err := newWalker(endlessLatest(size), chunkSize).latest("7", func(e *Element) error { _, err := e.WriteTo(io.Discard); return err }); err != nil {
+		if err := newResults(endlessLatest(size), chunkSize).v2("7", func(e *Element) error { _, err := e.WriteTo(io.Discard); return err }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkIssues reads checks without objects, as passed ones are.
+func BenchmarkIssues(b *testing.B) {
+	const size = 64 << 20
+	issue := `{"id":123456,"issueDisplayId":"CIS-1.2.3","type":"CIS","severity":"Critical","title":"Ensure that the service is disabled unless it is needed","url":"https://kb.example.com/articles/123456","products":[{"name":"vSphere"}],"appliesTo":"HostSystem","status":"PASS","affectedObjectsCount":0,"affectedObjects":[]},`
+	b.SetBytes(size)
+	for b.Loop() {
+		doc := io.MultiReader(strings.NewReader(`{"results":[{"uid":"a","issues":[`), &repeated{text: issue, left: size}, strings.NewReader(`{}]}]}`))
+		if err := ReadV1(doc, nil, func(e *Element) error { _, err := e.WriteTo(io.Discard); return err }); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,10 +1,3 @@
-// Package runecast is what a Runecast Analyzer says: its systems, its scans and
-// their results, in both generations of its API. It promises that results pass
-// byte for byte and in bounded memory at any size, and that a document which is
-// cut, malformed or of another kind is an error and never a result. It does no
-// I/O but on the readers and writers that it is given. The API is not publicly
-// specified: member names are those that public client scripts prove, everything
-// else is tolerated.
 package runecast
 
 import "strings"
@@ -24,15 +17,13 @@ const (
 	TypeUnknown    = "UNKNOWN"
 )
 
-// evidence collects what tells a system's type. API v1 names none; the first
-// decisive product of its issues does, then the form of its objects' ids.
+// evidence is what shows a system's type. API v1 names none; the first decisive
+// product of its issues does, then the form of its objects' ids.
 type evidence struct{ product, object string }
 
-// kindOf gives the type of a system by all there is to know of it.
-func kindOf(id string, inVCenters bool, seen evidence) string {
+// typeOf returns the type of a system by its id and what was seen in its results.
+func typeOf(id string, seen evidence) string {
 	switch {
-	case inVCenters:
-		return TypeVCenter
 	case strings.HasPrefix(id, "cluster-"): // how public inventories show Kubernetes clusters
 		return TypeKubernetes
 	case seen.product != "":
@@ -43,38 +34,31 @@ func kindOf(id string, inVCenters bool, seen evidence) string {
 	return TypeUnknown
 }
 
-// decided tells that nothing better can be found out.
+// decided reports whether nothing better can be found out.
 func (k *evidence) decided() bool { return k.product != "" }
 
-func (k *evidence) products(w *walker) error {
-	if k.product != "" {
-		return w.skip()
+func (k *evidence) products(names []string) {
+	for _, name := range names {
+		if k.product == "" {
+			k.product = productType(name)
+		}
 	}
-	return w.elements(func() error {
-		return w.members(func(name []byte) error {
-			if string(name) != "name" || k.product != "" {
-				return w.skip()
-			}
-			text, err := w.text()
-			k.product = productType(text)
-			return err
-		})
-	})
 }
 
-func (k *evidence) objects(w *walker) error {
+// objects looks at a list of objects.
+func (k *evidence) objects(w Walker) error {
 	if k.product != "" || k.object != "" {
-		return w.skip()
+		return w.Skip()
 	}
-	return w.elements(func() error {
+	return w.Elements(func() error {
 		if k.object != "" {
-			return w.skip()
+			return w.Skip()
 		}
-		return w.members(func(name []byte) error {
+		return w.Members(func(name []byte) error {
 			if string(name) != "moid" {
-				return w.skip()
+				return w.Skip()
 			}
-			text, err := w.text()
+			text, err := w.Text()
 			k.object = objectType(text)
 			return err
 		})

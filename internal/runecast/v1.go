@@ -1,84 +1,74 @@
 package runecast
 
 import (
+	"bytes"
 	"io"
 
 	"runecast-ingest/internal/fault"
 )
 
-// maxHead bounds what is held of an element until its uid has passed.
-const maxHead = 1 << 20
+const (
+	// maxHead bounds what is held of an element until its uid has passed.
+	maxHead = 1 << 20
+	// maxCheck bounds one entry of the catalogue where it is put together.
+	maxCheck = 1 << 20
+)
 
-// Split reads a v1 results document and calls visit for every element of
+// ReadV1 reads a v1 results document and calls visit for every element of
 // results[] that has a uid, in order. visit may take the element with WriteTo;
 // what it leaves is skipped. An error of visit ends the reading and comes back.
+// profile is called with the profile code of each check; nil: nobody wants it.
 //
 // Nothing is held but one token and, until its uid has passed, 1 MiB of an
 // element. A document that is cut, malformed, followed by anything, or no
 // results document at all, is an error; a single text over 16 MiB, too.
-func Split(r io.Reader, visit func(*Element) error) error { return ReadV1(r, nil, visit) }
-
-// ReadV1 is Split, and calls profile with the type of each check, if it is not nil.
 func ReadV1(r io.Reader, profile func(code string), visit func(*Element) error) error {
-	w := newWalker(r, chunkSize)
-	w.profile = profile
-	return w.split(visit)
+	doc := newResults(r, chunkSize)
+	doc.profile = profile
+	return doc.v1(visit)
 }
 
-func (w *walker) split(visit func(*Element) error) error {
-	if w.dec.PeekKind() != '{' {
-		if err := w.skip(); err != nil {
-			return err
-		}
-		return noResults()
-	}
+func (r *results) v1(visit func(*Element) error) error {
 	found := false
-	err := w.members(func(name []byte) error {
+	err := r.Members(func(name []byte) error {
 		if string(name) != "results" {
-			return w.skip()
+			return r.Skip()
 		}
 		found = true
 		index := -1
-		return w.elements(func() error { index++; return w.element(index, visit) })
+		return r.Elements(func() error { index++; return r.element(index, visit) })
 	})
-	if err != nil {
-		return err
+	if err == nil && found {
+		err = r.End()
 	}
-	if err := w.end(); err != nil {
-		return err
+	if err == nil && !found {
+		err = &fault.Error{Class: fault.Reject, What: "the answer is JSON but has no results", Cure: otherService}
 	}
-	if !found {
-		return noResults()
-	}
-	return nil
+	return r.explain(err)
 }
 
-func noResults() error {
-	return &fault.Error{Class: fault.Reject, What: "the answer is JSON but has no results", Cure: otherService}
-}
-
-func (w *walker) element(index int, visit func(*Element) error) error {
-	if w.dec.PeekKind() != '{' {
-		return w.skip()
+func (r *results) element(index int, visit func(*Element) error) error {
+	if r.PeekKind() != '{' {
+		return r.Skip()
 	}
-	if _, err := w.token(); err != nil {
+	if _, err := r.ReadToken(); err != nil {
 		return err
 	}
-	e := &Element{Index: index, w: w}
+	e := &Element{Index: index, r: r}
 	e.step = e.v1
-	w.tap.begin(w.dec.InputOffset()-1, &limited{buf: &e.head, most: maxHead, what: "what comes before the uid of an element of results[]"})
+	r.begin(r.InputOffset()-1, &limited{buf: &e.head, most: maxHead, what: "what comes before the uid of an element of results[]"})
 	defer e.release()
 	for e.ID == "" && !e.ended {
 		if err := e.step(); err != nil {
 			return err
 		}
 	}
-	if w.tap.copyTo(int(w.dec.InputOffset() - w.tap.base)); w.tap.sinkErr != nil {
-		return w.tap.sinkErr
+	if r.flush(); r.sinkErr != nil {
+		return r.sinkErr
 	}
-	w.tap.redirect(nil)
+	r.redirect(nil)
 	if e.ID != "" {
-		if err := visit(e); err != nil {
+		if err := r.visit(e, visit); err != nil {
 			return err
 		}
 	}
@@ -87,51 +77,140 @@ func (w *walker) element(index int, visit func(*Element) error) error {
 
 // v1 reads one member of an element, or its end.
 func (e *Element) v1() error {
-	w := e.w
-	if w.dec.PeekKind() == '}' {
-		if _, err := w.token(); err != nil {
+	r := e.r
+	if r.PeekKind() == '}' {
+		if _, err := r.ReadToken(); err != nil {
 			return err
 		}
-		w.tap.end(w.dec.InputOffset())
+		r.end()
 		e.ended = true
 		return nil
 	}
-	name, err := w.name()
+	name, err := r.Name()
 	if err != nil {
 		return err
 	}
 	switch string(name) {
 	case "uid":
-		return e.first(&e.ID)
+		return e.text(&e.ID)
 	case "name", "viewName", "displayName", "address":
-		return e.first(&e.Name)
+		return e.text(&e.Name)
 	case "scanStatus":
 		return e.scanStatus()
 	case "issues":
-		return w.elements(e.issue)
+		return r.Elements(e.issue)
 	}
-	return w.skip()
-}
-
-// first reads a text that stays as it was first sent.
-func (e *Element) first(into *string) error {
-	text, err := e.w.text()
-	if *into == "" {
-		*into = text
-	}
-	return err
+	return r.Skip()
 }
 
 func (e *Element) scanStatus() error {
-	return e.w.members(func(name []byte) (err error) {
+	return e.r.Members(func(name []byte) (err error) {
 		switch string(name) {
 		case "status":
-			e.Scan.Status, err = e.w.text()
+			e.Scan.Status, err = e.r.Text()
 		case "timestamp":
 			err = e.timestamp()
 		default:
-			err = e.w.skip()
+			err = e.r.Skip()
 		}
 		return err
 	})
+}
+
+// VCenter is an entry of v1's list of vCenters.
+type VCenter struct {
+	UID string
+	// Address is its name in the network; empty if the appliance names none.
+	Address string
+}
+
+// DecodeVCenters reads v1's list of vCenters.
+func DecodeVCenters(r io.Reader) ([]VCenter, error) {
+	var doc struct {
+		VCenters []struct {
+			UID     text  `json:"uid"`
+			Address loose `json:"address"`
+		} `json:"vcenters"`
+	}
+	err := small(r, &doc)
+	var list []VCenter
+	for _, v := range doc.VCenters {
+		list = append(list, VCenter{string(v.UID), string(v.Address)})
+	}
+	return list, err
+}
+
+// Join writes one catalogue, {"issues":[…]}, of the entries of several.
+type Join struct {
+	dst  io.Writer
+	open bool
+	err  error // of dst
+}
+
+// NewJoin makes a Join that writes to dst.
+func NewJoin(dst io.Writer) *Join { return &Join{dst: dst} }
+
+// Err is the first error of the destination.
+func (j *Join) Err() error { return j.err }
+
+// Add copies the entries of one document. Of a document that breaks off, the
+// entries before remain: each is written when it was whole.
+func (j *Join) Add(body io.Reader) error {
+	s := newStream(body, chunkSize)
+	var entry bytes.Buffer
+	err := s.Members(func(name []byte) error {
+		if string(name) != "issues" {
+			return s.Skip()
+		}
+		return s.Elements(func() error {
+			if s.PeekKind() != '{' {
+				return s.Skip()
+			}
+			if _, err := s.ReadToken(); err != nil {
+				return err
+			}
+			entry.Reset()
+			s.begin(s.InputOffset()-1, &limited{buf: &entry, most: maxCheck, what: "an entry of the catalogue"})
+			if err := s.rest(); err != nil {
+				return err
+			}
+			if s.end(); s.sinkErr != nil {
+				return s.sinkErr
+			}
+			return j.add(entry.Bytes())
+		})
+	})
+	if err == nil {
+		err = s.End()
+	}
+	if j.err != nil {
+		return j.err
+	}
+	return s.explain(err)
+}
+
+func (j *Join) add(entry []byte) error {
+	separator := ","
+	if !j.open {
+		separator = `{"issues":[`
+	}
+	j.open = true
+	j.write([]byte(separator))
+	j.write(entry)
+	return j.err
+}
+
+// End writes the end of the catalogue.
+func (j *Join) End() error {
+	if !j.open {
+		j.write([]byte(`{"issues":[`))
+	}
+	j.write([]byte("]}"))
+	return j.err
+}
+
+func (j *Join) write(p []byte) {
+	if j.err == nil {
+		_, j.err = j.dst.Write(p)
+	}
 }

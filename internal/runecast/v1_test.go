@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -26,7 +27,7 @@ func splitAll(r io.Reader) ([]taken, error) { return splitChunks(r, chunkSize) }
 // splitChunks makes the places where chunks end part of a test.
 func splitChunks(r io.Reader, chunk int) ([]taken, error) {
 	var all []taken
-	err := newWalker(r, chunk).split(func(e *Element) error {
+	err := newResults(r, chunk).v1(func(e *Element) error {
 		var b bytes.Buffer
 		if n, err := e.WriteTo(&b); err != nil || n != int64(b.Len()) {
 			return fmt.Errorf("WriteTo = %d of %d, %w", n, b.Len(), err)
@@ -138,7 +139,7 @@ func TestSplitErrorsComeThrough(t *testing.T) {
 	}
 	stop := errors.New("stop")
 	var visited []string
-	err := Split(strings.NewReader(doc), func(e *Element) error {
+	err := ReadV1(strings.NewReader(doc), nil, func(e *Element) error {
 		visited = append(visited, e.ID)
 		return stop
 	})
@@ -153,7 +154,7 @@ func TestSplitGoesOnAfterFailedSink(t *testing.T) {
 	full := errors.New("disk full")
 	doc := `{"results":[{"uid":"a","t":"` + strings.Repeat("x", 5*chunkSize) + `"},{"uid":"skipped"},{"uid":"b","n":1}]}`
 	got := map[string]string{}
-	err := Split(strings.NewReader(doc), func(e *Element) error {
+	err := ReadV1(strings.NewReader(doc), nil, func(e *Element) error {
 		switch e.ID {
 		case "a":
 			if _, err := e.WriteTo(writerFunc(func([]byte) (int, error) { return 0, full })); !errors.Is(err, full) {
@@ -186,13 +187,13 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 func TestElementCounts(t *testing.T) {
 	t.Parallel()
 	var got [][3]int
-	err := Split(strings.NewReader(`{"results":[
-		{"uid":"a","issues":[{"type":"CIS","status":"PASS"},{"type":"KB","status":"FAIL"},{"type":"VUL"},{"type":"BP"},{"type":null},{"type":"CIS","status":"UNLICENSED"},null]},
-		{"uid":"b","issues":[]},{"uid":"c"}]}`), func(e *Element) error {
+	err := ReadV1(strings.NewReader(`{"results":[
+		{"uid":"a","issues":[{"id":1,"type":"CIS","status":"PASS"},{"type":"KB","status":"FAIL"},{"type":"VUL"},{"type":"BP"},{"type":null},{"type":"CIS","status":"UNLICENSED"},null]},
+		{"uid":"b","issues":[]},{"uid":"c"}]}`), nil, func(e *Element) error {
 		if _, err := e.WriteTo(io.Discard); err != nil {
 			return err
 		}
-		got = append(got, [3]int{e.Issues, e.Assessed, e.Compliance})
+		got = append(got, [3]int{e.Assessment.Checks, e.Assessment.Checks - e.Assessment.Unlicensed, e.Assessment.Assessed(Security)})
 		return nil
 	})
 	if err != nil {
@@ -230,7 +231,7 @@ func naive(doc []byte) (elements []string, ok bool) {
 			if item.Kind() == '{' {
 				id, text := "", string(item)
 				eachMember(item, func(name string, v jsontext.Value) {
-					if k := v.Kind(); name == "uid" && id == "" && (k == '"' || k == '0') {
+					if k := v.Kind(); name == "uid" && id == "" && slices.Contains([]jsontext.Kind{'"', '0', 't', 'f'}, k) {
 						id = strings.Trim(string(v), `"`)
 					}
 				})

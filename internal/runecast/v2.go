@@ -11,49 +11,48 @@ import (
 // summary are the counts by which v2 sums up a scan, in the order of Scan.Found.
 var summary = []string{"foundCriticalIssuesCount", "foundMajorIssuesCount", "foundMediumIssuesCount", "foundLowIssuesCount", "foundVulnerabilitiesCount"}
 
-// ReadV2 reads a v2 config-scans/latest document of a system's id, as Split
-// reads one of v1.
+// ReadV2 reads a v2 config-scans/latest document of the system id and calls
+// visit for it, as the only element. WriteTo copies the whole body, white space
+// around it included, and succeeds only if the document and the stream came to
+// their end. Errors are as those of ReadV1.
 func ReadV2(r io.Reader, id string, visit func(*Element) error) error {
-	return newWalker(r, chunkSize).latest(id, visit)
+	return newResults(r, chunkSize).v2(id, visit)
 }
 
-// latest reads a v2 config-scans/latest document and calls visit for it, as
-// the only element. WriteTo copies the whole body, white space around it
-// included, and succeeds only if the document and the stream came to their end.
-func (w *walker) latest(id string, visit func(*Element) error) error {
-	e := &Element{ID: id, Index: -1, w: w}
+func (r *results) v2(id string, visit func(*Element) error) error {
+	e := &Element{ID: id, Index: -1, r: r}
 	e.step = e.v2
 	e.Scan.Found = found(nil)
-	w.tap.begin(0, &limited{buf: &e.head, most: maxHead, what: "the white space before the results"})
+	r.begin(0, &limited{buf: &e.head, most: maxHead, what: "the white space before the results"})
 	defer e.release()
-	if w.dec.PeekKind() != '{' {
-		if err := w.skip(); err != nil {
+	return r.explain(e.whole(visit))
+}
+
+// whole shows the element to visit and reads it to its end.
+func (e *Element) whole(visit func(*Element) error) error {
+	r := e.r
+	if r.PeekKind() == '{' {
+		if err := r.visit(e, visit); err != nil {
 			return err
 		}
-		return noScan()
-	}
-	if err := visit(e); err != nil {
-		return err
-	}
-	if !e.taken {
-		w.tap.redirect(nil) // nobody wants its bytes
-	}
-	if err := e.finish(); err != nil {
+		if !e.taken {
+			r.redirect(nil) // nobody wants its bytes
+		}
+		if err := e.finish(); err != nil {
+			return err
+		}
+	} else if err := r.Skip(); err != nil {
 		return err
 	}
 	if !e.known {
-		return noScan()
+		return &fault.Error{Class: fault.Reject, What: "the answer is JSON but no result of a scan", Cure: otherService}
 	}
 	return nil
 }
 
-func noScan() error {
-	return &fault.Error{Class: fault.Reject, What: "the answer is JSON but no result of a scan", Cure: otherService}
-}
-
 // v2 reads all of a document: there is nothing to stop for.
 func (e *Element) v2() error {
-	err := e.w.members(func(name []byte) error {
+	err := e.r.Members(func(name []byte) error {
 		switch string(name) {
 		case "createdTs":
 			e.known = true
@@ -62,25 +61,25 @@ func (e *Element) v2() error {
 			return e.summary()
 		case "scannedIssues":
 			e.known = true
-			return e.w.elements(e.wanted)
+			return e.r.Elements(e.wanted)
 		case "status", "scanStatus": // not proven
 			return e.status()
 		}
-		return e.w.skip()
+		return e.r.Skip()
 	})
 	if err != nil {
 		return err
 	}
-	if err := e.w.end(); err != nil {
+	if err := e.r.End(); err != nil {
 		return err
 	}
-	e.Scan.Checks, e.ended = e.Issues, true
+	e.Scan.Checks, e.ended = e.Assessment.Checks, true
 	return nil
 }
 
 // wanted reads one check, unless the copy has failed: nothing else follows.
 func (e *Element) wanted() error {
-	if err := e.w.tap.sinkErr; err != nil {
+	if err := e.r.sinkErr; err != nil {
 		return err
 	}
 	return e.issue()
@@ -88,31 +87,31 @@ func (e *Element) wanted() error {
 
 // status reads a word, or v1's object.
 func (e *Element) status() error {
-	if e.w.dec.PeekKind() == '{' {
-		return e.w.members(func(name []byte) (err error) {
+	if e.r.PeekKind() == '{' {
+		return e.r.Members(func(name []byte) (err error) {
 			if string(name) != "status" {
-				return e.w.skip()
+				return e.r.Skip()
 			}
-			e.Scan.Status, err = e.w.text()
+			e.Scan.Status, err = e.r.Text()
 			return err
 		})
 	}
-	text, err := e.w.text()
+	text, err := e.r.Text()
 	e.Scan.Status = text
 	return err
 }
 
 func (e *Element) summary() error {
 	counts := make(map[string]string)
-	err := e.w.members(func(name []byte) error {
+	err := e.r.Members(func(name []byte) error {
 		for _, known := range summary {
 			if string(name) == known {
-				text, err := e.w.text()
+				text, err := e.r.Text()
 				counts[known] = text
 				return err
 			}
 		}
-		return e.w.skip()
+		return e.r.Skip()
 	})
 	e.Scan.Found = found(counts)
 	return err
@@ -124,4 +123,57 @@ func found(counts map[string]string) string {
 		list[i] = cmp.Or(counts[name], "-")
 	}
 	return strings.Join(list, "/")
+}
+
+// DecodeInfo reads v2's list of analyzers, of which the first describes the
+// appliance itself. An empty list gives the zero value.
+func DecodeInfo(r io.Reader) (Info, error) {
+	var doc struct {
+		RCAInstances []struct {
+			Info struct {
+				InstanceUUID           loose `json:"instanceUuid"`
+				LongApplicationVersion loose `json:"longApplicationVersion"`
+				DefinitionsVersion     loose `json:"definitionsVersion"`
+			} `json:"rcaInstanceInfo"`
+		} `json:"rcaInstances"`
+	}
+	if err := small(r, &doc); err != nil || len(doc.RCAInstances) == 0 {
+		return Info{}, err
+	}
+	info := doc.RCAInstances[0].Info
+	return Info{InstanceUUID: string(info.InstanceUUID), Version: string(info.LongApplicationVersion), Definitions: string(info.DefinitionsVersion)}, nil
+}
+
+// Ecosystem is an entry of v2's list of systems.
+type Ecosystem struct {
+	ID string
+	// Name is what the appliance shows; may be empty.
+	Name string
+	// Type is one of the Type constants; empty if the appliance names none that is known.
+	Type string
+}
+
+// DecodeEcosystems reads v2's list of systems. A document without one is an error.
+func DecodeEcosystems(r io.Reader) ([]Ecosystem, error) {
+	var doc struct {
+		Ecosystems *[]struct {
+			ID       text  `json:"id"`
+			ViewName loose `json:"viewName"`
+			// The name of the member with the type is not public.
+			Type          loose `json:"type"`
+			EcosystemType loose `json:"ecosystemType"`
+			SystemType    loose `json:"systemType"`
+		} `json:"ecosystems"`
+	}
+	if err := small(r, &doc); err != nil {
+		return nil, err
+	}
+	if doc.Ecosystems == nil {
+		return nil, &fault.Error{Class: fault.Reject, What: "the answer lists no ecosystems", Cure: otherService}
+	}
+	var list []Ecosystem
+	for _, e := range *doc.Ecosystems {
+		list = append(list, Ecosystem{string(e.ID), string(e.ViewName), productType(string(cmp.Or(e.Type, e.EcosystemType, e.SystemType)))})
+	}
+	return list, nil
 }

@@ -20,7 +20,7 @@ func scanOf(status, timestamp string) Scan { return Scan{Status: status, Timesta
 
 // readLatest reads a document in chunks, and gives what was copied of it.
 func readLatest(r io.Reader, chunk int) (body string, e *Element, err error) {
-	err = newWalker(r, chunk).latest("7", func(seen *Element) error {
+	err = newResults(r, chunk).v2("7", func(seen *Element) error {
 		e = seen
 		var b strings.Builder
 		_, err := e.WriteTo(&b)
@@ -85,7 +85,7 @@ func TestLatestStopsAtAFailedSink(t *testing.T) {
 	t.Parallel()
 	full := errors.New("disk full")
 	src := &counting{r: strings.NewReader(`{"scannedIssues":[` + strings.Repeat(`{"status":"PASS"},`, 1<<20) + `{}]}`)}
-	err := newWalker(src, chunkSize).latest("7", func(e *Element) error {
+	err := newResults(src, chunkSize).v2("7", func(e *Element) error {
 		_, err := e.WriteTo(writerFunc(func([]byte) (int, error) { return 0, full }))
 		return err
 	})
@@ -108,12 +108,12 @@ func (c *counting) Read(p []byte) (int, error) {
 func TestLatestCounts(t *testing.T) {
 	t.Parallel()
 	_, e, err := readLatest(strings.NewReader(`{"createdTs":1,"scannedIssues":[
-		{"issue":{"type":"CIS","status":"odd"},"status":"PASS"},{"issue":{"type":"KB"},"status":"FAIL"},
+		{"issue":{"id":1,"type":"CIS","status":"odd"},"status":"PASS"},{"issue":{"type":"KB"},"status":"FAIL"},
 		{"issue":null,"status":null},{"issue":{"type":"CIS"},"status":"UNLICENSED"},null,7]}`), chunkSize)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff([4]int{6, 5, 1, 6}, [4]int{e.Issues, e.Assessed, e.Compliance, e.Scan.Checks}); d != "" {
+	if d := cmp.Diff([4]int{6, 5, 1, 6}, [4]int{e.Assessment.Checks, e.Assessment.Checks - e.Assessment.Unlicensed, e.Assessment.Assessed(Security), e.Scan.Checks}); d != "" {
 		t.Error(d)
 	}
 }
@@ -143,10 +143,10 @@ func TestTypeIsForeseen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, chunk := range []int{64, 1000, chunkSize} {
-				w := newWalker(strings.NewReader(c.doc), chunk)
-				read := w.split
+				w := newResults(strings.NewReader(c.doc), chunk)
+				read := w.v1
 				if strings.HasPrefix(name, "v2") {
-					read = func(visit func(*Element) error) error { return w.latest("7", visit) }
+					read = func(visit func(*Element) error) error { return w.v2("7", visit) }
 				}
 				seen := false
 				var b bytes.Buffer

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/simulate/s3server"
 	"runecast-ingest/internal/store"
 )

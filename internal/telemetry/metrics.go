@@ -46,8 +46,8 @@ func NewMetrics(w io.Writer, function string, now func() time.Time) *Metrics {
 	return &Metrics{w: w, function: function, now: now}
 }
 
-// Put writes values as one line. Its level is INFO: Lambda drops lines below
-// the level that its log filter is set to.
+// Put writes values as one line; of two with one name the first counts. Its level
+// is INFO: Lambda drops lines below the level that its log filter is set to.
 func (m *Metrics) Put(values ...Metric) {
 	if m == nil || len(values) == 0 {
 		return
@@ -62,10 +62,12 @@ func (m *Metrics) Put(values ...Metric) {
 	}
 	d := directive{Namespace: namespace, Dimensions: [][]string{{"function"}}}
 	var members []byte
+	names := taken{"_aws": true, "level": true, "function": true}
 	for _, v := range values {
-		if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) {
+		if math.IsNaN(v.Value) || math.IsInf(v.Value, 0) || names[v.Name] {
 			continue
 		}
+		names[v.Name] = true
 		d.Metrics = append(d.Metrics, definition{v.Name, v.Unit})
 		members, _ = jsontext.AppendQuote(append(members, ','), v.Name)
 		members = strconv.AppendFloat(append(members, ':'), v.Value, 'f', -1, 64)

@@ -1,6 +1,8 @@
-// Package telemetry is how the functions are observed: structured logs and
-// X-Ray subsegments. It promises that neither carries a finding's text or a
-// secret: traces get an error's class only.
+// Package telemetry is how the functions are observed: structured logs, metrics
+// and X-Ray subsegments. It promises that all that a function writes is one JSON
+// object a line, without a member that is there twice, whoever wrote it, and
+// that neither a line nor a trace carries a finding's text or a secret: traces
+// get an error's class only.
 package telemetry
 
 import (
@@ -23,11 +25,13 @@ const traceKey = "x-amzn-trace-id"
 
 // Logger writes JSON lines in the shape that Lambda filters by level
 // (timestamp, level, message, requestId; AWS docs "Lambda log formats"). It
-// also leads the X-Ray SDK's own lines into the log.
+// also leads the X-Ray SDK's own lines into the log, and what other libraries
+// print with package log.
 func Logger(w io.Writer, level slog.Level) *slog.Logger {
 	h := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: lambdacontext.ReplaceAttr})
-	log := slog.New(&requestHandler{h})
+	log := slog.New(&lineHandler{Handler: h})
 	xray.SetLogger(xrayLog{log})
+	capture(log)
 	return log
 }
 
@@ -48,24 +52,6 @@ func Trace(ctx context.Context, name string, do func(context.Context) error, ann
 		return nil
 	})
 	return err
-}
-
-// requestHandler adds the invocation's id to each line.
-type requestHandler struct{ slog.Handler }
-
-func (h *requestHandler) Handle(ctx context.Context, r slog.Record) error {
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		r.AddAttrs(slog.String("requestId", lc.AwsRequestID))
-	}
-	return h.Handler.Handle(ctx, r)
-}
-
-func (h *requestHandler) WithAttrs(a []slog.Attr) slog.Handler {
-	return &requestHandler{h.Handler.WithAttrs(a)}
-}
-
-func (h *requestHandler) WithGroup(name string) slog.Handler {
-	return &requestHandler{h.Handler.WithGroup(name)}
 }
 
 // xrayLog leads the X-Ray SDK's lines to slog, its info lines as debug.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,6 +53,11 @@ func TestMetricsAreLinesThatCloudWatchReads(t *testing.T) {
 		`"level":"INFO","function":"forwarder","Accepted":12,"Sent":9500000,"ScanAge":90}` + "\n"
 	if out.String() != want {
 		t.Errorf("got  %swant %s", out.String(), want)
+	}
+	out.Reset()
+	m.Put(Count("a", 1), Count("a", 2), Count("level", 3))
+	if !strings.Contains(out.String(), `[{"Name":"a","Unit":"Count"}]`) || !strings.HasSuffix(out.String(), `"level":"INFO","function":"forwarder","a":1}`+"\n") {
+		t.Errorf("two of one name: %s", out.String())
 	}
 	out.Reset()
 	m.Put(Metric{"x", "Count", math.NaN()})

@@ -275,6 +275,35 @@ func TestLogLinesStayWhole(t *testing.T) {
 	}
 }
 
+func TestCheckLine(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ line, says string }{
+		"log line":          {`{"timestamp":"2026-11-22T02:00:00Z","level":"INFO","message":"archived"}`, ""},
+		"metrics":           {`{"_aws":{"Timestamp":1,"CloudWatchMetrics":[]},"level":"INFO","x":1}`, ""},
+		"space around":      {` {"level":"WARN"} `, ""},
+		"date in front":     {`2026/11/22 02:00:00 {"level":"INFO"}`, "goes on"},
+		"plain text":        {`cannot start`, "no JSON"},
+		"nothing":           {``, "no JSON"},
+		"cut":               {`{"level":"INFO"`, "no JSON"},
+		"two objects":       {`{"level":"INFO"}{"level":"INFO"}`, "goes on"},
+		"rubbish behind":    {`{"level":"INFO"}x`, "goes on"},
+		"no object":         {`["INFO"]`, "no object"},
+		"member twice":      {`{"level":"INFO","message":"a","message":"b"}`, "duplicate"},
+		"member twice deep": {`{"level":"INFO","a":{"b":1,"b":2}}`, "duplicate"},
+		"no level":          {`{"message":"a"}`, "level"},
+		"level of nobody":   {`{"level":"INFO+2"}`, "level"},
+		"level a number":    {`{"level":4}`, "level"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := CheckLine([]byte(c.line))
+			if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+				t.Errorf("error %v, want %q", err, c.says)
+			}
+		})
+	}
+}
+
 func TestStartNeedsABinary(t *testing.T) {
 	t.Parallel()
 	if _, err := Start(Options{Binary: filepath.Join(t.TempDir(), "bootstrap")}); err == nil || !strings.Contains(err.Error(), "bootstrap") {

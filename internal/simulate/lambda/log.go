@@ -2,9 +2,41 @@ package lambda
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"sync"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
+
+// CheckLine says why a line that a function wrote is none of Lambda's log
+// format JSON, and returns nil if it is one: one JSON object, no member of
+// which is there twice, at any depth, with one of the levels that Lambda filters by.
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+func CheckLine(line []byte) error {
+	dec := jsontext.NewDecoder(bytes.NewReader(line)) // refuses a member that is there twice
+	object, err := dec.ReadValue()
+	if err != nil {
+		return fmt.Errorf("the line is no JSON: %w", err)
+	}
+	object = object.Clone() // the next read takes its place
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return errors.New("the line goes on after its JSON")
+	}
+	var members struct {
+		Level string `json:"level"`
+	}
+	if err := json.Unmarshal(object, &members); err != nil {
+		return fmt.Errorf("the line is no object with a level: %w", err)
+	}
+	if !slices.Contains([]string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}, members.Level) {
+		return fmt.Errorf("the level %q is not one of Lambda's", members.Level)
+	}
+	return nil
+}
 
 // sharedWriter lets several instances write to one log.
 type sharedWriter struct {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs infra/guard/validate on every mutant of infra/template/mutants.yaml that its gates have to find, and prints which gate did.
+"""Runs infra/template/gates/validate on every mutant of mutants.yaml that its gates have to find, and prints which gate did.
 
 With --all on the others, too, which the Go tests find already. Exits with 1 if a gate missed its mutant."""
 
@@ -11,7 +11,7 @@ import sys
 import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
-OUT = HERE.parent.parent / "out" / "mutants"
+OUT = HERE.parents[2] / "out" / "mutants"
 
 
 def found_by(mutant, text, number):
@@ -24,8 +24,8 @@ def found_by(mutant, text, number):
 
 
 def main():
-    text = (HERE.parent.parent / "template.yaml").read_text(encoding="utf-8")
-    mutants = yaml.safe_load((HERE.parent / "template" / "mutants.yaml").read_text(encoding="utf-8"))
+    text = (HERE.parents[2] / "template.yaml").read_text(encoding="utf-8")
+    mutants = yaml.safe_load((HERE / "mutants.yaml").read_text(encoding="utf-8"))
     OUT.mkdir(parents=True, exist_ok=True)
     missed = found = 0
     for number, mutant in enumerate(mutants):

@@ -1,10 +1,9 @@
-package main
+package mapfile
 
 import (
 	"bytes"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -37,26 +36,6 @@ func saved(t *testing.T, name string, write func(io.Writer) error) string {
 	return path
 }
 
-// Files may lie anywhere, as for a user with a space in the name of the home.
-func TestMakeTakesNamesWithSpaces(t *testing.T) {
-	t.Parallel()
-	makefile, err := os.ReadFile("../../Makefile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	command := exec.CommandContext(t.Context(), "make", "-n", "-f", "-", "replay-local",
-		"FILE=my files/results.json", "REPORT=my files/report.html", "CATALOG=my files/issues.json", "SYSTEM=my cluster")
-	command.Stdin = bytes.NewReader(makefile)
-	got, err := command.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, got)
-	}
-	const want = "-report 'my files/report.html' -system 'my cluster' -catalog 'my files/issues.json' 'my files/results.json'"
-	if !strings.Contains(string(got), want) {
-		t.Errorf("make runs %s", got)
-	}
-}
-
 // A saved answer of an appliance gives the events that its dashboard needs.
 func TestSavedResults(t *testing.T) {
 	t.Parallel()
@@ -67,7 +46,7 @@ func TestSavedResults(t *testing.T) {
 	results := saved(t, "results.json.gz", a.WriteResults)
 	catalog := saved(t, "issues.json", a.WriteIssues)
 	var out bytes.Buffer
-	if err := (&replay{system: "saved", catalog: catalog}).run([]string{results}, &out); err != nil {
+	if err := Map(results, Options{System: "saved", Catalog: catalog, Getenv: unset, Events: &out, Notes: t.Output()}); err != nil {
 		t.Fatal(err)
 	}
 	var events []dashboard.Event
@@ -100,6 +79,31 @@ func TestSavedResults(t *testing.T) {
 	}
 }
 
+// The settings are the forwarder's, and a wrong one is named.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	a, err := appliance.New(appliance.Options{Seed: 3, Findings: 600})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := saved(t, "results.json", a.WriteResults)
+	lines := func(variable, value string) int {
+		var out bytes.Buffer
+		getenv := func(name string) string { return map[string]string{variable: value}[name] }
+		if err := Map(file, Options{System: "s", Getenv: getenv, Events: &out, Notes: t.Output()}); err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Count(out.Bytes(), []byte("\n"))
+	}
+	if all, severe := lines("", ""), lines("MIN_SEVERITY", "CRITICAL"); severe == 0 || severe >= all {
+		t.Errorf("%d events, %d with MIN_SEVERITY=CRITICAL", all, severe)
+	}
+	wrong := func(string) string { return "sometimes" }
+	if err := Map(file, Options{System: "s", Getenv: wrong, Events: io.Discard, Notes: t.Output()}); err == nil || !strings.Contains(err.Error(), "EVIDENCE") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestReport(t *testing.T) {
 	t.Parallel()
 	file := saved(t, "latest.json", func(w io.Writer) error {
@@ -108,7 +112,7 @@ func TestReport(t *testing.T) {
 	})
 	report := filepath.Join(t.TempDir(), "report.html")
 	var out bytes.Buffer
-	if err := (&replay{system: "vc<9>", report: report}).run([]string{file}, &out); err != nil {
+	if err := Map(file, Options{System: "vc<9>", Report: report, Getenv: unset, Events: &out, Notes: t.Output()}); err != nil {
 		t.Fatal(err)
 	}
 	html, err := os.ReadFile(report)
@@ -127,18 +131,17 @@ func TestReport(t *testing.T) {
 
 func TestBadFiles(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		args []string
-		says string
-	}{
-		"none":      {nil, "name one file"},
-		"missing":   {[]string{"/nowhere/x.json"}, "no such file"},
-		"html":      {[]string{saved(t, "x", func(w io.Writer) error { _, err := io.WriteString(w, "<html>"); return err })}, "not valid JSON"},
-		"something": {[]string{saved(t, "x", func(w io.Writer) error { _, err := io.WriteString(w, `{"a":1}`); return err })}, "schema"},
+	for name, c := range map[string]struct{ file, says string }{
+		"missing":   {"/nowhere/x.json", "no such file"},
+		"html":      {saved(t, "x", func(w io.Writer) error { _, err := io.WriteString(w, "<html>"); return err }), "not valid JSON"},
+		"something": {saved(t, "x", func(w io.Writer) error { _, err := io.WriteString(w, `{"a":1}`); return err }), "schema"},
 	} {
-		err := (&replay{system: "s"}).run(c.args, io.Discard)
+		err := Map(c.file, Options{System: "s", Getenv: unset, Events: io.Discard, Notes: t.Output()})
 		if err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
+
+// unset is an environment with nothing in it.
+func unset(string) string { return "" }

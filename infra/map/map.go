@@ -1,0 +1,161 @@
+// Package mapfile maps what is saved in a file, a raw object of the archive or
+// what an appliance answered, on this machine: to events as NDJSON, or to the
+// dashboard that they would make. It promises to map as the forwarder does; it
+// needs no account and sends nothing.
+package mapfile
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/klauspost/compress/gzip"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/dashboard"
+	"runecast-ingest/internal/dashboard/report"
+	"runecast-ingest/internal/deliver"
+	"runecast-ingest/internal/mapping"
+	"runecast-ingest/internal/securityevent"
+)
+
+// Options say how a document is mapped.
+type Options struct {
+	// Report is the file for the dashboard, as HTML; empty: events are written.
+	Report string
+	// Catalog is the file with the check catalogue (/issues), plain or gzip, that
+	// belongs to the results; empty: there is none.
+	Catalog string
+	// System is the name of the system of a saved v2 scan, which names none.
+	System string
+	// Getenv returns the mapping's settings by the names of the forwarder's
+	// environment variables.
+	Getenv func(string) string
+	// Events takes the events, one a line, without a Report.
+	Events io.Writer
+	// Notes takes a line on each scan: what came of it.
+	Notes io.Writer
+}
+
+// work is the mapping of one file.
+type work struct {
+	Options
+	mapper *mapping.Mapper
+	checks *mapping.Catalog
+	events []dashboard.Event
+	pool   dashboard.Pool
+}
+
+// Map maps the file. Every scan in it is shown, whatever its age. Errors name
+// the file, or what is wrong with its content.
+func Map(file string, o Options) error {
+	settings, err := config.LoadMapping(o.Getenv)
+	if err != nil {
+		return err
+	}
+	w := work{Options: o, mapper: mapping.New(settings)}
+	if o.Catalog != "" {
+		if w.checks, err = readCatalog(o.Catalog); err != nil {
+			return err
+		}
+	}
+	source := func() (io.ReadCloser, error) { return open(file) }
+	parts, err := deliver.Contents(source, archive.ManualPrefix+o.System+"/"+filepath.Base(file))
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if err := w.scan(p, source); err != nil {
+			return err
+		}
+	}
+	if o.Report == "" {
+		return nil
+	}
+	return w.write(filepath.Base(file))
+}
+
+// scan maps one scan, and notes what came of it.
+func (w *work) scan(p deliver.Part, source deliver.Source) error {
+	doc, done, err := p.Open(source)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = done() }() // reading is over
+	res, err := w.mapper.Map(mapping.Input{
+		Document: doc, Catalog: w.checks, ScanID: uuid.NewString(), Now: time.Now, Emit: w.emit,
+		Reopen: func() (*mapping.Document, func() error, error) { return p.Open(source) },
+	})
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(w.Notes, "%s (%s): %d events, %d skipped, posture %d%% %v\n", res.Scan.SystemName, res.Scan.SystemType,
+		res.Mapped-res.Skipped, res.Skipped, res.Summary.CompliancePercentage, res.Reasons)
+	if !res.Assessed {
+		_, _ = fmt.Fprintln(w.Notes, "  no compliance results: the forwarder would not commit this scan")
+		return nil
+	}
+	event, err := securityevent.AppendCompleted(nil, &res.Scan, res.Summary, time.Now())
+	if err != nil {
+		return err
+	}
+	return w.emit(event)
+}
+
+func (w *work) emit(event []byte) error {
+	if w.Report == "" {
+		_, err := w.Events.Write(append(event, '\n'))
+		return err
+	}
+	e, err := dashboard.Decode(event)
+	w.pool.Share(&e)
+	w.events = append(w.events, e)
+	return err
+}
+
+func (w *work) write(title string) error {
+	f, err := os.Create(w.Report)
+	if err != nil {
+		return err
+	}
+	page := report.Page{Title: title, Tiles: dashboard.Compute(w.events)}
+	return errors.Join(page.Write(f), f.Close())
+}
+
+func readCatalog(path string) (*mapping.Catalog, error) {
+	f, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return mapping.ReadCatalog(f)
+}
+
+// open reads a file, decompressed if it is gzip by its first bytes.
+func open(path string) (io.ReadCloser, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	plain := bufio.NewReaderSize(f, 1<<16)
+	if magic, _ := plain.Peek(2); len(magic) < 2 || magic[0] != 0x1f || magic[1] != 0x8b {
+		return struct {
+			io.Reader
+			io.Closer
+		}{plain, f}, nil
+	}
+	zr, err := gzip.NewReader(plain)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("read %s: %w", path, err), f.Close())
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{zr, f}, nil
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func makefile(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// targets are those that people type.
+func targets(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, m := range regexp.MustCompile(`(?m)^([\w-]+):[^=\n]*## `).FindAllStringSubmatch(makefile(t), -1) {
+		all = append(all, m[1])
+	}
+	if len(all) < 5 {
+		t.Fatalf("only %v", all)
+	}
+	return all
+}
+
+// would returns the commands that a target would run.
+func would(t *testing.T, env []string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "make", append([]string{"-n", "-B"}, args...)...)
+	cmd.Dir, cmd.Env = root, append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("make %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// Who wants to try or deploy this must see at a glance what there is.
+func TestMakefileIsShort(t *testing.T) {
+	t.Parallel()
+	if all := targets(t); len(all) > 14 {
+		t.Errorf("%d targets: %v", len(all), all)
+	}
+}
+
+// A word that happens to be in the shell's environment must not change what is
+// built, tested or deployed. ARTIFACTS_DIR is what the SAM CLI calls make with.
+func TestMakeTakesNothingFromTheEnvironment(t *testing.T) {
+	t.Parallel()
+	var poison []string
+	for _, m := range regexp.MustCompile(`(?m)^([A-Z_0-9]+) [:?]?=|\$[({](\w+)`).FindAllStringSubmatch(makefile(t), -1) {
+		for _, variable := range m[1:] {
+			if variable == strings.ToUpper(variable) && variable != "" && variable != "ARTIFACTS_DIR" && !strings.HasPrefix(variable, "RUNECAST_INGEST_") {
+				poison = append(poison, variable+"=poison")
+			}
+		}
+	}
+	for _, variable := range []string{"VERSION", "STAGE", "ARGS"} {
+		if !slices.Contains(poison, variable+"=poison") {
+			t.Errorf("%s is not tried: %v", variable, poison)
+		}
+	}
+	for _, target := range append(targets(t), "build-CollectorFunction") {
+		if got, want := would(t, poison, target), would(t, nil, target); got != want {
+			t.Errorf("make %s does\n%s\nnot\n%s", target, got, want)
+		}
+	}
+	ours := would(t, []string{"RUNECAST_INGEST_VERSION=v1.2.3", "RUNECAST_INGEST_STAGE=dev"}, "deploy", "build-CollectorFunction")
+	if !strings.Contains(ours, "main.version=v1.2.3") || !strings.Contains(ours, "sam deploy --config-env dev") {
+		t.Errorf("the product's own variables change nothing:\n%s", ours)
+	}
+	if given := would(t, nil, "deploy", "VERSION=v1.2.3", "STAGE=dev", "ARGS=--guided"); !strings.Contains(given, "main.version=v1.2.3") || !strings.Contains(given, "sam deploy --config-env dev --guided") {
+		t.Errorf("the command line changes nothing:\n%s", given)
+	}
+}
+
+// A hardened machine lets nothing start that lies in its temporary folder. There
+// `go run` cannot start what it builds, nor `go test` the tests.
+func TestNothingStartsFromTheTemporaryFolder(t *testing.T) {
+	t.Parallel()
+	for _, target := range targets(t) {
+		for line := range strings.Lines(would(t, nil, target)) {
+			if strings.Contains(line, "go run") || strings.Contains(line, "go test") && !strings.Contains(line, `TMPDIR="$PWD/out/tmp"`) {
+				t.Errorf("make %s: %s", target, line)
+			}
+		}
+	}
+	// The program itself starts nothing that it has written.
+	s := &script{answers: []string{`{}`, `{}`}}
+	none := filepath.Join(t.TempDir(), "started")
+	if err := os.Mkdir(none, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := s.typed(t, "runecast-ingest status", "TMPDIR="+none); code != exitFine {
+		t.Errorf("exit %d, %s", code, out)
+	}
+	if left, err := os.ReadDir(none); err != nil || len(left) > 0 {
+		t.Errorf("%v is left in the temporary folder (%v)", left, err)
+	}
+}

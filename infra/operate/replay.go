@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"runecast-ingest/internal/fault"
+)
+
+func (s *session) replayCommand() *cobra.Command {
+	p := replay{Action: "replay"}
+	c := s.asking("replay", "Send archived scans again", func(ctx context.Context, _ []string) error { return s.pages(ctx, p) })
+	c.Long = "Sends archived scans again. Of the objects chosen the newest scan of each system is sent, and only if no newer one is\n" +
+		"committed; --key with --force shows an older one knowingly."
+	c.Example = "  runecast-ingest replay --prefix raw/ --dry-run --price 0.2\n" +
+		"  runecast-ingest replay --system vc1.example --since 2026-03-01 --until 2026-03-31"
+	f := c.Flags()
+	f.StringVar(&p.Key, "key", "", "one raw `object`")
+	f.StringVar(&p.Prefix, "prefix", "", "raw objects whose keys begin with this `text`; raw/ is everything")
+	f.StringVar(&p.Run, "run", "", "the objects of the run with this `id`")
+	f.StringVar(&p.System, "system", "", "those of this system, by `name` or id")
+	f.StringVar(&p.Since, "since", "", "those of runs since this `day` or time")
+	f.StringVar(&p.Until, "until", "", "those of runs until this `day` or time")
+	f.StringVar(&p.State, "state", "", "those whose delivery has this `state`: complete, superseded, failed, pending or quarantined")
+	f.IntVar(&p.Limit, "limit", 0, "most scans of one invocation (default what its time allows)")
+	f.Float64Var(&p.Rate, "rate", 0, "most events a second (default no limit)")
+	f.BoolVar(&p.DryRun, "dry-run", false, "count what would be sent; send and write nothing")
+	f.Float64Var(&p.Price, "price", 0, "with --dry-run, what a GiB costs")
+	f.BoolVar(&p.Force, "force", false, "with --key, show this scan even if a newer one is committed")
+	return completing(c, "state", "complete", "superseded", "failed", "pending", "quarantined")
+}
+
+// pages asks the forwarder, and again with the cursor of each answer until one
+// has none. A failed scan does not keep the others from being asked for.
+func (s *session) pages(ctx context.Context, p paged) error {
+	var failed error
+	cursor := ""
+	for {
+		a, err := s.ask(ctx, forwarder, p)
+		if err != nil {
+			return errors.Join(failed, err)
+		}
+		if _, sends := p.(replay); sends {
+			failed = errors.Join(failed, a.wellDone())
+		}
+		f := a.figures()
+		switch {
+		case f.Cursor == "":
+			return failed
+		case f.Cursor == cursor && f.Accepted == 0:
+			return errors.Join(failed, &fault.Error{Class: fault.Retry, Where: s.function(forwarder), What: "two invocations came no further",
+				Cure: "follow the reasons above, then call again: what is done is not sent twice"})
+		}
+		cursor = f.Cursor
+		p = p.from(cursor)
+		s.title("goes on")
+	}
+}

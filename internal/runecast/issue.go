@@ -1,0 +1,172 @@
+package runecast
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Issue is one check in a system's results, without its affected objects. A
+// text that is missing is empty.
+type Issue struct {
+	// ID and DisplayID identify the check; either may be missing.
+	ID, DisplayID string
+	// Profile is the code of the profile it belongs to (member type); see ClassOf.
+	Profile string
+	// Severity and Status are words of open sets; see ParseStatus.
+	Severity, Status      string
+	Title, URL, AppliesTo string
+	Products              []string
+	// Count is affectedObjectsCount; -1 if missing.
+	Count int64
+}
+
+// ShownID is the id that people see: the display id, else its id; empty if it
+// has neither.
+func (i *Issue) ShownID() string {
+	if i.DisplayID != "" {
+		return i.DisplayID
+	}
+	return i.ID
+}
+
+// issueWalker reads the members of issues, in v1 flat, in v2 with a member
+// issue that holds what defines the check.
+type issueWalker struct {
+	Walker
+	// brief leaves out what an Assessment does not need: severity, texts, count.
+	brief bool
+	// Issue is what was read of the current issue.
+	Issue Issue
+	last  Issue // of which equal texts are taken: most issues share most words
+	text  []byte
+	depth int // in how many objects of the issue the next token is
+}
+
+// begin steps into the next issue. A value that is no object is an issue
+// without members.
+func (r *issueWalker) begin() error {
+	r.last, r.Issue = r.Issue, Issue{Count: -1, Products: r.last.Products[:0]}
+	if r.PeekKind() != '{' {
+		return r.Skip()
+	}
+	r.depth = 1
+	_, err := r.ReadToken()
+	return err
+}
+
+// members reads up to the end of the issue, or up to the value of a member
+// affectedObjects: then it reports true, and wants to be called again once that
+// is read.
+func (r *issueWalker) members() (objects bool, err error) {
+	for r.depth > 0 {
+		if r.PeekKind() == '}' {
+			if _, err := r.ReadToken(); err != nil {
+				return false, err
+			}
+			r.depth--
+			continue
+		}
+		name, err := r.Name()
+		if err != nil {
+			return false, err
+		}
+		if string(name) == "affectedObjects" {
+			return true, nil
+		}
+		if err := r.member(name); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// member reads a member of an issue. A definition has no status of this system.
+func (r *issueWalker) member(name []byte) (err error) {
+	i, last, inner := &r.Issue, &r.last, r.depth > 1
+	switch string(name) {
+	case "issue":
+		if inner || r.PeekKind() != '{' {
+			return r.Skip()
+		}
+		r.depth++
+		_, err = r.ReadToken()
+	case "status":
+		if inner {
+			return r.Skip()
+		}
+		i.Status, err = r.word(last.Status)
+	case "products":
+		return r.Elements(r.product)
+	case "id":
+		i.ID, err = r.word(last.ID)
+	case "issueDisplayId":
+		i.DisplayID, err = r.word(last.DisplayID)
+	case "type":
+		i.Profile, err = r.word(last.Profile)
+	default:
+		return r.describe(name)
+	}
+	return err
+}
+
+// describe reads the members that describe a check.
+func (r *issueWalker) describe(name []byte) (err error) {
+	i, last := &r.Issue, &r.last
+	if r.brief {
+		return r.Skip()
+	}
+	switch string(name) {
+	case "severity":
+		i.Severity, err = r.word(last.Severity)
+	case "title":
+		i.Title, err = r.word(last.Title)
+	case "url":
+		i.URL, err = r.word(last.URL)
+	case "affectedObjectsCount":
+		i.Count, err = r.integer()
+	case "appliesTo":
+		i.AppliesTo, err = r.word(last.AppliesTo)
+	default:
+		return r.Skip()
+	}
+	return err
+}
+
+func (r *issueWalker) product() error {
+	return r.Members(func(name []byte) error {
+		if string(name) != "name" {
+			return r.Skip()
+		}
+		known := ""
+		if n := len(r.Issue.Products); n < len(r.last.Products) {
+			known = r.last.Products[n]
+		}
+		product, err := r.word(known)
+		if product != "" {
+			r.Issue.Products = append(r.Issue.Products, product)
+		}
+		return err
+	})
+}
+
+// word reads a text, and takes the memory of an equal one.
+func (r *issueWalker) word(known string) (string, error) {
+	if r.PeekKind() == '"' && known != "" {
+		quoted, err := r.ReadValue()
+		if err != nil || string(quoted[1:len(quoted)-1]) == known && strings.IndexByte(known, '\\') < 0 {
+			return known, err
+		}
+		r.text = appendUnquoted(r.text[:0], quoted)
+		return string(r.text), nil
+	}
+	return r.Text()
+}
+
+// integer reads a number that may be written as a string; -1 if it is none.
+func (r *issueWalker) integer() (int64, error) {
+	text, err := r.Text()
+	if f, bad := strconv.ParseFloat(text, 64); err == nil && bad == nil && f >= 0 && f <= 1<<53 {
+		return int64(f), nil
+	}
+	return -1, err
+}

@@ -1,0 +1,326 @@
+package runecast
+
+import (
+	"bytes"
+	"iter"
+	"unsafe"
+)
+
+// maxHeld bounds the affected objects of one issue that are held in memory, in
+// bytes.
+const maxHeld = 4 << 20
+
+// Object is an affected object of an issue. Its texts are valid until the next
+// object is read.
+type Object struct {
+	SystemUID, MOID, Name, Type []byte
+	// Status is the object's own; empty in v1.
+	Status []byte
+	Values []ResultValue
+	// Raw is the object as the appliance sent it, if it is kept.
+	Raw []byte
+}
+
+// ResultValue is what the appliance found at an object.
+type ResultValue struct{ Description, Value []byte }
+
+// span is where something is in the memory of an issue, which ends before 4
+// GiB: beyond maxHeld objects are not held.
+type span struct{ from, to uint32 }
+
+// heldObject is an object as it is held. Objects are many: without pointers
+// the garbage collector need not look at them, and they take a third.
+type heldObject struct{ systemUID, moid, name, kind, status, raw, values span }
+
+type heldValue struct{ description, value span }
+
+// IssueOptions say how issues are read.
+type IssueOptions struct {
+	// KeepRaw keeps each object's own JSON.
+	KeepRaw bool
+	// CountOnly passes over objects and keeps none.
+	CountOnly bool
+	// HoldAll holds all objects of an issue, however many.
+	HoldAll bool
+}
+
+// IssueReader reads the issues of a system one after the other into the same
+// memory: Read, then what is wanted of Issue and Objects, then Finish. An
+// issue's objects come before its other members or after them. So they are held
+// while the issue is read, up to 4 MiB; then Read ends early, see More.
+type IssueReader struct {
+	issueWalker
+	o IssueOptions
+	// text holds the strings of the objects held.
+	text    []byte
+	objects []heldObject
+	values  []heldValue
+	// object and evidence are what at returns.
+	object   Object
+	evidence []ResultValue
+	// passed counts the objects of the issue that are not held any more, and the
+	// bytes that they took.
+	passed      int
+	passedBytes int
+	more        bool
+	inner       Walker // of an object's own JSON
+	raw         bytes.Reader
+}
+
+// NewIssueReader reads from w, which stands before an issue at each Read.
+func NewIssueReader(w Walker, o IssueOptions) *IssueReader {
+	r := &IssueReader{issueWalker: issueWalker{Walker: w}, o: o}
+	if o.KeepRaw {
+		r.inner = NewWalker(&r.raw)
+	}
+	return r
+}
+
+// Read reads the next issue, and as many of its objects as are held.
+func (r *IssueReader) Read() error {
+	r.drop()
+	r.passed, r.passedBytes, r.more = 0, 0, false
+	if err := r.begin(); err != nil {
+		return err
+	}
+	return r.resume()
+}
+
+// More reports whether the current issue has more objects than are held. Then
+// Objects reads on, and members that follow the objects are known only after
+// Finish.
+func (r *IssueReader) More() bool { return r.more }
+
+// Listed is how many objects of the current issue were read so far.
+func (r *IssueReader) Listed() int { return r.passed + len(r.objects) }
+
+// First is the first of the objects held; nil if there is none.
+func (r *IssueReader) First() *Object {
+	if len(r.objects) == 0 {
+		return nil
+	}
+	return r.at(0)
+}
+
+// Objects returns the objects of the current issue, those held and then those
+// that follow in the document. It can be read through once if there are more
+// than are held.
+func (r *IssueReader) Objects() iter.Seq2[*Object, error] {
+	return func(yield func(*Object, error) bool) {
+		for i := range r.objects {
+			if !yield(r.at(i), nil) {
+				return
+			}
+		}
+		if !r.more {
+			return
+		}
+		r.drop()
+		r.text, r.objects, r.values = nil, nil, nil // from now on there is room for one
+		for r.PeekKind() != ']' {
+			r.drop()
+			if err := r.readObject(); err != nil {
+				yield(nil, err)
+				return
+			}
+			if len(r.objects) > 0 && !yield(r.at(0), nil) {
+				return
+			}
+		}
+	}
+}
+
+// Finish passes over what Read has left of the current issue, and reads the
+// members that follow its objects.
+func (r *IssueReader) Finish() error {
+	if !r.more {
+		return nil
+	}
+	r.drop()
+	for r.PeekKind() != ']' {
+		if r.PeekKind() == '{' {
+			r.passed++
+		}
+		if _, err := r.ReadValue(); err != nil { // faster than SkipValue, which reads tokens
+			return err
+		}
+	}
+	if _, err := r.ReadToken(); err != nil {
+		return err
+	}
+	for r.more = false; ; {
+		objects, err := r.members()
+		if err == nil && objects { // a second list of the same name
+			err = r.Skip()
+		}
+		if err != nil || !objects {
+			return err
+		}
+	}
+}
+
+// resume reads members until the issue ends or there are too many objects.
+func (r *IssueReader) resume() error {
+	for {
+		objects, err := r.members()
+		if err != nil || !objects {
+			return err
+		}
+		if err := r.hold(); err != nil || r.more {
+			return err
+		}
+	}
+}
+
+// hold reads a list of objects, up to the bound.
+func (r *IssueReader) hold() error {
+	if r.PeekKind() != '[' {
+		return r.Skip()
+	}
+	if _, err := r.ReadToken(); err != nil {
+		return err
+	}
+	for r.PeekKind() != ']' {
+		if r.size() > maxHeld && !r.o.HoldAll {
+			r.more = true
+			return nil
+		}
+		if err := r.readObject(); err != nil {
+			return err
+		}
+		if r.o.CountOnly {
+			r.drop()
+		}
+	}
+	_, err := r.ReadToken()
+	return err
+}
+
+// size is what the objects read so far take in memory, or would take.
+func (r *IssueReader) size() int {
+	return r.passedBytes + len(r.text) +
+		len(r.objects)*int(unsafe.Sizeof(heldObject{})) + len(r.values)*int(unsafe.Sizeof(heldValue{}))
+}
+
+// drop forgets the objects held.
+func (r *IssueReader) drop() {
+	r.passed, r.passedBytes = r.Listed(), r.size()
+	r.text, r.objects, r.values = r.text[:0], r.objects[:0], r.values[:0]
+}
+
+// at returns an object that is held, until the next call.
+func (r *IssueReader) at(i int) *Object {
+	h := &r.objects[i]
+	r.evidence = r.evidence[:0]
+	for _, v := range r.values[h.values.from:h.values.to] {
+		r.evidence = append(r.evidence, ResultValue{r.of(v.description), r.of(v.value)})
+	}
+	r.object = Object{r.of(h.systemUID), r.of(h.moid), r.of(h.name), r.of(h.kind), r.of(h.status), r.evidence, r.of(h.raw)}
+	return &r.object
+}
+
+func (r *IssueReader) of(s span) []byte { return r.text[s.from:s.to] }
+
+// readObject reads one affected object and holds it. What is no object is skipped.
+func (r *IssueReader) readObject() error {
+	switch {
+	case r.PeekKind() != '{':
+		return r.Skip()
+	case !r.o.KeepRaw:
+		return r.fields(span{})
+	}
+	raw, err := r.ReadValue()
+	if err != nil {
+		return err
+	}
+	begin := len(r.text)
+	r.text = append(r.text, raw...)
+	kept := span{uint32(begin), uint32(len(r.text))}
+	outer := r.Walker
+	r.raw.Reset(r.of(kept)) // stays as it is, whatever is appended
+	r.inner.Reset(&r.raw, lenient())
+	r.Walker = r.inner
+	err = r.fields(kept)
+	r.Walker = outer
+	return err
+}
+
+// fields reads the members of an object. This loop and that of resultValue are
+// what most of the time is spent in: they do without Members.
+func (r *IssueReader) fields(raw span) error {
+	o := heldObject{raw: raw, values: span{from: uint32(len(r.values))}}
+	_, err := r.ReadToken()
+	for err == nil && r.PeekKind() != '}' {
+		var name []byte
+		if name, err = r.Name(); err != nil {
+			break
+		}
+		switch string(name) {
+		case "vcUid":
+			o.systemUID, err = r.keep()
+		case "moid":
+			o.moid, err = r.keep()
+		case "name":
+			o.name, err = r.keep()
+		case "type":
+			o.kind, err = r.keep()
+		case "status":
+			o.status, err = r.keep()
+		case "resultValues":
+			err = r.Elements(r.resultValue)
+		default:
+			err = r.Skip()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	o.values.to = uint32(len(r.values))
+	r.objects = append(r.objects, o)
+	_, err = r.ReadToken()
+	return err
+}
+
+func (r *IssueReader) resultValue() error {
+	if r.PeekKind() != '{' {
+		return r.Skip()
+	}
+	var v heldValue
+	_, err := r.ReadToken()
+	for err == nil && r.PeekKind() != '}' {
+		var name []byte
+		if name, err = r.Name(); err != nil {
+			break
+		}
+		switch string(name) {
+		case "description":
+			v.description, err = r.keep()
+		case "value":
+			v.value, err = r.keep()
+		default:
+			err = r.Skip()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	r.values = append(r.values, v)
+	_, err = r.ReadToken()
+	return err
+}
+
+// keep reads a text into the issue's memory, and returns where it is.
+func (r *IssueReader) keep() (span, error) {
+	begin := len(r.text)
+	if r.PeekKind() == '"' { // nearly always, and faster
+		quoted, err := r.ReadValue()
+		if err != nil {
+			return span{}, err
+		}
+		r.text = appendUnquoted(r.text, quoted)
+		return span{uint32(begin), uint32(len(r.text))}, nil
+	}
+	var err error
+	r.text, err = r.AppendText(r.text)
+	return span{uint32(begin), uint32(len(r.text))}, err
+}
