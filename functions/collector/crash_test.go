@@ -24,6 +24,7 @@ import (
 	"runecast-ingest/internal/simulate/appliance"
 	"runecast-ingest/internal/simulate/gate"
 	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/store"
 )
 
 const (
@@ -221,7 +222,7 @@ func (s *trial) finished() archive.Run {
 	if len(keys) != 1 {
 		s.Fatalf("finished runs: %q, want one", keys)
 	}
-	doc, err := s.store.LoadRun(s.Context(), keys[0])
+	doc, err := store.Load[archive.Run](s.Context(), s.store, keys[0])
 	if err != nil {
 		s.Fatal(err)
 	}

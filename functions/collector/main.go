@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
@@ -54,24 +53,33 @@ func run(ctx context.Context, cfg config.Collector, log *slog.Logger) error {
 	}
 	api := secretsmanager.NewFromConfig(aws)
 	secrets := secret.NewCache(api, cfg.SecretID, time.Now)
-	store := collect.Archive{Store: store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)}
-	outcomes, err := posture.New(store)
+	bucket := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
+	outcomes, err := posture.New(bucket)
 	if err != nil {
 		return err
 	}
+	talk := appliance.Options{
+		Settings: endpoint.Settings{URL: cfg.URL, Credentials: secrets, Limits: endpoint.Options{AllowLoopback: cfg.AllowLoopback}},
+		Version:  version, API: cfg.API, AllObjects: cfg.AllObjects, ScanPath: cfg.ScanPath,
+	}
 	c := collect.New(collect.Options{
-		Store: store, Outcome: outcomes.Outcome,
+		Store: bucket, Outcome: outcomes.Outcome,
 		Preflight: preflight.New(preflight.Options{
 			Common: preflight.Common{
 				URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
-				Secret: func(ctx context.Context) (secret.Credential, error) {
-					return secret.NewCache(api, cfg.SecretID, time.Now).Get(ctx)
-				},
+				Secrets: func() endpoint.Credentials { return secret.NewCache(api, cfg.SecretID, time.Now) },
 			},
-			API: cfg.API, AllObjects: cfg.AllObjects, Systems: cfg.Systems, SystemTypes: cfg.SystemTypes, Archive: store,
-			Connect: func(hc *http.Client, cred secret.Credential) preflight.Appliance { return client(cfg, hc, cred, nil) },
+			API: cfg.API, Systems: cfg.Systems, SystemTypes: cfg.SystemTypes, Archive: bucket,
+			Connect: func(creds endpoint.Credentials, limits endpoint.Options) preflight.Appliance {
+				o := talk
+				o.Credentials, o.Limits, o.Once = creds, limits, true
+				return appliance.New(o)
+			},
 		}),
-		Connect:      func(ctx context.Context) (collect.Appliance, error) { return connect(ctx, cfg, secrets) },
+		Connect: func(ctx context.Context) (collect.Appliance, error) {
+			_, err := secrets.Get(ctx) // an invocation whose secret cannot be read ends at once
+			return appliance.New(talk), err
+		},
 		ApplianceURL: cfg.URL.String(),
 		Systems:      cfg.Systems, SystemTypes: cfg.SystemTypes,
 		ScanTimeout: cfg.ScanTimeout, PollInterval: cfg.PollInterval,
@@ -79,29 +87,4 @@ func run(ctx context.Context, cfg config.Collector, log *slog.Logger) error {
 	})
 	telemetry.Serve(ctx, log, c.Handle)
 	return nil
-}
-
-// connect makes the client of the appliance with the token of this moment.
-func connect(ctx context.Context, cfg config.Collector, secrets *secret.Cache) (collect.Appliance, error) {
-	cred, err := secrets.Get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	hc, err := endpoint.Client(cred, endpoint.Options{AllowLoopback: cfg.AllowLoopback})
-	if err != nil {
-		return nil, err
-	}
-	return client(cfg, hc, cred, func(ctx context.Context) (secret.Value, error) {
-		var err error
-		cred, _, err = secrets.Refresh(ctx, cred)
-		return cred.Token, err
-	}), nil
-}
-
-// client speaks the appliance's API; without refresh the token is used as it is.
-func client(cfg config.Collector, hc *http.Client, cred secret.Credential, refresh func(context.Context) (secret.Value, error)) *appliance.Client {
-	return appliance.New(appliance.Options{
-		URL: cfg.URL, HTTP: hc, Token: cred.Token, Version: version,
-		API: cfg.API, AllObjects: cfg.AllObjects, ScanPath: cfg.ScanPath, Refresh: refresh,
-	})
 }

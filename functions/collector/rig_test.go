@@ -96,7 +96,7 @@ type site struct {
 	ca       string   // that the appliance's certificate is from
 	client   *s3.Client
 	bucket   string
-	store    collect.Archive
+	store    *store.Store
 	vault    secrets.Manager
 	said     lines // by the function
 	function *lambda.Function
@@ -114,7 +114,7 @@ func newSite(t testing.TB, o options) *site {
 		BaseEndpoint: ptr(o.s3.URL()), Region: o.s3.Region(),
 		Credentials: credentials.NewStaticCredentialsProvider(o.s3.AccessKey(), o.s3.SecretKey(), ""),
 	}, true)
-	s.store = collect.Archive{Store: store.New(s.client, s.bucket)}
+	s.store = store.New(s.client, s.bucket)
 
 	endpoint := o.s3.URL()
 	if !o.direct {
@@ -248,7 +248,7 @@ func (s *site) must(payload string) collect.Answer {
 // active reads the active run.
 func (s *site) active() store.Doc[archive.Run] {
 	s.Helper()
-	doc, err := s.store.LoadRun(s.Context(), archive.ActiveRunKey)
+	doc, err := s.store.ActiveRun(s.Context())
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func (s *site) passTime() {
 		return
 	}
 	doc.Value.Lease.Until = time.Now().Add(-time.Second)
-	if err := s.store.SaveRun(s.Context(), archive.ActiveRunKey, &doc); err != nil {
+	if err := s.store.SaveRun(s.Context(), &doc); err != nil {
 		s.Fatal(err)
 	}
 }

@@ -87,7 +87,7 @@ func (h *history) busy() {
 	doc := h.delivery(h.undelivered().key)
 	doc.Value.RawKey, doc.Value.State = h.undelivered().key, archive.DeliverySending
 	doc.Value.Lease = &archive.Lease{Owner: "another", Until: time.Now().Add(time.Hour)}
-	if err := store.Save(h.Context(), h.store, archive.DeliveryKey(h.undelivered().key), archive.DeliverySchema, &doc); err != nil {
+	if err := store.Save(h.Context(), h.store, &doc); err != nil {
 		h.Fatal(err)
 	}
 	for _, arguments := range []string{"", again} {

@@ -19,6 +19,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/secret"
@@ -166,10 +167,10 @@ func newForwarder(t testing.TB, store *store.Store, receiver http.RoundTripper, 
 	sender := openpipeline.New(openpipeline.Options{
 		URL: cfg.URL, Credentials: constant{}, UserAgent: "test", Timeout: time.Minute,
 		HTTP: func(secret.Credential) (*http.Client, error) { return &http.Client{Transport: receiver}, nil },
-		Now:  now, Sleep: openpipeline.Sleep, Jitter: func() float64 { return 0 },
+		Now:  now, Sleep: endpoint.Sleep, Jitter: func() float64 { return 0 },
 	})
 	return forward.New(forward.Options{
-		Config: cfg, Archive: store, Sender: sender, Log: slog.New(slog.DiscardHandler), Now: now, Sleep: openpipeline.Sleep, NewID: uuid.NewString,
+		Config: cfg, Archive: store, Sender: sender, Log: slog.New(slog.DiscardHandler), Now: now, Sleep: endpoint.Sleep, NewID: uuid.NewString,
 	})
 }
 

@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
@@ -59,34 +57,30 @@ func run(ctx context.Context, cfg config.Forwarder, log *slog.Logger) error {
 	}
 	api := secretsmanager.NewFromConfig(aws)
 	fresh := func() *secret.Cache { return secret.NewCache(api, cfg.SecretID, time.Now) }
-	store := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
+	bucket := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
 	metrics := telemetry.NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now)
 	check := preflight.NewForwarder(preflight.ForwarderOptions{
 		Common: preflight.Common{
 			URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
-			Secret: func(ctx context.Context) (secret.Credential, error) { return fresh().Get(ctx) },
+			Secrets: func() endpoint.Credentials { return fresh() },
 		},
-		URLNote: cfg.URLNote, Archive: store, Metrics: metrics, NewID: uuid.NewString,
-		Connect: func() preflight.Sender { return client(cfg, fresh()) },
+		URLNote: cfg.URLNote, Archive: bucket, Metrics: metrics, NewID: uuid.NewString,
+		Connect: func(creds endpoint.Credentials, limits endpoint.Options) preflight.Ingest {
+			return client(cfg, creds, limits)
+		},
 	})
+	sender := client(cfg, fresh(), endpoint.Options{AllowLoopback: cfg.AllowLoopback})
 	f := forward.New(forward.Options{
-		Config: cfg, Archive: store, Sender: client(cfg, fresh()), Check: check.Handle,
-		Log: log, Metrics: metrics, Now: time.Now, Sleep: openpipeline.Sleep, NewID: uuid.NewString,
+		Config: cfg, Archive: bucket, Sender: sender, Check: check.Handle,
+		Log: log, Metrics: metrics, Now: time.Now, Sleep: endpoint.Sleep, NewID: uuid.NewString,
 	})
 	telemetry.Serve(ctx, log, f.Handle)
 	return nil
 }
 
 // client sends to the ingest.
-func client(cfg config.Forwarder, secrets *secret.Cache) *openpipeline.Client {
+func client(cfg config.Forwarder, creds endpoint.Credentials, limits endpoint.Options) *openpipeline.Client {
 	return openpipeline.New(openpipeline.Options{
-		URL:         cfg.URL,
-		Credentials: secrets,
-		HTTP: func(c secret.Credential) (*http.Client, error) {
-			return endpoint.Client(c, endpoint.Options{AllowLoopback: cfg.AllowLoopback})
-		},
-		UserAgent: "runecast-ingest/" + version,
-		Timeout:   45 * time.Second,
-		Now:       time.Now, Sleep: openpipeline.Sleep, Jitter: rand.Float64,
+		URL: cfg.URL, Credentials: creds, Limits: limits, UserAgent: "runecast-ingest/" + version, Timeout: 45 * time.Second,
 	})
 }

@@ -240,7 +240,7 @@ func (s *site) created(key string) string {
 // delivery reads the delivery document of an object.
 func (s *site) delivery(key string) store.Doc[archive.Delivery] {
 	s.Helper()
-	doc, err := store.Load[archive.Delivery](s.Context(), s.store, archive.DeliveryKey(key), archive.DeliverySchema)
+	doc, err := s.store.Delivery(s.Context(), key)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func (s *site) delivery(key string) store.Doc[archive.Delivery] {
 // register reads the commit register of a system.
 func (s *site) register(system string) archive.Register {
 	s.Helper()
-	doc, err := store.Load[archive.Register](s.Context(), s.store, archive.RegisterKey(system), archive.RegisterSchema)
+	doc, err := s.store.Register(s.Context(), system)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -267,7 +267,7 @@ func (s *site) passTime(key string) {
 		return
 	}
 	doc.Value.Lease.Until = time.Now().Add(-time.Second)
-	if err := store.Save(s.Context(), s.store, archive.DeliveryKey(key), archive.DeliverySchema, &doc); err != nil {
+	if err := store.Save(s.Context(), s.store, &doc); err != nil {
 		s.Fatal(err)
 	}
 }

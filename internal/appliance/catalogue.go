@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 
+	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/runecast"
 )
 
@@ -35,7 +36,7 @@ func (c *Client) sawType(code string) {
 // in results, and put together to one document; a part that fails is left out.
 func (c *Client) Issues(ctx context.Context, dst io.Writer) error {
 	err := c.issues(ctx, "", func(body io.Reader) error { return runecast.CopyDocument(dst, body) })
-	if statusOf(err) >= 500 && ctx.Err() == nil {
+	if endpoint.StatusOf(err) >= 500 && ctx.Err() == nil {
 		err = c.issuesByType(ctx, dst, err)
 	}
 	if err != nil {
@@ -45,7 +46,7 @@ func (c *Client) Issues(ctx context.Context, dst io.Writer) error {
 }
 
 func (c *Client) issues(ctx context.Context, query string, read func(io.Reader) error) error {
-	body, err := c.get(ctx, apiV1+"/issues"+query)
+	body, err := c.get(ctx, pathIssues+query)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package appliance
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log"
 	"net/http"
@@ -113,14 +114,33 @@ func serve(t *testing.T, h http.Handler, change func(*Options)) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hc, err := endpoint.Client(secret.Credential{}, endpoint.Options{AllowLoopback: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(hc.CloseIdleConnections)
-	o := Options{URL: u, HTTP: hc, Token: secret.NewValue(token), Version: "1.2.3", API: runecast.V1}
+	o := Options{Version: "1.2.3", API: runecast.V1, Settings: endpoint.Settings{
+		URL: u, Credentials: &holder{token: token}, Limits: endpoint.Options{AllowLoopback: true},
+	}}
 	change(&o)
-	return New(o)
+	c := New(o)
+	t.Cleanup(c.HangUp)
+	return c
+}
+
+// holder holds a token, and the one that a refusal finds in its place.
+type holder struct {
+	token, next string
+	unread      error // why the secret is not read again
+	refreshed   int
+}
+
+func (h *holder) Get(context.Context) (secret.Credential, error) {
+	return secret.Credential{Token: secret.NewValue(h.token)}, nil
+}
+
+func (h *holder) Refresh(ctx context.Context, used secret.Credential) (secret.Credential, bool, error) {
+	h.refreshed++
+	if h.next != "" && h.unread == nil {
+		h.token = h.next
+	}
+	now, err := h.Get(ctx)
+	return now, now.Token != used.Token, errors.Join(err, h.unread)
 }
 
 const (
@@ -287,10 +307,10 @@ func TestReadErrors(t *testing.T) {
 		class  fault.Class
 		says   []string
 	}{
-		"bad token":         {answer{code: 401, body: `{"error":"hush","message":"token ` + token + ` is unknown","path":"hush"}`}, fault.Auth, []string{"the token was refused (401) (token [redacted] is unknown): create an API access token"}},
-		"no message":        {answer{code: 401, body: `{"error":"hush"}`}, fault.Auth, []string{"the token was refused (401): create"}},
-		"odd message":       {answer{code: 401, body: `{"message":{"a":"hush"}}`}, fault.Auth, []string{"the token was refused (401): create"}},
-		"cut message":       {answer{code: 401, body: `{"message":"hush`}, fault.Auth, []string{"the token was refused (401): create"}},
+		"bad token":         {answer{code: 401, body: `{"error":"hush","message":"token ` + token + ` is unknown","path":"hush"}`}, fault.Auth, []string{"the token was refused (401), and the secret holds no other token (token [redacted] is unknown): create an API access token"}},
+		"no message":        {answer{code: 401, body: `{"error":"hush"}`}, fault.Auth, []string{"the token was refused (401), and the secret holds no other token: create"}},
+		"odd message":       {answer{code: 401, body: `{"message":{"a":"hush"}}`}, fault.Auth, []string{"the token was refused (401), and the secret holds no other token: create"}},
+		"cut message":       {answer{code: 401, body: `{"message":"hush`}, fault.Auth, []string{"the token was refused (401), and the secret holds no other token: create"}},
 		"plain text":        {answer{code: 400, kind: "text/plain", body: "no\nway"}, fault.Reject, []string{"(400) (no way)"}},
 		"no right":          {answer{code: 403}, fault.Auth, []string{"may not read"}},
 		"redirect":          {answer{code: 302, header: map[string]string{"Location": "https://login.example/sso?state=hush"}}, fault.Config, []string{"login.example/sso", "RUNECAST_URL"}},

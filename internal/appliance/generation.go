@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/runecast"
 )
@@ -56,7 +57,7 @@ func (c *Client) Generation(ctx context.Context, begun string) (string, error) {
 // nothing of its path, or leads to its user interface.
 func (c *Client) probe(ctx context.Context) (string, error) {
 	_, err := (&v2{Client: c}).ecosystems(ctx)
-	switch code := statusOf(err); {
+	switch code := endpoint.StatusOf(err); {
 	case err == nil:
 		return runecast.V2, nil
 	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed, code == http.StatusNotImplemented, code >= 200 && code < 400:

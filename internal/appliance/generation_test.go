@@ -1,7 +1,6 @@
 package appliance
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -11,7 +10,6 @@ import (
 
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/runecast"
-	"runecast-ingest/internal/secret"
 )
 
 const (
@@ -274,7 +272,7 @@ func TestRotatedToken(t *testing.T) {
 		refresh int
 	}{
 		"rotated":        {next: "new", admits: "new", refresh: 1},
-		"not rotated":    {next: "old", admits: "new", says: "the token was refused (401), and the secret holds no other: create an API access token", refresh: 1},
+		"not rotated":    {next: "old", admits: "new", says: "the token was refused (401), and the secret holds no other token: create an API access token", refresh: 1},
 		"new one is bad": {next: "new", admits: "newer", says: "the token was refused (401), the new one from the secret, too: create", refresh: 1},
 		"no secret":      {err: unreadable, admits: "new", says: "the secret was not read again (Secrets Manager did not answer)", refresh: 1},
 		"read just now":  {err: tooSoon, admits: "new", says: "the secret was not read again (it was read 3s ago): create", refresh: 1},
@@ -294,14 +292,8 @@ func TestRotatedToken(t *testing.T) {
 						answer{code: 200, body: `{"results":[]}`}.write(w)
 					}
 				})
-				refreshed := 0
-				cl := serve(t, door, func(o *Options) {
-					o.Token = secret.NewValue("old")
-					o.Refresh = func(context.Context) (secret.Value, error) {
-						refreshed++
-						return secret.NewValue(c.next), c.err
-					}
-				})
+				h := &holder{token: "old", next: c.next, unread: c.err}
+				cl := serve(t, door, func(o *Options) { o.Credentials = h })
 				ask := func() error { return cl.Trigger(t.Context(), "a") }
 				if method == "GET" {
 					ask = func() error { _, err := cl.Statuses(t.Context(), nil); return err }
@@ -310,12 +302,12 @@ func TestRotatedToken(t *testing.T) {
 				if (err != nil) != (c.says != "") || err != nil && (!strings.Contains(err.Error(), c.says) || fault.ClassOf(err) != fault.Auth) {
 					t.Errorf("error %v, want %q", err, c.says)
 				}
-				if refreshed != c.refresh {
-					t.Errorf("the secret was read %d times, want %d", refreshed, c.refresh)
+				if h.refreshed != c.refresh {
+					t.Errorf("the secret was read %d times, want %d", h.refreshed, c.refresh)
 				}
 				if err == nil && c.refresh > 0 { // and it stays in use
-					if err := ask(); err != nil || refreshed != c.refresh {
-						t.Errorf("the next request: %v after %d readings", err, refreshed)
+					if err := ask(); err != nil || h.refreshed != c.refresh {
+						t.Errorf("the next request: %v after %d readings", err, h.refreshed)
 					}
 				}
 			})

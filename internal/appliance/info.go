@@ -8,16 +8,48 @@ import (
 	"runecast-ingest/internal/runecast"
 )
 
+// Paths of what an appliance says about itself; they moved from the one to the
+// other.
+const (
+	pathInfo  = "/rca/api/v2/rca-instances?localOnly=false"
+	pathInfo1 = "/rc2/api/v2/rca-instances?localOnly=false"
+)
+
 // Info reads version and definitions. It is optional: an appliance whose API
-// does not offer it (it moved from /rc2 to /rca) gives the zero value.
+// does not offer it gives the zero value.
 func (c *Client) Info(ctx context.Context) runecast.Info {
-	for _, root := range []string{"/rca", "/rc2"} {
-		info, err := small(ctx, c, root+"/api/v2/rca-instances?localOnly=false", runecast.DecodeInfo)
+	for _, path := range []string{pathInfo, pathInfo1} {
+		info, err := small(ctx, c, path, runecast.DecodeInfo)
 		if err == nil && info != (runecast.Info{}) {
 			return info
 		}
 	}
 	return runecast.Info{}
+}
+
+// Licences reads for how long the licences are valid. API v2 has no such list.
+func (c *Client) Licences(ctx context.Context) (runecast.Licences, error) {
+	return small(ctx, c, pathLicences, runecast.DecodeLicences)
+}
+
+// Answers asks one generation of the API, V1 or V2, for its list of systems:
+// the smallest answer that proves the token. It returns the request that was
+// made, and nil if JSON came.
+func (c *Client) Answers(ctx context.Context, generation string) (request string, err error) {
+	path := pathVCenters
+	if generation == runecast.V2 {
+		path = pathEcosystems
+	}
+	request = "GET " + path
+	body, err := c.get(ctx, path)
+	if err != nil {
+		return request, err
+	}
+	defer body.Close()
+	if err := runecast.CopyDocument(io.Discard, body); err != nil {
+		return request, fmt.Errorf("%s: %w", request, c.readError(ctx, err))
+	}
+	return request, nil
 }
 
 // small reads a document that is decoded at once.

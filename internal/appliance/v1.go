@@ -10,7 +10,16 @@ import (
 	"runecast-ingest/internal/runecast"
 )
 
-const apiV1 = "/rc2/api/v1"
+// Paths of API v1.
+const (
+	apiV1        = "/rc2/api/v1"
+	pathVCenters = apiV1 + "/vcenters"
+	pathResults  = apiV1 + "/results"
+	// pathDetected leaves the checks out that found nothing: a small answer.
+	pathDetected = pathResults + "?onlyDetectedIssues=true"
+	pathIssues   = apiV1 + "/issues"
+	pathLicences = apiV1 + "/licenses"
+)
 
 // v1 is the generation of 2017 to 2023: one document holds the results of all
 // systems, with the status of their scans.
@@ -67,10 +76,9 @@ func (g v1) statuses(ctx context.Context, _ []string) (map[string]runecast.Scan,
 	return scans, nil
 }
 
-// detected reads all systems. It asks for detected issues only, to keep the
-// answer small.
+// detected reads all systems.
 func (g v1) detected(ctx context.Context) (seen []*runecast.Element, err error) {
-	err = g.read(ctx, "?onlyDetectedIssues=true", func(e *runecast.Element) error {
+	err = g.read(ctx, pathDetected, func(e *runecast.Element) error {
 		seen = append(seen, e)
 		return nil
 	})
@@ -78,11 +86,11 @@ func (g v1) detected(ctx context.Context) (seen []*runecast.Element, err error) 
 }
 
 func (g v1) results(ctx context.Context, _ []string, visit func(*runecast.Element) error) error {
-	return g.read(ctx, "", visit)
+	return g.read(ctx, pathResults, visit)
 }
 
-func (g v1) read(ctx context.Context, query string, visit func(*runecast.Element) error) error {
-	body, err := g.get(ctx, apiV1+"/results"+query)
+func (g v1) read(ctx context.Context, path string, visit func(*runecast.Element) error) error {
+	body, err := g.get(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -104,14 +112,14 @@ func (g v1) trigger(ctx context.Context, id string) error {
 
 // start posts to a path template.
 func (c *Client) start(ctx context.Context, template, id string) error {
-	body, err := c.patiently(ctx, http.MethodPost, strings.ReplaceAll(template, "{id}", url.PathEscape(id)))
+	a, err := c.patiently(ctx, http.MethodPost, strings.ReplaceAll(template, "{id}", url.PathEscape(id)))
 	if err != nil {
 		return err
 	}
-	drain(body)
+	a.Discard()
 	return nil
 }
 
 func (c *Client) vcenters(ctx context.Context) ([]runecast.VCenter, error) {
-	return small(ctx, c, apiV1+"/vcenters", runecast.DecodeVCenters)
+	return small(ctx, c, pathVCenters, runecast.DecodeVCenters)
 }

@@ -9,11 +9,23 @@ import (
 	"strconv"
 	"strings"
 
+	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/runecast"
 )
 
-const apiV2 = "/rca/api/v2"
+// Paths of API v2.
+const (
+	apiV2          = "/rca/api/v2"
+	pathEcosystems = apiV2 + "/rca-instances/1/ecosystems"
+	// pathLatest are the last results of one system; false or true follows.
+	pathLatest = apiV2 + "/ecosystems/{id}/config-scans/latest?includeAllAnalyzedObjects="
+)
+
+// latestOf is the path of a system's last results.
+func latestOf(id string, allObjects bool) string {
+	return strings.Replace(pathLatest, "{id}", url.PathEscape(id), 1) + strconv.FormatBool(allObjects)
+}
 
 // v2 is the generation of 2023: systems are called ecosystems, and each has its
 // results in a document of its own.
@@ -24,7 +36,7 @@ type v2 struct {
 
 // ecosystems lists those of the appliance itself, which is instance 1.
 func (g *v2) ecosystems(ctx context.Context) ([]runecast.Ecosystem, error) {
-	return small(ctx, g.Client, apiV2+"/rca-instances/1/ecosystems", runecast.DecodeEcosystems)
+	return small(ctx, g.Client, pathEcosystems, runecast.DecodeEcosystems)
 }
 
 func (g *v2) systems(ctx context.Context) ([]runecast.System, error) {
@@ -117,8 +129,8 @@ func (g *v2) results(ctx context.Context, ids []string, visit func(*runecast.Ele
 // read streams a system's last results. That 404 means a system without is a
 // guess.
 func (g *v2) read(ctx context.Context, id string, allObjects bool, visit func(*runecast.Element) error) error {
-	body, err := g.get(ctx, apiV2+"/ecosystems/"+url.PathEscape(id)+"/config-scans/latest?includeAllAnalyzedObjects="+strconv.FormatBool(allObjects))
-	switch code := statusOf(err); {
+	body, err := g.get(ctx, latestOf(id, allObjects))
+	switch code := endpoint.StatusOf(err); {
 	case code == http.StatusNotFound:
 		return nil
 	case code == http.StatusForbidden, code == http.StatusInternalServerError, code == http.StatusGatewayTimeout:
@@ -147,7 +159,7 @@ func (g *v2) read(ctx context.Context, id string, allObjects bool, visit func(*r
 // not know it and the choice of the generation is free, v1's trigger is used.
 func (g *v2) trigger(ctx context.Context, id string) error {
 	err := g.start(ctx, cmp.Or(g.o.ScanPath, apiV2+"/ecosystems/{id}/config-scans"), id)
-	if code := statusOf(err); code != http.StatusNotFound && code != http.StatusMethodNotAllowed || g.o.ScanPath != "" {
+	if code := endpoint.StatusOf(err); code != http.StatusNotFound && code != http.StatusMethodNotAllowed || g.o.ScanPath != "" {
 		return err
 	}
 	if g.o.API == runecast.V2 {
@@ -164,8 +176,8 @@ func (g *v2) trigger(ctx context.Context, id string) error {
 }
 
 func (g *v2) untriggerable(err error, why string) error {
-	return &fault.Error{Class: fault.Config, Where: g.o.URL.Host,
-		What: fmt.Sprintf("the appliance has no trigger for it (%d in API v2; %s)", statusOf(err), why),
+	return &fault.Error{Class: fault.Config, Where: g.service.Host(),
+		What: fmt.Sprintf("the appliance has no trigger for it (%d in API v2; %s)", endpoint.StatusOf(err), why),
 		Cure: `use the mode "latest" for it and let the appliance scan by its own schedule, or set RUNECAST_SCAN_PATH to the path shown by the appliance's API browser`}
 }
 
@@ -179,7 +191,7 @@ func (g *v2) join(ctx context.Context, id string) (string, error) {
 		return uids[id], nil
 	}
 	vcenters, err := g.vcenters(ctx)
-	if err != nil && statusOf(err) != http.StatusNotFound {
+	if err != nil && endpoint.StatusOf(err) != http.StatusNotFound {
 		return "", err
 	}
 	list, err := g.ecosystems(ctx)

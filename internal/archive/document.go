@@ -1,18 +1,80 @@
 package archive
 
-import "time"
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"runecast-ingest/internal/fault"
+)
+
+// Document is a state document: JSON that changes only by conditional writes.
+// Every one embeds Header and knows its own schema.
+type Document interface {
+	// DocumentSchema returns the document's type and the version that this
+	// release writes, which is the newest that it reads, as "runecast-run/1".
+	DocumentSchema() string
+	// DocumentHeader returns the header within the document.
+	DocumentHeader() *Header
+}
 
 // Header is what every state document begins with.
 type Header struct {
 	// Schema is the document's type and version, as "runecast-run/1".
 	Schema string `json:"schema"`
 	// WriteID is new and random at each write: a writer that got no answer
-	// knows its own write by it.
+	// recognises its own write by it.
 	WriteID string `json:"writeId"`
 }
 
-// Head is the header itself: every document that embeds it has one.
-func (h *Header) Head() *Header { return h }
+// DocumentHeader returns the header itself.
+func (h *Header) DocumentHeader() *Header { return h }
+
+// Encode returns a state document as it is stored, under the schema of its
+// type and the id of this write.
+func Encode(d Document, writeID string) ([]byte, error) {
+	h := d.DocumentHeader()
+	h.Schema, h.WriteID = d.DocumentSchema(), writeID
+	return json.Marshal(d, jsontext.AllowInvalidUTF8(true), jsontext.WithIndent(" "))
+}
+
+// Decode reads a stored state document into d. key is where it was stored, for
+// errors. Members that are not known are ignored and older versions read. What
+// is not JSON or of another type is a fault of class Reject, a newer version one
+// of class Config.
+func Decode(text []byte, key string, d Document) error {
+	if err := json.Unmarshal(text, d); err != nil {
+		return &fault.Error{Class: fault.Reject, Where: key, What: "the state document is not readable", Err: err,
+			Cure: "restore an earlier version of it, or delete it to begin anew"}
+	}
+	got, want := d.DocumentHeader().Schema, d.DocumentSchema()
+	kind, version := schemaParts(got)
+	wantKind, wantVersion := schemaParts(want)
+	switch {
+	case kind != wantKind || version < 0:
+		return &fault.Error{Class: fault.Reject, Where: key, What: fmt.Sprintf("schema %q is not %q", got, want),
+			Cure: "check who writes to the archive"}
+	case version > wantVersion:
+		return &fault.Error{Class: fault.Config, Where: key, What: fmt.Sprintf("schema %q is newer than this release's %q", got, want),
+			Cure: "deploy the newer release again"}
+	}
+	return nil
+}
+
+// schemaParts takes "runecast-run/1" apart; the version is -1 if there is none.
+func schemaParts(schema string) (kind string, version int) {
+	kind, number, _ := strings.Cut(schema, "/")
+	version, err := strconv.Atoi(number)
+	if err != nil || version < 0 {
+		return kind, -1
+	}
+	return kind, version
+}
 
 // Lease says which invocation works on a document. Leases only avoid waste;
 // safety comes from the conditional writes.
@@ -23,7 +85,7 @@ type Lease struct {
 	Until time.Time `json:"until"`
 }
 
-// Live tells whether the lease still holds at a time.
+// Live reports whether the lease still holds at a time. A nil lease does not.
 func (l *Lease) Live(now time.Time) bool { return l != nil && now.Before(l.Until) }
 
 // Order places a scan among the scans of its system: by the run's start, then
@@ -33,18 +95,9 @@ type Order struct {
 	Run       string    `json:"run"`
 }
 
-// Compare gives -1, 0 or 1 as o is older than, the same as, or newer than p.
+// Compare returns -1, 0 or 1 as o is older than, the same as, or newer than p.
 func (o Order) Compare(p Order) int {
-	if c := o.StartedAt.Compare(p.StartedAt); c != 0 {
-		return c
-	}
-	switch {
-	case o.Run < p.Run:
-		return -1
-	case o.Run > p.Run:
-		return 1
-	}
-	return 0
+	return cmp.Or(o.StartedAt.Compare(p.StartedAt), strings.Compare(o.Run, p.Run))
 }
 
 // System is a connected system as the appliance names it.
@@ -57,208 +110,12 @@ type System struct {
 	Type string `json:"type"`
 }
 
-// RunSchema is the schema of a run document.
-const RunSchema = "runecast-run/1"
-
-// States of a run.
-const (
-	RunIdle      = "idle"
-	RunRunning   = "running"
-	RunDone      = "done"
-	RunFailed    = "failed"
-	RunCancelled = "cancelled"
-)
-
-// States of a system in a run.
-const (
-	SystemPending    = "pending"
-	SystemTriggering = "triggering"
-	SystemScanning   = "scanning"
-	SystemArchived   = "archived"
-	SystemUnchanged  = "unchanged"
-	SystemFailed     = "failed"
-	SystemTimedOut   = "timedout"
-)
-
-// Run is runs/active.json while it goes on, and runs/<id>.json when it ended.
-type Run struct {
-	Header
-	ID        string      `json:"id"`
-	Trigger   string      `json:"trigger"` // schedule or console
-	Mode      string      `json:"mode"`    // analyze or latest
-	State     string      `json:"state"`
-	StartedAt time.Time   `json:"startedAt"`
-	Deadline  time.Time   `json:"deadline"`
-	Lease     *Lease      `json:"lease"`
-	Systems   []RunSystem `json:"systems"`
-	Appliance Appliance   `json:"appliance,omitzero"`
-	// Catalog is the key of the check catalogue that this run archived; may be empty.
-	Catalog string `json:"catalog,omitzero"`
-	// Last is, per system id, the scan timestamp of its last archived result.
-	Last map[string]string `json:"last,omitzero"`
-	// LastKey is, per system id, the raw object of its last archived result.
-	LastKey map[string]string `json:"lastKey,omitzero"`
-}
-
-// RunSystem is one system's part in a run.
-type RunSystem struct {
-	ID    string `json:"id"`
-	Name  string `json:"name"`
-	Type  string `json:"type"`
-	State string `json:"state"`
-	// Baseline is the scan timestamp read before the trigger, as the appliance sent it.
-	Baseline string `json:"baseline"`
-	// Reason says why a system failed or timed out.
-	Reason string `json:"reason"`
-	RawKey string `json:"rawKey"`
-	// Bytes and SHA256 are of the object as stored, compressed.
-	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256"`
-	// Previous is the raw object of the analysis before; empty: none is known.
-	Previous string `json:"previous,omitzero"`
-	// Outcome is what the analysis came to; nil until the run ends.
-	Outcome *Outcome `json:"outcome,omitzero"`
-	// Watch is kept where the appliance does not tell when a scan is over.
-	Watch *Watch `json:"watch,omitzero"`
-}
-
-// Outcome is what an analysis came to, beside the one before. It counts rules
-// as the dashboard does with the mapping's defaults, whatever the forwarder
-// is set to send.
-type Outcome struct {
-	// Posture is in percent; Before is that of the analysis before, -1: there is none.
-	Posture int `json:"posture"`
-	Before  int `json:"before"`
-	// Passed, Manual and Failed are numbers of rules.
-	Passed int `json:"passed"`
-	Manual int `json:"manual"`
-	Failed int `json:"failed"`
-	// NewlyFailed are rules that fail and did not before, or were not there;
-	// NewlyPassed those that pass and failed before.
-	NewlyFailed RuleList `json:"newlyFailed"`
-	NewlyPassed RuleList `json:"newlyPassed"`
-}
-
-// RuleList is a number of rules and the first of them, in their order.
-type RuleList struct {
-	Count int      `json:"count"`
-	First []string `json:"first"`
-}
-
-// Watch is what was seen of a scan whose end the appliance does not tell.
-type Watch struct {
-	// Checks is how many checks the scan before listed; -1: there was none.
-	Checks int `json:"checks"`
-	// Seen is the key of the last look, and Since when it shows the same.
-	Seen  string    `json:"seen"`
-	Since time.Time `json:"since"`
-}
-
-// DeliverySchema is the schema of a delivery document.
-const DeliverySchema = "runecast-delivery/1"
-
-// States of a delivery. All but sending are final for any trigger.
-const (
-	DeliverySending    = "sending"
-	DeliveryComplete   = "complete"
-	DeliverySuperseded = "superseded"
-	DeliveryFailed     = "failed"
-)
-
-// Scan is the delivery of one system's scan.
-type Scan struct {
-	Order Order `json:"order"`
-	// ScanID is random per generation; all findings of a generation carry it.
-	ScanID     string `json:"scanId"`
-	Generation int    `json:"generation"`
-	State      string `json:"state"`
-	// Doubt: it cannot be known which events of this generation were accepted.
-	Doubt bool `json:"doubt"`
-	// Done are the event indexes [from, to) accepted or quarantined in this generation.
-	Done               [][2]int64 `json:"done"`
-	Mapped             int64      `json:"mapped"`
-	Accepted           int64      `json:"accepted"`
-	Quarantined        int64      `json:"quarantined"`
-	Skipped            int64      `json:"skipped"`
-	Requests           int64      `json:"requests"`
-	Bytes              int64      `json:"bytes"`
-	DuplicatesPossible bool       `json:"duplicatesPossible"`
-	Force              bool       `json:"force"`
-	// Over is the scan id of the commit that stood when it was forced: of newer
-	// ones it may replace only that. Empty: there was none.
-	Over   string `json:"over,omitzero"`
-	Reason string `json:"reason"`
-	// Extra is how many coverage and vulnerability events have gone out.
-	Extra int64 `json:"extra,omitzero"`
-}
-
-// Generations are those that the delivery's scans are in.
-func (d *Delivery) Generations() []Generation {
-	if len(d.Scans) == 0 {
-		return []Generation{{RawKey: d.RawKey, Number: d.Generation}}
-	}
-	var all []Generation
-	for i := range d.Scans {
-		s := &d.Scans[i]
-		all = append(all, Generation{RawKey: d.RawKey, System: LabelOf(s.System.ID, s.System.Name).Hash, Number: s.Generation})
-	}
-	return all
-}
-
-// SystemScan is one system's part in a document of several.
-type SystemScan struct {
-	System System `json:"system"`
-	Scan
-}
-
-// Final tells whether a trigger has nothing left to do.
-func (s *Scan) Final() bool {
-	return s.State == DeliveryComplete || s.State == DeliverySuperseded || s.State == DeliveryFailed
-}
-
-// Delivery is delivery/<raw key>.json.
-type Delivery struct {
-	Header
-	RawKey string `json:"rawKey"`
-	ETag   string `json:"etag"`
-	Scan
-	// Scans are the parts of a hand-made document of several systems; the
-	// inline scan then sums them up.
-	Scans []SystemScan `json:"scans,omitzero"`
-	// Mapping is a hash of the mapping's version and settings: event indexes
-	// mean the same only under the same hash.
-	Mapping string `json:"mapping"`
-	Lease   *Lease `json:"lease"`
-	// Replay is the id of the job, or of the call, that asked last to send it again; empty: nobody did.
-	Replay string `json:"replay,omitzero"`
-	// Expired counts the leases in a row that were not given back.
-	Expired   int       `json:"expired,omitzero"`
-	UpdatedAt time.Time `json:"updatedAt"`
-}
-
-// RegisterSchema is the schema of a commit register.
-const RegisterSchema = "runecast-system/1"
-
-// Register is systems/<hash>.json: the newest committed scan of a system.
-type Register struct {
-	Header
-	System     System `json:"system"`
-	Order      Order  `json:"order"`
-	Generation int    `json:"generation"`
-	ScanID     string `json:"scanId"`
-	RawKey     string `json:"rawKey"`
-	// Timestamp is reserved for the scan-completed event: it grows with every commit.
-	Timestamp time.Time `json:"timestamp"`
-	// CompletedAt is when the appliance finished the scan, as it said.
-	CompletedAt time.Time `json:"completedAt"`
-	CommittedAt time.Time `json:"committedAt"`
-	// Before is the newest commit before this one: what counts if the delivery
-	// of this one fails. Zero: there was none.
-	Before Commit `json:"before,omitzero"`
-}
-
-// Commit places a committed scan among those of its system.
-type Commit struct {
-	Order      Order `json:"order"`
-	Generation int   `json:"generation"`
+// Appliance is the Runecast Analyzer that the results are from.
+type Appliance struct {
+	URL string `json:"url"`
+	// API is the generation that the result was read by: v1 or v2.
+	API          string `json:"api"`
+	InstanceUUID string `json:"instanceUuid"`
+	Version      string `json:"version"`
+	Definitions  string `json:"definitions"`
 }

@@ -2,18 +2,22 @@ package archive
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"runecast-ingest/internal/fault"
 )
 
 // RawSchema is the schema of a raw object.
 const RawSchema = "runecast-raw/1"
 
-// Envelope is what a raw object says before the appliance's own words.
+// Envelope is what a raw object says before the appliance's own words:
+// {"schema":…,"run":…,"appliance":…,"system":…,"scan":…,"catalog":…,"result":…}.
 type Envelope struct {
 	Schema    string       `json:"schema"`
 	Run       EnvelopeRun  `json:"run"`
@@ -27,18 +31,8 @@ type Envelope struct {
 // EnvelopeRun is the analysis run that archived the object.
 type EnvelopeRun struct {
 	ID        string    `json:"id"`
-	Trigger   string    `json:"trigger"`
+	Trigger   string    `json:"trigger"` // schedule or console
 	StartedAt time.Time `json:"startedAt"`
-}
-
-// Appliance is the Runecast Analyzer that the results are from.
-type Appliance struct {
-	URL string `json:"url"`
-	// API is the generation that the result was read by: v1 or v2.
-	API          string `json:"api"`
-	InstanceUUID string `json:"instanceUuid"`
-	Version      string `json:"version"`
-	Definitions  string `json:"definitions"`
 }
 
 // EnvelopeScan is the scan's end as the appliance said it.
@@ -62,4 +56,123 @@ func (e Envelope) WriteHead(w io.Writer) error {
 		return fmt.Errorf("write envelope: %w", err)
 	}
 	return nil
+}
+
+// RawReader reads a raw object: its envelope first, then the result by whoever
+// knows the appliance's format, then End.
+type RawReader struct {
+	Envelope
+	// Result stands before the value of the result. Duplicate members and bytes
+	// that are not UTF-8 are put up with, as appliances send them.
+	Result *jsontext.Decoder
+}
+
+// ErrNoEnvelope: a document is what an appliance answered, without an envelope.
+var ErrNoEnvelope = errors.New("no envelope")
+
+// ReadRaw reads a raw object up to its result. Members that are not known are
+// skipped. Bad input is a fault of class Reject, one with ErrNoEnvelope if it is
+// a saved answer of an appliance; errors of the reader come through.
+func ReadRaw(r io.Reader) (*RawReader, error) {
+	d := &RawReader{Result: jsontext.NewDecoder(r, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
+	switch begin, err := d.Result.ReadToken(); {
+	case err != nil:
+		return nil, Malformed(err)
+	case begin.Kind() != '{':
+		return nil, unreadable("the document is not a JSON object", cureEnvelope)
+	}
+	members := map[string]any{
+		"schema": &d.Schema, "run": &d.Run, "appliance": &d.Appliance,
+		"system": &d.System, "scan": &d.Scan, "catalog": &d.Catalog,
+	}
+	for d.Result.PeekKind() != '}' {
+		name, err := d.Result.ReadToken()
+		if err != nil {
+			return nil, Malformed(err)
+		}
+		switch name.String() {
+		case "result":
+			return d, d.check()
+		case "results", "scannedIssues", "createdTs", "configScanResultSummary": // an answer of API v1, or of v2
+			if d.Schema == "" {
+				return nil, &fault.Error{Class: fault.Reject, What: "it is what an appliance answered, not a raw object", Cure: "upload it under " + ManualPrefix, Err: ErrNoEnvelope}
+			}
+		}
+		if err := d.member(members[name.String()]); err != nil {
+			return nil, fmt.Errorf("read envelope: %w", err)
+		}
+	}
+	return nil, errors.Join(d.check(), unreadable("the document has no result", cureEnvelope))
+}
+
+const cureEnvelope = "let the collector write raw objects"
+
+// member reads a member's value, or skips it.
+func (r *RawReader) member(into any) error {
+	if into == nil {
+		return Malformed(r.Result.SkipValue())
+	}
+	err := json.UnmarshalDecode(r.Result, into)
+	if _, ok := errors.AsType[*json.SemanticError](err); ok {
+		return unreadable("the envelope has a member of a wrong type ("+err.Error()+")", cureEnvelope)
+	}
+	return Malformed(err)
+}
+
+func (r *RawReader) check() error {
+	switch {
+	case r.Schema != RawSchema:
+		return unreadable(fmt.Sprintf("schema %q is not %q", r.Schema, RawSchema), "deploy a release that knows it")
+	case r.System.ID == "" || r.Run.ID == "" || r.Run.StartedAt.IsZero():
+		return unreadable("the envelope names no system or no run", cureEnvelope)
+	}
+	return nil
+}
+
+// End reads what follows the result: members that are not known, the brace, and
+// nothing more.
+func (r *RawReader) End() error {
+	for r.Result.PeekKind() != '}' {
+		if err := r.Result.SkipValue(); err != nil {
+			return Malformed(err)
+		}
+	}
+	if _, err := r.Result.ReadToken(); err != nil {
+		return Malformed(err)
+	}
+	switch _, err := r.Result.ReadToken(); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return Malformed(err)
+	}
+	return unreadable("something follows the document", "upload it again")
+}
+
+// Skip passes over the result and reads the rest, so that a whole object was seen.
+func (r *RawReader) Skip() error {
+	if err := r.Result.SkipValue(); err != nil {
+		return Malformed(err)
+	}
+	return r.End()
+}
+
+// Malformed returns what an error of reading a stored JSON document means, for a
+// person: a fault of class Reject if the text is cut off or not JSON. A fault of
+// the reader, and every other error, comes through; nil stays nil.
+func Malformed(err error) error {
+	if _, ok := errors.AsType[*fault.Error](err); ok || err == nil {
+		return err
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return unreadable("the document is cut off", "upload it again, or let the next analysis replace it")
+	}
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		return unreadable(fmt.Sprintf("the document is not valid JSON at byte %d", syntactic.ByteOffset), "look at what the appliance answered")
+	}
+	return err
+}
+
+func unreadable(what, cure string) error {
+	return &fault.Error{Class: fault.Reject, What: what, Cure: cure}
 }

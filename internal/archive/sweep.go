@@ -1,8 +1,6 @@
 package archive
 
-import (
-	"time"
-)
+import "time"
 
 // SweepSchema is the schema of the sweep's document.
 const SweepSchema = "runecast-sweep/1"
@@ -31,6 +29,9 @@ type Sweep struct {
 	// order of their keys, at most 1,000 of them.
 	Open []OpenObject `json:"open,omitzero"`
 }
+
+// DocumentSchema returns SweepSchema.
+func (*Sweep) DocumentSchema() string { return SweepSchema }
 
 // OpenObject is a raw object whose delivery has not ended.
 type OpenObject struct {

@@ -22,9 +22,10 @@ import (
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/appliance"
 	"runecast-ingest/internal/simulate/pki"
+	"runecast-ingest/internal/store"
 )
 
-var _ Store = Archive{}
+var _ Store = (*store.Store)(nil)
 
 // clock is moved by those who sleep.
 type clock struct {
@@ -54,11 +55,11 @@ type site struct {
 
 func newSite(t *testing.T, token string, trust func(ca string) string, intercept func(http.ResponseWriter, *http.Request) bool) *site {
 	t.Helper()
-	return newSiteOf(t, appliance.Options{Intercept: intercept}, client.Options{Token: secret.NewValue(token)}, trust)
+	return newSiteOf(t, appliance.Options{Intercept: intercept}, token, client.Options{}, trust)
 }
 
 // newSiteOf has the options that matter, and the usual rest.
-func newSiteOf(t *testing.T, o appliance.Options, c client.Options, trust func(ca string) string) *site {
+func newSiteOf(t *testing.T, o appliance.Options, token string, c client.Options, trust func(ca string) string) *site {
 	t.Helper()
 	clock := &clock{now: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)}
 	o.Findings, o.ScanTime, o.Token, o.ReadOnlyToken, o.Now = 2000, 10*time.Minute, "admin", "reader", clock.Now
@@ -77,7 +78,7 @@ func newSiteOf(t *testing.T, o appliance.Options, c client.Options, trust func(c
 	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
-	u, err := endpoint.Parse(srv.URL, false)
+	u, err := url.Parse(srv.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,18 +86,16 @@ func newSiteOf(t *testing.T, o appliance.Options, c client.Options, trust func(c
 	return &site{app, store, New(Options{
 		Store: store, ApplianceURL: u.String(), ScanTimeout: time.Hour, PollInterval: 30 * time.Second,
 		Log: slog.New(slog.DiscardHandler), Now: clock.Now, Sleep: clock.Sleep,
-		Connect: func(context.Context) (Appliance, error) { return connect(u, c, trust(string(ca.PEM())), clock) },
+		Connect: func(context.Context) (Appliance, error) {
+			return connect(u, c, constant{Token: secret.NewValue(token), CAPEM: trust(string(ca.PEM()))}, clock), nil
+		},
 	})}
 }
 
-func connect(u *url.URL, o client.Options, ca string, clock *clock) (Appliance, error) {
-	cred := secret.Credential{Token: o.Token, CAPEM: ca}
-	hc, err := endpoint.Client(cred, endpoint.Options{AllowLoopback: true})
-	if err != nil {
-		return nil, err
-	}
-	o.URL, o.HTTP, o.Version, o.Sleep = u, hc, "test", clock.Sleep
-	return client.New(o), nil
+func connect(u *url.URL, o client.Options, creds endpoint.Credentials, clock *clock) Appliance {
+	o.Settings = endpoint.Settings{URL: u, Credentials: creds, Limits: endpoint.Options{AllowLoopback: true}, Sleep: clock.Sleep}
+	o.Version = "test"
+	return client.New(o)
 }
 
 func asIs(ca string) string { return ca }
@@ -162,7 +161,7 @@ func TestWithApplianceOfV2(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSiteOf(t, appliance.Options{API: c.api, TextIDs: c.textIDs}, client.Options{Token: secret.NewValue("admin"), AllObjects: c.all}, asIs)
+			s := newSiteOf(t, appliance.Options{API: c.api, TextIDs: c.textIDs}, "admin", client.Options{AllObjects: c.all}, asIs)
 			a, err := s.collector.Handle(t.Context(), []byte(nightly))
 			if err != nil {
 				t.Fatal(err)

@@ -18,13 +18,16 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"iter"
 	"log/slog"
 	"time"
 
+	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/runecast"
+	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -48,12 +51,30 @@ type Appliance interface {
 	Info(ctx context.Context) runecast.Info
 }
 
+// Store is what a run needs of the archive: methods and errors are those of
+// package store.
+type Store interface {
+	// ActiveRun and FinishedRun read a run document; a missing one is no error.
+	ActiveRun(ctx context.Context) (store.Doc[archive.Run], error)
+	FinishedRun(ctx context.Context, id string) (store.Doc[archive.Run], error)
+	// Runs returns the ids of the finished runs since a time, oldest first; an error ends it.
+	Runs(ctx context.Context, since time.Time) iter.Seq2[string, error]
+	// SaveRun writes a run document if it is still what was read.
+	SaveRun(ctx context.Context, doc *store.Doc[archive.Run]) error
+	// PutRaw stores what write produces under a key that must not exist.
+	PutRaw(ctx context.Context, key string, write func(io.Writer) error) (store.Stored, error)
+	// PutCatalog stores a catalogue under its hash.
+	PutCatalog(ctx context.Context, write func(io.Writer) error) (string, error)
+	// Inspect reads a raw object through: what is stored, and its envelope.
+	Inspect(ctx context.Context, key string) (store.Stored, archive.Envelope, error)
+}
+
 // Preflight is what proves the settings without a run.
 type Preflight interface {
 	// Check proves every step of the way to the appliance and the archive.
 	Check(ctx context.Context) preflight.Report
 	// Capture gathers the shapes of the appliance's answers.
-	Capture(ctx context.Context) (preflight.Recording, error)
+	Capture(ctx context.Context) (appliance.Recording, error)
 }
 
 // Options are the settings of a collector.

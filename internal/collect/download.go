@@ -166,6 +166,8 @@ func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, sc
 	default:
 		return fmt.Errorf("archive %s: %w", s.Name, err)
 	}
+	// A crash before this write leaves an object that the run does not know: the next
+	// tick downloads again, meets it (ErrExists) and adopts it.
 	v.o.Log.InfoContext(ctx, "system "+s.State, "run", v.run.ID, "system", s.ID, "name", s.Name, "key", s.RawKey, "bytes", s.Bytes)
 	return v.save(ctx)
 }

@@ -132,7 +132,16 @@ func newMemory(o *outside) *memory {
 	return &memory{outside: o, objects: map[string]string{}, etags: map[string]string{}, puts: map[string]int{}}
 }
 
-func (m *memory) LoadRun(_ context.Context, key string) (doc store.Doc[archive.Run], err error) {
+func (m *memory) ActiveRun(context.Context) (store.Doc[archive.Run], error) {
+	return m.load(archive.ActiveRunKey)
+}
+
+func (m *memory) FinishedRun(_ context.Context, id string) (store.Doc[archive.Run], error) {
+	return m.load(archive.RunKey(id))
+}
+
+func (m *memory) load(key string) (doc store.Doc[archive.Run], err error) {
+	doc.Key = key
 	err = m.call(read, func() error {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -171,22 +180,22 @@ func (m *memory) Runs(_ context.Context, since time.Time) iter.Seq2[string, erro
 	}
 }
 
-func (m *memory) SaveRun(ctx context.Context, key string, doc *store.Doc[archive.Run]) error {
+func (m *memory) SaveRun(ctx context.Context, doc *store.Doc[archive.Run]) error {
 	return m.call(write, func() error {
 		if ctx.Err() != nil {
 			return store.ErrUnknown
 		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		if m.etags[key] != doc.ETag {
+		if m.etags[doc.Key] != doc.ETag {
 			return store.ErrConflict
 		}
 		body, err := json.Marshal(doc.Value)
 		if err != nil {
 			return err
 		}
-		m.write(key, string(body))
-		doc.ETag = m.etags[key]
+		m.write(doc.Key, string(body))
+		doc.ETag = m.etags[doc.Key]
 		return nil
 	})
 }

@@ -109,7 +109,7 @@ func (v *invocation) newest(ctx context.Context, within time.Duration) ([]string
 
 // pastRun reads one run. A document that cannot be read hides none of the others.
 func (v *invocation) pastRun(ctx context.Context, id string) (PastRun, error) {
-	doc, err := v.o.Store.LoadRun(ctx, archive.RunKey(id))
+	doc, err := v.o.Store.FinishedRun(ctx, id)
 	if err != nil {
 		if fault.ClassOf(err) != fault.Reject {
 			return PastRun{}, fmt.Errorf("read the run %s: %w", id, err)

@@ -24,7 +24,7 @@ func (w *world) keep(t *testing.T, ago time.Duration, n int, change func(*archiv
 	if change != nil {
 		change(&r)
 	}
-	if err := w.store.SaveRun(t.Context(), archive.RunKey(r.ID), &store.Doc[archive.Run]{Value: r}); err != nil {
+	if err := w.store.SaveRun(t.Context(), &store.Doc[archive.Run]{Key: archive.RunKey(r.ID), Value: r}); err != nil {
 		t.Fatal(err)
 	}
 	return r.ID

@@ -60,7 +60,7 @@ func (c *Collector) invocation(ctx context.Context) *invocation {
 }
 
 func (v *invocation) load(ctx context.Context) error {
-	doc, err := v.o.Store.LoadRun(ctx, archive.ActiveRunKey)
+	doc, err := v.o.Store.ActiveRun(ctx)
 	if err != nil {
 		return fmt.Errorf("load the active run: %w", err)
 	}
@@ -71,17 +71,17 @@ func (v *invocation) load(ctx context.Context) error {
 
 // write writes a run document. Two writes that met (409) were both not
 // applied: the same condition decides once more.
-func (v *invocation) write(ctx context.Context, key string, doc *store.Doc[archive.Run]) error {
-	err := v.o.Store.SaveRun(ctx, key, doc)
+func (v *invocation) write(ctx context.Context, doc *store.Doc[archive.Run]) error {
+	err := v.o.Store.SaveRun(ctx, doc)
 	if errors.Is(err, store.ErrRace) {
-		err = v.o.Store.SaveRun(ctx, key, doc)
+		err = v.o.Store.SaveRun(ctx, doc)
 	}
 	return err
 }
 
 // save writes the active run. errTaken means to stop at once.
 func (v *invocation) save(ctx context.Context) error {
-	err := v.write(ctx, archive.ActiveRunKey, &v.doc)
+	err := v.write(ctx, &v.doc)
 	switch {
 	case err == nil:
 		return nil
@@ -127,6 +127,7 @@ func (v *invocation) resume(ctx context.Context) (Answer, error) {
 	if v.run.Lease.Live(v.o.Now()) {
 		return busy(v.run), nil
 	}
+	// A crash from here on leaves the run to the first tick after the lease has run out.
 	v.run.Lease = &v.lease
 	switch err := v.save(ctx); {
 	case errors.Is(err, errTaken):
@@ -152,7 +153,10 @@ func (v *invocation) cancel(ctx context.Context) (Answer, error) {
 	return v.close(ctx)
 }
 
-// end closes a run whose systems have all ended, under a final state.
+// end closes a run whose systems have all ended, under a final state. A crash
+// before the state is saved leaves a run without open systems, which the next
+// tick ends without looking at the systems again; a crash after it a run that the
+// next tick closes.
 func (v *invocation) end(ctx context.Context, state string) (Answer, error) {
 	if v.wasOpen { // else an invocation has come this far, and died
 		if err := v.save(ctx); err != nil {
@@ -168,11 +172,14 @@ func (v *invocation) end(ctx context.Context, state string) (Answer, error) {
 }
 
 // close keeps the ended run for ever and makes room for the next. Every step
-// may be repeated by anyone; whoever makes the room tells of the run.
+// may be repeated by anyone: after a crash between the two writes the next tick
+// or start finds the document of the run in its place (412) and sets
+// runs/active.json to idle. The invocation that does so publishes the notice; if
+// it dies right after that write, nobody does.
 func (v *invocation) close(ctx context.Context) (Answer, error) {
-	kept := store.Doc[archive.Run]{Value: *v.run}
+	kept := store.Doc[archive.Run]{Key: archive.RunKey(v.run.ID), Value: *v.run}
 	kept.Value.Last, kept.Value.LastKey = nil, nil
-	err := v.write(ctx, archive.RunKey(v.run.ID), &kept)
+	err := v.write(ctx, &kept)
 	if err != nil && !errors.Is(err, store.ErrConflict) {
 		return Answer{}, fmt.Errorf("keep the finished run: %w", err)
 	}

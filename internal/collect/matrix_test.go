@@ -53,7 +53,7 @@ var matrix = map[string]trouble{
 		w.wire.intercept = func(rec http.ResponseWriter, _ *http.Request) bool {
 			return time.Since(began) > 30*time.Second && refuse(rec, http.StatusUnauthorized, "Bad credentials")
 		}
-	}, all(`run 20261122T020000Z-f850 is not finished and goes on with the next tick: read scan statuses: rc.example: the token was refused (401), and the secret holds no other (Bad credentials): create an API access token in the appliance (Settings > API Access tokens) and store it in the secret`), fault.Auth, 1},
+	}, all(`run 20261122T020000Z-f850 is not finished and goes on with the next tick: read scan statuses: rc.example: the token was refused (401), and the secret holds no other token (Bad credentials): create an API access token in the appliance (Settings > API Access tokens) and store it in the secret`), fault.Auth, 1},
 	"login redirect": {func(w *world, _ *machine) {
 		w.wire.intercept = func(rec http.ResponseWriter, r *http.Request) bool {
 			http.Redirect(rec, r, "/rc2/login?session=hush", http.StatusFound)

@@ -149,12 +149,12 @@ type rival struct {
 	first func()
 }
 
-func (r *rival) SaveRun(ctx context.Context, key string, doc *store.Doc[archive.Run]) error {
-	if first := r.first; first != nil && key == archive.ActiveRunKey && doc.Value.State == archive.RunIdle {
+func (r *rival) SaveRun(ctx context.Context, doc *store.Doc[archive.Run]) error {
+	if first := r.first; first != nil && doc.Key == archive.ActiveRunKey && doc.Value.State == archive.RunIdle {
 		r.first = nil
 		first()
 	}
-	return r.memory.SaveRun(ctx, key, doc)
+	return r.memory.SaveRun(ctx, doc)
 }
 
 func TestNoticeIsGivenByTheOneThatClosesTheRun(t *testing.T) {

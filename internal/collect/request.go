@@ -2,8 +2,6 @@ package collect
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
+	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 )
 
@@ -100,6 +99,5 @@ func (r request) runID(now time.Time) string {
 	} else {
 		at = now.UTC()
 	}
-	sum := sha256.Sum256([]byte(seed))
-	return at.Format("20060102T150405Z-") + hex.EncodeToString(sum[:2])
+	return archive.NewRunID(at, seed)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/preflight"
@@ -88,8 +89,8 @@ type looked struct{}
 
 func (looked) Check(context.Context) preflight.Report { return preflight.Report{Next: "looked"} }
 
-func (looked) Capture(context.Context) (preflight.Recording, error) {
-	return preflight.Recording{Next: "looked"}, nil
+func (looked) Capture(context.Context) (appliance.Recording, error) {
+	return appliance.Recording{Next: "looked"}, nil
 }
 
 func TestRunID(t *testing.T) {

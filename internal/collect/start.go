@@ -35,7 +35,7 @@ func (v *invocation) start(ctx context.Context, req request) (Answer, error) {
 			return Answer{}, err
 		}
 	}
-	if done, err := v.o.Store.LoadRun(ctx, archive.RunKey(id)); err != nil {
+	if done, err := v.o.Store.FinishedRun(ctx, id); err != nil {
 		return Answer{}, fmt.Errorf("look for the run %s: %w", id, err)
 	} else if done.Exists() {
 		return finished(&done.Value), nil
@@ -95,6 +95,8 @@ func (v *invocation) create(ctx context.Context, req request, id string) error {
 		v.run.Systems = append(v.run.Systems, v.begin(s, req, v.typeOf(s, before)))
 	}
 	v.wasOpen = true
+	// A crash before this write leaves no run, and Lambda repeats the start; a crash
+	// after it a run of which nothing was triggered, with which a tick goes on.
 	if err := v.save(ctx); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	client "runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/secret"
 )
@@ -46,12 +47,22 @@ func newWire(api string, ids ...string) *world {
 	}
 	w.options.Connect = func(context.Context) (Appliance, error) {
 		return client.New(client.Options{
-			URL: u, HTTP: &http.Client{Transport: w.wire, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-			Token: secret.NewValue("token"), Version: "test",
-			Refresh: func(context.Context) (secret.Value, error) { return secret.NewValue("token"), nil },
+			Settings: endpoint.Settings{URL: u, Credentials: constant{Token: secret.NewValue("token")}, HTTP: func(secret.Credential) (*http.Client, error) {
+				return &http.Client{Transport: w.wire, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
+			}},
+			Version: "test",
 		}), w.connect
 	}
 	return w
+}
+
+// constant is a credential that is never rotated.
+type constant secret.Credential
+
+func (c constant) Get(context.Context) (secret.Credential, error) { return secret.Credential(c), nil }
+
+func (c constant) Refresh(context.Context, secret.Credential) (secret.Credential, bool, error) {
+	return secret.Credential(c), false, nil
 }
 
 func (w *wire) RoundTrip(r *http.Request) (resp *http.Response, err error) {

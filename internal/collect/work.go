@@ -35,6 +35,7 @@ func (v *invocation) work(ctx context.Context) (Answer, error) {
 	case !v.anyOpen():
 		return v.end(ctx, v.outcome())
 	}
+	// A crash before this write costs only time: the next tick waits for the lease to run out.
 	v.run.Lease = nil
 	if serr := v.save(ctx); serr != nil && !errors.Is(serr, errTaken) {
 		return Answer{}, errors.Join(err, serr)
@@ -248,6 +249,8 @@ func (v *invocation) trigger(ctx, work context.Context, app Appliance) error {
 		if s.State != archive.SystemPending && s.State != archive.SystemTriggering {
 			continue
 		}
+		// A crash after this write leaves open whether the POST has gone out: the next
+		// tick looks at the system's scan before it triggers again (recognise).
 		s.State = archive.SystemTriggering
 		if err := v.save(ctx); err != nil {
 			return err

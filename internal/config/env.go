@@ -12,7 +12,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/fault"
 )
 
@@ -165,7 +164,7 @@ func (e *env) endpoint(name string, allowLoopback bool, example string) *url.URL
 		e.fail(name, "is not set", "set it to an address such as "+example)
 		return nil
 	}
-	u, err := endpoint.Parse(v, allowLoopback)
+	u, err := parseAddress(v, allowLoopback)
 	if err != nil {
 		e.fail(name, err.Error(), "set it to an address such as "+example)
 		return nil

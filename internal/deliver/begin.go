@@ -8,6 +8,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/store"
 )
@@ -59,7 +60,7 @@ func (d *delivery) begin(ctx context.Context) (beginning, error) {
 func (d *delivery) look(ctx context.Context) (*situation, error) {
 	bucket := d.o.Archive
 	var err error
-	if d.doc, err = store.Load[archive.Delivery](ctx, bucket, archive.DeliveryKey(d.key), archive.DeliverySchema); err != nil {
+	if d.doc, err = bucket.Delivery(ctx, d.key); err != nil {
 		return nil, err
 	}
 	if d.info, err = bucket.Head(ctx, d.key); err != nil {
@@ -97,7 +98,7 @@ func (d *delivery) takeLease(ctx context.Context, at *situation) ([]step, error)
 		if steps[i], err = d.decide(ctx, at, s); err != nil {
 			return nil, err
 		}
-		d.parts[i] = PartOutcome{System: s.systemOf(), Older: !sends(steps[i])}
+		d.parts[i] = PartOutcome{System: s.Envelope.System, Older: !sends(steps[i])}
 	}
 	if !slices.ContainsFunc(steps, changes) {
 		return steps, nil
@@ -155,13 +156,13 @@ func (d *delivery) decide(ctx context.Context, at *situation, s *scan) (step, er
 // delivery that the register names failed.
 func (d *delivery) candidate(ctx context.Context, s *scan) (*candidate, store.Doc[archive.Register], error) {
 	bucket := d.o.Archive
-	c := &candidate{order: s.order(), completedAt: s.Envelope.CompletedAt(), handMade: handMade(d.key), recorded: s.Scan}
-	reg, err := store.Load[archive.Register](ctx, bucket, archive.RegisterKey(s.Envelope.System.ID), archive.RegisterSchema)
+	c := &candidate{order: s.order(), completedAt: mapping.CompletedAt(&s.Envelope), handMade: archive.IsHandMade(d.key), recorded: s.Scan}
+	reg, err := bucket.Register(ctx, s.Envelope.System.ID)
 	c.register = reg.Value
 	if err != nil || !reg.Exists() || reg.Value.RawKey == d.key {
 		return c, reg, err
 	}
-	named, err := store.Load[archive.Delivery](ctx, bucket, archive.DeliveryKey(reg.Value.RawKey), archive.DeliverySchema)
+	named, err := bucket.Delivery(ctx, reg.Value.RawKey)
 	c.registerFailed = failed(&named.Value, reg.Value.ScanID)
 	return c, reg, err
 }
@@ -176,10 +177,4 @@ func (s *scan) recognise(known *archive.System) {
 	if s.bare && system.Type == runecast.TypeUnknown && known.Type != "" {
 		system.Type = known.Type
 	}
-}
-
-// systemOf is the system that the scan is of.
-func (s *scan) systemOf() archive.System {
-	system := &s.Envelope.System
-	return archive.System{ID: system.ID, Name: system.Name, Type: system.Type}
 }

@@ -102,7 +102,6 @@ func (g *generation) passCommitPoint(ctx context.Context) (time.Time, *dispositi
 		stop := dispose(why, err, false)
 		return time.Time{}, &stop
 	}
-	key := archive.RegisterKey(g.s.Envelope.System.ID)
 	for {
 		c, reg, err := d.candidate(ctx, g.s)
 		if err != nil {
@@ -117,20 +116,20 @@ func (g *generation) passCommitPoint(ctx context.Context) (time.Time, *dispositi
 		case commitMine:
 			return reg.Value.Timestamp, nil
 		case commitWait:
-			return end(becauseAhead, aheadError(key))
+			return end(becauseAhead, aheadError(reg.Key))
 		case commitWrite:
 		}
 		reg.Value = c.reservation(d.key, now)
-		reg.Value.System = g.s.systemOf()
+		reg.Value.System = g.s.Envelope.System
 		at := reg.Value.Timestamp
 		// A crash before this write leaves the lease and nothing to be seen: the next
 		// sweep begins another generation. Behind it the commit point has passed:
 		// the next sweep finds this scan id in the register, and sends the
 		// scan-completed event with this timestamp.
-		err = store.Save(ctx, d.o.Archive, key, archive.RegisterSchema, &reg)
+		err = store.Save(ctx, d.o.Archive, &reg)
 		switch {
 		case err == nil && tooEarly(at, now):
-			return end(becauseAhead, aheadError(key)) // announced once its time is near
+			return end(becauseAhead, aheadError(reg.Key)) // announced once its time is near
 		case err == nil:
 			return at, nil
 		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrRace):

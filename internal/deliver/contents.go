@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
@@ -18,7 +17,7 @@ type Source func() (io.ReadCloser, error)
 // Part is one scan in a raw object.
 type Part struct {
 	// Envelope says which scan it is. In a document without one it is derived.
-	Envelope mapping.Envelope
+	Envelope archive.Envelope
 	// bare: the document has no envelope; element is the scan's place in v1
 	// results, -1 in a v2 scan.
 	bare    bool
@@ -38,7 +37,7 @@ func Contents(open Source, key string) ([]Part, error) {
 	switch {
 	case err == nil:
 		return []Part{{Envelope: doc.Envelope}}, nil
-	case errors.Is(err, mapping.ErrBare) && handMade(key):
+	case errors.Is(err, archive.ErrNoEnvelope) && archive.IsHandMade(key):
 		return bareScans(open, key)
 	}
 	return nil, err
@@ -60,8 +59,6 @@ func (p *Part) Open(open Source) (doc *mapping.Document, closing func() error, e
 	}
 	return doc, body.Close, nil
 }
-
-func handMade(key string) bool { return strings.HasPrefix(key, archive.ManualPrefix) }
 
 // bareScans looks through a document as an appliance answered it: v1 results or
 // a v2 scan.
@@ -89,8 +86,8 @@ func bareScans(open Source, key string) ([]Part, error) {
 
 // bareScan is the part of a saved v2 scan, whose system only the key names.
 func bareScan(e *runecast.Element, key string) ([]Part, error) {
-	name, _, ok := strings.Cut(strings.TrimPrefix(key, archive.ManualPrefix), "/")
-	if !ok || name == "" {
+	system, ok := archive.HandMadeSystem(key)
+	if !ok {
 		return nil, &fault.Error{Class: fault.Reject, Where: key, What: "a saved v2 scan names no system",
 			Cure: "upload it as " + archive.ManualPrefix + "<system name>/<file>"}
 	}
@@ -99,7 +96,8 @@ func bareScan(e *runecast.Element, key string) ([]Part, error) {
 			Cure: "save what the appliance answers to config-scans/latest; if it is that, report the value to the maintainers of this function"}
 	}
 	p := Part{bare: true, element: -1}
-	p.Envelope.System.ID, p.Envelope.System.Name, p.Envelope.System.Type = "manual:"+name, name, runecast.TypeUnknown
+	p.Envelope.System = system
+	p.Envelope.System.Type = runecast.TypeUnknown
 	p.Envelope.Scan.CompletedAt = e.Scan.Timestamp
 	return []Part{p}, nil
 }
@@ -137,8 +135,8 @@ func bareResults(elements []*runecast.Element, key string) ([]Part, error) {
 			continue
 		}
 		p := Part{bare: true, element: e.Index}
-		p.Envelope.System.ID, p.Envelope.System.Name, p.Envelope.System.Type = e.ID, e.Name, e.Type()
-		p.Envelope.Scan.Status, p.Envelope.Scan.CompletedAt = e.Scan.Status, e.Scan.Timestamp
+		p.Envelope.System = archive.System{ID: e.ID, Name: e.Name, Type: e.Type()}
+		p.Envelope.Scan = archive.EnvelopeScan{Status: e.Scan.Status, CompletedAt: e.Scan.Timestamp}
 		parts = append(parts, p)
 	}
 	if len(parts) == 0 {

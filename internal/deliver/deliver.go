@@ -89,15 +89,14 @@ func WindowOf(ctx context.Context, now time.Time) Window {
 const (
 	// StateBusy: another invocation delivers it.
 	StateBusy = "busy"
-	// StatePending: there was no time to begin.
-	StatePending = "pending"
 	// StateOlder: it was to be sent again, but a newer scan is committed.
 	StateOlder = "older"
 )
 
 // Outcome is how a delivery ended in this invocation.
 type Outcome struct {
-	// State is the delivery document's, or one of those above.
+	// State is the delivery document's, one of those above, or pending: there was
+	// no time to begin.
 	State string
 	// Scan has the figures of all scans in the object, of all invocations.
 	Scan archive.Scan
@@ -125,7 +124,7 @@ type PartOutcome struct {
 }
 
 // Ended reports whether a trigger has nothing left to do with the object.
-func (o *Outcome) Ended() bool { return (&archive.Scan{State: o.State}).Final() }
+func (o *Outcome) Ended() bool { return archive.Final(o.State) }
 
 // Deliver delivers the current version of a raw object, and sends again what had
 // ended if that is requested. What the object itself is to blame for is no error
@@ -134,7 +133,7 @@ func (o *Outcome) Ended() bool { return (&archive.Scan{State: o.State}).Final() 
 func (d *Deliverer) Deliver(ctx context.Context, key string, win Window, r Request) (Outcome, error) {
 	began := d.o.Now()
 	if !began.Before(win.Soft) {
-		return Outcome{State: StatePending, Reason: "no time was left for it in this invocation"}, nil
+		return Outcome{State: archive.DeliveryPending, Reason: "no time was left for it in this invocation"}, nil
 	}
 	one := &delivery{Deliverer: d, key: key, win: win, request: r, batchBytes: d.o.Config.MaxBatchBytes}
 	one.send = counting(traced(d.o.Sender, win.Soft), &one.counter)

@@ -53,12 +53,10 @@ type delivery struct {
 func (d *delivery) contents(ctx context.Context) error {
 	parts, err := Contents(d.source(ctx), d.key)
 	for _, p := range parts {
-		if handMade(d.key) {
+		if archive.IsHandMade(d.key) {
 			p.Envelope.Run.ID, p.Envelope.Run.StartedAt = d.key, d.info.LastModified.UTC()
 		}
-		s := &scan{Part: p}
-		s.System = s.systemOf()
-		d.scans = append(d.scans, s)
+		d.scans = append(d.scans, &scan{Part: p, SystemScan: archive.SystemScan{System: p.Envelope.System}})
 	}
 	return err
 }
@@ -174,7 +172,7 @@ func (d *delivery) saveReleased(ctx context.Context) error {
 	if !errors.Is(err, store.ErrRace) || mine == nil {
 		return err
 	}
-	now, lerr := store.Load[archive.Delivery](ctx, d.o.Archive, archive.DeliveryKey(d.key), archive.DeliverySchema)
+	now, lerr := d.o.Archive.Delivery(ctx, d.key)
 	if lerr != nil || now.Value.Lease == nil || now.Value.Lease.Owner != mine.Owner {
 		return err
 	}
@@ -186,7 +184,7 @@ func (d *delivery) saveReleased(ctx context.Context) error {
 func (d *delivery) save(ctx context.Context) error {
 	record(&d.doc.Value, d.scans)
 	d.doc.Value.UpdatedAt = d.o.Now().UTC()
-	return store.Save(ctx, d.o.Archive, archive.DeliveryKey(d.key), archive.DeliverySchema, &d.doc)
+	return store.Save(ctx, d.o.Archive, &d.doc)
 }
 
 // older is the outcome of a replay that would bring back an older scan.

@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/securityevent"
@@ -90,16 +87,8 @@ func (g *generation) resend(ctx context.Context, b *openpipeline.Batch, form []b
 // done. A crash between the two leaves an event in the folder of a generation
 // that is abandoned: only the completed generation's folder counts.
 func (g *generation) quarantine(ctx context.Context, index int64, event []byte, answer error) error {
-	document, err := json.Marshal(struct {
-		Schema string         `json:"schema"`
-		Index  int64          `json:"index"`
-		Answer string         `json:"answer"`
-		Event  jsontext.Value `json:"event"`
-	}{"runecast-quarantine/1", index, answer.Error(), event}, jsontext.AllowInvalidUTF8(true))
-	if err != nil {
-		return fmt.Errorf("quarantine event: %w", err)
-	}
-	if err := g.d.o.Archive.PutQuarantine(ctx, g.folder(), index, document); err != nil {
+	refused := archive.RefusedEvent{Index: index, Answer: answer.Error(), Event: event}
+	if err := g.d.o.Archive.PutQuarantine(ctx, g.folder(), refused); err != nil {
 		return err
 	}
 	g.mu.Lock()
@@ -113,7 +102,7 @@ func (g *generation) quarantine(ctx context.Context, index int64, event []byte, 
 func (g *generation) folder() archive.Generation {
 	folder := archive.Generation{RawKey: g.d.key, Number: g.s.Generation}
 	if len(g.d.scans) > 1 {
-		folder.System = archive.LabelOf(g.s.Envelope.System.ID, g.s.Envelope.System.Name).Hash
+		folder.System = g.s.Envelope.System.Label().Hash
 	}
 	return folder
 }

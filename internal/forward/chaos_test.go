@@ -18,7 +18,6 @@ import (
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/securityevent"
 	"runecast-ingest/internal/simulate/s3server"
-	"runecast-ingest/internal/store"
 )
 
 // mishaps is the most crashes and freezes in a round: an object that ends five
@@ -202,7 +201,7 @@ func (w *world) scanOf(key string) scan {
 // committed is the number of the scan that the register names; 0: none.
 func (w *world) committed(system string) int {
 	w.t.Helper()
-	register, err := store.Load[archive.Register](w.t.Context(), w.store, archive.RegisterKey(system), archive.RegisterSchema)
+	register, err := w.store.Register(w.t.Context(), system)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -109,14 +109,14 @@ func TestReplayComesBackToABusyScan(t *testing.T) {
 		keys = append(keys, r.put(scan{system: fmt.Sprintf("vc-%d", i), minute: 1, failing: 1}))
 		r.delivered(keys[i], archive.DeliveryComplete)
 	}
-	d, err := store.Load[archive.Delivery](t.Context(), r.store, archive.DeliveryKey(keys[1]), archive.DeliverySchema)
+	d, err := r.store.Delivery(t.Context(), keys[1])
 	if err != nil {
 		t.Fatal(err)
 	}
 	lease := func(l *archive.Lease) {
 		t.Helper()
 		d.Value.Lease = l
-		if err := store.Save(t.Context(), r.store, archive.DeliveryKey(keys[1]), archive.DeliverySchema, &d); err != nil {
+		if err := store.Save(t.Context(), r.store, &d); err != nil {
 			t.Fatal(err)
 		}
 	}

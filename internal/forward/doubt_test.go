@@ -67,9 +67,9 @@ func TestNothingIsSentAfterALostWrite(t *testing.T) {
 		if n > 0 {
 			return false
 		}
-		doc, err := store.Load[archive.Delivery](t.Context(), r.store, archive.DeliveryKey(k), archive.DeliverySchema)
+		doc, err := r.store.Delivery(t.Context(), k)
 		if err == nil {
-			err = store.Save(t.Context(), r.store, archive.DeliveryKey(k), archive.DeliverySchema, &doc)
+			err = store.Save(t.Context(), r.store, &doc)
 		}
 		if err != nil {
 			t.Error(err)

@@ -91,7 +91,7 @@ func (r *replay) dryRun(ctx context.Context, c choice) (replayed, error) {
 	switch {
 	case err != nil:
 		return replayedLater, err
-	case out.State == deliver.StatePending:
+	case out.State == archive.DeliveryPending:
 		return replayedNoMore, nil
 	case out.State == deliver.StateBusy:
 		a.Pending++

@@ -168,16 +168,13 @@ func (f *Forwarder) keys(payload []byte) ([]string, error) {
 		if err := f.ours(r.S3.Bucket.Name, key); err != nil {
 			return nil, err
 		}
-		if folder(key) {
+		if archive.IsFolder(key) {
 			continue
 		}
 		keys = append(keys, key)
 	}
 	return keys, nil
 }
-
-// folder tells a folder made in the console: an empty object, nothing to deliver.
-func folder(key string) bool { return strings.HasSuffix(key, "/") }
 
 // ours refuses objects of another bucket and those that are not raw: what the
 // function writes itself must never come back to it.

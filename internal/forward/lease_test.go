@@ -67,9 +67,9 @@ func TestForeignLeaseIsRespected(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	key := r.put(scan{system: "vc-a", minute: 1, failing: 1})
-	d := store.Doc[archive.Delivery]{Value: archive.Delivery{RawKey: key, Scan: archive.Scan{State: archive.DeliverySending, Generation: 1, ScanID: "x"},
+	d := store.Doc[archive.Delivery]{Key: archive.DeliveryKey(key), Value: archive.Delivery{RawKey: key, Scan: archive.Scan{State: archive.DeliverySending, Generation: 1, ScanID: "x"},
 		Lease: &archive.Lease{Owner: "other", Until: time.Now().Add(time.Minute)}}}
-	if err := store.Save(t.Context(), r.store, archive.DeliveryKey(key), archive.DeliverySchema, &d); err != nil {
+	if err := store.Save(t.Context(), r.store, &d); err != nil {
 		t.Fatal(err)
 	}
 	r.delivered(key, "busy")

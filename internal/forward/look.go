@@ -57,7 +57,7 @@ func (l *look) through(ctx context.Context, prefix, after string) (bool, error) 
 	defer stop()
 	document, err, more := documents()
 	l.group = group{}
-	for info, listErr := range l.store.List(ctx, prefix, after) {
+	for info, listErr := range l.store.Select(ctx, store.Query{Prefix: prefix, After: after, Order: store.ByKey}) {
 		if listErr != nil {
 			return false, listErr
 		}
@@ -80,9 +80,7 @@ func (l *look) through(ctx context.Context, prefix, after string) (bool, error) 
 		if err != nil {
 			return false, err
 		}
-		if !folder(info.Key) {
-			l.group.objects = append(l.group.objects, info)
-		}
+		l.group.objects = append(l.group.objects, info)
 	}
 	return true, l.judge(ctx)
 }

@@ -70,12 +70,12 @@ const progressTime = time.Minute
 // expire lets the lease of a delivery run out.
 func (r *rig) expire(key string) {
 	r.t.Helper()
-	d, err := store.Load[archive.Delivery](r.t.Context(), r.store, archive.DeliveryKey(key), archive.DeliverySchema)
+	d, err := r.store.Delivery(r.t.Context(), key)
 	if err != nil || d.Value.Lease == nil {
 		r.t.Fatalf("no lease of %s: %v", key, err)
 	}
 	d.Value.Lease.Until = time.Time{}
-	if err := store.Save(r.t.Context(), r.store, archive.DeliveryKey(key), archive.DeliverySchema, &d); err != nil {
+	if err := store.Save(r.t.Context(), r.store, &d); err != nil {
 		r.t.Fatal(err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/store"
 )
 
 // ReplayRequest is the payload {"action":"replay", …}: which archived scans are
@@ -217,12 +218,20 @@ func (f *Forwarder) chosen(ctx context.Context, q *ReplayRequest, win deliver.Wi
 	if q.Key != "" {
 		return map[string]choice{q.Key: {q.Key}}, nil
 	}
-	s := &selection{prefix: q.Prefix, run: q.Run, system: q.System, state: q.State}
-	if err := s.between(q.Since, q.Until); err != nil {
-		return nil, err
+	since, until, err := archive.ParsePeriod(q.Since, q.Until)
+	if err != nil {
+		return nil, badReplay(err.Error())
 	}
-	chosen, whole, err := f.newest(ctx, s, win)
-	if err == nil && !whole {
+	s := &selection{Query: store.Query{Prefix: q.Prefix, Run: q.Run, Since: since, Until: until}, state: q.State}
+	if q.System != "" {
+		systems, err := f.o.Archive.Directory(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s.System = systems.Named(q.System)
+	}
+	chosen, err := f.newest(ctx, s, win)
+	if errors.Is(err, store.ErrLate) {
 		err = &fault.Error{Class: fault.Reject, Where: "payload", What: "the archive is too large to be looked through in one invocation",
 			Cure: "narrow the selection by since, until or prefix, or use S3 Batch Operations"}
 	}
@@ -232,7 +241,7 @@ func (f *Forwarder) chosen(ctx context.Context, q *ReplayRequest, win deliver.Wi
 // check refuses requests that could mean more, or something else, than was intended.
 func (q *ReplayRequest) check() error {
 	others := q.Prefix + q.Run + q.System + q.Since + q.Until + q.State
-	states := []string{"", archive.DeliveryComplete, archive.DeliverySuperseded, archive.DeliveryFailed, selectPending, selectQuarantined}
+	states := []string{"", archive.DeliveryComplete, archive.DeliverySuperseded, archive.DeliveryFailed, archive.DeliveryPending, selectQuarantined}
 	switch {
 	case q.Key == "" && others == "":
 		return badReplay(`it chooses nothing: name key, prefix, run, system, since, until or state; {"prefix":"raw/"} is everything`)

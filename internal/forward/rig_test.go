@@ -297,7 +297,7 @@ func (r *rig) delivered(key, state string) deliver.Outcome {
 
 func (r *rig) document(key string) archive.Delivery {
 	r.t.Helper()
-	d, err := store.Load[archive.Delivery](r.t.Context(), r.store, archive.DeliveryKey(key), archive.DeliverySchema)
+	d, err := r.store.Delivery(r.t.Context(), key)
 	if err != nil {
 		r.t.Fatal(err)
 	}

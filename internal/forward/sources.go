@@ -38,7 +38,7 @@ func (f *Forwarder) created(e *eventBridge) ([]string, error) {
 		return nil, nil
 	}
 	key := e.Detail.Object.Key
-	if err := f.ours(e.Detail.Bucket.Name, key); err != nil || folder(key) {
+	if err := f.ours(e.Detail.Bucket.Name, key); err != nil || archive.IsFolder(key) {
 		return nil, err
 	}
 	return []string{key}, nil
@@ -135,7 +135,7 @@ func (f *Forwarder) task(ctx context.Context, t *batchTask, win deliver.Window, 
 	if err := f.ours(bucket, key); err != nil {
 		return batchPermanent, err.Error()
 	}
-	if folder(key) {
+	if archive.IsFolder(key) {
 		return batchSucceeded, "a folder"
 	}
 	out, err := f.deliverer.Deliver(ctx, key, win, r)

@@ -62,7 +62,7 @@ func (f *Forwarder) Sweep(ctx context.Context) (Answer, error) {
 // recall reads what sweeps remember. A document that cannot be understood is
 // taken for none, and written anew: it only saves work.
 func (f *Forwarder) recall(ctx context.Context) (store.Doc[archive.Sweep], error) {
-	memory, err := store.Load[archive.Sweep](ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema)
+	memory, err := f.o.Archive.Sweep(ctx)
 	if err != nil && memory.Exists() {
 		f.o.Log.WarnContext(ctx, "what sweeps remember cannot be used, the whole archive is looked at", "error", err.Error())
 		memory.Value, err = archive.Sweep{}, nil
@@ -170,7 +170,7 @@ func (w *sweep) deliverOpen(ctx context.Context, open []archive.RawInfo) error {
 		}
 		if out.EndpointDown {
 			for _, rest := range open[i:] {
-				w.leave(rest, deliver.StatePending, err.Error())
+				w.leave(rest, archive.DeliveryPending, err.Error())
 			}
 			return err // the rest would end the same way
 		}
@@ -179,7 +179,7 @@ func (w *sweep) deliverOpen(ctx context.Context, open []archive.RawInfo) error {
 		case err != nil:
 			w.failed = errors.Join(w.failed, err)
 			w.answer.Reasons = append(w.answer.Reasons, info.Key+": "+err.Error())
-			w.leave(info, deliver.StatePending, err.Error())
+			w.leave(info, archive.DeliveryPending, err.Error())
 		case !out.Ended():
 			w.leave(info, out.State, out.Reason)
 		}
@@ -222,7 +222,7 @@ func (w *sweep) remember(ctx context.Context) error {
 	}
 	v.From, v.UpdatedAt = v.From.UTC().Truncate(24*time.Hour), w.started.UTC()
 	for {
-		err := store.Save(ctx, w.f.o.Archive, archive.SweepKey, archive.SweepSchema, &w.memory)
+		err := store.Save(ctx, w.f.o.Archive, &w.memory)
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrRace) {
 			return err
 		}
@@ -264,8 +264,9 @@ func (f *Forwarder) keepInView(ctx context.Context, info archive.RawInfo, replay
 		if from := memory.Value.From; !from.IsZero() && !day.Before(from) {
 			return nil
 		}
+		// A crash after this write makes the next quick look go back further for nothing.
 		memory.Value.From = day
-		err = store.Save(ctx, f.o.Archive, archive.SweepKey, archive.SweepSchema, &memory)
+		err = store.Save(ctx, f.o.Archive, &memory)
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrRace) {
 			return err
 		}
@@ -300,7 +301,7 @@ func earlier(a, b time.Time) time.Time {
 func (w *sweep) fairly(open []archive.RawInfo) []archive.RawInfo {
 	bySystem := map[string][]archive.RawInfo{}
 	for _, info := range open {
-		system := systemOf(info.Key)
+		system := archive.SystemOf(info.Key)
 		bySystem[system] = append(bySystem[system], info)
 	}
 	systems := slices.Sorted(maps.Keys(bySystem))

@@ -22,7 +22,7 @@ func (r *rig) sweep() (forward.Answer, error) {
 // memory is what sweeps remember.
 func (r *rig) memory() archive.Sweep {
 	r.t.Helper()
-	d, err := store.Load[archive.Sweep](r.t.Context(), r.store, archive.SweepKey, archive.SweepSchema)
+	d, err := r.store.Sweep(r.t.Context())
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -118,8 +118,8 @@ func TestSweepRemembersWhatItLeftOpen(t *testing.T) {
 	r.put(scan{system: "vc-a", minute: 1, failing: 1})
 	busy := r.put(scan{system: "vc-b", minute: 1, failing: 1})
 	r.clock.ahead = 100 * 24 * time.Hour
-	d := store.Doc[archive.Delivery]{Value: archive.Delivery{RawKey: busy, Scan: archive.Scan{State: archive.DeliverySending}, Lease: &archive.Lease{Owner: "other", Until: r.clock.Now().Add(24 * time.Hour)}}}
-	if err := store.Save(t.Context(), r.store, archive.DeliveryKey(busy), archive.DeliverySchema, &d); err != nil {
+	d := store.Doc[archive.Delivery]{Key: archive.DeliveryKey(busy), Value: archive.Delivery{RawKey: busy, Scan: archive.Scan{State: archive.DeliverySending}, Lease: &archive.Lease{Owner: "other", Until: r.clock.Now().Add(24 * time.Hour)}}}
+	if err := store.Save(t.Context(), r.store, &d); err != nil {
 		t.Fatal(err)
 	}
 	if a, err := r.sweep(); err != nil || a.Complete != 1 || a.Pending != 1 {

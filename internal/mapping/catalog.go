@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/securityevent"
 )
@@ -85,7 +86,7 @@ func ReadCatalog(r io.Reader) (*Catalog, error) {
 			return err
 		})
 	})
-	if err = malformed(err); err != nil {
+	if err = archive.Malformed(err); err != nil {
 		return nil, fmt.Errorf("read catalogue: %w", err)
 	}
 	return c, nil

@@ -5,13 +5,14 @@ import (
 
 	"github.com/google/uuid"
 
+	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/securityevent"
 )
 
 // scanOf reads what the events of a document share.
-func scanOf(e *Envelope, scanID string) securityevent.Scan {
-	completed := e.CompletedAt()
+func scanOf(e *archive.Envelope, scanID string) securityevent.Scan {
+	completed := CompletedAt(e)
 	return securityevent.Scan{
 		ID: scanID, Name: securityevent.ScanName(or(e.System.Name, e.System.ID), completed), ProductVersion: e.Appliance.Version,
 		Started: e.Run.StartedAt, Completed: completed,
@@ -23,7 +24,7 @@ func scanOf(e *Envelope, scanID string) securityevent.Scan {
 // contextOf names the place of a system in the semantic dictionary's terms, as
 // far as its type, id and name prove it; empty values are left out. The
 // members that an object's own id proves come from securityevent.
-func contextOf(e *Envelope) []securityevent.Context {
+func contextOf(e *archive.Envelope) []securityevent.Context {
 	id, name := e.System.ID, e.System.Name
 	if name == id {
 		name = "" // API v1 names vCenters only: others are called by their id

@@ -7,8 +7,6 @@ import (
 	"net/http/httptrace"
 	"testing"
 	"time"
-
-	"runecast-ingest/internal/secret"
 )
 
 // lateWriter is a transport that gives up a request whose writing it cannot
@@ -30,10 +28,7 @@ func (lateWriter) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestRequestThatGoesOutAtTheLastMomentIsInDoubt(t *testing.T) {
 	t.Parallel()
 	clk := start()
-	c := client(t, "http://x.example", &credentials{token: token}, clk)
-	c.o.HTTP = func(secret.Credential) (*http.Client, error) {
-		return &http.Client{Transport: lateWriter{}}, nil
-	}
+	c := clientOver(t, "http://x.example", &credentials{token: token}, clk, lateWriter{})
 	if r := c.Send(t.Context(), []byte(`[{}]`), clk.now.Add(time.Minute)); r.Outcome != Doubt || r.Requests != 1 {
 		t.Errorf("outcome %d after %d requests, %v", r.Outcome, r.Requests, r.Err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"runecast-ingest/internal/endpoint"
 )
 
 const (
@@ -51,63 +53,41 @@ func (r *Retries) count(status int) {
 
 // Send posts a body until it is accepted, refused, in doubt, or no attempt can
 // start before stop. Refusals for now are waited out with full jitter, at least
-// as long as the endpoint asks. A 401 reads the secret again, once. The context
-// bounds the requests themselves: its end puts a running one in doubt.
+// as long as the endpoint asks. The context bounds the requests themselves: its
+// end puts a running one in doubt.
 func (c *Client) Send(ctx context.Context, body []byte, stop time.Time) Result {
 	var r Result
-	cred, err := c.o.Credentials.Get(ctx)
-	if err != nil {
-		return Result{Outcome: Unusable, Err: err}
-	}
-	for backoff := firstWait; ; backoff = min(2*backoff, maxWait) {
-		if !c.o.Now().Before(stop) {
-			return r.late()
+	waits := c.service.Waits(endpoint.Backoff{First: firstWait, Most: maxWait, Stop: stop})
+	for {
+		a, err := c.post(ctx, body, stop)
+		if err != nil {
+			r.Outcome, r.Err = Unusable, err
+			return r
 		}
-		a := c.post(ctx, cred, body)
-		r.Requests++
-		r.Outcome = classify(a)
-		if r.Outcome == Accepted {
+		r.Requests += int64(a.Requests)
+		if a.Late {
+			return r.late(a)
+		}
+		if r.Outcome = classify(a); r.Outcome == Accepted {
 			r.Err = nil
 			return r
 		}
-		r.Err = explain(a, c.o.URL.Host, cred.SecretID)
-		switch r.Outcome {
-		case unauthorized:
-			next, changed, err := c.o.Credentials.Refresh(ctx, cred)
-			if err != nil || !changed {
-				r.Outcome, r.Err = Unusable, notRotated(r.Err, err)
-				return r
-			}
-			cred = next
-		case Busy:
-			r.Retried.count(a.status)
-			wait := max(time.Duration(c.o.Jitter()*float64(backoff)), a.after)
-			if !c.o.Now().Add(wait).Before(stop) || c.o.Sleep(ctx, wait) != nil {
-				return r
-			}
-		default:
+		if r.Err = explain(a); r.Outcome != Busy {
+			return r
+		}
+		r.Retried.count(a.Status)
+		if !waits.Next(ctx, a.RetryAfter) {
 			return r
 		}
 	}
 }
 
-// late is the result when there is no time for an attempt.
-func (r Result) late() Result {
+// late is the result when there is no time for an attempt: what the one before
+// came to, if there was one.
+func (r Result) late(a answer) Result {
 	r.Outcome = Busy
 	if r.Err == nil {
-		r.Err = context.DeadlineExceeded
+		r.Err = a.Why()
 	}
 	return r
-}
-
-// Sleep waits for a duration or the context's end.
-func Sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

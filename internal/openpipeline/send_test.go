@@ -66,6 +66,12 @@ func (c *credentials) Refresh(_ context.Context, used secret.Credential) (secret
 
 func client(t *testing.T, target string, creds *credentials, c *clock) *Client {
 	t.Helper()
+	return clientOver(t, target, creds, c, &http.Transport{})
+}
+
+// clientOver is a client whose requests take a transport.
+func clientOver(t *testing.T, target string, creds *credentials, c *clock, way http.RoundTripper) *Client {
+	t.Helper()
 	u, err := url.Parse(target)
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +79,7 @@ func client(t *testing.T, target string, creds *credentials, c *clock) *Client {
 	return New(Options{
 		URL: u, Credentials: creds, UserAgent: "runecast-ingest/test", Timeout: 10 * time.Second,
 		HTTP: func(secret.Credential) (*http.Client, error) {
-			return &http.Client{Transport: &http.Transport{}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
+			return &http.Client{Transport: way, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
 		},
 		Now: c.Now, Sleep: c.Sleep, Jitter: func() float64 { return 1 },
 	})
@@ -228,12 +234,9 @@ func TestLookupThatFailsEndsTheInvocation(t *testing.T) {
 	t.Parallel()
 	for name, e := range map[string]*net.DNSError{"for now": {IsTemporary: true, IsTimeout: true}, "for ever": {IsNotFound: true}} {
 		clk := start()
-		c := client(t, "http://x.example", &credentials{token: token}, clk)
-		c.o.HTTP = func(secret.Credential) (*http.Client, error) {
-			return &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-				return nil, &net.OpError{Op: "dial", Err: e}
-			}}}, nil
-		}
+		c := clientOver(t, "http://x.example", &credentials{token: token}, clk, &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+			return nil, &net.OpError{Op: "dial", Err: e}
+		}})
 		r := c.Send(t.Context(), []byte(`[{}]`), clk.now.Add(time.Minute))
 		if r.Outcome != Unusable || r.Requests != 1 || len(clk.slept) != 0 {
 			t.Errorf("%s: outcome %d after %d requests, %v", name, r.Outcome, r.Requests, r.Err)

@@ -3,13 +3,13 @@ package preflight
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/runecast"
 )
 
@@ -17,52 +17,31 @@ import (
 // (Dynatrace docs, "Ingest Runecast Analyzer compliance findings").
 const leastForDynatrace = "6.9.12"
 
-// token proves the token, and where it is refused, the one that the secret
-// holds now.
+// token proves the token: whichever generation answers has accepted it.
 func (c *check) token(ctx context.Context) Row {
-	row, refused := c.present(ctx)
-	if !refused {
-		return row
-	}
-	said, found := c.another(ctx)
-	if found {
-		row, _ = c.present(ctx)
-	}
-	row.Detail += said
-	return row
-}
-
-// present asks both generations for their list of systems: whichever answers
-// has accepted the token. It reports whether the token was refused.
-func (c *check) present(ctx context.Context) (row Row, refused bool) {
-	api, err := c.caller(c.cred)
-	if err != nil {
-		return failed(err), false
-	}
-	c.api, c.app = api, c.o.Connect(api.http, c.cred)
-	var doc struct{}
-	c.v1 = api.small(ctx, pathVCenters, &doc)
-	c.v2 = api.small(ctx, pathEcosystems, &doc)
-	why := c.v1
+	var first, second string
+	first, c.v1 = c.answers(ctx, runecast.V1)
+	second, c.v2 = c.answers(ctx, runecast.V2)
+	unknown := func(err error) bool { return endpoint.StatusOf(err) == http.StatusNotFound }
 	switch {
 	case c.v1 == nil:
-		return ok("accepted (GET " + pathVCenters + ")"), false
+		return ok("accepted (" + first + ")")
 	case c.v2 == nil:
-		return ok("accepted (GET " + pathEcosystems + ")"), false
-	case code(c.v1) == http.StatusNotFound && code(c.v2) == http.StatusNotFound:
-		return bad("neither API v1 nor v2 is known at this address (404)", checkURL), false
-	case code(c.v1) == http.StatusNotFound:
-		why = c.v2
+		return ok("accepted (" + second + ")")
+	case unknown(c.v1) && unknown(c.v2):
+		return bad("neither API v1 nor v2 is known at this address (404)",
+			"check RUNECAST_URL: the appliance's own address, https, nothing in between that asks for a login")
+	case unknown(c.v1):
+		return failed(c.v2)
 	}
-	return failed(why), code(why) == http.StatusUnauthorized
+	return failed(c.v1)
 }
 
-// code gives the status of a refusal; 0 for any other outcome.
-func code(err error) int {
-	if r, ok := errors.AsType[*refusal](err); ok {
-		return r.code
-	}
-	return 0
+func (c *check) answers(ctx context.Context, generation string) (string, error) {
+	limited, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	request, err := c.app.Answers(limited, generation)
+	return request, late(limited, err, c.o.URL.Host)
 }
 
 func (c *check) version(ctx context.Context) Row {
@@ -120,40 +99,36 @@ func (c *check) generation(ctx context.Context) Row {
 // licences reads how long the licences are valid. A host without one comes
 // back as UNLICENSED, which is never sent.
 func (c *check) licences(ctx context.Context) Row {
-	var doc struct {
-		Unlicensed loose `json:"unlicensedHosts"`
-		Licences   []struct {
-			Name       loose `json:"name"`
-			ValidUntil loose `json:"validUntil"`
-		} `json:"licenses"`
-	}
-	if err := c.api.small(ctx, pathLicences, &doc); err != nil {
-		return skipped(failed(err).Detail)
+	limited, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	all, err := c.app.Licences(limited)
+	if err != nil {
+		return skipped(failed(late(limited, err, c.o.URL.Host)).Detail)
 	}
 	renew := "renew the licence: results of systems without one are never sent"
-	if len(doc.Licences) == 0 {
+	if len(all.List) == 0 {
 		return bad("there is no licence", renew)
 	}
 	var details []string
 	valid, soon := 0, false
-	for _, l := range doc.Licences[:min(len(doc.Licences), 20)] {
+	for _, l := range all.List[:min(len(all.List), 20)] {
 		details = append(details, fmt.Sprintf("%.80s until %.40s", l.Name, l.ValidUntil))
-		at, known := when(string(l.ValidUntil))
+		at, known := when(l.ValidUntil)
 		if left := at.Sub(c.o.Now()); !known || left > 0 {
 			valid++
 			soon = soon || known && left < expirySoon
 		}
 	}
 	detail := strings.Join(details, "; ")
-	if doc.Unlicensed != "" && doc.Unlicensed != "0" {
-		detail += fmt.Sprintf("; %.20s hosts without licence", doc.Unlicensed)
+	if all.Unlicensed != "" && all.Unlicensed != "0" {
+		detail += fmt.Sprintf("; %.20s hosts without licence", all.Unlicensed)
 	}
 	switch {
 	case valid == 0:
 		return bad("expired: "+detail, renew)
 	case valid < len(details), soon:
 		return warning(detail, renew)
-	case doc.Unlicensed != "" && doc.Unlicensed != "0":
+	case all.Unlicensed != "" && all.Unlicensed != "0":
 		return warning(detail, "license these hosts in the appliance: their checks are not assessed and never sent")
 	}
 	return ok(detail)

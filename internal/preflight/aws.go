@@ -15,7 +15,7 @@ import (
 func (r *route) secret(ctx context.Context) Row {
 	limited, cancel := context.WithTimeout(ctx, reachTime)
 	defer cancel()
-	cred, err := r.Secret(limited)
+	cred, err := r.credentials.Get(limited)
 	if limited.Err() != nil && err != nil {
 		return bad("Secrets Manager did not answer in "+reachTime.String(),
 			fmt.Sprintf("in a VPC, add the interface endpoint com.amazonaws.%s.secretsmanager to the function's subnets, with private DNS, or a NAT gateway", r.Region))
@@ -34,25 +34,6 @@ func (r *route) secret(ctx context.Context) Row {
 		detail += ", a pinned key (spki_sha256)"
 	}
 	return ok(detail)
-}
-
-// another reads the secret again after the endpoint refused its token (401): it
-// may have been rotated since. It reports whether there is another token, which
-// then takes the place of the refused one; if not, said is what is known about
-// the secret, to be added to the refusal.
-func (r *route) another(ctx context.Context) (said string, found bool) {
-	limited, cancel := context.WithTimeout(ctx, reachTime)
-	defer cancel()
-	cred, err := r.Secret(limited)
-	switch {
-	case err != nil:
-		return ", and the secret was not read again (" + failed(err).Detail + ")", false
-	case cred.Token == r.cred.Token:
-		return ", and the secret holds no other token", false
-	}
-	r.cred = cred
-	r.hangUp() // what is open was opened with the trust of the other credential
-	return "", true
 }
 
 // s3 makes a row of an error of S3, whose call had this context.
@@ -75,7 +56,7 @@ func (c *check) archive(ctx context.Context) Row {
 	err := c.o.Archive.TryWrite(limited, archive.RunCheckKey)
 	var run store.Doc[archive.Run]
 	if err == nil {
-		run, err = c.o.Archive.LoadRun(limited, archive.ActiveRunKey)
+		run, err = c.o.Archive.ActiveRun(limited)
 	}
 	if err != nil {
 		return c.s3(limited, err)

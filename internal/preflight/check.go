@@ -39,7 +39,9 @@ func (c *check) steps() []step {
 // reads, and writes nothing but runs/check, which it deletes. The report is
 // logged, too.
 func (p *Preflight) Check(ctx context.Context) Report {
-	c := &check{Preflight: p, route: route{Common: &p.o.Common}}
+	c := &check{Preflight: p, route: p.o.route()}
+	c.app = p.o.Connect(c.credentials, p.o.limits())
+	defer c.app.HangUp()
 	defer c.hangUp()
 	r := walk(ctx, c.steps()).concluded(`start an analysis with {}, or {"mode":"latest"} with a read-only token`)
 	r.Write(ctx, p.o.Log)

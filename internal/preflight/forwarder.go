@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/telemetry"
@@ -26,8 +27,14 @@ type Objects interface {
 	TryWrite(ctx context.Context, key string) error
 }
 
-// Sender posts events to the ingest address; see openpipeline.Client.Send.
-type Sender interface {
+// Ingest is what a check needs of the client of the ingest; see
+// openpipeline.Client.
+type Ingest interface {
+	// LookUp asks the environment about the token.
+	LookUp(context.Context) (openpipeline.Token, error)
+	// Scope is what the token needs.
+	Scope() string
+	// Send posts events.
 	Send(ctx context.Context, body []byte, stop time.Time) openpipeline.Result
 }
 
@@ -39,8 +46,8 @@ type ForwarderOptions struct {
 	URLNote string
 	// Archive is the bucket.
 	Archive Objects
-	// Connect makes the client of the ingest, with a credential that is not from a cache.
-	Connect func() Sender
+	// Connect makes a client of the ingest, within these limits.
+	Connect func(endpoint.Credentials, endpoint.Options) Ingest
 	// Metrics takes TokenDaysLeft and ChecksFailed; nil: nobody does.
 	Metrics *telemetry.Metrics
 	// NewID gives random UUIDs.
@@ -74,7 +81,8 @@ func (f *Forwarder) Handle(ctx context.Context, payload jsontext.Value) (any, er
 // reads, writes nothing but delivery/check, which it deletes, and sends one
 // event if that is asked for. The report is logged, too.
 func (f *Forwarder) Check(ctx context.Context, sendTestEvent bool) Report {
-	c := &forwarderCheck{Forwarder: f, route: route{Common: &f.o.Common}, sendTestEvent: sendTestEvent}
+	c := &forwarderCheck{Forwarder: f, route: f.o.route(), sendTestEvent: sendTestEvent}
+	c.ingest = f.o.Connect(c.credentials, f.o.limits())
 	defer c.hangUp()
 	r := walk(ctx, c.steps()).concluded(`deliver what is archived with {"action":"sweep"}, which the schedule sends, too`)
 	r.Write(ctx, f.o.Log)
@@ -87,6 +95,7 @@ type forwarderCheck struct {
 	*Forwarder
 	route
 	sendTestEvent bool
+	ingest        Ingest
 	scopes        []string // of the token; nil: not known
 }
 
@@ -119,12 +128,11 @@ func (c *forwarderCheck) configuration(context.Context) Row {
 // (Dynatrace docs, OpenPipeline ingest API). The older ones were to be gone by
 // the end of 2025.
 const (
-	ingestRoot     = "/platform/ingest/"
-	builtIn        = ingestRoot + "v1/security.events"
-	custom         = ingestRoot + "custom/security.events/"
-	olderBuiltIn   = ingestRoot + "v1/events.security"
-	olderCustom    = ingestRoot + "custom/events.security/"
-	correctAddress = "set OPENPIPELINE_URL to https://<environment>.live.dynatrace.com"
+	ingestRoot   = openpipeline.IngestRoot
+	builtIn      = ingestRoot + "v1/security.events"
+	custom       = ingestRoot + "custom/security.events/"
+	olderBuiltIn = ingestRoot + "v1/events.security"
+	olderCustom  = ingestRoot + "custom/events.security/"
 )
 
 // address looks at the form of the ingest address.
@@ -145,7 +153,7 @@ func (c *forwarderCheck) address(context.Context) Row {
 // apiToken reads the credential anew, and looks at the form of its token.
 func (c *forwarderCheck) apiToken(ctx context.Context) Row {
 	row := c.secret(ctx)
-	if row.State == OK && !strings.HasPrefix(c.cred.Token.Reveal(), "dt0c01.") {
+	if row.State == OK && !c.cred.Token.HasPrefix("dt0c01.") {
 		return warning(row.Detail+", which does not begin with dt0c01.", "store an access token of the environment, neither a platform token nor an OAuth client's; only very old ones have no prefix")
 	}
 	return row

@@ -125,19 +125,15 @@ func (d *tenant) start(t *testing.T, client *s3.Client, change func(*tenant)) *F
 
 func (d *tenant) forwarder() *Forwarder {
 	o := d.options
-	cache := func() *secret.Cache { return secret.NewCache(d.getter, "dynatrace/token", time.Now) }
 	o.Bucket, o.NewID = d.bucket, uuid.NewString
-	o.Secret = func(ctx context.Context) (secret.Credential, error) { return cache().Get(ctx) }
+	o.Secrets = func() endpoint.Credentials { return secret.NewCache(d.getter, "dynatrace/token", time.Now) }
 	if o.Archive == nil {
 		o.Archive = store.New(d.s3, d.bucket)
 	}
 	o.Metrics = telemetry.NewMetrics(&d.metrics, "forwarder", time.Now)
-	o.Connect = func() Sender {
+	o.Connect = func(creds endpoint.Credentials, limits endpoint.Options) Ingest {
 		return openpipeline.New(openpipeline.Options{
-			URL: o.URL, Credentials: cache(), Timeout: time.Minute, Now: time.Now, Jitter: func() float64 { return 0 },
-			HTTP: func(c secret.Credential) (*http.Client, error) {
-				return endpoint.Client(c, endpoint.Options{AllowLoopback: true})
-			},
+			URL: o.URL, Credentials: creds, Limits: limits, Timeout: time.Minute, Jitter: func() float64 { return 0 },
 			Sleep: func(context.Context, time.Duration) error { return errors.New("not here") },
 		})
 	}

@@ -17,17 +17,17 @@ import (
 // route is the way to one endpoint: what earlier steps found, for the later ones.
 type route struct {
 	*Common
-	cred secret.Credential
-	conn net.Conn // from tcp, for tls
-	api  *caller  // from token
+	credentials endpoint.Credentials // of this check alone
+	cred        secret.Credential    // from secret
+	conn        net.Conn             // from tcp, for tls
 }
+
+// route begins anew, with nothing read yet.
+func (c *Common) route() route { return route{Common: c, credentials: c.Secrets()} }
 
 func (r *route) hangUp() {
 	if r.conn != nil {
 		_ = r.conn.Close()
-	}
-	if r.api != nil {
-		r.api.http.CloseIdleConnections()
 	}
 }
 

@@ -12,24 +12,25 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"time"
 
+	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/runecast"
-	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/store"
 )
 
 const (
 	// checkTime bounds a whole check, callTime one small call to the endpoint,
-	// reachTime each of DNS, TCP, TLS, Secrets Manager and S3.
-	checkTime = time.Minute
-	callTime  = 15 * time.Second
-	reachTime = 5 * time.Second
+	// reachTime each of DNS, TCP, TLS, Secrets Manager and S3, headerTime the wait
+	// for the first byte of an answer that may be large.
+	checkTime  = time.Minute
+	callTime   = 15 * time.Second
+	reachTime  = 5 * time.Second
+	headerTime = 2 * time.Minute
 	// expirySoon is how long before its end a certificate, licence or token is warned of.
 	expirySoon = 30 * 24 * time.Hour
 )
@@ -38,8 +39,8 @@ const (
 type Archive interface {
 	// TryWrite writes and deletes an object.
 	TryWrite(ctx context.Context, key string) error
-	// LoadRun reads a run document; a missing one is no error.
-	LoadRun(ctx context.Context, key string) (store.Doc[archive.Run], error)
+	// ActiveRun reads runs/active.json; a missing one is no error.
+	ActiveRun(ctx context.Context) (store.Doc[archive.Run], error)
 }
 
 // Appliance is what a check needs of the client of the appliance.
@@ -52,6 +53,14 @@ type Appliance interface {
 	Results(ctx context.Context, ids []string, visit func(*runecast.Element) error) error
 	// Info describes the appliance.
 	Info(ctx context.Context) runecast.Info
+	// Answers asks one generation for its smallest list, and names the request.
+	Answers(ctx context.Context, generation string) (request string, err error)
+	// Licences reads for how long the licences are valid.
+	Licences(ctx context.Context) (runecast.Licences, error)
+	// Capture reduces all answers to their shapes.
+	Capture(ctx context.Context) (appliance.Recording, error)
+	// HangUp closes idle connections.
+	HangUp()
 }
 
 // Common are the settings that the checks of both functions prove.
@@ -66,8 +75,9 @@ type Common struct {
 	AllowLoopback bool
 	// Version of this software.
 	Version string
-	// Secret reads the endpoint's credential, not from a cache.
-	Secret func(context.Context) (secret.Credential, error)
+	// Secrets makes credentials of the endpoint of which nothing is read yet, for
+	// one check.
+	Secrets func() endpoint.Credentials
 	// Lookup resolves a name; nil: the machine's resolver.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	// Now is the wall clock; nil: time.Now.
@@ -80,16 +90,15 @@ type Options struct {
 	Common
 	// API is the generation that is set: auto, v1 or v2.
 	API string
-	// AllObjects is what v2 is asked for.
-	AllObjects bool
 	// Systems are the names or ids that runs are limited to; empty: all.
 	Systems []string
 	// SystemTypes overrides a system's type, by id or name.
 	SystemTypes map[string]string
 	// Archive is the bucket.
 	Archive Archive
-	// Connect makes the client of the appliance.
-	Connect func(*http.Client, secret.Credential) Appliance
+	// Connect makes a client of the appliance that makes each request once,
+	// within these limits.
+	Connect func(endpoint.Credentials, endpoint.Options) Appliance
 }
 
 // Preflight carries out the collector's check and capture.
@@ -99,6 +108,18 @@ type Preflight struct{ o Options }
 func New(o Options) *Preflight {
 	o.Common = o.complete()
 	return &Preflight{o}
+}
+
+// Capture gathers what a support case needs. An error means that nothing could
+// be asked.
+func (p *Preflight) Capture(ctx context.Context) (appliance.Recording, error) {
+	app := p.o.Connect(p.o.Secrets(), p.o.limits())
+	defer app.HangUp()
+	r, err := app.Capture(ctx)
+	if err == nil {
+		p.o.Log.InfoContext(ctx, "captured", "calls", len(r.Calls))
+	}
+	return r, err
 }
 
 // complete fills in what may be left out.
@@ -116,5 +137,5 @@ func (c Common) complete() Common {
 
 // limits make a connection fail soon enough for a person who waits.
 func (c *Common) limits() endpoint.Options {
-	return endpoint.Options{AllowLoopback: c.AllowLoopback, DialTimeout: reachTime, HeaderTimeout: captureTime, StallTimeout: callTime}
+	return endpoint.Options{AllowLoopback: c.AllowLoopback, DialTimeout: reachTime, HeaderTimeout: headerTime, StallTimeout: callTime}
 }

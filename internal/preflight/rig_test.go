@@ -27,6 +27,7 @@ import (
 
 	client "runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/appliance"
 	"runecast-ingest/internal/simulate/pki"
@@ -106,11 +107,9 @@ func (s *site) start(t *testing.T) *Preflight {
 
 func (s *site) preflight() *Preflight {
 	o := s.options
-	o.Secret = func(ctx context.Context) (secret.Credential, error) {
-		return secret.NewCache(s.getter, "runecast/token", time.Now).Get(ctx)
-	}
-	o.Connect = func(hc *http.Client, cred secret.Credential) Appliance {
-		return client.New(client.Options{URL: o.URL, HTTP: hc, Token: cred.Token, API: o.API, Sleep: func(context.Context, time.Duration) error { return nil }})
+	o.Secrets = func() endpoint.Credentials { return secret.NewCache(s.getter, "runecast/token", time.Now) }
+	o.Connect = func(creds endpoint.Credentials, limits endpoint.Options) Appliance {
+		return client.New(client.Options{Settings: endpoint.Settings{URL: o.URL, Credentials: creds, Limits: limits}, API: o.API, Once: true})
 	}
 	return New(o)
 }
@@ -168,7 +167,7 @@ func (b *bucket) TryWrite(ctx context.Context, key string) error {
 	return b.err
 }
 
-func (b *bucket) LoadRun(context.Context, string) (store.Doc[archive.Run], error) {
+func (b *bucket) ActiveRun(context.Context) (store.Doc[archive.Run], error) {
 	return store.Doc[archive.Run]{Value: b.run}, nil
 }
 

@@ -16,7 +16,7 @@ func (c *forwarderCheck) testEvent(ctx context.Context) Row {
 	limited, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	scan := c.o.NewID()
-	result := c.o.Connect().Send(limited, c.marked(scan), c.Now().Add(callTime))
+	result := c.ingest.Send(limited, c.marked(scan), c.Now().Add(callTime))
 	if result.Outcome == openpipeline.Accepted {
 		return ok(fmt.Sprintf(`accepted (202); a few minutes later this finds it: fetch security.events | filter scan.id == "%s"`, scan))
 	}

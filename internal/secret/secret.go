@@ -21,8 +21,20 @@ type Value struct{ text string }
 // NewValue wraps a text as a secret.
 func NewValue(text string) Value { return Value{text} }
 
-// Reveal gives the text itself, for the one header that carries it.
+// Reveal returns the text itself, for the request that carries it.
 func (v Value) Reveal() string { return v.text }
+
+// HasPrefix reports whether the secret begins with a text that is no secret,
+// such as the mark of a kind of token.
+func (v Value) HasPrefix(prefix string) bool { return strings.HasPrefix(v.text, prefix) }
+
+// Redact returns a text, which somebody else wrote, without the secret.
+func (v Value) Redact(text string) string {
+	if v.text == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, v.text, redacted)
+}
 
 // Format keeps the text out of every fmt verb.
 func (v Value) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }

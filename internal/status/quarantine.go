@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,7 +15,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/store"
 )
 
 const (
@@ -115,11 +112,11 @@ func (r *Reader) Quarantine(ctx context.Context, req QuarantineRequest) (Quarant
 	if err != nil {
 		return Quarantine{}, err
 	}
-	doc, err := store.Load[archive.Delivery](ctx, r.archive, archive.DeliveryKey(req.Key), archive.DeliverySchema)
+	doc, err := r.archive.Delivery(ctx, req.Key)
 	if err != nil {
 		return Quarantine{}, err
 	}
-	q := Quarantine{Key: req.Key, Generation: doc.Value.Generation, State: state(&doc.Value.Scan), Refused: []Refused{}}
+	q := Quarantine{Key: req.Key, Generation: doc.Value.Generation, State: doc.Value.Shown(), Refused: []Refused{}}
 	if !doc.Exists() {
 		q.Next = "nothing: it was never delivered; check the key"
 		return q, nil
@@ -169,8 +166,8 @@ func (r *Reader) refused(ctx context.Context, req QuarantineRequest, d *archive.
 			if err != nil {
 				return nil, err
 			}
-			index, err := strconv.ParseInt(strings.TrimSuffix(path.Base(info.Key), ".json"), 10, 64)
-			if err == nil && (req.Index == nil || index == *req.Index) {
+			index, ok := archive.RefusedIndex(info.Key)
+			if ok && (req.Index == nil || index == *req.Index) {
 				found = append(found, event{info, index})
 			}
 		}
@@ -213,10 +210,6 @@ func (r *Reader) event(ctx context.Context, e event, whole bool) (Refused, error
 // refusedEvent shows what a document of the quarantine says; false: it cannot
 // be understood.
 func refusedEvent(text []byte, whole bool) (Refused, bool) {
-	var doc struct {
-		Answer string         `json:"answer"`
-		Event  jsontext.Value `json:"event"`
-	}
 	var names struct {
 		EventType string `json:"event.type"`
 		FindingID string `json:"finding.id"`
@@ -224,7 +217,8 @@ func refusedEvent(text []byte, whole bool) (Refused, bool) {
 		ObjectID  string `json:"object.id"`
 	}
 	lenient := json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
-	if json.Unmarshal(text, &doc, lenient) != nil || json.Unmarshal(doc.Event, &names, lenient) != nil {
+	doc, err := archive.DecodeRefusedEvent(text)
+	if err != nil || json.Unmarshal(doc.Event, &names, lenient) != nil {
 		return Refused{}, false
 	}
 	row := Refused{Answer: doc.Answer, EventType: names.EventType, FindingID: names.FindingID, RuleID: names.RuleID, ObjectID: names.ObjectID, Bytes: len(doc.Event)}

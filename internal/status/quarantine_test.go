@@ -25,8 +25,7 @@ func refuse(t *testing.T, s *store.Store, generation int, index int64, event str
 
 func refuseOf(t *testing.T, s *store.Store, g archive.Generation, index int64, event string) {
 	t.Helper()
-	document := fmt.Sprintf(`{"schema":"runecast-quarantine/1","index":%d,"answer":"400: bad object.id","event":%s}`, index, event)
-	if err := s.PutQuarantine(t.Context(), g, index, []byte(document)); err != nil {
+	if err := s.PutQuarantine(t.Context(), g, archive.RefusedEvent{Index: index, Answer: "400: bad object.id", Event: []byte(event)}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -107,9 +106,13 @@ func TestQuarantineOfSeveralGenerations(t *testing.T) {
 	refuseOf(t, s, of(vc1, 1), 7, finding(7))
 	refuseOf(t, s, of(vc1, 2), 8, finding(8))
 	last := of(vc2, 3)
-	refuseOf(t, s, last, 6, `"\xff secret text"`)
-	if _, err := c.put(t.Context(), last.Quarantine()+"notes.txt", nil); err != nil {
-		t.Fatal(err)
+	for key, text := range map[string]string{
+		last.QuarantineKey(6):           `{"schema":"runecast-quarantine/1","index":6,"answer":"400: bad object.id","event":"\xff secret text"}`,
+		last.Quarantine() + "notes.txt": "",
+	} {
+		if _, err := c.put(t.Context(), key, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	got, err := quarantine(t, s, fmt.Sprintf(`{"key":%q}`, refusedKey))
 	if err != nil || len(got.Refused) != 2 || got.State != "pending" || got.Refused[0].Index != 6 || got.Refused[1].FindingID != "f7" {

@@ -58,10 +58,8 @@ type scope struct {
 	Asked Request   `json:"asked"` // what a repeated request may say, too
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until"`
-	// Section and After are the prefix that was being listed and the last key
-	// of it that was looked at.
-	Section string `json:"section"`
-	After   string `json:"after"`
+	// After is the place that was looked at last; empty: none was.
+	After string `json:"after"`
 }
 
 // scope settles the window, or takes up the one that a cursor brings along.
@@ -78,27 +76,19 @@ func (r Request) scope(now time.Time) (scope, error) {
 }
 
 func begin(asked Request, now time.Time) (scope, error) {
-	s := scope{Asked: asked, Since: now.Add(-usualWindow), Until: now}
-	if asked.Prefix != "" {
-		s.Since = time.Time{}
+	s := scope{Asked: asked, Until: now}
+	since, until, err := archive.ParsePeriod(asked.Since, asked.Until)
+	if err != nil {
+		return s, unusable(err.Error(), nil)
 	}
-	var err error
-	if asked.Since != "" {
-		if s.Since, _, err = Moment("since", asked.Since); err != nil {
-			return s, err
-		}
+	if !until.IsZero() && until.Before(now) {
+		s.Until = until
 	}
-	if asked.Until != "" {
-		until, whole, err := Moment("until", asked.Until)
-		if err != nil {
-			return s, err
-		}
-		if until = until.Add(whole); until.Before(now) {
-			s.Until = until
-		}
-		if asked.Since == "" && asked.Prefix == "" {
-			s.Since = s.Until.Add(-usualWindow)
-		}
+	switch {
+	case asked.Since != "":
+		s.Since = since
+	case asked.Prefix == "":
+		s.Since = s.Until.Add(-usualWindow)
 	}
 	if !s.Since.Before(s.Until) {
 		return s, unusable(fmt.Sprintf("since, %s, is not before until, %s", stamp(s.Since), stamp(s.Until)), nil)
@@ -106,26 +96,14 @@ func begin(asked Request, now time.Time) (scope, error) {
 	return s, nil
 }
 
-// Moment reads a time in RFC 3339, or a date, UTC; whole is how long it lasts.
-// An error is of class Reject and names the member.
-func Moment(member, text string) (at time.Time, whole time.Duration, err error) {
-	if at, err = time.Parse(time.DateOnly, text); err == nil {
-		return at, 24 * time.Hour, nil
-	}
-	if at, err = time.Parse(time.RFC3339, text); err == nil {
-		return at.UTC(), 0, nil
-	}
-	return at, 0, unusable(fmt.Sprintf("%s is neither a time in RFC 3339 nor a date", member), nil)
-}
-
 func goOn(cursor string, asked Request) (scope, error) {
 	var s scope
 	text, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err == nil {
-		err = json.Unmarshal(text, &s)
+		err = json.Unmarshal(text, &s, json.RejectUnknownMembers(true))
 	}
 	switch {
-	case err != nil || !strings.HasPrefix(s.Section, archive.RawPrefix) || !s.Since.Before(s.Until):
+	case err != nil || s.After != "" && !strings.HasPrefix(s.After, archive.RawPrefix) || !s.Since.Before(s.Until):
 		return s, unusable("next is no cursor of an earlier answer", nil)
 	case asked != (Request{}) && asked != s.Asked:
 		return s, unusable("next belongs to a request with other members", nil)

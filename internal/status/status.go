@@ -132,7 +132,7 @@ func (r *Reader) Status(ctx context.Context, req Request) (Report, error) {
 		return Report{}, err
 	}
 	t, err := w.look(ctx, func(a *Attention) bool {
-		return a.State == archive.DeliveryFailed || a.State == statePending || a.Quarantined > 0
+		return a.State == archive.DeliveryFailed || a.State == archive.DeliveryPending || a.Quarantined > 0
 	})
 	if err != nil {
 		return Report{}, err
@@ -156,18 +156,22 @@ func (w *walk) look(ctx context.Context, notable func(*Attention) bool) (*tally,
 	if err != nil {
 		return nil, err
 	}
-	t := newTally(registers, w.at.Asked.System, w.r.now(), notable)
+	systems := store.DirectoryOf(registers)
+	var system *archive.Named
+	if asked := w.at.Asked.System; asked != "" {
+		system = systems.Named(asked)
+	}
+	t := newTally(systems, system, w.r.now(), notable)
 	if t.sweep, err = w.r.sweep(ctx); err != nil {
 		return nil, err
 	}
-	first := w.at.Section == ""
-	for o, err := range w.r.archive.Deliveries(ctx, w.objects(ctx, t.wanted)) {
+	for o, err := range w.r.archive.Deliveries(ctx, w.objects(ctx, system)) {
 		if err != nil {
 			return nil, err
 		}
 		t.add(o)
 	}
-	if first {
+	if !w.begun {
 		if err := w.earlier(ctx, t); err != nil {
 			return nil, err
 		}

@@ -11,7 +11,7 @@ import (
 // sweep returns what the last sweep left open, by key. What it cannot read it
 // does without, as the sweep itself does.
 func (r *Reader) sweep(ctx context.Context) (map[string]archive.OpenObject, error) {
-	memory, err := store.Load[archive.Sweep](ctx, r.archive, archive.SweepKey, archive.SweepSchema)
+	memory, err := r.archive.Sweep(ctx)
 	if err != nil && !memory.Exists() {
 		return nil, err
 	}
@@ -30,13 +30,13 @@ func (w *walk) earlier(ctx context.Context, t *tally) error {
 	objects := func(yield func(archive.RawInfo, error) bool) {
 		for _, o := range t.sweep {
 			info := o.Info()
-			before := info.Started().Before(w.at.Since) && strings.HasPrefix(info.Key, w.at.Asked.Prefix) && t.wanted(info.Key)
+			before := info.Started().Before(w.at.Since) && strings.HasPrefix(info.Key, w.at.Asked.Prefix)
 			if before && !yield(info, nil) {
 				return
 			}
 		}
 	}
-	for o, err := range w.r.archive.Deliveries(ctx, objects) {
+	for o, err := range w.r.archive.Deliveries(ctx, w.r.archive.OfSystem(ctx, t.only, objects)) {
 		if err != nil {
 			return err
 		}
@@ -51,15 +51,15 @@ func (w *walk) earlier(ctx context.Context, t *tally) error {
 func (t *tally) leftOpen(o store.Tracked) {
 	seen := false
 	for _, scan := range t.scans(&o) {
-		whose := t.systems.of(o.Key, &scan)
-		if scan.Final() || !t.only(whose) {
+		whose, ok := t.owner(o.Key, &scan)
+		if scan.Final() || !ok {
 			continue
 		}
 		seen = true
 		if t.waiting.IsZero() || o.LastModified.Before(t.waiting) {
 			t.waiting = o.LastModified
 		}
-		a := Attention{Key: o.Key, System: whose.system.Name, State: statePending, Reason: scan.Reason, Generation: scan.Generation, Doubt: scan.Doubt, created: o.Started()}
+		a := Attention{Key: o.Key, System: whose.System.Name, State: archive.DeliveryPending, Reason: scan.Reason, Generation: scan.Generation, Doubt: scan.Doubt, created: o.Started()}
 		if t.notable(&a) {
 			t.notice(a)
 		}

@@ -17,8 +17,8 @@ const maxAttention = 50
 // tally sums up objects as they pass; it keeps one entry per system, and the
 // newest of what needs a look.
 type tally struct {
-	systems   *directory
-	only      func(owner) bool
+	systems   *archive.Directory
+	only      *archive.Named // nil: all systems
 	notable   func(*Attention) bool
 	now       time.Time
 	objects   int
@@ -32,37 +32,47 @@ type tally struct {
 	sweep map[string]archive.OpenObject
 }
 
-func newTally(registers []store.Committed, system string, now time.Time, notable func(*Attention) bool) *tally {
-	d := newDirectory(registers)
-	t := &tally{systems: d, only: d.only(system), notable: notable, now: now, bySystem: map[string]*System{}}
-	for hash, r := range d.registers {
-		o := owner{label: archive.Label{Hash: hash}, system: r.System, committed: true}
-		if t.only(o) {
-			t.system(o).Committed = committed(r, now)
+// newTally begins with the registers; system is the only one that is asked for, nil: all are.
+func newTally(systems *archive.Directory, system *archive.Named, now time.Time, notable func(*Attention) bool) *tally {
+	t := &tally{systems: systems, only: system, notable: notable, now: now, bySystem: map[string]*System{}}
+	for _, o := range systems.Owners() {
+		if system == nil || system.Means(o.System) {
+			t.system(o).Committed = committed(o.Register, now)
 		}
 	}
 	return t
 }
 
-// wanted tells by its key whether an object may be of the system that is asked for.
-func (t *tally) wanted(key string) bool {
-	_, labelled := archive.RawLabel(key)
-	return !labelled || t.only(t.systems.of(key, &archive.SystemScan{}))
+// unnamed stands for the systems of documents that do not name them.
+const unnamed = "(not named)"
+
+func (t *tally) system(o archive.Owner) *System {
+	if t.bySystem[o.Hash] == nil {
+		t.bySystem[o.Hash] = &System{System: o.System.Name, ID: o.System.ID, Type: o.System.Type}
+	}
+	return t.bySystem[o.Hash]
 }
 
-func (t *tally) system(o owner) *System {
-	id := o.label.Hash
-	if t.bySystem[id] == nil {
-		t.bySystem[id] = &System{System: o.system.Name, ID: o.system.ID, Type: o.system.Type}
+// owner returns whose a scan of an object is; false: not that of the system that
+// is asked for, although another one in the same document is.
+func (t *tally) owner(key string, scan *archive.SystemScan) (archive.Owner, bool) {
+	o := t.systems.Owner(key, scan.System)
+	switch {
+	case t.only != nil && scan.System != (archive.System{}):
+		return o, t.only.Means(scan.System)
+	case t.only != nil && o.Hash == "": // its envelope has named it
+		return t.only.Owner(), true
+	case o.Hash == "":
+		o.System.Name = unnamed
 	}
-	return t.bySystem[id]
+	return o, true
 }
 
 func (t *tally) add(o store.Tracked) {
 	seen := false
 	for _, scan := range t.scans(&o) {
-		whose := t.systems.of(o.Key, &scan)
-		if !t.only(whose) {
+		whose, ok := t.owner(o.Key, &scan)
+		if !ok {
 			continue
 		}
 		seen = true
@@ -73,7 +83,7 @@ func (t *tally) add(o store.Tracked) {
 			t.waiting = o.LastModified
 		}
 		a := Attention{
-			Key: o.Key, System: s.System, State: state(&scan.Scan), Reason: scan.Reason, Generation: scan.Generation,
+			Key: o.Key, System: s.System, State: scan.Shown(), Reason: scan.Reason, Generation: scan.Generation,
 			Quarantined: scan.Quarantined, Doubt: scan.Doubt, created: o.Started(),
 		}
 		if l := o.Delivery.Value.Lease; l != nil {
@@ -111,18 +121,8 @@ func (t *tally) scans(o *store.Tracked) []archive.SystemScan {
 	return []archive.SystemScan{{Scan: v.Scan}}
 }
 
-// state is complete, superseded, failed or pending.
-func state(s *archive.Scan) string {
-	if s.Final() {
-		return s.State
-	}
-	return statePending
-}
-
-const statePending = "pending"
-
 func (c *Counts) add(s *archive.Scan) {
-	switch state(s) {
+	switch s.Shown() {
 	case archive.DeliveryComplete:
 		c.Complete++
 	case archive.DeliverySuperseded:

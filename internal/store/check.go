@@ -25,7 +25,7 @@ func (s *Store) TryWrite(ctx context.Context, key string) error {
 
 // TryRead proves the rights to list and to read under a prefix: it lists one
 // object, asks for one that is never there, and opens the one that was listed.
-// It gives that one's key, "" if there is none.
+// It returns that one's key, "" if there is none.
 func (s *Store) TryRead(ctx context.Context, prefix string) (string, error) {
 	page, err := s.api.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix, MaxKeys: aws.Int32(1)})
 	if err != nil {

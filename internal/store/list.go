@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -13,7 +11,7 @@ import (
 	"runecast-ingest/internal/archive"
 )
 
-// List gives the objects under a prefix whose keys sort after another key, in
+// List returns the objects under a prefix whose keys sort after another key, in
 // the keys' order, a thousand per call of S3. An error ends it.
 func (s *Store) List(ctx context.Context, prefix, after string) iter.Seq2[archive.RawInfo, error] {
 	return func(yield func(archive.RawInfo, error) bool) {
@@ -39,20 +37,4 @@ func optional(s string) *string {
 		return nil
 	}
 	return &s
-}
-
-// Runs gives the ids of the finished runs since a time, oldest first. An error
-// ends it.
-func (s *Store) Runs(ctx context.Context, since time.Time) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		for info, err := range s.List(ctx, archive.RunsPrefix, archive.RunsPrefix+since.UTC().Format(archive.RunStamp)) {
-			if err == nil && info.Key >= archive.ActiveRunKey { // the ids begin with digits
-				return
-			}
-			id := strings.TrimSuffix(strings.TrimPrefix(info.Key, archive.RunsPrefix), ".json")
-			if !yield(id, err) || err != nil {
-				return
-			}
-		}
-	}
 }

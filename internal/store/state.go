@@ -6,44 +6,43 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
-	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/fault"
 )
 
 // maxDocument bounds a state document in bytes.
 const maxDocument = 16 << 20
 
 // Doc is a state document as it was read, with what a conditional write needs.
+// A document that does not exist yet is made with its Key alone.
 type Doc[T any] struct {
+	Key   string
 	Value T
 	// ETag of the version read or written; empty: the document does not exist.
 	ETag string
 }
 
-// Exists tells whether the document was there.
+// Exists reports whether the document was there.
 func (d *Doc[T]) Exists() bool { return d.ETag != "" }
 
-// stated is a pointer to a document type that embeds Header.
-type stated[T any] interface {
+// document is a pointer to a type of state document.
+type document[T any] interface {
 	*T
-	Head() *archive.Header
+	archive.Document
 }
 
-// Load reads a state document. A missing one is no error: Exists tells. A
-// document of a newer schema than wanted is refused, an older one read. Of a
-// document that cannot be read the ETag is returned beside the error, so that
-// one that may be lost can be replaced.
-func Load[T any, P stated[T]](ctx context.Context, s *Store, key, schema string) (Doc[T], error) {
-	var d Doc[T]
+// Load reads a state document. One that is missing (404) is no error: Exists
+// then reports false, and Save creates it. 403 is a fault of class Config, since
+// it could hide a document. What cannot be read as T is a fault, too
+// (archive.Decode); its ETag is returned beside the error, so that a document
+// that may be lost can be replaced.
+func Load[T any, P document[T]](ctx context.Context, s *Store, key string) (Doc[T], error) {
+	d := Doc[T]{Key: key}
 	out, err := s.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key})
 	if err != nil {
 		if status(err) == http.StatusNotFound && !isNoBucket(err) {
@@ -52,32 +51,41 @@ func Load[T any, P stated[T]](ctx context.Context, s *Store, key, schema string)
 		return d, fmt.Errorf("read state: %w", s.explain(err, "s3:GetObject and s3:ListBucket", key))
 	}
 	defer out.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(out.Body, maxDocument))
+	text, err := io.ReadAll(io.LimitReader(out.Body, maxDocument))
 	if err != nil {
 		return d, fmt.Errorf("read state: %w", s.explain(err, "s3:GetObject", key))
 	}
 	d.ETag = aws.ToString(out.ETag)
-	if err := json.Unmarshal(body, &d.Value); err != nil {
-		return d, &fault.Error{Class: fault.Reject, Where: key, What: "the state document is not readable", Err: err,
-			Cure: "restore an earlier version of it, or delete it to begin anew"}
-	}
-	return d, checkSchema(P(&d.Value).Head().Schema, schema, key)
+	return d, archive.Decode(text, key, P(&d.Value))
 }
 
-// Save writes a document if it still is what d was read as, and keeps the new
-// ETag in d. Errors are ErrConflict, ErrRace, ErrUnknown, or a fault.
-func Save[T any, P stated[T]](ctx context.Context, s *Store, key, schema string, d *Doc[T]) error {
-	h := P(&d.Value).Head()
-	h.Schema, h.WriteID = schema, uuid.NewString()
-	body, err := json.Marshal(&d.Value, jsontext.AllowInvalidUTF8(true), jsontext.WithIndent(" "))
+// Save writes a document if S3 still holds what d was read as, and keeps the new
+// ETag in d, so that d can be saved again. It is sent once, never repeated by the
+// SDK. It ends in one of these ways:
+//
+//   - nil: this write was applied. Also after an answer that was lost, if the
+//     document, read once more, carries this write's id.
+//   - ErrConflict (412): another invocation has written the document since it was
+//     read, and owns it now. Nothing was applied: stop, or load and decide anew.
+//   - ErrRace (409, or 404 where one was to be replaced): two writes met, or the
+//     document vanished. Nothing was applied: load and decide anew.
+//   - ErrUnknown: no answer, and the document does not carry this write's id.
+//     The write may still be applied later: stop and send nothing more.
+//   - any other error: S3 refused the write, nothing was applied.
+//
+// An invocation that dies while it saves leaves the old document or the new one,
+// never half of one. Whoever comes next loads it and goes on from what it says.
+func Save[T any, P document[T]](ctx context.Context, s *Store, d *Doc[T]) error {
+	id := uuid.NewString()
+	text, err := archive.Encode(P(&d.Value), id)
 	if err != nil {
-		return fmt.Errorf("write state %s: %w", key, err)
+		return fmt.Errorf("write state %s: %w", d.Key, err)
 	}
-	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(body), ContentType: aws.String("application/json")}
-	if d.ETag == "" {
-		in.IfNoneMatch = aws.String("*")
-	} else {
+	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: &d.Key, Body: bytes.NewReader(text), ContentType: aws.String("application/json")}
+	if d.Exists() {
 		in.IfMatch = &d.ETag
+	} else {
+		in.IfNoneMatch = aws.String("*")
 	}
 	out, err := s.api.PutObject(ctx, in, once)
 	if err == nil {
@@ -86,41 +94,28 @@ func Save[T any, P stated[T]](ctx context.Context, s *Store, key, schema string,
 	}
 	switch code := status(err); {
 	case code == http.StatusPreconditionFailed:
-		return fmt.Errorf("write state %s: %w", key, ErrConflict)
-	case code == http.StatusConflict, code == http.StatusNotFound && d.ETag != "" && !isNoBucket(err):
-		return fmt.Errorf("write state %s: %w", key, ErrRace)
+		return fmt.Errorf("write state %s: %w", d.Key, ErrConflict)
+	case code == http.StatusConflict, code == http.StatusNotFound && d.Exists() && !isNoBucket(err):
+		return fmt.Errorf("write state %s: %w", d.Key, ErrRace)
 	case code >= 400 && code < 500:
-		return fmt.Errorf("write state: %w", s.explain(err, "s3:PutObject", key))
+		return fmt.Errorf("write state: %w", s.explain(err, "s3:PutObject", d.Key))
 	}
-	return settle[T, P](ctx, s, key, schema, d, err)
+	return settle[T, P](ctx, s, d, id, err)
 }
 
-// settle finds out what became of a write that got no clear answer: one read,
-// whose writeId tells. The read has its own time, since the caller's may be over.
-func settle[T any, P stated[T]](ctx context.Context, s *Store, key, schema string, d *Doc[T], cause error) error {
+// settleTime bounds the read that settles an unknown write.
+const settleTime = 5 * time.Second
+
+// settle finds out what became of a write that got no clear answer: it reads the
+// document once and looks for the write's id. The read has its own time, since
+// the caller's may be over.
+func settle[T any, P document[T]](ctx context.Context, s *Store, d *Doc[T], id string, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
-	now, err := Load[T, P](ctx, s, key, schema)
-	if err == nil && now.Exists() && P(&now.Value).Head().WriteID == P(&d.Value).Head().WriteID {
+	now, err := Load[T, P](ctx, s, d.Key)
+	if err == nil && now.Exists() && P(&now.Value).DocumentHeader().WriteID == id {
 		d.ETag = now.ETag
 		return nil
 	}
-	return fmt.Errorf("write state %s: %w (%w)", key, ErrUnknown, cause)
-}
-
-// checkSchema refuses documents of another kind and of newer versions.
-func checkSchema(got, want, key string) error {
-	kind, wantVersion, _ := strings.Cut(want, "/")
-	gotKind, gotVersion, _ := strings.Cut(got, "/")
-	w, _ := strconv.Atoi(wantVersion)
-	g, err := strconv.Atoi(gotVersion)
-	switch {
-	case gotKind != kind || err != nil:
-		return &fault.Error{Class: fault.Reject, Where: key, What: fmt.Sprintf("schema %q is not %q", got, want),
-			Cure: "check who writes to the archive"}
-	case g > w:
-		return &fault.Error{Class: fault.Config, Where: key, What: fmt.Sprintf("schema %q is newer than this release's %q", got, want),
-			Cure: "deploy the newer release again"}
-	}
-	return nil
+	return fmt.Errorf("write state %s: %w (%w)", d.Key, ErrUnknown, cause)
 }

@@ -16,14 +16,15 @@ import (
 
 func save(t *testing.T, s *store.Store, d *store.Doc[archive.Register]) error {
 	t.Helper()
-	return store.Save(t.Context(), s, "systems/x.json", archive.RegisterSchema, d)
+	d.Key = "systems/x.json"
+	return store.Save(t.Context(), s, d)
 }
 
 func TestStateIsWrittenByCompareAndSwap(t *testing.T) {
 	t.Parallel()
 	s := store.New(client(t), bucket)
 	load := func() store.Doc[archive.Register] {
-		d, err := store.Load[archive.Register](t.Context(), s, "systems/x.json", archive.RegisterSchema)
+		d, err := store.Load[archive.Register](t.Context(), s, "systems/x.json")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +121,7 @@ func TestSchemas(t *testing.T) {
 		if _, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String("systems/x.json"), Body: strings.NewReader(body)}); err != nil {
 			t.Fatal(err)
 		}
-		_, err := store.Load[archive.Register](t.Context(), s, "systems/x.json", archive.RegisterSchema)
+		_, err := store.Load[archive.Register](t.Context(), s, "systems/x.json")
 		if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
 			t.Errorf("%s: %v", body, err)
 		}

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -31,7 +30,7 @@ type Store struct {
 	bucket string
 }
 
-// New gives the archive in a bucket.
+// New returns the archive in a bucket.
 func New(api API, bucket string) *Store { return &Store{api: api, bucket: bucket} }
 
 var (
@@ -41,16 +40,17 @@ var (
 	ErrMissing = errors.New("there is no such object")
 	// ErrChanged: the object is not the version that was asked for.
 	ErrChanged = errors.New("the object was replaced meanwhile")
-	// ErrConflict: another invocation has written the document since it was
-	// read (412): stop, or decide anew from a fresh read.
+	// ErrConflict (412): another invocation has written the document since it was
+	// read; see Save.
 	ErrConflict = errors.New("another invocation has written the document")
-	// ErrRace: two writes met (409), or the document vanished: read and decide anew.
+	// ErrRace (409): two writes met, or the document vanished; see Save, and PutRaw
+	// for two uploads.
 	ErrRace = errors.New("two conditional writes met")
-	// ErrUnknown: whether the write was applied cannot be told: stop and send nothing more.
+	// ErrUnknown: no answer says whether the write was applied; see Save.
 	ErrUnknown = errors.New("the outcome of a state write is unknown")
 )
 
-// status gives the HTTP status of an S3 error, 0 if there was no answer.
+// status returns the HTTP status of an S3 error, 0 if there was no answer.
 func status(err error) int {
 	var re *awshttp.ResponseError
 	if errors.As(err, &re) {
@@ -81,9 +81,6 @@ func (s *Store) explain(err error, right, key string) error {
 
 // once is for writes that must not be repeated behind our back.
 func once(o *s3.Options) { o.RetryMaxAttempts = 1 }
-
-// settleTime bounds the read that settles an unknown write.
-const settleTime = 5 * time.Second
 
 func isNoBucket(err error) bool {
 	var api smithy.APIError

@@ -293,7 +293,7 @@ func TestErrorsHaveClassAndCure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := store.Load[archive.Register](t.Context(), store.New(c.api, bucket), "systems/x.json", archive.RegisterSchema)
+			_, err := store.Load[archive.Register](t.Context(), store.New(c.api, bucket), "systems/x.json")
 			if err == nil || fault.ClassOf(err) != c.class || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("class %s: %v", fault.ClassOf(err), err)
 			}

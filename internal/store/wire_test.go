@@ -84,7 +84,7 @@ func fill(t *testing.T, s *store.Store) (state store.Doc[archive.Register], gzip
 		t.Fatal(err)
 	}
 	g := archive.Generation{RawKey: "raw/v1/small.json.gz", Number: 1}
-	if err := s.PutQuarantine(t.Context(), g, 0, []byte("{}")); err != nil {
+	if err := s.PutQuarantine(t.Context(), g, archive.RefusedEvent{Event: []byte("{}")}); err != nil {
 		t.Fatal(err)
 	}
 	return state, append(gzipped, catalog)
@@ -118,7 +118,7 @@ func TestADocumentThatChangedOnTheWayIsNotRead(t *testing.T) {
 	s := store.New(c, bucket)
 	state, _ := fill(t, s)
 	w.spoil = func(body []byte) []byte { return bytes.ReplaceAll(body, []byte("scan-a"), []byte("scan-b")) }
-	got, err := store.Load[archive.Register](t.Context(), s, "systems/x.json", archive.RegisterSchema)
+	got, err := store.Load[archive.Register](t.Context(), s, "systems/x.json")
 	if err == nil || !strings.Contains(err.Error(), "checksum") {
 		t.Errorf("%s was stored, %s was read: %v", state.Value.ScanID, got.Value.ScanID, err)
 	}

@@ -31,6 +31,7 @@ type system struct {
 	// memberName is sent as the element's name; API v1 is not proven to have one.
 	memberName string
 	regions    []string // uids of an account's regions
+	failing    int      // of the checks of a block that vary: no two systems have the same
 	// lateStatus puts scanStatus after issues, showsRunning gives a running
 	// scan a status of its own, startStamped is as in course.
 	lateStatus, showsRunning, startStamped bool
@@ -46,20 +47,21 @@ type plannedIssue struct {
 }
 
 // newEstate plans eight systems of seven types with about as many rows as the
-// options ask for.
+// options ask for. Each system has a posture of its own, so that results of two
+// systems that are mixed up show.
 func newEstate(o Options) *estate {
 	seed, findings := o.Seed, o.Findings
 	e := &estate{seed: seed, list: newSystems(seed)}
 	byPlatform := map[*platform][]*check{}
-	block, number := newBlock(), firstNumber
+	number := firstNumber
 	for _, p := range platforms {
-		compliance := max(len(block), p.checks*min(findings, fullEstate)/fullEstate)
+		compliance := blockSize * max(1, p.checks*min(findings, fullEstate)/fullEstate/blockSize)
 		byPlatform[p] = newChecks(seed, p, compliance, number)
 		number += len(byPlatform[p])
 		e.checks = append(e.checks, byPlatform[p]...)
 	}
 	for i, s := range e.list {
-		s.schedule(rand.New(rand.NewPCG(seed, uint64(i))), byPlatform[s.platform], block)
+		s.schedule(rand.New(rand.NewPCG(seed, uint64(i))), byPlatform[s.platform])
 	}
 	e.scale(findings)
 	if o.HugeIssue > 0 {
@@ -80,14 +82,14 @@ func newSystems(seed uint64) []*system {
 	copy(key[:], seedBytes(seed))
 	random := rand.NewChaCha8(key)
 	list := []*system{
-		{platform: vsphere, label: "vc1.example", viewName: "VC1.Example", System: System{Name: "vc1.example"}},
-		{platform: vsphere, label: "vc2.example", viewName: "vc2.example", System: System{Name: "vc2.example"}, showsRunning: true, lateStatus: true, startStamped: true},
-		{platform: nsxt, label: "nsx.example", viewName: "nsx.example"},
-		{platform: aws, label: "example-prod", viewName: awsAccount + " (prod)", memberName: awsAccount + " (prod)", showsRunning: true},
-		{platform: azure, label: "example", viewName: "example.onmicrosoft.com", memberName: "example.onmicrosoft.com", lateStatus: true},
-		{platform: gcp, label: "example", viewName: gcpProject, showsRunning: true, startStamped: true},
-		{platform: kubernetes, label: "shop", viewName: "192.0.2.51", lateStatus: true, startStamped: true},
-		{platform: horizon, label: "horizon.example", viewName: "horizon.example", showsRunning: true},
+		{platform: vsphere, failing: 5, label: "vc1.example", viewName: "VC1.Example", System: System{Name: "vc1.example"}},
+		{platform: vsphere, failing: 12, label: "vc2.example", viewName: "vc2.example", System: System{Name: "vc2.example"}, showsRunning: true, lateStatus: true, startStamped: true},
+		{platform: nsxt, failing: 8, label: "nsx.example", viewName: "nsx.example"},
+		{platform: aws, failing: 6, label: "example-prod", viewName: awsAccount + " (prod)", memberName: awsAccount + " (prod)", showsRunning: true},
+		{platform: azure, failing: 7, label: "example", viewName: "example.onmicrosoft.com", memberName: "example.onmicrosoft.com", lateStatus: true},
+		{platform: gcp, failing: 3, label: "example", viewName: gcpProject, showsRunning: true, startStamped: true},
+		{platform: kubernetes, failing: 10, label: "shop", viewName: "192.0.2.51", lateStatus: true, startStamped: true},
+		{platform: horizon, failing: 1, label: "horizon.example", viewName: "horizon.example", showsRunning: true},
 	}
 	for i, s := range list {
 		s.v2ID = firstV2ID + 6*i
@@ -110,7 +112,8 @@ func newSystems(seed uint64) []*system {
 
 // schedule deals a shape to every check: compliance checks block by block, so
 // that each system shows each of them.
-func (s *system) schedule(random *rand.Rand, checks []*check, block []shape) {
+func (s *system) schedule(random *rand.Rand, checks []*check) {
+	block := newBlock(s.failing)
 	var order []int
 	for i, c := range checks {
 		planned := plannedIssue{check: c}

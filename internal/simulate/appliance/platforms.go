@@ -10,7 +10,7 @@ import (
 type platform struct {
 	systemType string // as in System.Type
 	product    string // products[].name of its issues
-	checks     int    // compliance checks in an estate of 10,000 findings or more
+	checks     int    // compliance checks in an estate of 10,000 findings or more: whole blocks
 	profiles   []string
 	layers     []string // appliesTo
 	settings   []string // what its checks look at

@@ -27,9 +27,18 @@ const (
 // unknownStatus is made up; the other statuses are proven.
 const unknownStatus = "PENDING_REVIEW"
 
-// newBlock gives the shapes of one block of compliance checks. Every block
-// holds every shape, in an order of its own.
-func newBlock() []shape {
+const (
+	// blockSize is how many compliance checks a block has.
+	blockSize = 40
+	// blockVaries is how many of them fail or pass as the system's share says:
+	// the others are one of each kind, so that every system shows every kind.
+	blockVaries = 26
+)
+
+// newBlock returns the shapes of one block of compliance checks, in which so
+// many fail of those that vary. Every block holds every shape, in an order of
+// its own.
+func newBlock(failing int) []shape {
 	block := []shape{
 		{status: "FAIL", objects: objectsCut, scaled: true, rows: 1},
 		{status: "FAIL", objects: objectsUnlisted, rows: 1},
@@ -46,11 +55,12 @@ func newBlock() []shape {
 		{status: "UNLICENSED", objects: objectsNull},
 		{status: unknownStatus, objects: objectsAll},
 	}
-	for range 5 {
-		block = append(block, shape{status: "FAIL", objects: objectsAll, scaled: true, rows: 1})
-	}
-	for range 21 {
-		block = append(block, shape{status: "PASS", rows: 1})
+	for i := range blockVaries {
+		if i < failing {
+			block = append(block, shape{status: "FAIL", objects: objectsAll, scaled: true, rows: 1})
+		} else {
+			block = append(block, shape{status: "PASS", rows: 1})
+		}
 	}
 	return block
 }

@@ -1,4 +1,4 @@
-package preflight
+package appliance
 
 import (
 	"encoding/json"

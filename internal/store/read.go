@@ -3,6 +3,8 @@ package store
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +23,18 @@ const (
 	// maxReopen is how many connections in a row may break without getting on.
 	maxReopen = 5
 )
+
+// Head describes the current version of an object. ErrMissing if there is none.
+func (s *Store) Head(ctx context.Context, key string) (archive.RawInfo, error) {
+	out, err := s.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: &key})
+	if err != nil {
+		if status(err) == http.StatusNotFound {
+			return archive.RawInfo{}, fmt.Errorf("head %s: %w", key, ErrMissing)
+		}
+		return archive.RawInfo{}, fmt.Errorf("head object: %w", s.explain(err, "s3:GetObject and s3:ListBucket", key))
+	}
+	return archive.RawInfo{Key: key, ETag: aws.ToString(out.ETag), Size: aws.ToInt64(out.ContentLength), LastModified: aws.ToTime(out.LastModified)}, nil
+}
 
 // Open streams exactly the version that info describes, decompressed if it is
 // gzip by its first bytes. A broken connection is resumed where it broke.
@@ -76,7 +90,8 @@ func (r *inflating) Read(p []byte) (int, error) {
 	return n, corrupt(r.key, err)
 }
 
-// corrupt tells a damaged object from one that could not be read to its end.
+// corrupt returns what is wrong with a damaged object. An error of S3 or of the
+// context says nothing about the object, and comes through.
 func corrupt(key string, err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
@@ -159,4 +174,57 @@ func (r *resuming) Close() error {
 		return nil
 	}
 	return r.body.Close()
+}
+
+// Inspect reads a raw object through, as an earlier upload stored it: what it
+// is as stored, and what its envelope says. ErrMissing if there is none; an
+// object that is cut, corrupt or no raw object is a fault of class Reject.
+func (s *Store) Inspect(ctx context.Context, key string) (Stored, archive.Envelope, error) {
+	info, err := s.Head(ctx, key)
+	if err != nil {
+		return Stored{}, archive.Envelope{}, err
+	}
+	body := &resuming{ctx: ctx, s: s, info: info}
+	if err := body.open(); err != nil {
+		return Stored{}, archive.Envelope{}, err
+	}
+	defer body.Close()
+	read := &reader{r: body, sum: &summer{w: io.Discard, hash: sha256.New()}}
+	envelope, err := readThrough(read, key)
+	switch {
+	case read.err != nil: // S3's trouble, which looks like a cut object
+		return Stored{}, archive.Envelope{}, read.err
+	case err != nil:
+		return Stored{}, archive.Envelope{}, fmt.Errorf("inspect %s: %w", key, err)
+	}
+	return Stored{Key: key, Bytes: read.sum.n, SHA256: hex.EncodeToString(read.sum.hash.Sum(nil))}, envelope, nil
+}
+
+// readThrough reads to the end, so that a whole object was seen.
+func readThrough(r io.Reader, key string) (archive.Envelope, error) {
+	zr, err := gzip.NewReader(r)
+	if err != nil {
+		return archive.Envelope{}, corrupt(key, err)
+	}
+	raw, err := archive.ReadRaw(&inflating{zr: zr, key: key})
+	if err != nil {
+		return archive.Envelope{}, err
+	}
+	return raw.Envelope, raw.Skip()
+}
+
+// reader sums up what is read, and keeps an error that is not the end.
+type reader struct {
+	r   io.Reader
+	sum *summer
+	err error
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	_, _ = r.sum.Write(p[:n])
+	if err != nil && err != io.EOF {
+		r.err = err
+	}
+	return n, err
 }

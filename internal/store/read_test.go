@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -22,7 +23,7 @@ func TestInspect(t *testing.T) {
 	c := client(t)
 	s := store.New(c, bucket)
 	envelope := archive.Envelope{
-		Schema: archive.RawSchema, Run: archive.EnvelopeRun{ID: "r1"}, System: archive.System{ID: "7", Type: "AWS"},
+		Schema: archive.RawSchema, Run: archive.EnvelopeRun{ID: "r1", StartedAt: time.Date(2026, 11, 22, 1, 0, 0, 0, time.UTC)}, System: archive.System{ID: "7", Type: "AWS"},
 		Scan: archive.EnvelopeScan{CompletedAt: "2026-11-22T02:00:00Z"},
 	}
 	key := "raw/v1/a.json.gz"

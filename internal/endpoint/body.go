@@ -1,4 +1,4 @@
-package openpipeline
+package endpoint
 
 import (
 	"bytes"

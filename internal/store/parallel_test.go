@@ -27,9 +27,9 @@ func TestDeliveriesKeepTheOrderOfTheList(t *testing.T) {
 	t.Parallel()
 	s := store.New(client(t), bucket)
 	save := func(key, state, etag string) {
-		d := store.Doc[archive.Delivery]{}
+		d := store.Doc[archive.Delivery]{Key: archive.DeliveryKey(key)}
 		d.Value.State, d.Value.ETag = state, etag
-		if err := store.Save(t.Context(), s, archive.DeliveryKey(key), archive.DeliverySchema, &d); err != nil {
+		if err := store.Save(t.Context(), s, &d); err != nil {
 			t.Fatal(err)
 		}
 	}

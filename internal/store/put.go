@@ -41,8 +41,11 @@ type Stored struct {
 
 // PutRaw compresses what write produces and stores it under a key that must
 // not exist: ErrExists otherwise, ErrRace when two uploads ended at once. An
-// error from write aborts the upload, so an object is complete or absent.
-// Memory is bounded by three parts of 5 MiB.
+// error from write aborts the upload, so an object is complete or absent. If the
+// invocation dies meanwhile, parts may be left that are no object: the bucket's
+// lifecycle deletes them, and the next tick of the run uploads again. If it dies
+// after the upload, the next tick meets ErrExists, and takes over what is there
+// (Inspect). Memory is bounded by three parts of 5 MiB.
 func (s *Store) PutRaw(ctx context.Context, key string, write func(io.Writer) error) (Stored, error) {
 	pr, pw := io.Pipe()
 	sum := &summer{w: pw, hash: sha256.New()}
@@ -101,8 +104,9 @@ func (s *summer) Write(p []byte) (int, error) {
 }
 
 // PutCatalog stores a check catalogue under the hash of its plain bytes and
-// gives its key. The same catalogue is stored once. It is compressed in
-// memory; one over 24 MiB compressed is an error.
+// returns its key. The same catalogue is stored once, and a raw object names it
+// only after it was stored: a crash leaves at most a catalogue that nothing names.
+// It is compressed in memory; one over 24 MiB compressed is an error.
 func (s *Store) PutCatalog(ctx context.Context, write func(io.Writer) error) (string, error) {
 	var body bytes.Buffer
 	plain := sha256.New()
@@ -134,27 +138,21 @@ func (c *capped) Write(p []byte) (int, error) {
 	return c.w.Write(p)
 }
 
-// PutQuarantine keeps an event that the endpoint refused, with its answer. It
-// may be written again with the same content.
-func (s *Store) PutQuarantine(ctx context.Context, g archive.Generation, index int64, document []byte) error {
-	key := g.QuarantineKey(index)
-	_, err := s.api.PutObject(ctx, &s3.PutObjectInput{
+// PutQuarantine keeps an event that the endpoint refused, with its answer, in
+// the quarantine of its generation. It may be written again: if the invocation
+// dies before the event's index is saved as done, the next one sends the event
+// again and writes the same key.
+func (s *Store) PutQuarantine(ctx context.Context, g archive.Generation, event archive.RefusedEvent) error {
+	document, err := event.Encode()
+	if err != nil {
+		return fmt.Errorf("quarantine event: %w", err)
+	}
+	key := g.QuarantineKey(event.Index)
+	_, err = s.api.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(document), ContentType: aws.String("application/json"),
 	})
 	if err != nil {
 		return fmt.Errorf("quarantine event: %w", s.explain(err, "s3:PutObject", key))
 	}
 	return nil
-}
-
-// Head describes the current version of an object. ErrMissing if there is none.
-func (s *Store) Head(ctx context.Context, key string) (archive.RawInfo, error) {
-	out, err := s.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: &key})
-	if err != nil {
-		if status(err) == http.StatusNotFound {
-			return archive.RawInfo{}, fmt.Errorf("head %s: %w", key, ErrMissing)
-		}
-		return archive.RawInfo{}, fmt.Errorf("head object: %w", s.explain(err, "s3:GetObject and s3:ListBucket", key))
-	}
-	return archive.RawInfo{Key: key, ETag: aws.ToString(out.ETag), Size: aws.ToInt64(out.ContentLength), LastModified: aws.ToTime(out.LastModified)}, nil
 }

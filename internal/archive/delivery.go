@@ -1,0 +1,91 @@
+package archive
+
+import "time"
+
+// DeliverySchema is the schema of a delivery document.
+const DeliverySchema = "runecast-delivery/1"
+
+// States of a delivery. All but sending are final for any trigger.
+const (
+	DeliverySending    = "sending"
+	DeliveryComplete   = "complete"
+	DeliverySuperseded = "superseded"
+	DeliveryFailed     = "failed"
+)
+
+// DeliveryPending is in no document: requests and answers call so what has not
+// ended, whether or not it was begun.
+const DeliveryPending = "pending"
+
+// Final reports whether a delivery's state leaves a trigger nothing to do. A
+// state that is not known, or empty, is not final.
+func Final(state string) bool {
+	return state == DeliveryComplete || state == DeliverySuperseded || state == DeliveryFailed
+}
+
+// Scan is the delivery of one system's scan.
+type Scan struct {
+	Order Order `json:"order"`
+	// ScanID is random per generation; all findings of a generation carry it.
+	ScanID     string `json:"scanId"`
+	Generation int    `json:"generation"`
+	State      string `json:"state"`
+	// Doubt: it cannot be known which events of this generation were accepted.
+	Doubt bool `json:"doubt"`
+	// Done are the event indexes [from, to) accepted or quarantined in this generation.
+	Done               [][2]int64 `json:"done"`
+	Mapped             int64      `json:"mapped"`
+	Accepted           int64      `json:"accepted"`
+	Quarantined        int64      `json:"quarantined"`
+	Skipped            int64      `json:"skipped"`
+	Requests           int64      `json:"requests"`
+	Bytes              int64      `json:"bytes"`
+	DuplicatesPossible bool       `json:"duplicatesPossible"`
+	Force              bool       `json:"force"`
+	// Over is the scan id of the commit that stood when it was forced: of newer
+	// ones it may replace only that. Empty: there was none.
+	Over   string `json:"over,omitzero"`
+	Reason string `json:"reason"`
+	// Extra is how many coverage and vulnerability events have gone out.
+	Extra int64 `json:"extra,omitzero"`
+}
+
+// SystemScan is one system's part in a document of several.
+type SystemScan struct {
+	System System `json:"system"`
+	Scan
+}
+
+// Final reports whether a trigger has nothing left to do.
+func (s *Scan) Final() bool { return Final(s.State) }
+
+// Shown returns the state as answers show it: complete, superseded, failed or pending.
+func (s *Scan) Shown() string {
+	if s.Final() {
+		return s.State
+	}
+	return DeliveryPending
+}
+
+// Delivery is delivery/<raw key>.json.
+type Delivery struct {
+	Header
+	RawKey string `json:"rawKey"`
+	ETag   string `json:"etag"`
+	Scan
+	// Scans are the parts of a hand-made document of several systems; the
+	// inline scan then sums them up.
+	Scans []SystemScan `json:"scans,omitzero"`
+	// Mapping is a hash of the mapping's version and settings: event indexes
+	// mean the same only under the same hash.
+	Mapping string `json:"mapping"`
+	Lease   *Lease `json:"lease"`
+	// Replay is the id of the job, or of the call, that asked last to send it again; empty: nobody did.
+	Replay string `json:"replay,omitzero"`
+	// Expired counts the leases in a row that were not given back.
+	Expired   int       `json:"expired,omitzero"`
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// DocumentSchema returns DeliverySchema.
+func (*Delivery) DocumentSchema() string { return DeliverySchema }

@@ -1,0 +1,140 @@
+package archive
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+)
+
+// runStamp is how a run's id begins: when it was to start, UTC.
+const runStamp = "20060102T150405Z"
+
+// NewRunID returns the id of a run, as 20261122T020000Z-4f3a: when it was to
+// start, and 4 hexadecimal digits that are the same for the same seed.
+func NewRunID(at time.Time, seed string) string {
+	sum := sha256.Sum256([]byte(seed))
+	return at.UTC().Format(runStamp) + "-" + hex.EncodeToString(sum[:2])
+}
+
+// RunStart returns the time in a run's id; false if it has none.
+func RunStart(run string) (time.Time, bool) {
+	stamp, _, _ := strings.Cut(run, "-")
+	at, err := time.Parse(runStamp, stamp)
+	return at, err == nil
+}
+
+// RunKey is the document of a finished run.
+func RunKey(runID string) string { return RunsPrefix + runID + ".json" }
+
+// RunsSince is what sorts before the keys of all finished runs that were to
+// start at a time or later, and behind those of earlier ones.
+func RunsSince(at time.Time) string { return RunsPrefix + at.UTC().Format(runStamp) }
+
+// FinishedRun returns the id of the run whose document is under a key; false if
+// the key is not one of a finished run.
+func FinishedRun(key string) (string, bool) {
+	id, ok := strings.CutPrefix(strings.TrimSuffix(key, ".json"), RunsPrefix)
+	_, dated := RunStart(id)
+	return id, ok && dated
+}
+
+// RunSchema is the schema of a run document.
+const RunSchema = "runecast-run/1"
+
+// States of a run.
+const (
+	RunIdle      = "idle"
+	RunRunning   = "running"
+	RunDone      = "done"
+	RunFailed    = "failed"
+	RunCancelled = "cancelled"
+)
+
+// States of a system in a run.
+const (
+	SystemPending    = "pending"
+	SystemTriggering = "triggering"
+	SystemScanning   = "scanning"
+	SystemArchived   = "archived"
+	SystemUnchanged  = "unchanged"
+	SystemFailed     = "failed"
+	SystemTimedOut   = "timedout"
+)
+
+// Run is runs/active.json while it goes on, and runs/<id>.json when it ended.
+type Run struct {
+	Header
+	ID        string      `json:"id"`
+	Trigger   string      `json:"trigger"` // schedule or console
+	Mode      string      `json:"mode"`    // analyze or latest
+	State     string      `json:"state"`
+	StartedAt time.Time   `json:"startedAt"`
+	Deadline  time.Time   `json:"deadline"`
+	Lease     *Lease      `json:"lease"`
+	Systems   []RunSystem `json:"systems"`
+	Appliance Appliance   `json:"appliance,omitzero"`
+	// Catalog is the key of the check catalogue that this run archived; may be empty.
+	Catalog string `json:"catalog,omitzero"`
+	// Last is, per system id, the scan timestamp of its last archived result.
+	Last map[string]string `json:"last,omitzero"`
+	// LastKey is, per system id, the raw object of its last archived result.
+	LastKey map[string]string `json:"lastKey,omitzero"`
+}
+
+// DocumentSchema returns RunSchema.
+func (*Run) DocumentSchema() string { return RunSchema }
+
+// RunSystem is one system's part in a run.
+type RunSystem struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	State string `json:"state"`
+	// Baseline is the scan timestamp read before the trigger, as the appliance sent it.
+	Baseline string `json:"baseline"`
+	// Reason says why a system failed or timed out.
+	Reason string `json:"reason"`
+	RawKey string `json:"rawKey"`
+	// Bytes and SHA256 are of the object as stored, compressed.
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+	// Previous is the raw object of the analysis before; empty: none is known.
+	Previous string `json:"previous,omitzero"`
+	// Outcome is what the analysis came to; nil until the run ends.
+	Outcome *Outcome `json:"outcome,omitzero"`
+	// Watch is kept where the appliance does not say when a scan is over.
+	Watch *Watch `json:"watch,omitzero"`
+}
+
+// Outcome is what an analysis came to, beside the one before. It counts rules
+// as the dashboard does with the mapping's defaults, whatever the forwarder
+// is set to send.
+type Outcome struct {
+	// Posture is in percent; Before is that of the analysis before, -1: there is none.
+	Posture int `json:"posture"`
+	Before  int `json:"before"`
+	// Passed, Manual and Failed are numbers of rules.
+	Passed int `json:"passed"`
+	Manual int `json:"manual"`
+	Failed int `json:"failed"`
+	// NewlyFailed are rules that fail and did not before, or were not there;
+	// NewlyPassed those that pass and failed before.
+	NewlyFailed RuleList `json:"newlyFailed"`
+	NewlyPassed RuleList `json:"newlyPassed"`
+}
+
+// RuleList is a number of rules and the first of them, in their order.
+type RuleList struct {
+	Count int      `json:"count"`
+	First []string `json:"first"`
+}
+
+// Watch is what was seen of a scan whose end the appliance does not say.
+type Watch struct {
+	// Checks is how many checks the scan before listed; -1: there was none.
+	Checks int `json:"checks"`
+	// Seen is the key of the last look, and Since when it shows the same.
+	Seen  string    `json:"seen"`
+	Since time.Time `json:"since"`
+}

@@ -1,0 +1,114 @@
+package openpipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"runecast-ingest/internal/endpoint"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/secret"
+)
+
+const (
+	// pathLookup answers about a token whoever holds it: any scope will do
+	// (Dynatrace docs, Access tokens API, "POST token lookup").
+	pathLookup = "/api/v2/apiTokens/lookup"
+	// maxLookup bounds its answer, in bytes.
+	maxLookup = 8 << 20
+
+	correctAddress = "set OPENPIPELINE_URL to https://<environment>.live.dynatrace.com"
+	checkAgain     = "check again in a few minutes; if it lasts, look at the status of your Dynatrace environment"
+)
+
+// ErrOddLookup is a look-up that was answered in another shape than known: the
+// token was accepted, and nothing more is known of it.
+var ErrOddLookup = errors.New("the look-up's answer has another shape than known")
+
+// Token is what an environment says of an access token.
+type Token struct {
+	// Enabled is nil if it does not say.
+	Enabled *bool
+	// Expires is when the token ends, as sent; empty: never.
+	Expires string
+	// Scopes are nil if it does not say.
+	Scopes []string
+}
+
+// LookUp asks the environment about the token. Errors are *endpoint.Refusal
+// where the answer was another one, ErrOddLookup, *fault.Error, or the context's.
+func (c *Client) LookUp(ctx context.Context) (Token, error) {
+	a, err := c.service.Do(ctx, endpoint.Request{Method: http.MethodPost, Path: pathLookup, Accept: "application/json", Body: asked})
+	if err != nil {
+		return Token{}, err
+	}
+	defer a.Close()
+	switch {
+	case a.Err != nil && ctx.Err() != nil:
+		return Token{}, context.Cause(ctx)
+	case a.Err != nil:
+		return Token{}, a.Why()
+	case a.Status != http.StatusOK, a.Page():
+		return Token{}, c.notLookedUp(a)
+	}
+	var state struct {
+		Enabled *bool          `json:"enabled"`
+		Expires jsontext.Value `json:"expirationDate"`
+		Scopes  []string       `json:"scopes"`
+	}
+	err = json.UnmarshalRead(io.LimitReader(a, maxLookup), &state, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return Token{}, context.Cause(ctx)
+	case err != nil:
+		return Token{}, ErrOddLookup
+	}
+	return Token{state.Enabled, text(state.Expires), state.Scopes}, nil
+}
+
+// asked is the body of a look-up.
+func asked(token secret.Value) []byte {
+	body, _ := json.Marshal(map[string]string{"token": token.Reveal()}) // a map of texts can always be written
+	return body
+}
+
+// text is that of a JSON string or number, and empty of any other value.
+func text(v jsontext.Value) string {
+	switch v.Kind() {
+	case '"':
+		unquoted, _ := jsontext.AppendUnquote(nil, v) // invalid UTF-8 in it is replaced
+		return string(unquoted)
+	case '0':
+		return string(v)
+	}
+	return ""
+}
+
+// notLookedUp says what an answer means that does not tell about the token.
+func (c *Client) notLookedUp(a *endpoint.Answer) error {
+	f := fault.Error{Class: fault.Config, Cure: correctAddress}
+	const request = "POST " + pathLookup
+	switch code := a.Status; {
+	case code == http.StatusOK:
+		f.What = request + " is answered by an HTML page instead of JSON"
+	case code == http.StatusUnauthorized:
+		f.Class, f.What = fault.Auth, "the token is disabled, expired, or of another environment: it was refused (401)"
+		f.Cure = "create an access token in Dynatrace with the scope " + c.Scope() + " and store it in the secret"
+	case code == http.StatusForbidden:
+		f.Class, f.What = fault.Auth, "the token may not look itself up (403)"
+	case code == http.StatusNotFound:
+		f.What = request + " is not known there (404): it is no Dynatrace environment, or does not have this token"
+	case code >= 300 && code < 400:
+		f.What = fmt.Sprintf("%s was redirected (%d)", request, code)
+	case a.Class() == fault.Retry:
+		f.Class, f.What, f.Cure = fault.Retry, fmt.Sprintf("%s failed there (%d)", request, code), checkAgain
+	default:
+		f.What = fmt.Sprintf("%s was refused (%d)", request, code)
+	}
+	return a.Refused(f)
+}

@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"time"
+
+	"runecast-ingest/internal/archive"
+)
+
+// ActiveRun reads runs/active.json.
+func (s *Store) ActiveRun(ctx context.Context) (Doc[archive.Run], error) {
+	return Load[archive.Run](ctx, s, archive.ActiveRunKey)
+}
+
+// FinishedRun reads the document of a run that has ended.
+func (s *Store) FinishedRun(ctx context.Context, id string) (Doc[archive.Run], error) {
+	return Load[archive.Run](ctx, s, archive.RunKey(id))
+}
+
+// SaveRun writes a run document; see Save.
+func (s *Store) SaveRun(ctx context.Context, d *Doc[archive.Run]) error { return Save(ctx, s, d) }
+
+// Delivery reads how far the delivery of a raw object is.
+func (s *Store) Delivery(ctx context.Context, rawKey string) (Doc[archive.Delivery], error) {
+	return Load[archive.Delivery](ctx, s, archive.DeliveryKey(rawKey))
+}
+
+// Register reads which scan of a system is committed.
+func (s *Store) Register(ctx context.Context, systemID string) (Doc[archive.Register], error) {
+	return Load[archive.Register](ctx, s, archive.RegisterKey(systemID))
+}
+
+// Sweep reads how far back the sweep has to look.
+func (s *Store) Sweep(ctx context.Context) (Doc[archive.Sweep], error) {
+	return Load[archive.Sweep](ctx, s, archive.SweepKey)
+}
+
+// Runs returns the ids of the finished runs that were to start at a time or
+// later, oldest first. An error ends it.
+func (s *Store) Runs(ctx context.Context, since time.Time) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for info, err := range s.List(ctx, archive.RunsPrefix, archive.RunsSince(since)) {
+			id, finished := archive.FinishedRun(info.Key)
+			if (err != nil || finished) && !yield(id, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Committed is a commit register as it was found.
+type Committed struct {
+	Key      string
+	Register archive.Register
+	// Err is why it cannot be read.
+	Err error
+}
+
+// Registers reads the commit registers of all systems, in the order of their
+// keys, several at once. An error is the list's.
+func (s *Store) Registers(ctx context.Context) ([]Committed, error) {
+	var all []Committed
+	for c, err := range inParallel(s.List(ctx, archive.RegisterPrefix, ""), func(info archive.RawInfo) Committed {
+		doc, err := Load[archive.Register](ctx, s, info.Key)
+		return Committed{Key: info.Key, Register: doc.Value, Err: err}
+	}) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return slices.Clip(all), nil
+}
+
+// Tracked is a raw object and what is known of its delivery.
+type Tracked struct {
+	archive.RawInfo
+	Delivery Doc[archive.Delivery]
+	// Err is why the delivery document cannot be read; nil: it was, or there is none.
+	Err error
+}
+
+// Ended reports whether the delivery of this version of the object is over. One
+// whose document cannot be read is not: its delivery will say why.
+func (t *Tracked) Ended() bool {
+	v := &t.Delivery.Value
+	return t.Err == nil && t.Delivery.Exists() && v.Final() && v.ETag == t.ETag
+}
+
+// Deliveries adds to listed objects what is known of their deliveries, in the
+// list's order, by one read of S3 per object, several at once. An error of the
+// list ends it.
+func (s *Store) Deliveries(ctx context.Context, objects iter.Seq2[archive.RawInfo, error]) iter.Seq2[Tracked, error] {
+	return inParallel(objects, func(info archive.RawInfo) Tracked {
+		doc, err := s.Delivery(ctx, info.Key)
+		return Tracked{RawInfo: info, Delivery: doc, Err: err}
+	})
+}
