@@ -18,8 +18,8 @@ import (
 	"runecast-ingest/internal/collect"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/endpoint"
-	"runecast-ingest/internal/posture"
 	"runecast-ingest/internal/preflight"
+	"runecast-ingest/internal/preflight/appliancecheck"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
@@ -54,23 +54,19 @@ func run(ctx context.Context, cfg config.Collector, log *slog.Logger) error {
 	api := secretsmanager.NewFromConfig(aws)
 	secrets := secret.NewCache(api, cfg.SecretID, time.Now)
 	bucket := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
-	outcomes, err := posture.New(bucket)
-	if err != nil {
-		return err
-	}
 	talk := appliance.Options{
 		Settings: endpoint.Settings{URL: cfg.URL, Credentials: secrets, Limits: endpoint.Options{AllowLoopback: cfg.AllowLoopback}},
 		Version:  version, API: cfg.API, AllObjects: cfg.AllObjects, ScanPath: cfg.ScanPath,
 	}
 	c := collect.New(collect.Options{
-		Store: bucket, Outcome: outcomes.Outcome,
-		Preflight: preflight.New(preflight.Options{
-			Common: preflight.Common{
+		Store: bucket,
+		Preflight: appliancecheck.New(appliancecheck.Options{
+			Settings: preflight.Settings{
 				URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
 				Secrets: func() endpoint.Credentials { return secret.NewCache(api, cfg.SecretID, time.Now) },
 			},
 			API: cfg.API, Systems: cfg.Systems, SystemTypes: cfg.SystemTypes, Archive: bucket,
-			Connect: func(creds endpoint.Credentials, limits endpoint.Options) preflight.Appliance {
+			Connect: func(creds endpoint.Credentials, limits endpoint.Options) appliancecheck.Appliance {
 				o := talk
 				o.Credentials, o.Limits, o.Once = creds, limits, true
 				return appliance.New(o)

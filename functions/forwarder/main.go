@@ -11,15 +11,20 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/uuid"
 
 	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/endpoint"
+	"runecast-ingest/internal/eventbus"
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/preflight"
+	"runecast-ingest/internal/preflight/ingestcheck"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
@@ -59,23 +64,31 @@ func run(ctx context.Context, cfg config.Forwarder, log *slog.Logger) error {
 	fresh := func() *secret.Cache { return secret.NewCache(api, cfg.SecretID, time.Now) }
 	bucket := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
 	metrics := telemetry.NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now)
-	check := preflight.NewForwarder(preflight.ForwarderOptions{
-		Common: preflight.Common{
+	check := ingestcheck.New(ingestcheck.Options{
+		Settings: preflight.Settings{
 			URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
 			Secrets: func() endpoint.Credentials { return fresh() },
 		},
 		URLNote: cfg.URLNote, Archive: bucket, Metrics: metrics, NewID: uuid.NewString,
-		Connect: func(creds endpoint.Credentials, limits endpoint.Options) preflight.Ingest {
+		Connect: func(creds endpoint.Credentials, limits endpoint.Options) ingestcheck.Ingest {
 			return client(cfg, creds, limits)
 		},
 	})
 	sender := client(cfg, fresh(), endpoint.Options{AllowLoopback: cfg.AllowLoopback})
 	f := forward.New(forward.Options{
-		Config: cfg, Archive: bucket, Sender: sender, Check: check.Handle,
+		Config: cfg, Archive: bucket, Sender: sender, Check: check.Handle, Notices: notices(cfg, aws),
 		Log: log, Metrics: metrics, Now: time.Now, Sleep: endpoint.Sleep, NewID: uuid.NewString,
 	})
 	telemetry.Serve(ctx, log, f.Handle)
 	return nil
+}
+
+// notices returns where notices go; nil: nowhere.
+func notices(cfg config.Forwarder, conf aws.Config) deliver.Publisher {
+	if !cfg.Notices {
+		return nil
+	}
+	return eventbus.New(eventbridge.NewFromConfig(conf))
 }
 
 // client sends to the ingest.

@@ -41,10 +41,10 @@ func (g *generation) finish(ctx context.Context, res mapping.Result) disposition
 			return dispose(becauseUnsaved, err, false)
 		}
 	}
-	var at time.Time
+	var reserved archive.Register
 	var stop *disposition
 	_ = telemetry.Trace(ctx, "commit", func(ctx context.Context) error {
-		if at, stop = g.passCommitPoint(ctx); stop != nil {
+		if reserved, stop = g.passCommitPoint(ctx); stop != nil {
 			return stop.cause()
 		}
 		return nil
@@ -52,7 +52,7 @@ func (g *generation) finish(ctx context.Context, res mapping.Result) disposition
 	if stop != nil {
 		return *stop
 	}
-	return g.announceScan(ctx, res, at)
+	return g.announceScan(ctx, res, &reserved)
 }
 
 // unfit says why a scan may not be committed although all was sent; nil: it may.
@@ -93,14 +93,14 @@ func tolerable(s *archive.Scan, share float64) error {
 		Cure: "look at quarantine/ for the answers, mend the mapping, then replay; the old posture stays"}
 }
 
-// passCommitPoint reserves the commit in the register (step 6), and returns its
-// timestamp or how the delivery ends instead. It comes before the scan-completed
+// passCommitPoint reserves the commit in the register (step 6), and returns what
+// the register says of it or how the delivery ends instead. It comes before the scan-completed
 // event (rules 01 to 03).
-func (g *generation) passCommitPoint(ctx context.Context) (time.Time, *disposition) {
+func (g *generation) passCommitPoint(ctx context.Context) (archive.Register, *disposition) {
 	d := g.d
-	end := func(why reason, err error) (time.Time, *disposition) {
+	end := func(why reason, err error) (archive.Register, *disposition) {
 		stop := dispose(why, err, false)
-		return time.Time{}, &stop
+		return archive.Register{}, &stop
 	}
 	for {
 		c, reg, err := d.candidate(ctx, g.s)
@@ -114,24 +114,23 @@ func (g *generation) passCommitPoint(ctx context.Context) (time.Time, *dispositi
 		case commitStop:
 			return end(becauseTakenOver, fmt.Errorf("a higher generation is committed: %w", store.ErrConflict))
 		case commitMine:
-			return reg.Value.Timestamp, nil
+			return reg.Value, nil
 		case commitWait:
 			return end(becauseAhead, aheadError(reg.Key))
 		case commitWrite:
 		}
 		reg.Value = c.reservation(d.key, now)
 		reg.Value.System = g.s.Envelope.System
-		at := reg.Value.Timestamp
 		// A crash before this write leaves the lease and nothing to be seen: the next
 		// sweep begins another generation. Behind it the commit point has passed:
 		// the next sweep finds this scan id in the register, and sends the
 		// scan-completed event with this timestamp.
 		err = store.Save(ctx, d.o.Archive, &reg)
 		switch {
-		case err == nil && tooEarly(at, now):
+		case err == nil && tooEarly(reg.Value.Timestamp, now):
 			return end(becauseAhead, aheadError(reg.Key)) // announced once its time is near
 		case err == nil:
-			return at, nil
+			return reg.Value, nil
 		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrRace):
 			continue // somebody else committed: decide anew
 		}
@@ -149,11 +148,11 @@ const maxAnnounceWait = 30 * time.Second
 
 // announceScan posts the scan-completed event until it is accepted (step 7), and
 // then what follows it. Anyone may repeat the event at any time: a late one sorts
-// before a newer one. at is what the register reserved (rules 04 and 05). A crash
+// before a newer one. Its time is what the register reserved (rules 04 and 05). A crash
 // behind the acceptance leaves the lease, and the event is sent once more.
-func (g *generation) announceScan(ctx context.Context, res mapping.Result, at time.Time) disposition {
+func (g *generation) announceScan(ctx context.Context, res mapping.Result, reserved *archive.Register) disposition {
 	d := g.d
-	events, err := g.scanEvents(res, at)
+	events, err := g.scanEvents(res, reserved.Timestamp)
 	if err != nil {
 		return dispose(becauseInterrupted, err, false)
 	}
@@ -163,6 +162,7 @@ func (g *generation) announceScan(ctx context.Context, res mapping.Result, at ti
 		r := g.announce(hard, events)
 		switch r.Outcome {
 		case openpipeline.Accepted:
+			g.keepVerdicts(hard, res.Rules, reserved)
 			if d.mapper.Extras() {
 				return g.followUp(hard, true)
 			}

@@ -19,10 +19,16 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/mapping"
+	"runecast-ingest/internal/notice"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
+
+// Publisher tells people of committed scans; see eventbus.Bus.Publish.
+type Publisher interface {
+	Publish(ctx context.Context, notices []notice.Committed) (failed int, err error)
+}
 
 // Options of a deliverer.
 type Options struct {
@@ -37,6 +43,8 @@ type Options struct {
 	Sleep func(context.Context, time.Duration) error
 	// NewID returns random UUIDs: scan ids and lease owners.
 	NewID func() string
+	// Notices takes a notice of each scan whose delivery completes; nil: nobody is told.
+	Notices Publisher
 	// KeepInView is called before the first write of a delivery, unless the
 	// caller remembers the object: whatever ends the invocation, a sweep must
 	// find it. again says that what had ended is sent again. Nil: nobody sweeps.
@@ -62,10 +70,10 @@ func New(o Options) *Deliverer {
 
 // DryRun returns a deliverer that does what d does, but sends to an endpoint
 // that accepts everything and writes to an archive that keeps nothing: what it
-// says was sent is what d would send. It neither logs nor counts.
+// says was sent is what d would send. It neither logs nor counts, and tells nobody.
 func (d *Deliverer) DryRun() *Deliverer {
 	dry := *d
-	dry.o.Sender, dry.o.Archive, dry.o.KeepInView = discard{}, d.o.Archive.ReadOnly(), nil
+	dry.o.Sender, dry.o.Archive, dry.o.KeepInView, dry.o.Notices = discard{}, d.o.Archive.ReadOnly(), nil, nil
 	dry.o.Log, dry.o.Metrics = slog.New(slog.DiscardHandler), nil
 	return &dry
 }

@@ -158,6 +158,7 @@ func (d *delivery) release(ctx context.Context, end disposition) (Outcome, error
 	if err := d.saveReleased(ctx); err != nil {
 		return Outcome{reason: becauseUnsaved}, errors.Join(end.cause(), err)
 	}
+	d.tell(ctx)
 	out := d.outcome()
 	out.EndpointDown, out.reason = end.next == nextReport, end.reason
 	return out, end.cause()

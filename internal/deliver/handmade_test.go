@@ -18,6 +18,7 @@ import (
 func TestHandMadeDocuments(t *testing.T) {
 	t.Parallel()
 	v2 := []byte(`{"createdTs":1793584800000,"configScanResultSummary":{},"scannedIssues":[{"issue":{"issueDisplayId":"CIS-1","type":"CIS","severity":"Major","title":"T"},"status":"FAIL","affectedObjectsCount":3}]}`)
+	created := func(at string) []byte { return bytes.Replace(v2, []byte(`1793584800000`), []byte(at), 1) }
 	for name, c := range map[string]struct {
 		key   string
 		body  []byte
@@ -31,6 +32,13 @@ func TestHandMadeDocuments(t *testing.T) {
 			shown: []string{"vc-a failed=2 passed=1 posture=50"}},
 		"v2": {key: "raw/manual/vc9.example/latest.json", body: v2, state: archive.DeliveryComplete,
 			shown: []string{"manual:vc9.example failed=1 passed=0 posture=0"}},
+		"v2, a time without a zone": {key: "raw/manual/vc9.example/a.json", body: created(`"2026-11-22T02:00:00"`), state: archive.DeliveryComplete,
+			shown: []string{"manual:vc9.example failed=1 passed=0 posture=0"}},
+		"v2, a fraction and no zone": {key: "raw/manual/vc9.example/b.json", body: created(`"2026-11-22T02:00:00.123"`), state: archive.DeliveryComplete,
+			shown: []string{"manual:vc9.example failed=1 passed=0 posture=0"}},
+		"v2, an exponent": {key: "raw/manual/vc9.example/c.json", body: created(`1.7637768E12`), state: archive.DeliveryComplete,
+			shown: []string{"manual:vc9.example failed=1 passed=0 posture=0"}},
+		"v2, no time":       {key: "raw/manual/vc9.example/d.json", body: created(`"soon"`), state: archive.DeliveryFailed, says: `its createdTs is "soon"`},
 		"v2 without a name": {key: "raw/manual/latest.json", body: v2, state: archive.DeliveryFailed, says: "raw/manual/<system name>/"},
 		"outside of manual": {key: "raw/v1/all.json", body: site.Saved("vc-a 2@1"), state: archive.DeliveryFailed, says: "raw/manual/"},
 		"cut":               {key: "raw/manual/all.json", body: site.Saved("vc-a 2@1")[:90], state: archive.DeliveryFailed, says: "cut"},

@@ -102,7 +102,7 @@ func (c *candidate) newest() archive.Commit {
 	if c.registerFailed {
 		return c.register.Before
 	}
-	return archive.Commit{Order: c.register.Order, Generation: c.register.Generation}
+	return archive.Commit{Order: c.register.Order, Generation: c.register.Generation, ScanID: c.register.ScanID}
 }
 
 // outdated reports whether a newer scan of the system is committed, other than the

@@ -155,14 +155,14 @@ func TestCommit(t *testing.T) {
 // What a commit replaces is kept, in case its delivery fails.
 func TestReservationKeepsTheCommitBefore(t *testing.T) {
 	t.Parallel()
-	before := archive.Commit{Order: order(0), Generation: 4}
+	before := archive.Commit{Order: order(0), Generation: 4, ScanID: "o"}
 	register := archive.Register{Order: order(1), Generation: 2, ScanID: "s0", Before: before}
 	for name, c := range map[string]struct {
 		scanID string
 		failed bool
 		want   archive.Commit
 	}{
-		"replaced":             {"s1", false, archive.Commit{Order: order(1), Generation: 2}},
+		"replaced":             {"s1", false, archive.Commit{Order: order(1), Generation: 2, ScanID: "s0"}},
 		"replaced, had failed": {"s1", true, before},
 		"renewed":              {"s0", false, before},
 	} {

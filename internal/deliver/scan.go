@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/notice"
 )
 
 // scan is one scan of the object on its way: where it lies in the object, and
@@ -13,6 +14,9 @@ import (
 type scan struct {
 	Part
 	archive.SystemScan
+	// notice is what people are told once the scan's delivery is complete; nil
+	// until its scan event is accepted.
+	notice *notice.Committed
 }
 
 // order is the scan's place among the scans of its system.

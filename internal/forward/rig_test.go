@@ -21,7 +21,10 @@ import (
 type scan = site.Scan
 
 // rig is a forwarder between a real S3 server and a simulated receiver.
-type rig struct{ *site.Site }
+type rig struct {
+	*site.Site
+	people people // who are told of committed scans
+}
 
 func newRig(t *testing.T, change func(*config.Forwarder)) *rig {
 	t.Helper()
@@ -31,7 +34,7 @@ func newRig(t *testing.T, change func(*config.Forwarder)) *rig {
 // rigOn makes a rig with a bucket of its own on an S3 server that others use, too.
 func rigOn(t *testing.T, srv *s3server.Server, bucket string, change func(*config.Forwarder)) *rig {
 	t.Helper()
-	return &rig{site.New(t, srv, bucket, change)}
+	return &rig{Site: site.New(t, srv, bucket, change)}
 }
 
 // forwarder makes a new one, as a new sandbox does.
@@ -43,7 +46,7 @@ func (r *rig) forwarder() *forward.Forwarder {
 func (r *rig) sandbox(store *store.Store, transport http.RoundTripper) *forward.Forwarder {
 	o := r.Through(store, transport)
 	return forward.New(forward.Options{
-		Config: o.Config, Archive: o.Archive, Sender: o.Sender, Log: o.Log, Metrics: o.Metrics, Now: o.Now, Sleep: o.Sleep, NewID: o.NewID,
+		Config: o.Config, Archive: o.Archive, Sender: o.Sender, Log: o.Log, Metrics: o.Metrics, Notices: &r.people, Now: o.Now, Sleep: o.Sleep, NewID: o.NewID,
 		Check: func(_ context.Context, payload jsontext.Value) (any, error) { return "checked " + string(payload), nil },
 	})
 }

@@ -118,7 +118,7 @@ func TestSweepRemembersWhatItLeftOpen(t *testing.T) {
 	r := newRig(t, nil)
 	r.Put(scan{System: "vc-a", Minute: 1, Failing: 1})
 	busy := r.Put(scan{System: "vc-b", Minute: 1, Failing: 1})
-	r.Clock.Ahead = 100 * 24 * time.Hour
+	r.Clock.Ahead = time.Until(site.Night.Truncate(24 * time.Hour).Add(100*24*time.Hour + 12*time.Hour)) // at noon
 	d := store.Doc[archive.Delivery]{Key: archive.DeliveryKey(busy), Value: archive.Delivery{RawKey: busy, Scan: archive.Scan{State: archive.DeliverySending}, Lease: &archive.Lease{Owner: "other", Until: r.Clock.Now().Add(24 * time.Hour)}}}
 	if err := store.Save(t.Context(), r.Store, &d); err != nil {
 		t.Fatal(err)

@@ -1,81 +1,55 @@
 // Package preflight is what a person asks for before the first run, and when a
-// run fails: check proves every setting and every step of the way, of the
-// collector to the appliance and the archive, of the forwarder to Dynatrace and
-// the archive; capture gathers what a support case needs. It promises to start
-// no analysis, to change nothing but one small object that it deletes again, to
-// send nothing but the one test event that was asked for, to end in bounded
-// time and memory, to name the cure of whatever fails, and to tell no secret;
-// capture tells no value at all.
+// run fails: it walks the way to one outside service step by step, and says what
+// stands in it. The steps of DNS, TCP, TLS and the secret are here, since both
+// functions take them; packages appliancecheck and ingestcheck hold what is of
+// one side. A check promises to start no analysis, to change nothing but one
+// small object that it deletes again, to send no event but the test event that
+// was asked for, to end in bounded time and memory, to name the cure of whatever
+// fails, and to show no secret.
 package preflight
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
-	"runecast-ingest/internal/appliance"
-	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/endpoint"
-	"runecast-ingest/internal/runecast"
-	"runecast-ingest/internal/store"
+	"runecast-ingest/internal/fault"
 )
 
 const (
-	// checkTime bounds a whole check, callTime one small call to the endpoint,
-	// reachTime each of DNS, TCP, TLS, Secrets Manager and S3, headerTime the wait
-	// for the first byte of an answer that may be large.
+	// CallTime bounds one small call to the service, ReachTime each of DNS, TCP,
+	// TLS, Secrets Manager and S3.
+	CallTime  = 15 * time.Second
+	ReachTime = 5 * time.Second
+	// ExpirySoon is how long before its end a certificate, licence or token is warned of.
+	ExpirySoon = 30 * 24 * time.Hour
+
+	// checkTime bounds a whole check, headerTime the wait for the first byte of an
+	// answer that may be large.
 	checkTime  = time.Minute
-	callTime   = 15 * time.Second
-	reachTime  = 5 * time.Second
 	headerTime = 2 * time.Minute
-	// expirySoon is how long before its end a certificate, licence or token is warned of.
-	expirySoon = 30 * 24 * time.Hour
 )
 
-// Archive is what a check needs of the bucket.
-type Archive interface {
-	// TryWrite writes and deletes an object.
-	TryWrite(ctx context.Context, key string) error
-	// ActiveRun reads runs/active.json; a missing one is no error.
-	ActiveRun(ctx context.Context) (store.Doc[archive.Run], error)
-}
-
-// Appliance is what a check needs of the client of the appliance.
-type Appliance interface {
-	// Generation settles the API generation.
-	Generation(ctx context.Context, begun string) (string, error)
-	// Systems lists all connected systems.
-	Systems(ctx context.Context) ([]runecast.System, error)
-	// Results streams the last results of these systems, and maybe of others.
-	Results(ctx context.Context, ids []string, visit func(*runecast.Element) error) error
-	// Info describes the appliance.
-	Info(ctx context.Context) runecast.Info
-	// Answers asks one generation for its smallest list, and names the request.
-	Answers(ctx context.Context, generation string) (request string, err error)
-	// Licences reads for how long the licences are valid.
-	Licences(ctx context.Context) (runecast.Licences, error)
-	// Capture reduces all answers to their shapes.
-	Capture(ctx context.Context) (appliance.Recording, error)
-	// HangUp closes idle connections.
-	HangUp()
-}
-
-// Common are the settings that the checks of both functions prove.
-type Common struct {
-	// URL is the endpoint's address.
+// Settings are what the checks of both functions prove.
+type Settings struct {
+	// URL is the service's address.
 	URL *url.URL
 	// Region names the VPC endpoints.
 	Region string
 	// Bucket is the archive's name.
 	Bucket string
-	// AllowLoopback permits an endpoint on this machine: local stacks and tests only.
+	// AllowLoopback permits a service on this machine: local stacks and tests only.
 	AllowLoopback bool
 	// Version of this software.
 	Version string
-	// Secrets makes credentials of the endpoint of which nothing is read yet, for
+	// Secrets makes credentials of the service of which nothing is read yet, for
 	// one check.
 	Secrets func() endpoint.Credentials
 	// Lookup resolves a name; nil: the machine's resolver.
@@ -85,57 +59,39 @@ type Common struct {
 	Log *slog.Logger
 }
 
-// Options are the collector's settings to prove.
-type Options struct {
-	Common
-	// API is the generation that is set: auto, v1 or v2.
-	API string
-	// Systems are the names or ids that runs are limited to; empty: all.
-	Systems []string
-	// SystemTypes overrides a system's type, by id or name.
-	SystemTypes map[string]string
-	// Archive is the bucket.
-	Archive Archive
-	// Connect makes a client of the appliance that makes each request once,
-	// within these limits.
-	Connect func(endpoint.Credentials, endpoint.Options) Appliance
-}
-
-// Preflight carries out the collector's check and capture.
-type Preflight struct{ o Options }
-
-// New makes a Preflight; it does not connect yet.
-func New(o Options) *Preflight {
-	o.Common = o.complete()
-	return &Preflight{o}
-}
-
-// Capture gathers what a support case needs. An error means that nothing could
-// be asked.
-func (p *Preflight) Capture(ctx context.Context) (appliance.Recording, error) {
-	app := p.o.Connect(p.o.Secrets(), p.o.limits())
-	defer app.HangUp()
-	r, err := app.Capture(ctx)
-	if err == nil {
-		p.o.Log.InfoContext(ctx, "captured", "calls", len(r.Calls))
-	}
-	return r, err
-}
-
-// complete fills in what may be left out.
-func (c Common) complete() Common {
-	if c.Lookup == nil {
-		c.Lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
+// Complete fills in what may be left out.
+func (s Settings) Complete() Settings {
+	if s.Lookup == nil {
+		s.Lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
 	}
-	if c.Now == nil {
-		c.Now = time.Now
+	if s.Now == nil {
+		s.Now = time.Now
 	}
-	return c
+	return s
 }
 
-// limits make a connection fail soon enough for a person who waits.
-func (c *Common) limits() endpoint.Options {
-	return endpoint.Options{AllowLoopback: c.AllowLoopback, DialTimeout: reachTime, HeaderTimeout: headerTime, StallTimeout: callTime}
+// Limits make a connection fail soon enough for a person who waits.
+func (s *Settings) Limits() endpoint.Options {
+	return endpoint.Options{AllowLoopback: s.AllowLoopback, DialTimeout: ReachTime, HeaderTimeout: headerTime, StallTimeout: CallTime}
+}
+
+// Late returns why a call with a time limit of its own, which is the context's,
+// failed: an error that only says that the time was over is one about the host.
+func Late(ctx context.Context, err error, host string) error {
+	if ctx.Err() == nil || !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return &fault.Error{Class: fault.Retry, Where: host, What: "it took the connection but gave no answer in time",
+		Cure: "look at its load, and whether it is restarting or updating itself"}
+}
+
+// Listed returns the first few of many names as one text.
+func Listed(names []string) string {
+	const most = 20
+	if more := len(names) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
+	}
+	return strings.Join(names, ", ")
 }

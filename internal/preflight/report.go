@@ -44,7 +44,7 @@ type Report struct {
 func misconfiguration(err error) Report {
 	var r Report
 	for _, fault := range faults(err) {
-		r.Checks = append(r.Checks, failed(fault).of("configuration"))
+		r.Checks = append(r.Checks, FailedBy(fault).Named("configuration"))
 	}
 	return r.concluded("")
 }
@@ -94,8 +94,8 @@ func (r Report) concluded(next string) Report {
 	return r
 }
 
-// failures counts the steps that failed.
-func (r Report) failures() int {
+// Failures counts the rows that failed.
+func (r Report) Failures() int {
 	n := 0
 	for _, row := range r.Checks {
 		if row.State == Failed {
@@ -105,8 +105,8 @@ func (r Report) failures() int {
 	return n
 }
 
-// Write logs the report, a line for each row.
-func (r Report) Write(ctx context.Context, log *slog.Logger) {
+// write logs the report, a line for each row.
+func (r Report) write(ctx context.Context, log *slog.Logger) {
 	for _, row := range r.Checks {
 		level := slog.LevelInfo
 		switch row.State {
@@ -119,23 +119,41 @@ func (r Report) Write(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-func ok(detail string) Row            { return Row{State: OK, Detail: detail} }
-func skipped(why string) Row          { return Row{State: Skipped, Detail: why} }
-func warning(detail, cure string) Row { return Row{State: Warning, Detail: detail, Cure: cure} }
-func bad(detail, cure string) Row     { return Row{State: Failed, Detail: detail, Cure: cure} }
+// Passed makes a row of what was proven.
+func Passed(detail string) Row { return Row{State: OK, Detail: detail} }
 
-// failed makes a row of an error: what, and where, apart from the cure.
-func failed(err error) Row {
+// Unproven makes a row of what could not be proven, and why.
+func Unproven(why string) Row { return Row{State: Skipped, Detail: why} }
+
+// Warn makes a row of what works, and yet somebody should look at it.
+func Warn(detail, cure string) Row { return Row{State: Warning, Detail: detail, Cure: cure} }
+
+// Fail makes a row of what has to be cured.
+func Fail(detail, cure string) Row { return Row{State: Failed, Detail: detail, Cure: cure} }
+
+// FailedBy makes a row of an error: what, and where, apart from the cure.
+func FailedBy(err error) Row {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {
-		return bad(err.Error(), "")
+		return Fail(err.Error(), "")
 	}
 	told := *f
 	told.Cure = ""
-	return bad(told.Error(), strings.TrimSpace(f.Cure))
+	return Fail(told.Error(), strings.TrimSpace(f.Cure))
 }
 
-func (r Row) of(check string) Row {
+// Named returns the row under a name of its own.
+func (r Row) Named(check string) Row {
 	r.Check = check
 	return r
+}
+
+// Of returns the first row of a name, and reports whether there is one.
+func (r Report) Of(check string) (Row, bool) {
+	for _, row := range r.Checks {
+		if row.Check == check {
+			return row, true
+		}
+	}
+	return Row{}, false
 }

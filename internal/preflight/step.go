@@ -3,46 +3,57 @@ package preflight
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 )
 
-// step proves one thing. It is left out if one that it needs has failed.
-type step struct {
-	name  string
-	needs []string
-	prove func(context.Context) []Row // their first row is the step's own
+// Step proves one thing. It is left out if one that it needs has failed.
+type Step struct {
+	Name  string
+	Needs []string
+	// Prove returns rows, of which the first is the step's own.
+	Prove func(context.Context) []Row
 }
 
-// one is a step of a single row.
-func one(prove func(context.Context) Row) func(context.Context) []Row {
-	return func(ctx context.Context) []Row { return []Row{prove(ctx)} }
+// Single is a step of a single row.
+func Single(name string, prove func(context.Context) Row, needs ...string) Step {
+	return Step{name, needs, func(ctx context.Context) []Row { return []Row{prove(ctx)} }}
 }
 
-// walk takes the steps one after the other, in a minute at most.
-func walk(ctx context.Context, steps []step) Report {
+// Walk takes the steps one after the other, in a minute at most, and logs the
+// report. next is what to do if none fails.
+func Walk(ctx context.Context, log *slog.Logger, steps []Step, next string) Report {
+	r := walk(ctx, steps).concluded(next)
+	r.write(ctx, log)
+	return r
+}
+
+func walk(ctx context.Context, steps []Step) Report {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	var r Report
 	without := map[string]bool{} // steps that later ones cannot build on
 	for _, s := range steps {
-		rows := s.take(ctx, without)
+		rows := s.Take(ctx, without)
 		for i, row := range rows {
 			if i == 0 || row.Check == "" {
-				rows[i] = row.of(s.name)
+				rows[i] = row.Named(s.Name)
 			}
 		}
-		without[s.name] = rows[0].State == Failed || rows[0].State == Skipped
+		without[s.Name] = rows[0].State == Failed || rows[0].State == Skipped
 		r.Checks = append(r.Checks, rows...)
 	}
 	return r
 }
 
-func (s step) take(ctx context.Context, without map[string]bool) []Row {
-	if i := slices.IndexFunc(s.needs, func(name string) bool { return without[name] }); i >= 0 {
-		return []Row{skipped(`needs "` + s.needs[i] + `"`)}
+// Take takes the step, unless it needs one of those that are missing or the
+// time of the check is over.
+func (s Step) Take(ctx context.Context, without map[string]bool) []Row {
+	if i := slices.IndexFunc(s.Needs, func(name string) bool { return without[name] }); i >= 0 {
+		return []Row{Unproven(`needs "` + s.Needs[i] + `"`)}
 	}
 	if ctx.Err() != nil {
-		return []Row{skipped(fmt.Sprintf("the %s of a check are over", checkTime))}
+		return []Row{Unproven(fmt.Sprintf("the %s of a check are over", checkTime))}
 	}
-	return s.prove(ctx)
+	return s.Prove(ctx)
 }

@@ -1,0 +1,145 @@
+package appliancecheck
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"runecast-ingest/internal/preflight"
+	"runecast-ingest/internal/runecast"
+)
+
+// maxSystems bounds the rows of systems; those with a warning come first.
+const maxSystems = 100
+
+const analyseIt = `analyse it: {} does, or the appliance itself`
+
+// systems lists what is connected, and reads all last results through: whether
+// a system has any that a dashboard can show is in nothing else.
+func (c *check) systems(ctx context.Context) []preflight.Row {
+	all, err := c.app.Systems(ctx)
+	host := c.o.URL.Host
+	switch {
+	case err != nil:
+		return []preflight.Row{preflight.FailedBy(preflight.Late(ctx, err, host))}
+	case len(all) == 0:
+		return []preflight.Row{preflight.Fail("the appliance lists no system", "connect a system to it, and let the token's user see it")}
+	}
+	if unknown := c.unknown(all); len(unknown) > 0 {
+		var names []string
+		for _, s := range all {
+			names = append(names, s.Name)
+		}
+		return []preflight.Row{preflight.Fail("RUNECAST_SYSTEMS names what is not connected: "+preflight.Listed(unknown), "take names or ids of: "+preflight.Listed(names))}
+	}
+	seen, err := c.survey(ctx, all)
+	if err != nil && len(seen) == 0 {
+		return []preflight.Row{preflight.FailedBy(preflight.Late(ctx, err, host))}
+	}
+	var rows []preflight.Row
+	without := 0
+	for _, s := range all {
+		e := seen[s.ID]
+		if e == nil && err != nil {
+			rows = append(rows, preflight.Warn("its results could not be read: "+preflight.FailedBy(preflight.Late(ctx, err, host)).Detail, "check again").Named(named(s)))
+			continue
+		}
+		if e == nil || e.Assessment.Assessed(runecast.Security) == 0 {
+			without++
+		}
+		rows = append(rows, judge(s, c.typeSet(s), e).Named(named(s)))
+	}
+	slices.SortStableFunc(rows, func(a, b preflight.Row) int { return cmp.Compare(rank(a), rank(b)) })
+	summary := preflight.Passed(fmt.Sprintf("%d connected, %d with results of security profiles", len(all), len(all)-without))
+	switch {
+	case without == len(all):
+		summary = preflight.Fail(fmt.Sprintf("none of %d has results of a security profile: nothing would reach the dashboard", len(all)),
+			"enable security profiles for the systems in the appliance (Settings > Knowledge Profiles), then analyse them")
+	case err != nil:
+		summary = preflight.Warn(fmt.Sprintf("%d connected, whose results could not all be read", len(all)), preflight.FailedBy(preflight.Late(ctx, err, host)).Detail)
+	}
+	if len(rows) > maxSystems {
+		summary.Detail += fmt.Sprintf("; %d are shown", maxSystems)
+		rows = rows[:maxSystems]
+	}
+	return append([]preflight.Row{summary}, rows...)
+}
+
+func named(s runecast.System) string { return fmt.Sprintf("system %.80s", s.Name) }
+
+func rank(r preflight.Row) int {
+	if r.State == preflight.Warning {
+		return 0
+	}
+	return 1
+}
+
+// unknown gives the configured names that no system has.
+func (c *check) unknown(all []runecast.System) []string {
+	return slices.DeleteFunc(slices.Clone(c.o.Systems), func(name string) bool {
+		return slices.ContainsFunc(all, func(s runecast.System) bool { return s.ID == name || strings.EqualFold(s.Name, name) })
+	})
+}
+
+// survey reads the last results: in v1 one document, in v2 one for each system.
+// With an error come those that were whole.
+func (c *check) survey(ctx context.Context, all []runecast.System) (map[string]*runecast.Element, error) {
+	seen := map[string]*runecast.Element{}
+	var passing *runecast.Element
+	var first error
+	for _, s := range all {
+		err := c.app.Results(ctx, []string{s.ID}, func(e *runecast.Element) error {
+			passing = e
+			seen[e.ID] = e
+			return nil
+		})
+		if err != nil && passing != nil {
+			delete(seen, passing.ID) // it was not whole
+		}
+		first = cmp.Or(first, err)
+		if c.speak == runecast.V1 || ctx.Err() != nil {
+			break
+		}
+		passing = nil
+	}
+	return seen, first
+}
+
+// typeSet gives the type that the settings say a system has; empty: none.
+func (c *check) typeSet(s runecast.System) string {
+	for key, kind := range c.o.SystemTypes {
+		if key == s.ID || strings.EqualFold(key, s.Name) {
+			return kind
+		}
+	}
+	return ""
+}
+
+// judge tells what is known of one system: set is its type by the settings, e
+// are its results, nil if it has none.
+func judge(s runecast.System, set string, e *runecast.Element) preflight.Row {
+	kind := cmp.Or(set, s.Type)
+	if e == nil {
+		return preflight.Warn(kind+", never analysed", analyseIt)
+	}
+	if kind == runecast.TypeUnknown {
+		kind = e.Type()
+	}
+	detail := fmt.Sprintf("%s, last analysed %s", kind, cmp.Or(e.Scan.Timestamp, "at an unknown time"))
+	if e.Scan.Status != "" && !e.Scan.Succeeded() {
+		detail += fmt.Sprintf(" (%.40s)", e.Scan.Status)
+	}
+	detail += fmt.Sprintf(", %d checks, %d of security profiles", e.Assessment.Checks, e.Assessment.Assessed(runecast.Security))
+	nothing := e.Assessment.Nothing()
+	switch {
+	case e.Scan.Failed():
+		return preflight.Warn(detail+": its last analysis failed", "look at it in the appliance (its connection, its credentials), then analyse it again")
+	case nothing != nil:
+		return preflight.Warn(detail+": "+nothing.What, nothing.Cure)
+	case kind == runecast.TypeUnknown:
+		return preflight.Warn(detail+": its type is not known", `set it by RUNECAST_SYSTEM_TYPES, as {"`+s.Name+`":"AWS"}`)
+	}
+	return preflight.Passed(detail)
+}

@@ -1,0 +1,165 @@
+// Package ingestcheck proves the forwarder's way to Dynatrace and the archive,
+// step by step. See package preflight for what every check promises.
+package ingestcheck
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/endpoint"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/openpipeline"
+	"runecast-ingest/internal/preflight"
+	"runecast-ingest/internal/telemetry"
+)
+
+// Objects is what the forwarder's check needs of the bucket.
+type Objects interface {
+	// List gives the objects under a prefix whose keys sort after another key.
+	List(ctx context.Context, prefix, after string) iter.Seq2[archive.RawInfo, error]
+	// TryRead lists and reads under a prefix, and gives the key that was read, "" if there is none.
+	TryRead(ctx context.Context, prefix string) (string, error)
+	// TryWrite writes and deletes an object.
+	TryWrite(ctx context.Context, key string) error
+}
+
+// Ingest is what a check needs of the client of the ingest; see
+// openpipeline.Client.
+type Ingest interface {
+	// LookUp asks the environment about the token.
+	LookUp(context.Context) (openpipeline.Token, error)
+	// Scope is what the token needs.
+	Scope() string
+	// Send posts events.
+	Send(ctx context.Context, body []byte, stop time.Time) openpipeline.Result
+	// HangUp closes idle connections.
+	HangUp()
+}
+
+// Options are the forwarder's settings to prove; the URL is the full
+// ingest address.
+type Options struct {
+	preflight.Settings
+	// URLNote says what was changed about the address given; may be empty.
+	URLNote string
+	// Archive is the bucket.
+	Archive Objects
+	// Connect makes a client of the ingest, within these limits.
+	Connect func(endpoint.Credentials, endpoint.Options) Ingest
+	// Metrics takes TokenDaysLeft and ChecksFailed; nil: nobody does.
+	Metrics *telemetry.Metrics
+	// NewID gives random UUIDs.
+	NewID func() string
+}
+
+// Checker carries out the forwarder's check.
+type Checker struct{ o Options }
+
+// New makes a Checker; it does not connect yet.
+func New(o Options) *Checker {
+	o.Settings = o.Complete()
+	return &Checker{o}
+}
+
+// Handle takes the payload {"action":"check"}, with "sendTestEvent":true if
+// one marked event is to be sent, and answers with a Report.
+func (k *Checker) Handle(ctx context.Context, payload jsontext.Value) (any, error) {
+	var asked struct {
+		Action        string `json:"action"`
+		SendTestEvent bool   `json:"sendTestEvent"`
+	}
+	if err := json.Unmarshal(payload, &asked, json.RejectUnknownMembers(true)); err != nil {
+		return nil, &fault.Error{Class: fault.Reject, Where: "payload", What: "cannot be understood: " + err.Error(),
+			Cure: `send {"action":"check"} or {"action":"check","sendTestEvent":true}`}
+	}
+	return k.Check(ctx, asked.SendTestEvent), nil
+}
+
+// Check proves the settings, one step after the other, in a minute at most. It
+// reads, writes nothing but delivery/check, which it deletes, and sends one
+// event if that is asked for. The report is logged, too.
+func (k *Checker) Check(ctx context.Context, sendTestEvent bool) preflight.Report {
+	c := &check{Checker: k, Route: k.o.Route(), sendTestEvent: sendTestEvent}
+	defer c.HangUp()
+	c.ingest = k.o.Connect(c.Credentials, k.o.Limits())
+	defer c.ingest.HangUp()
+	r := preflight.Walk(ctx, k.o.Log, c.steps(), `deliver what is archived with {"action":"sweep"}, which the schedule sends, too`)
+	k.o.Metrics.Put(telemetry.Count("ChecksFailed", r.Failures()))
+	return r
+}
+
+// check is one check of the forwarder under way.
+type check struct {
+	*Checker
+	preflight.Route
+	sendTestEvent bool
+	ingest        Ingest
+	scopes        []string // of the token; nil: not known
+}
+
+func (c *check) steps() []preflight.Step {
+	steps := []preflight.Step{
+		preflight.Single("configuration", c.configuration),
+		preflight.Single("url", c.address),
+		preflight.Single("secret", c.apiToken),
+		preflight.Single("archive", c.bucket),
+	}
+	for _, a := range areas() {
+		steps = append(steps, preflight.Single("archive "+a.prefix, func(ctx context.Context) preflight.Row { return c.area(ctx, a) }, "archive"))
+	}
+	return append(steps,
+		preflight.Single("dns", c.DNS),
+		preflight.Single("tcp", c.TCP, "dns"),
+		preflight.Single("tls", c.TLS, "tcp", "secret"),
+		preflight.Single("token", c.token, "tls"),
+		preflight.Single("scope", c.scope, "token"),
+		preflight.Single("test event", c.testEvent, "token"),
+	)
+}
+
+// configuration can only succeed: settings that cannot be used never get here.
+func (c *check) configuration(context.Context) preflight.Row {
+	return preflight.Passed(fmt.Sprintf("ingest %s, archive %s, version %s", c.URL, c.Bucket, c.Version))
+}
+
+// Paths of the ingest of security events, below what leads to the environment
+// (Dynatrace docs, OpenPipeline ingest API). The older ones were to be gone by
+// the end of 2025.
+const (
+	ingestRoot   = openpipeline.IngestRoot
+	builtIn      = ingestRoot + "v1/security.events"
+	custom       = ingestRoot + "custom/security.events/"
+	olderBuiltIn = ingestRoot + "v1/events.security"
+	olderCustom  = ingestRoot + "custom/events.security/"
+)
+
+// address looks at the form of the ingest address.
+func (c *check) address(context.Context) preflight.Row {
+	environment, rest, _ := strings.Cut(c.URL.Path, ingestRoot)
+	path, host := ingestRoot+rest, c.URL.Scheme+"://"+c.URL.Host+environment
+	switch {
+	case path == olderBuiltIn, strings.HasPrefix(path, olderCustom):
+		return preflight.Warn(c.URL.String()+" is the older address, which Dynatrace is going to remove", "set OPENPIPELINE_URL to "+host+builtIn+", or to the custom endpoint's new address")
+	case path != builtIn && !strings.HasPrefix(path, custom):
+		return preflight.Fail(c.URL.String()+" is not an ingest of security events", "set OPENPIPELINE_URL to "+host)
+	case c.o.URLNote != "":
+		return preflight.Warn(c.o.URLNote, "set OPENPIPELINE_URL to "+host)
+	}
+	return preflight.Passed(c.URL.String())
+}
+
+// apiToken reads the credential anew, and looks at the form of its token.
+func (c *check) apiToken(ctx context.Context) preflight.Row {
+	row := c.Secret(ctx)
+	if row.State == preflight.OK && !c.Cred.Token.HasPrefix("dt0c01.") {
+		return preflight.Warn(row.Detail+", which does not begin with dt0c01.", "store an access token of the environment, neither a platform token nor an OAuth client's; only very old ones have no prefix")
+	}
+	return row
+}
