@@ -27,10 +27,14 @@ import (
 	"runecast-ingest/internal/store"
 )
 
+// nightly is the schedule's start event, due just now: the same whenever it is delivered.
+var (
+	nightly = `{"action":"start","scheduledTime":"` + due + `"}`
+	latest  = `{"action":"start","mode":"latest","scheduledTime":"` + due + `"}`
+	due     = time.Now().UTC().Truncate(time.Minute).Format(time.RFC3339)
+)
+
 const (
-	// nightly is the schedule's start event: the same whenever it is delivered.
-	nightly = `{"action":"start","scheduledTime":"2026-11-22T02:00:00Z"}`
-	latest  = `{"action":"start","mode":"latest","scheduledTime":"2026-11-22T02:00:00Z"}`
 	// ticks is how many a run may need after a crash.
 	ticks = 5
 	// workers crash functions at the same time.

@@ -18,7 +18,6 @@ import (
 	"runecast-ingest/internal/collect"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/endpoint"
-	"runecast-ingest/internal/posture"
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/preflight/appliancecheck"
 	"runecast-ingest/internal/secret"
@@ -55,16 +54,12 @@ func run(ctx context.Context, cfg config.Collector, log *slog.Logger) error {
 	api := secretsmanager.NewFromConfig(aws)
 	secrets := secret.NewCache(api, cfg.SecretID, time.Now)
 	bucket := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
-	outcomes, err := posture.New(bucket)
-	if err != nil {
-		return err
-	}
 	talk := appliance.Options{
 		Settings: endpoint.Settings{URL: cfg.URL, Credentials: secrets, Limits: endpoint.Options{AllowLoopback: cfg.AllowLoopback}},
 		Version:  version, API: cfg.API, AllObjects: cfg.AllObjects, ScanPath: cfg.ScanPath,
 	}
 	c := collect.New(collect.Options{
-		Store: bucket, Outcome: outcomes.Outcome,
+		Store: bucket,
 		Preflight: appliancecheck.New(appliancecheck.Options{
 			Settings: preflight.Settings{
 				URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,

@@ -11,12 +11,16 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/uuid"
 
 	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/endpoint"
+	"runecast-ingest/internal/eventbus"
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/preflight"
@@ -72,11 +76,19 @@ func run(ctx context.Context, cfg config.Forwarder, log *slog.Logger) error {
 	})
 	sender := client(cfg, fresh(), endpoint.Options{AllowLoopback: cfg.AllowLoopback})
 	f := forward.New(forward.Options{
-		Config: cfg, Archive: bucket, Sender: sender, Check: check.Handle,
+		Config: cfg, Archive: bucket, Sender: sender, Check: check.Handle, Notices: notices(cfg, aws),
 		Log: log, Metrics: metrics, Now: time.Now, Sleep: endpoint.Sleep, NewID: uuid.NewString,
 	})
 	telemetry.Serve(ctx, log, f.Handle)
 	return nil
+}
+
+// notices returns where notices go; nil: nowhere.
+func notices(cfg config.Forwarder, conf aws.Config) deliver.Publisher {
+	if !cfg.Notices {
+		return nil
+	}
+	return eventbus.New(eventbridge.NewFromConfig(conf))
 }
 
 // client sends to the ingest.

@@ -113,7 +113,9 @@ func (w *world) file(name string) string { return filepath.Join(w.dir, name) }
 func (w *world) secondsFile() string { return w.file("seconds") }
 
 // settings are those of the go command as they are, with the overlay. Results
-// of tests are not taken from its cache, which knows nothing of the moment.
+// of tests are not taken from its cache, which knows nothing of the moment. The
+// paths are trimmed as in the functions' builds, so that what all builds have
+// in common is built once.
 func (w *world) settings(ctx context.Context) ([]byte, error) {
 	flags, err := goEnv(ctx, "GOFLAGS")
 	if err != nil {
@@ -133,7 +135,7 @@ func (w *world) settings(ctx context.Context) ([]byte, error) {
 			b.WriteString(strings.TrimSuffix(line, "\n") + "\n")
 		}
 	}
-	fmt.Fprintf(&b, "CGO_ENABLED=0\nGOFLAGS=%s\n", strings.TrimSpace(flags+" -count=1 '-overlay="+w.file("overlay.json")+"'"))
+	fmt.Fprintf(&b, "CGO_ENABLED=0\nGOFLAGS=%s\n", strings.TrimSpace(flags+" -count=1 -trimpath '-overlay="+w.file("overlay.json")+"'"))
 	return b.Bytes(), nil
 }
 

@@ -95,7 +95,7 @@ func play(ctx context.Context, o options, show *display.Display) error {
 		return err
 	}
 	defer s.close()
-	show.Done("appliance, S3, Secrets Manager, X-Ray, Dynatrace ingest")
+	show.Done("appliance, S3, Secrets Manager, EventBridge, X-Ray, Dynatrace ingest")
 	sweeping, stop := context.WithCancel(ctx)
 	defer stop()
 	go schedule.Sweep(sweeping, s.forwarder, o.tick)
@@ -108,7 +108,7 @@ func play(ctx context.Context, o options, show *display.Display) error {
 		return err
 	}
 	show.Begin("compare")
-	v, err := s.judge(answer, deliveries)
+	v, err := s.judge(ctx, answer, deliveries)
 	if err != nil {
 		return err
 	}

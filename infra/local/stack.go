@@ -24,6 +24,7 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/simulate/appliance"
+	"runecast-ingest/internal/simulate/eventbridge"
 	"runecast-ingest/internal/simulate/lambda"
 	"runecast-ingest/internal/simulate/pki"
 	"runecast-ingest/internal/simulate/receiver"
@@ -46,6 +47,7 @@ type stack struct {
 	appliance *appliance.Appliance
 	receiver  *receiver.Receiver
 	traces    *tracing.Sink
+	bus       eventbridge.Bus
 	trigger   *trigger.Trigger
 	collector *lambda.Function
 	forwarder *lambda.Function
@@ -200,7 +202,7 @@ func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	forwarderEnv = append(slices.Clone(common), "OPENPIPELINE_URL="+url, "OPENPIPELINE_SECRET_ID="+arn)
+	forwarderEnv = append(slices.Clone(common), "OPENPIPELINE_URL="+url, "OPENPIPELINE_SECRET_ID="+arn, "NOTICES=on")
 	return collectorEnv, forwarderEnv, nil
 }
 
@@ -230,8 +232,8 @@ func (o options) scanTimeout() time.Duration {
 	return o.patience + 2*a.ScanTime + time.Duration(a.Findings+a.HugeIssue)*time.Millisecond/10 + updated + calmed
 }
 
-// services starts S3, with the trigger as its webhook, and the X-Ray daemon,
-// and gives the functions' settings for them.
+// services starts S3, with the trigger as its webhook, the event bus and the
+// X-Ray daemon, and gives the functions' settings for them.
 func (s *stack) services(ctx context.Context, out string) ([]string, error) {
 	hook, err := s.serve(s.trigger, nil)
 	if err != nil {
@@ -249,6 +251,10 @@ func (s *stack) services(ctx context.Context, out string) ([]string, error) {
 	if err := server.CreateBucket(ctx, bucketName); err != nil {
 		return nil, err
 	}
+	bus, err := s.serve(&s.bus, nil)
+	if err != nil {
+		return nil, err
+	}
 	if s.traces, err = tracing.Listen(); err != nil {
 		return nil, err
 	}
@@ -256,7 +262,7 @@ func (s *stack) services(ctx context.Context, out string) ([]string, error) {
 	return []string{
 		"ARCHIVE_BUCKET=" + bucketName, "S3_PATH_STYLE=true", "AWS_ENDPOINT_URL_S3=" + server.URL(),
 		"AWS_REGION=" + server.Region(), "AWS_ACCESS_KEY_ID=" + server.AccessKey(), "AWS_SECRET_ACCESS_KEY=" + server.SecretKey(),
-		"AWS_XRAY_DAEMON_ADDRESS=" + s.traces.Address(),
+		"AWS_ENDPOINT_URL_EVENTBRIDGE=http://" + bus, "AWS_XRAY_DAEMON_ADDRESS=" + s.traces.Address(),
 	}, nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/dashboard"
 	"runecast-ingest/internal/dashboard/report"
+	"runecast-ingest/internal/notice"
 	"runecast-ingest/internal/simulate/receiver"
 )
 
@@ -32,15 +34,16 @@ type verdict struct {
 	types      map[string]string // of systems, by id
 	traces     tracing.Stats
 	spans      []tracing.Span
-	moreSpans  int      // that were not kept
-	memory     [2]int64 // peaks of collector and forwarder, bytes
-	archive    string   // the folder of the bucket
-	report     string   // the file of the dashboard
-	problems   []string // one sentence each; empty: the dashboard is right
+	told       []notice.Committed // of scans, on the event bus
+	moreSpans  int                // that were not kept
+	memory     [2]int64           // peaks of collector and forwarder, bytes
+	archive    string             // the folder of the bucket
+	report     string             // the file of the dashboard
+	problems   []string           // one sentence each; empty: the dashboard is right
 }
 
 // judge computes the tiles of what the appliance has and of what was sent.
-func (s *stack) judge(a schedule.Answer, all []delivery) (verdict, error) {
+func (s *stack) judge(ctx context.Context, a schedule.Answer, all []delivery) (verdict, error) {
 	v := verdict{
 		answer: a, stats: s.receiver.Stats(), got: s.receiver.Tiles(), traces: s.traces.Stats(), types: map[string]string{},
 		dead: s.trigger.Status().Dead, memory: [2]int64{s.collector.MaxMemory(), s.forwarder.MaxMemory()}, archive: filepath.Join(s.o.out, bucketName), report: s.o.report(),
@@ -50,6 +53,10 @@ func (s *stack) judge(a schedule.Answer, all []delivery) (verdict, error) {
 		if d.ofRun(a.Run) {
 			v.deliveries = append(v.deliveries, d)
 		}
+	}
+	var err error
+	if v.told, err = s.notices(ctx, v.deliveries); err != nil {
+		return v, err
 	}
 	systems, err := s.systems(s.bucket.finished(a.Run))
 	if err != nil {
@@ -67,7 +74,7 @@ func (s *stack) judge(a schedule.Answer, all []delivery) (verdict, error) {
 
 // differences says what is wrong.
 func (v verdict) differences() []string {
-	out := v.got.Diff(v.want)
+	out := append(v.got.Diff(v.want), v.misled()...)
 	for _, d := range v.deliveries {
 		if d.Mapped != d.Accepted+d.Quarantined+d.Skipped {
 			out = append(out, fmt.Sprintf("%s: %d mapped, but %d accepted + %d quarantined + %d skipped", d.name(), d.Mapped, d.Accepted, d.Quarantined, d.Skipped))
@@ -109,6 +116,7 @@ func (v verdict) print(w io.Writer) {
 	v.figures(&out)
 	v.table(&out)
 	fmt.Fprintf(&out, "\n%-24s archive: %s    next: make test\n", "", v.archive)
+	v.listNotices(&out)
 	fmt.Fprintf(&out, "memory     collector %s   forwarder %s  (peak)\n", mebibytes(v.memory[0]), mebibytes(v.memory[1]))
 	fmt.Fprintf(&out, "X-Ray      %d traces, %d subsegments\n", v.traces.Traces, v.traces.Subsegments)
 	fmt.Fprintf(&out, "report     %s\n", v.report)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"runecast-ingest/infra/local/trigger"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/dashboard"
+	"runecast-ingest/internal/notice"
 	"runecast-ingest/internal/simulate/receiver"
 )
 
@@ -29,7 +31,8 @@ func TestSummary(t *testing.T) {
 	t.Parallel()
 	long := system("2", "https://very-long-name.of-a-cluster.eu-central-1.example", "Kubernetes", 1, 0, 0)
 	v := verdict{
-		answer: schedule.Answer{Systems: 2, Archived: 2, Bytes: 12_400_000},
+		answer: schedule.Answer{Systems: 2, Archived: 2, Bytes: 12_400_000, Notice: &schedule.Notice{Title: "Runecast analysis r: done"}},
+		told:   append([]notice.Committed{{Title: "unchanged"}}, slices.Repeat([]notice.Committed{{Title: "Runecast vc1: posture 80 %", Changed: true}}, 11)...),
 		deliveries: []delivery{
 			delivered("raw/v1/dt=2026-11-22/run=r/a.json.gz", archive.DeliveryComplete, 10_403, 10_400),
 			delivered("raw/v1/dt=2026-11-22/run=r/b.json.gz", archive.DeliveryComplete, 13, 10),
@@ -53,6 +56,17 @@ vc1.exämple                           VCENTER                412     61     20 
 https://very-long-name.of-a-cluster…  Kubernetes               1      1      0      0       0%  NO
 
                          archive: out/bucket    next: make test
+notice     Runecast analysis r: done
+notice     Runecast vc1: posture 80 %
+notice     Runecast vc1: posture 80 %
+notice     Runecast vc1: posture 80 %
+notice     Runecast vc1: posture 80 %
+notice     Runecast vc1: posture 80 %
+notice     Runecast vc1: posture 80 %
+notice     Runecast vc1: posture 80 %
+notice     Runecast vc1: posture 80 %
+notice     Runecast vc1: posture 80 %
+           … and 2 more
 memory     collector 41 MiB   forwarder 63 MiB  (peak)
 X-Ray      4 traces, 30 subsegments
 report     out/report.html
@@ -66,7 +80,7 @@ report     out/report.html
 func TestEveryFlawIsADifference(t *testing.T) {
 	t.Parallel()
 	complete := func() verdict {
-		return verdict{deliveries: []delivery{delivered("raw/v1/run=r/a.json.gz", archive.DeliveryComplete, 8, 5)}}
+		return verdict{deliveries: []delivery{delivered("raw/v1/run=r/a.json.gz", archive.DeliveryComplete, 8, 5)}, told: make([]notice.Committed, 1)}
 	}
 	if v := complete(); len(v.differences()) != 0 || v.err() != nil {
 		t.Fatalf("a good run: %v", v.differences())
@@ -85,7 +99,13 @@ func TestEveryFlawIsADifference(t *testing.T) {
 		"stale":              {func(v *verdict) { v.stats.Stale = 1 }, "too old"},
 		"from the future":    {func(v *verdict) { v.stats.Future = 1 }, "ahead of the clock"},
 		"query":              {func(v *verdict) { v.stats.Parameters = 1 }, "query parameters"},
-		"malformed segment":  {func(v *verdict) { v.traces.Refused = 1 }, "1 trace packets"},
+		"nobody told":        {func(v *verdict) { v.told = nil }, "people were not told of a"},
+		"told otherwise": {func(v *verdict) {
+			v.want.Systems = []dashboard.System{system("1", "vc1", "vCenter", 1, 0, 4)}
+			v.got.Systems = v.want.Systems
+			v.told = append(v.told, notice.Committed{System: archive.System{ID: "1", Name: "vc1"}, Posture: 81, Changed: true})
+		}, "people were told of vc1: posture 81 %, but the dashboard shows 80 %"},
+		"malformed segment": {func(v *verdict) { v.traces.Refused = 1 }, "1 trace packets"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -140,7 +140,7 @@ func troubleRings(template node) {
 		"RunecastIngest ConservationErrors ${ForwarderFunction}", "RunecastIngest StartedOver ${ForwarderFunction}",
 		"RunecastIngest TokenRejected ${CollectorFunction}", "RunecastIngest TokenRejected ${ForwarderFunction}",
 		"RunecastIngest TokenDaysLeft ${ForwarderFunction}", "RunecastIngest ChecksFailed ${ForwarderFunction}",
-		"RunecastIngest SystemsFailed ${CollectorFunction}",
+		"RunecastIngest SystemsFailed ${CollectorFunction}", "RunecastIngest NoticesFailed ${ForwarderFunction}",
 	}, got)
 }
 

@@ -19,7 +19,7 @@ func TestEveryOperationOfTheCodeIsDecided(t *testing.T) {
 			if !ok {
 				return true
 			}
-			for _, pkg := range []string{"s3", "transfermanager", "secretsmanager"} {
+			for _, pkg := range []string{"s3", "transfermanager", "secretsmanager", "eventbridge"} {
 				if operation, ok := strings.CutSuffix(selected(literal.Type, pkg), "Input"); ok {
 					called[operation] = true
 				}

@@ -32,7 +32,7 @@ func emitters(dir string) []string {
 	switch filepath.Base(dir) {
 	case "collect", "collector":
 		return []string{"${CollectorFunction}"}
-	case "forward", "openpipeline", "forwarder":
+	case "forward", "deliver", "openpipeline", "forwarder":
 		return []string{"${ForwarderFunction}"}
 	}
 	return []string{"${CollectorFunction}", "${ForwarderFunction}"}

@@ -1,13 +1,21 @@
 package template
 
 import (
+	"errors"
+	"flag"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
 )
+
+// runGates lets the gates prove themselves, too: go test -run Mutants ./infra/template -gates
+var runGates = flag.Bool("gates", false, "run gates/validate on the errors that it alone has to find (minutes)")
 
 // mutant is a deliberate error in the template.
 type mutant struct {
@@ -52,8 +60,11 @@ func TestMutantsAreFound(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if strings.HasPrefix(m.By, "gate ") {
-				return // make mutants runs the gates
+			if gate, ok := strings.CutPrefix(m.By, "gate "); ok {
+				if *runGates {
+					m.refusedBy(t, gate, mutated)
+				}
+				return
 			}
 			template, err := parse(mutated)
 			if err != nil {
@@ -70,5 +81,20 @@ func TestMutantsAreFound(t *testing.T) {
 		if !proven[name] {
 			t.Errorf("no mutant proves that %q looks", name)
 		}
+	}
+}
+
+// refusedBy expects that this gate, and none before it, refuses the mutated template.
+func (m mutant) refusedBy(t *testing.T, gate, mutated string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), regexp.MustCompile(`\W+`).ReplaceAllString(m.Name, "-")+".yaml")
+	if err := os.WriteFile(file, []byte(mutated), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "gates/validate", file).CombinedOutput()
+	passed := regexp.MustCompile(`(?m)^== gate (.*)$`).FindAllStringSubmatch(string(out), -1)
+	failed, ok := errors.AsType[*exec.ExitError](err)
+	if !ok || failed.ExitCode() != 1 || len(passed) == 0 || passed[len(passed)-1][1] != gate {
+		t.Errorf("the gate %s does not refuse it: %v\n%s", gate, err, out)
 	}
 }

@@ -125,7 +125,11 @@ func environmentFits(template node) {
 	for _, function := range []string{"CollectorFunction", "ForwarderFunction"} {
 		variables, total := functionVariables(template, function), 0
 		for _, name := range variables.names() {
-			total += len(name) + longest(template, variables.at(name).text())
+			most := 0
+			for _, value := range variables.at(name).branches() {
+				most = max(most, longest(template, value.text()))
+			}
+			total += len(name) + most
 		}
 		if total > limit {
 			variables.wrong("can have %d bytes, over Lambda's %d", total, limit)

@@ -42,14 +42,17 @@ func variablesAreRead(template node) {
 	}
 }
 
-// possible values of a variable: those that its parameter allows, its default
-// first.
-func possible(template node, value string) []string {
+// possible values of a variable: both of one that depends on a condition, else
+// those that its parameter allows, its default first.
+func possible(template, variable node) []string {
+	if branches := variable.branches(); len(branches) > 1 {
+		return []string{branches[0].text(), branches[1].text()}
+	}
 	required := map[string]string{
 		"RunecastUrl": "https://runecast.example.com", "RunecastSecretArn": "secret",
 		"OpenPipelineUrl": "https://abc12345.live.dynatrace.com", "OpenPipelineSecretArn": "secret",
 	}
-	parameter, isRef := strings.CutPrefix(value, "${")
+	parameter, isRef := strings.CutPrefix(variable.text(), "${")
 	parameter = strings.TrimSuffix(parameter, "}")
 	switch {
 	case !isRef || strings.HasPrefix(parameter, "AWS::"):
@@ -74,7 +77,7 @@ func allowedValuesAreAccepted(template node) {
 	for function, s := range functionSettings() {
 		variables := functionVariables(template, function)
 		for _, varied := range variables.names() {
-			for _, value := range possible(template, variables.at(varied).text()) {
+			for _, value := range possible(template, variables.at(varied)) {
 				err := s.load(func(name string) string {
 					switch {
 					case name == varied:
@@ -82,7 +85,7 @@ func allowedValuesAreAccepted(template node) {
 					case !variables.has(name):
 						return ""
 					}
-					return possible(template, variables.at(name).text())[0]
+					return possible(template, variables.at(name))[0]
 				})
 				if err != nil {
 					variables.wrong("%s=%q: %v", varied, value, err)
@@ -96,8 +99,10 @@ func variablesHoldNoSecret(template node) {
 	for function := range functionSettings() {
 		variables := functionVariables(template, function)
 		for _, name := range variables.names() {
-			if value := variables.at(name).text(); strings.Contains(value, "resolve:") || strings.Contains(name, "TOKEN") {
-				variables.wrong("%s puts a secret into the environment: %s", name, value)
+			for _, value := range variables.at(name).branches() {
+				if strings.Contains(value.text(), "resolve:") || strings.Contains(name, "TOKEN") {
+					variables.wrong("%s puts a secret into the environment: %s", name, value.text())
+				}
 			}
 		}
 	}

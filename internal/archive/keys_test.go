@@ -69,3 +69,16 @@ func TestKeys(t *testing.T) {
 		t.Error("two systems of one name share a key")
 	}
 }
+
+// A roll-up lies beside its register, under the prefix whose rights and
+// lifecycle the registers have, and is not taken for one.
+func TestRollupKeys(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		id := rapid.String().Draw(t, "id")
+		register, rollup := archive.RegisterKey(id), archive.RollupKey(id)
+		if rollup != strings.TrimSuffix(register, ".json")+"/rules.json" || !archive.IsRegister(register) || archive.IsRegister(rollup) {
+			t.Errorf("%s beside %s", rollup, register)
+		}
+	})
+}

@@ -30,4 +30,6 @@ func (*Register) DocumentSchema() string { return RegisterSchema }
 type Commit struct {
 	Order      Order `json:"order"`
 	Generation int   `json:"generation"`
+	// ScanID is empty in registers of older releases.
+	ScanID string `json:"scanId,omitzero"`
 }

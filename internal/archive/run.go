@@ -78,8 +78,6 @@ type Run struct {
 	Catalog string `json:"catalog,omitzero"`
 	// Last is, per system id, the scan timestamp of its last archived result.
 	Last map[string]string `json:"last,omitzero"`
-	// LastKey is, per system id, the raw object of its last archived result.
-	LastKey map[string]string `json:"lastKey,omitzero"`
 }
 
 // DocumentSchema returns RunSchema.
@@ -99,35 +97,8 @@ type RunSystem struct {
 	// Bytes and SHA256 are of the object as stored, compressed.
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
-	// Previous is the raw object of the analysis before; empty: none is known.
-	Previous string `json:"previous,omitzero"`
-	// Outcome is what the analysis came to; nil until the run ends.
-	Outcome *Outcome `json:"outcome,omitzero"`
 	// Watch is kept where the appliance does not say when a scan is over.
 	Watch *Watch `json:"watch,omitzero"`
-}
-
-// Outcome is what an analysis came to, beside the one before. It counts rules
-// as the dashboard does with the mapping's defaults, whatever the forwarder
-// is set to send.
-type Outcome struct {
-	// Posture is in percent; Before is that of the analysis before, -1: there is none.
-	Posture int `json:"posture"`
-	Before  int `json:"before"`
-	// Passed, Manual and Failed are numbers of rules.
-	Passed int `json:"passed"`
-	Manual int `json:"manual"`
-	Failed int `json:"failed"`
-	// NewlyFailed are rules that fail and did not before, or were not there;
-	// NewlyPassed those that pass and failed before.
-	NewlyFailed RuleList `json:"newlyFailed"`
-	NewlyPassed RuleList `json:"newlyPassed"`
-}
-
-// RuleList is a number of rules and the first of them, in their order.
-type RuleList struct {
-	Count int      `json:"count"`
-	First []string `json:"first"`
 }
 
 // Watch is what was seen of a scan whose end the appliance does not say.

@@ -78,7 +78,7 @@ func newSiteOf(t *testing.T, o appliance.Options, token string, c client.Options
 	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
-	u, err := endpoint.Parse(srv.URL, false)
+	u, err := url.Parse(srv.URL)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,9 +82,6 @@ type Options struct {
 	Store Store
 	// Preflight carries out check and capture.
 	Preflight Preflight
-	// Outcome tells what an archived analysis came to, beside the one before;
-	// nil: runs end without.
-	Outcome func(ctx context.Context, key, previous string) (*archive.Outcome, error)
 	// Connect makes the client of the appliance; it is called once per
 	// invocation that needs one, so that a rotated token is taken up.
 	Connect func(context.Context) (Appliance, error)

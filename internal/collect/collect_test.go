@@ -20,7 +20,6 @@ func TestRunArchivesEverySystem(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld("a", "b")
-		started := time.Now().UTC()
 		a := w.must(t, nightly)
 		raw := w.store.raw()
 		var size int64
@@ -29,18 +28,18 @@ func TestRunArchivesEverySystem(t *testing.T) {
 		}
 		id := a.Run
 		want := Answer{Run: id, State: "done", Systems: 2, Archived: 2, Bytes: size, Failures: []Failure{},
-			Next: "nothing to do: the forwarder delivers what was archived; see " + archive.AnalysesOf(started) + "run=" + id + "/"}
+			Next: "nothing to do: the forwarder delivers what was archived; see raw/v1/dt=2026-11-22/run=" + id + "/"}
 		if d := cmp.Diff(want, a, cmpopts.IgnoreFields(Answer{}, "Notice")); d != "" {
 			t.Error(d)
 		}
 		if !strings.HasPrefix(id, "20261122T020000Z-") || len(id) != len("20261122T020000Z-4f3a") {
 			t.Errorf("run id %q", id)
 		}
-		head := `{"schema":"runecast-raw/1","run":{"id":"` + id + `","trigger":"schedule","startedAt":"` + started.Format(time.RFC3339Nano) + `"},` +
+		head := `{"schema":"runecast-raw/1","run":{"id":"` + id + `","trigger":"schedule","startedAt":"2026-11-22T02:00:00Z"},` +
 			`"appliance":{"url":"https://rc.example","api":"v1","instanceUuid":"instance","version":"6.9.12.0","definitions":"6.9.12.1"},` +
-			`"system":{"id":"a","name":"a.example","type":"VCENTER"},"scan":{"status":"FINISHED_SUCCESSFULLY","completedAt":"` + started.Add(time.Minute).Format(time.RFC3339Nano) + `"},` +
+			`"system":{"id":"a","name":"a.example","type":"VCENTER"},"scan":{"status":"FINISHED_SUCCESSFULLY","completedAt":"2026-11-22T02:01:00Z"},` +
 			`"catalog":"catalog/13.json.gz","result":{ "uid":"a",`
-		if body := raw[archive.RawKey(started, id, "a", "a.example")]; !strings.HasPrefix(body, head) {
+		if body := raw[archive.RawKey(due, id, "a", "a.example")]; !strings.HasPrefix(body, head) {
 			t.Errorf("raw object %s\nwant %s", body, head)
 		}
 		checkArchived(t, w)

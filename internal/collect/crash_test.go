@@ -13,6 +13,9 @@ import (
 
 const nightly = `{"action":"start","scheduledTime":"2026-11-22T02:00:00Z"}`
 
+// due is when the schedule sends it.
+var due = time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
+
 // TestEveryAccident lets each single call to the outside end in each way an
 // accident can end it, then repeats the start event and ticks, as Lambda and
 // the schedule do. Whatever happened, every system ends archived exactly once,

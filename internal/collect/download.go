@@ -181,10 +181,6 @@ func (v *invocation) archived(s *archive.RunSystem, stored store.Stored, scan ru
 		v.run.Last = make(map[string]string)
 	}
 	v.run.Last[s.ID] = scan.Key()
-	if v.run.LastKey == nil {
-		v.run.LastKey = make(map[string]string)
-	}
-	v.run.LastKey[s.ID] = stored.Key
 }
 
 // archivable returns why an element that was copied must not be kept; nil: it may be.

@@ -36,8 +36,6 @@ type invocation struct {
 	stop  time.Time // no new work from then on; zero: no limit
 	doc   store.Doc[archive.Run]
 	run   *archive.Run // within doc
-	// wasOpen: the run had open systems when this invocation came to it.
-	wasOpen bool
 
 	app          Appliance      // nil until needed
 	api          string         // its generation
@@ -65,7 +63,6 @@ func (v *invocation) load(ctx context.Context) error {
 		return fmt.Errorf("load the active run: %w", err)
 	}
 	v.doc = doc
-	v.wasOpen = v.anyOpen()
 	return nil
 }
 
@@ -158,12 +155,6 @@ func (v *invocation) cancel(ctx context.Context) (Answer, error) {
 // tick ends without looking at the systems again; a crash after it a run that the
 // next tick closes.
 func (v *invocation) end(ctx context.Context, state string) (Answer, error) {
-	if v.wasOpen { // else an invocation has come this far, and died
-		if err := v.save(ctx); err != nil {
-			return Answer{}, err
-		}
-		v.compare(ctx)
-	}
 	v.run.State, v.run.Lease = state, nil
 	if err := v.save(ctx); err != nil {
 		return Answer{}, err
@@ -178,13 +169,13 @@ func (v *invocation) end(ctx context.Context, state string) (Answer, error) {
 // it dies right after that write, nobody does.
 func (v *invocation) close(ctx context.Context) (Answer, error) {
 	kept := store.Doc[archive.Run]{Key: archive.RunKey(v.run.ID), Value: *v.run}
-	kept.Value.Last, kept.Value.LastKey = nil, nil
+	kept.Value.Last = nil
 	err := v.write(ctx, &kept)
 	if err != nil && !errors.Is(err, store.ErrConflict) {
 		return Answer{}, fmt.Errorf("keep the finished run: %w", err)
 	}
 	a := finished(v.run)
-	told := notice(v.run, &a)
+	told := noticeOf(v.run, &a)
 	v.run.State = archive.RunIdle
 	switch err := v.save(ctx); {
 	case errors.Is(err, errTaken):

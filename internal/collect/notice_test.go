@@ -3,7 +3,6 @@ package collect
 import (
 	"bytes"
 	"context"
-	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -18,54 +17,49 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-// outcomes stands for the archive's reader.
-func outcomes(w *world, asked *[]string) {
-	w.options.Outcome = func(_ context.Context, key, previous string) (*archive.Outcome, error) {
-		*asked = append(*asked, key+" after "+previous)
-		if strings.Contains(key, "/b.example") {
-			return nil, errors.New("cannot be read")
-		}
-		o := &archive.Outcome{Posture: 80, Before: -1, Passed: 8, Manual: 1, Failed: 1}
-		if previous != "" {
-			o.Before = 90
-			o.NewlyFailed = archive.RuleList{Count: 12, First: strings.Fields("C1 C2 C3 C4 C5 C6 C7 C8 C9 C10 C11 C12")}
-			o.NewlyPassed = archive.RuleList{Count: 1, First: []string{"P\n1"}}
-		}
-		return o, nil
-	}
-}
-
+// The notice is of the run: what the systems' results say is not in it.
 func TestNoticeTellsWhatARunCameTo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld("a", "b", "c")
 		w.machine("c").ends = "FAILED"
-		var asked []string
-		outcomes(w, &asked)
-		first := w.must(t, `{}`)
-		want := "a.example: posture 80 %, 1 rules failed, 1 manual, 8 passed\n" +
-			"b.example: archived\n" +
-			"c.example: failed, the analysis ended with the status \"FAILED\": look at the system in the appliance\n" + first.Next
-		if d := cmp.Diff(want, first.Notice.Text); d != "" {
+		a := w.must(t, `{}`)
+		want := Notice{
+			Title: "Runecast analysis " + a.Run + ": partly failed, 2 of 3 systems archived", Run: a.Run, State: "partly failed",
+			Text: "c.example: failed, the analysis ended with the status \"FAILED\": look at the system in the appliance\n" + a.Next,
+		}
+		if d := cmp.Diff(want, *a.Notice); d != "" {
 			t.Error(d)
 		}
-		if want := "Runecast analysis " + first.Run + ": partly failed, 2 of 3 systems archived"; first.Notice.Title != want || first.Notice.State != "partly failed" {
-			t.Errorf("%q, %s", first.Notice.Title, first.Notice.State)
-		}
-		second := w.must(t, `{}`)
-		want = "a.example: posture 80 % (90 % before), 1 rules failed, 1 manual, 8 passed\n" +
-			"  12 newly failed: C1, C2, C3, C4, C5, C6, C7, C8, C9, C10, …\n  1 newly passed: P 1\nb.example: archived\n"
-		if !strings.HasPrefix(second.Notice.Text, want) {
-			t.Errorf("%s\nwant %s", second.Notice.Text, want)
-		}
-		run := w.store.run(t, archive.RunKey(second.Run))
-		if o := run.Systems[0].Outcome; o == nil || o.Posture != 80 || run.Systems[0].Previous != w.store.run(t, archive.RunKey(first.Run)).Systems[0].RawKey {
-			t.Errorf("the run document has %+v after %q", o, run.Systems[0].Previous)
-		}
-		if len(asked) != 4 {
-			t.Errorf("asked for %q", asked)
-		}
 	})
+}
+
+func TestNoticesOfRuns(t *testing.T) {
+	t.Parallel()
+	archived := archive.RunSystem{Name: "a", State: archive.SystemArchived}
+	remarked := archive.RunSystem{Name: "b", State: archive.SystemArchived, Reason: "archived, but no check of a security profile is in it"}
+	failed := archive.RunSystem{Name: "c\n\u202ed", State: archive.SystemFailed, Reason: "the answer was\n\"all clear\""}
+	late := archive.RunSystem{Name: "e", State: archive.SystemTimedOut, Reason: "not finished"}
+	for name, c := range map[string]struct {
+		state   string
+		systems []archive.RunSystem
+		want    Notice
+	}{
+		"done":          {archive.RunDone, []archive.RunSystem{archived, remarked}, Notice{State: "done", Title: "2 of 2", Text: "b: archived, but no check of a security profile is in it\nnext"}},
+		"partly failed": {archive.RunDone, []archive.RunSystem{archived, failed, late}, Notice{State: "partly failed", Title: "1 of 3", Text: "c  d: failed, the answer was \"all clear\"\ne: timedout, not finished\nnext"}},
+		"failed":        {archive.RunFailed, []archive.RunSystem{late}, Notice{State: "failed", Title: "0 of 1", Text: "e: timedout, not finished\nnext"}},
+		"cancelled":     {archive.RunCancelled, []archive.RunSystem{archived}, Notice{State: "cancelled", Title: "1 of 1", Text: "next"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := archive.Run{ID: "r", State: c.state, Systems: c.systems}
+			a := answer(&r, "next")
+			c.want.Run, c.want.Title = "r", "Runecast analysis r: "+c.want.State+", "+c.want.Title+" systems archived"
+			if d := cmp.Diff(c.want, noticeOf(&r, &a)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
 }
 
 // One message per run: whoever asks afterwards is told nothing of it.
@@ -92,8 +86,8 @@ func TestNoticeIsBounded(t *testing.T) {
 		r.Systems = append(r.Systems, archive.RunSystem{Name: "vc", State: archive.SystemFailed, Reason: strings.Repeat("ü", 1000)})
 	}
 	a := answer(&r, "next")
-	n := notice(&r, &a)
-	if len(n.Text) > 8000 || !strings.Contains(n.Text, " more systems: see runs/r.json\n") || !utf8.ValidString(n.Text) {
+	n := noticeOf(&r, &a)
+	if len(n.Text) > 8000 || !strings.Contains(n.Text, "\nand 4984 more systems: see runs/r.json\n") || !utf8.ValidString(n.Text) {
 		t.Errorf("%d bytes: %s", len(n.Text), n.Text)
 	}
 }
@@ -189,48 +183,4 @@ func TestCancelledRunIsNotCountedAsDone(t *testing.T) {
 			t.Error(got)
 		}
 	})
-}
-
-// What kills the comparison, which is told to people only, does not keep the
-// run from its end.
-func TestRunEndsWithoutTheComparisonThatKills(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld("a")
-		asked := 0
-		w.options.Outcome = func(context.Context, string, string) (*archive.Outcome, error) {
-			asked++
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.dead = true
-			return nil, errCrash
-		}
-		if _, err := w.handle(t, `{}`); err == nil {
-			t.Fatal("the process did not die")
-		}
-		time.Sleep(time.Hour) // the lease ran out
-		if a := w.must(t, `{"action":"tick"}`); a.State != archive.RunDone || a.Notice == nil || asked != 1 {
-			t.Errorf("%+v after %d comparisons", a, asked)
-		}
-	})
-}
-
-// The time of a run belongs to the archive: very large results are not read once more.
-func TestLargeResultsAreNotCompared(t *testing.T) {
-	t.Parallel()
-	asked := 0
-	c := New(Options{Outcome: func(context.Context, string, string) (*archive.Outcome, error) {
-		asked++
-		return &archive.Outcome{Posture: 50, Before: -1}, nil
-	}})
-	v := c.invocation(t.Context())
-	v.run.Systems = []archive.RunSystem{
-		{Name: "large", State: archive.SystemArchived, Bytes: maxCompared + 1}, {Name: "small", State: archive.SystemArchived, Bytes: maxCompared},
-	}
-	v.compare(t.Context())
-	a := answer(v.run, "")
-	want := "large: archived, 4 MB compressed: too large to be compared here\nsmall: posture 50 %, 0 rules failed, 0 manual, 0 passed\n"
-	if text := notice(v.run, &a).Text; text != want || asked != 1 {
-		t.Errorf("asked %d times: %s", asked, text)
-	}
 }

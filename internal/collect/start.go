@@ -88,13 +88,12 @@ func (v *invocation) create(ctx context.Context, req request, id string) error {
 	}
 	*v.run = archive.Run{
 		Header: v.run.Header, ID: id, Trigger: req.trigger(), Mode: req.Mode, State: archive.RunRunning,
-		StartedAt: started, Deadline: started.Add(v.o.ScanTimeout), Lease: &v.lease, Last: v.run.Last, LastKey: v.run.LastKey,
+		StartedAt: started, Deadline: started.Add(v.o.ScanTimeout), Lease: &v.lease, Last: v.run.Last,
 		Appliance: archive.Appliance{URL: v.o.ApplianceURL, API: v.api, InstanceUUID: info.InstanceUUID, Version: info.Version, Definitions: info.Definitions},
 	}
 	for _, s := range chosen {
 		v.run.Systems = append(v.run.Systems, v.begin(s, req, v.typeOf(s, before)))
 	}
-	v.wasOpen = true
 	// A crash before this write leaves no run, and Lambda repeats the start; a crash
 	// after it a run of which nothing was triggered, with which a tick goes on.
 	if err := v.save(ctx); err != nil {
@@ -107,7 +106,7 @@ func (v *invocation) create(ctx context.Context, req request, id string) error {
 // begin gives a system its first state. In mode latest the baseline is the
 // scan that was archived last: the same scan is nothing new.
 func (v *invocation) begin(s runecast.System, req request, kind string) archive.RunSystem {
-	rs := archive.RunSystem{ID: s.ID, Name: s.Name, Type: kind, State: archive.SystemPending, Baseline: s.Scan.Timestamp, Previous: v.run.LastKey[s.ID]}
+	rs := archive.RunSystem{ID: s.ID, Name: s.Name, Type: kind, State: archive.SystemPending, Baseline: s.Scan.Timestamp}
 	never := s.Scan == (runecast.Scan{})
 	switch {
 	case req.Mode == modeAnalyze && s.Scan.Trouble != "":

@@ -61,6 +61,8 @@ type Forwarder struct {
 	MaxQuarantine float64
 	// SendConcurrency is the number of requests in flight; 1 to 64.
 	SendConcurrency int
+	// Notices puts a notice of each committed scan onto the default event bus.
+	Notices bool
 	// Mapping says which events are made of a result.
 	Mapping Mapping
 }
@@ -129,6 +131,7 @@ func LoadForwarder(getenv func(string) string) (Forwarder, error) {
 		MaxBatchBytes:   e.integer("MAX_BATCH_BYTES", 9_500_000, 60_000, 10_000_000),
 		MaxQuarantine:   e.percent("MAX_QUARANTINE", "1%"),
 		SendConcurrency: e.integer("SEND_CONCURRENCY", 4, 1, 64),
+		Notices:         e.oneOf("NOTICES", "off", "off", "on") == "on",
 	}
 	c.Mapping = mapping(e)
 	c.URL, c.URLNote = ingestURL(e.endpoint("OPENPIPELINE_URL", c.AllowLoopback, "https://abc12345.live.dynatrace.com"))

@@ -96,6 +96,9 @@ func TestForwarderValues(t *testing.T) {
 			check: func(f Forwarder) bool { return f.Mapping.Standards["ACME"].Prefix == "AC" }},
 		"case of enums": {env: map[string]string{"LOG_LEVEL": "WARN", "MIN_SEVERITY": "high"},
 			check: func(f Forwarder) bool { return f.LogLevel == slog.LevelWarn && f.Mapping.MinSeverity == "HIGH" }},
+		"no notices":   {check: func(f Forwarder) bool { return !f.Notices }},
+		"notices":      {env: map[string]string{"NOTICES": "On"}, check: func(f Forwarder) bool { return f.Notices }},
+		"some notices": {env: map[string]string{"NOTICES": "some"}, wrong: "NOTICES"},
 		"loopback http": {env: map[string]string{"OPENPIPELINE_URL": "http://127.0.0.1:8080", "ALLOW_LOOPBACK": "true"},
 			check: func(f Forwarder) bool { return f.URL.Scheme == "http" }},
 		"loopback http not allowed": {env: map[string]string{"OPENPIPELINE_URL": "http://127.0.0.1:8080"}, wrong: "https"},
@@ -128,7 +131,7 @@ func TestVariablesAreComplete(t *testing.T) {
 	if v := CollectorVariables(); len(v) != 13 || !slices.Contains(v, "RUNECAST_SCAN_PATH") {
 		t.Errorf("collector reads %v", v)
 	}
-	if v := ForwarderVariables(); len(v) != 20 || !slices.Contains(v, "STANDARDS") {
+	if v := ForwarderVariables(); len(v) != 21 || !slices.Contains(v, "STANDARDS") {
 		t.Errorf("forwarder reads %v", v)
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/fault"
 )
 
@@ -147,7 +146,7 @@ func (e *env) object(name string, into any) {
 		return
 	}
 	if err := json.Unmarshal([]byte(v), into, json.RejectUnknownMembers(true)); err != nil {
-		e.fail(name, "is not a JSON object of the right shape ("+err.Error()+")", "see the README's table of settings")
+		e.fail(name, "is not a JSON object of the right shape ("+err.Error()+")", "see the settings in functions/README.md")
 	}
 }
 
@@ -165,7 +164,7 @@ func (e *env) endpoint(name string, allowLoopback bool, example string) *url.URL
 		e.fail(name, "is not set", "set it to an address such as "+example)
 		return nil
 	}
-	u, err := endpoint.Parse(v, allowLoopback)
+	u, err := parseAddress(v, allowLoopback)
 	if err != nil {
 		e.fail(name, err.Error(), "set it to an address such as "+example)
 		return nil

@@ -74,8 +74,3 @@ func forbidden(address, what string) error {
 		Cure:  "correct the host in the URL, or its DNS record",
 	}
 }
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
-}

@@ -30,6 +30,8 @@ type Options struct {
 	Sleep func(context.Context, time.Duration) error
 	// NewID gives random UUIDs: scan ids and lease owners.
 	NewID func() string
+	// Notices takes a notice of each scan whose delivery completes; nil: nobody is told.
+	Notices deliver.Publisher
 	// Check answers {"action":"check"}, whose payload it is given; nil: the action is not known.
 	Check func(context.Context, jsontext.Value) (any, error)
 }
@@ -45,7 +47,7 @@ func New(o Options) *Forwarder {
 	f := &Forwarder{o: o}
 	f.deliverer = deliver.New(deliver.Options{
 		Config: o.Config, Archive: o.Archive, Sender: o.Sender, Log: o.Log, Metrics: o.Metrics,
-		Now: o.Now, Sleep: o.Sleep, NewID: o.NewID, KeepInView: f.keepInView,
+		Now: o.Now, Sleep: o.Sleep, NewID: o.NewID, Notices: o.Notices, KeepInView: f.keepInView,
 	})
 	return f
 }

@@ -17,8 +17,21 @@ func scanOf(e *archive.Envelope, scanID string) securityevent.Scan {
 		ID: scanID, Name: securityevent.ScanName(or(e.System.Name, e.System.ID), completed), ProductVersion: e.Appliance.Version,
 		Started: e.Run.StartedAt, Completed: completed,
 		SystemID: e.System.ID, SystemName: or(e.System.Name, e.System.ID), SystemType: or(e.System.Type, runecast.TypeUnknown),
-		Context: contextOf(e),
+		Platform: platformOf(e.System.Type), Context: contextOf(e),
 	}
+}
+
+// platformOf returns what a type of system runs on.
+func platformOf(systemType string) securityevent.Platform {
+	switch systemType {
+	case runecast.TypeAWS:
+		return securityevent.AWS
+	case runecast.TypeGCP:
+		return securityevent.GCP
+	case runecast.TypeKubernetes:
+		return securityevent.Kubernetes
+	}
+	return securityevent.OtherPlatform
 }
 
 // contextOf names the place of a system in the semantic dictionary's terms, as

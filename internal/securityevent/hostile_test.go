@@ -94,7 +94,7 @@ func FuzzFinding(f *testing.F) {
 			return // the mapping never leaves them empty
 		}
 		s := scan()
-		s.SystemType = system
+		s.SystemType, s.Platform = system, platformOf(system)
 		o := securityevent.Finding{ObjectID: []byte(id), ObjectName: []byte(name), ObjectType: []byte(kind)}
 		for _, m := range []securityevent.Model{securityevent.Both, securityevent.XSPM, securityevent.External} {
 			e := securityevent.NewEncoder(m, s)

@@ -2,6 +2,21 @@ package securityevent
 
 import "bytes"
 
+// Platform says how the ids of a system's objects are to be read, where they do
+// not say themselves what they are as ARNs and Azure's do.
+type Platform int
+
+const (
+	// OtherPlatform: ids prove nothing.
+	OtherPlatform Platform = iota
+	// AWS: ids of EC2, such as i-0123456789abcdef0.
+	AWS
+	// GCP: full resource names and self links.
+	GCP
+	// Kubernetes: the object's UID; its name may begin with its namespace.
+	Kubernetes
+)
+
 // place adds what an object's own id and type prove about where it is:
 // aws.region, azure.subscription, k8s.namespace.name … Some are fields by which
 // Dynatrace permits reading, so a wrong one is worse than a missing one: nothing
@@ -14,12 +29,12 @@ func (o object) place(s *Scan, f *Finding) object {
 	case hasPrefix(id, "/subscriptions/"):
 		return o.azure(id)
 	}
-	switch s.SystemType {
-	case "AWS":
+	switch s.Platform {
+	case AWS:
 		return o.ec2(id, f.ObjectName)
-	case "GCP":
+	case GCP:
 		return o.gcp(id)
-	case "KUBERNETES_CLUSTER":
+	case Kubernetes:
 		return o.kubernetes(id, f)
 	}
 	return o

@@ -9,6 +9,10 @@ import (
 	"runecast-ingest/internal/securityevent"
 )
 
+func platformOf(system string) securityevent.Platform {
+	return map[string]securityevent.Platform{"AWS": securityevent.AWS, "GCP": securityevent.GCP, "KUBERNETES_CLUSTER": securityevent.Kubernetes}[system]
+}
+
 func TestPlace(t *testing.T) {
 	t.Parallel()
 	const uid = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
@@ -61,7 +65,7 @@ func TestPlace(t *testing.T) {
 			if c.kind == "" {
 				c.kind = "T"
 			}
-			s := &securityevent.Scan{ID: scan().ID, SystemID: "s", SystemType: c.system}
+			s := &securityevent.Scan{ID: scan().ID, SystemID: "s", SystemType: c.system, Platform: platformOf(c.system)}
 			all := finding(t, securityevent.External, s, check(), securityevent.Finding{ObjectID: []byte(c.id), ObjectName: []byte(c.object), ObjectType: []byte(c.kind)})
 			got := members{}
 			for name, value := range all {
@@ -80,7 +84,7 @@ func TestPlace(t *testing.T) {
 func TestAccountOfTheSystemComesFirst(t *testing.T) {
 	t.Parallel()
 	s := scan()
-	s.SystemType, s.Context = "AWS", []securityevent.Context{{Key: "cloud.provider", Value: "aws"}, {Key: "aws.account.id", Value: "444455556666"}}
+	s.SystemType, s.Platform, s.Context = "AWS", securityevent.AWS, []securityevent.Context{{Key: "cloud.provider", Value: "aws"}, {Key: "aws.account.id", Value: "444455556666"}}
 	got := finding(t, securityevent.Both, s, check(), securityevent.Finding{ObjectID: []byte("arn:aws:iam::111122223333:role/r"), ObjectType: []byte("Role")})
 	if got["aws.account.id"] != "444455556666" {
 		t.Errorf("account %v", got["aws.account.id"])

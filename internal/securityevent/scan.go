@@ -30,6 +30,8 @@ type Scan struct {
 	// KUBERNETES_CLUSTER, NSXT and VCENTER, others it shows as they are.
 	// runecast.system.id of the findings (both): string.
 	SystemID, SystemName, SystemType string
+	// Platform is what the system runs on, as far as ids of objects depend on it.
+	Platform Platform
 	// Findings is how many findings of the scan were sent; 0: left out.
 	// scan.findings.total (external, coverage of the system): integer.
 	Findings int64

@@ -42,7 +42,7 @@ func TestCoverage(t *testing.T) {
 	t.Parallel()
 	coverage := func(generation string, f *securityevent.Finding) map[string]any {
 		s := scan()
-		s.ID, s.Findings, s.SystemType = "6d1b7b1e-0000-4000-8000-00000000000"+generation, 7, "AWS"
+		s.ID, s.Findings, s.SystemType, s.Platform = "6d1b7b1e-0000-4000-8000-00000000000"+generation, 7, "AWS", securityevent.AWS
 		return newValidator(t).decode(t, securityevent.AppendCoverage(nil, s, f, "raw/x", at()))
 	}
 	system := coverage("1", nil)

@@ -32,6 +32,11 @@ func (s *Store) Register(ctx context.Context, systemID string) (Doc[archive.Regi
 	return Load[archive.Register](ctx, s, archive.RegisterKey(systemID))
 }
 
+// Rollup reads the verdicts of a system's newest committed scan.
+func (s *Store) Rollup(ctx context.Context, systemID string) (Doc[archive.Rollup], error) {
+	return Load[archive.Rollup](ctx, s, archive.RollupKey(systemID))
+}
+
 // Sweep reads how far back the sweep has to look.
 func (s *Store) Sweep(ctx context.Context) (Doc[archive.Sweep], error) {
 	return Load[archive.Sweep](ctx, s, archive.SweepKey)
@@ -62,7 +67,7 @@ type Committed struct {
 // keys, several at once. An error is the list's.
 func (s *Store) Registers(ctx context.Context) ([]Committed, error) {
 	var all []Committed
-	for c, err := range inParallel(s.List(ctx, archive.RegisterPrefix, ""), func(info archive.RawInfo) Committed {
+	for c, err := range inParallel(s.registers(ctx), func(info archive.RawInfo) Committed {
 		doc, err := Load[archive.Register](ctx, s, info.Key)
 		return Committed{Key: info.Key, Register: doc.Value, Err: err}
 	}) {
@@ -72,6 +77,17 @@ func (s *Store) Registers(ctx context.Context) ([]Committed, error) {
 		all = append(all, c)
 	}
 	return slices.Clip(all), nil
+}
+
+// registers lists the commit registers, without the roll-ups beside them.
+func (s *Store) registers(ctx context.Context) iter.Seq2[archive.RawInfo, error] {
+	return func(yield func(archive.RawInfo, error) bool) {
+		for info, err := range s.List(ctx, archive.RegisterPrefix, "") {
+			if (err != nil || archive.IsRegister(info.Key)) && !yield(info, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // Tracked is a raw object and what is known of its delivery.

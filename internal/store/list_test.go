@@ -49,6 +49,7 @@ func TestRunsAndRegisters(t *testing.T) {
 		put(archive.RegisterKey(id), `{"schema":"runecast-system/1","system":{"id":"`+id+`"}}`)
 	}
 	put(archive.RegisterKey("bad"), `{nonsense`)
+	put(archive.RollupKey("vc1"), `{"schema":"runecast-rules/1"}`) // is no register
 	all, err := s.Registers(t.Context())
 	if err != nil || len(all) != 21 {
 		t.Fatalf("%d registers, %v", len(all), err)

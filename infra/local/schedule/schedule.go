@@ -54,6 +54,14 @@ type Answer struct {
 	Failures []Failure `json:"failures"`
 	// Next says what to do now.
 	Next string `json:"next"`
+	// Notice is what people are told of a run that has ended; nil if none has.
+	Notice *Notice `json:"notice"`
+}
+
+// Notice is a message to people.
+type Notice struct {
+	Title string `json:"title"`
+	Text  string `json:"text"`
 }
 
 // Failure is a system that was not archived, and why.

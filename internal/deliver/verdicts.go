@@ -1,0 +1,101 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/notice"
+	"runecast-ingest/internal/securityevent"
+	"runecast-ingest/internal/store"
+	"runecast-ingest/internal/telemetry"
+)
+
+// What a committed scan changed is for people: nothing here fails a delivery,
+// nor takes more of its time than a read and a write of the archive, and
+// noticeTime once the delivery has ended.
+
+// noticeTime bounds the telling of notices.
+const noticeTime = 5 * time.Second
+
+// keepVerdicts keeps the verdicts of a scan that is committed and shown, beside
+// the register, and puts down what people are to be told: what changed since the
+// scan that the register named before.
+//
+// A crash before it, or an error in it: the roll-up stays that of an older
+// commit. Whoever finishes this delivery keeps its verdicts; if nobody does,
+// the next commit finds that there is nothing to compare with, and keeps its
+// own. A crash after it: the roll-up names this scan already, with its change,
+// and whoever finishes the delivery tells that.
+func (g *generation) keepVerdicts(ctx context.Context, verdicts map[string]securityevent.Status, reserved *archive.Register) {
+	d := g.d
+	now := archive.Rollup{
+		System: reserved.System, Order: reserved.Order, Generation: reserved.Generation, ScanID: reserved.ScanID,
+		RawKey: reserved.RawKey, Mapping: d.mapper.Hash(), Timestamp: reserved.Timestamp,
+	}
+	notice.Fill(&now, verdicts)
+	now, err := d.keepRollup(ctx, now, reserved.Before)
+	if err != nil {
+		d.o.Log.WarnContext(ctx, "the verdicts of the scan are not kept, so there is nothing to compare with", "key", d.key, "error", err.Error())
+	}
+	n := notice.Of(&now, d.o.Config.Bucket, g.s.Force)
+	g.s.notice = &n
+	d.o.Log.InfoContext(ctx, "scan committed", "key", d.key, "run", g.s.order().Run, "system", n.System.Name, "posture", n.Posture, "before", n.Before,
+		"failed", n.Rules.Failed, "newlyFailed", n.NewlyFailed.Count, "newlyPassed", n.NewlyPassed.Count, "changed", n.Changed)
+}
+
+// keepRollup writes the roll-up, unless the one that is kept is this scan's
+// already, or of a newer commit. It returns the roll-up with its change, with
+// an error, too.
+func (d *delivery) keepRollup(ctx context.Context, now archive.Rollup, replaced archive.Commit) (archive.Rollup, error) {
+	for {
+		kept, err := d.o.Archive.Rollup(ctx, now.System.ID)
+		switch {
+		case err == nil:
+		case fault.ClassOf(err) == fault.Reject && kept.ETag != "": // it says nothing; a new one takes its place
+			kept.Value = archive.Rollup{}
+		default:
+			next, _ := notice.Next(archive.Rollup{}, now, replaced)
+			return next, err
+		}
+		next, keep := notice.Next(kept.Value, now, replaced)
+		if !keep {
+			return next, nil
+		}
+		kept.Value = next
+		err = store.Save(ctx, d.o.Archive, &kept)
+		if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrRace) {
+			continue // another commit's was written meanwhile
+		}
+		return next, err
+	}
+}
+
+// tell publishes the notices of the scans whose delivery is complete: after the
+// write that says so, once per generation. A crash before it loses the notices,
+// and nothing else: no other invocation sends them.
+func (d *delivery) tell(ctx context.Context) {
+	var all []notice.Committed
+	for _, s := range d.scans {
+		if s.notice != nil && s.State == archive.DeliveryComplete {
+			all = append(all, *s.notice)
+		}
+	}
+	if len(all) == 0 || d.o.Notices == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, noticeTime)
+	defer cancel()
+	err := telemetry.Trace(ctx, "notice", func(ctx context.Context) error {
+		failed, err := d.o.Notices.Publish(ctx, all)
+		if failed > 0 {
+			d.o.Metrics.Put(telemetry.Count("NoticesFailed", failed))
+		}
+		return err
+	})
+	if err != nil {
+		d.o.Log.ErrorContext(ctx, "people are not told of a committed scan", "key", d.key, "class", fault.ClassOf(err), "error", err.Error())
+	}
+}

@@ -1,0 +1,111 @@
+package eventbus_test
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/go-json-experiment/json"
+	"github.com/google/go-cmp/cmp"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/eventbus"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/notice"
+	bus "runecast-ingest/internal/simulate/eventbridge"
+)
+
+// client speaks with a simulated bus as the function does with AWS.
+func client(t *testing.T, b *bus.Bus) *eventbridge.Client {
+	t.Helper()
+	server := httptest.NewServer(b)
+	t.Cleanup(server.Close)
+	return eventbridge.New(eventbridge.Options{
+		BaseEndpoint: aws.String(server.URL), Region: "eu-central-1", RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
+	})
+}
+
+// longest is the largest notice that there can be: every letter of it takes two bytes.
+func longest(n int) notice.Committed {
+	long := strings.Repeat(`"`, 5000)
+	r := archive.Rollup{System: archive.System{ID: long, Name: long, Type: long}, RawKey: long, ScanID: fmt.Sprint("scan-", n)}
+	r.Order.Run = long
+	r.Change.NewlyFailed, r.Change.NewlyPassed = archive.ListRules(make([]string, 30)), archive.ListRules(make([]string, 30))
+	for i := range r.Change.NewlyFailed.First {
+		r.Change.NewlyFailed.First[i], r.Change.NewlyPassed.First[i] = long, long
+	}
+	return notice.Of(&r, "bucket", false)
+}
+
+func TestPublish(t *testing.T) {
+	t.Parallel()
+	for name, n := range map[string]int{"none": 0, "one": 1, "several requests": 25} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var b bus.Bus
+			var all []notice.Committed
+			for i := range n {
+				all = append(all, longest(i))
+			}
+			if failed, err := eventbus.New(client(t, &b)).Publish(t.Context(), all); err != nil || failed != 0 {
+				t.Fatal(failed, err)
+			}
+			var got []notice.Committed
+			for _, e := range b.Events() {
+				var c notice.Committed
+				if err := json.Unmarshal(e.Detail, &c, json.RejectUnknownMembers(true)); err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, c)
+				if e.Source != "runecast-ingest" || e.DetailType != "Scan committed" || e.Region != "eu-central-1" {
+					t.Errorf("%+v", e)
+				}
+			}
+			if d := cmp.Diff(all, got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestWhatTheBusDoesNotTake(t *testing.T) {
+	t.Parallel()
+	var denied, down bus.Bus
+	denied.Refuse("AccessDeniedException")
+	down.Refuse("InternalException")
+	for name, c := range map[string]struct {
+		api    eventbus.API
+		failed int
+		class  fault.Class
+		says   string
+	}{
+		"no right":              {client(t, &denied), 7, fault.Config, "EventBridge: it refused the notice (AccessDeniedException): allow events:PutEvents"},
+		"down":                  {client(t, &down), 7, fault.Retry, "EventBridge: it could not be told"},
+		"some":                  {someFail("ThrottlingException"), 2, fault.Retry, "EventBridge: it did not take the notice (ThrottlingException: why)"},
+		"some, by their source": {someFail("NotAuthorizedForSourceException"), 2, fault.Config, "allow events:PutEvents"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			failed, err := eventbus.New(c.api).Publish(t.Context(), make([]notice.Committed, 7))
+			if err == nil || failed != c.failed || fault.ClassOf(err) != c.class || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%d failed: %v", failed, err)
+			}
+		})
+	}
+}
+
+// someFail is a bus that takes all entries of a request but the last.
+type someFail string
+
+func (code someFail) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+	out := &eventbridge.PutEventsOutput{FailedEntryCount: 1, Entries: make([]types.PutEventsResultEntry, len(in.Entries))}
+	out.Entries[len(in.Entries)-1] = types.PutEventsResultEntry{ErrorCode: aws.String(string(code)), ErrorMessage: aws.String("why")}
+	return out, nil
+}

@@ -1,0 +1,371 @@
+package forward_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/notice"
+	"runecast-ingest/internal/securityevent"
+	"runecast-ingest/internal/simulate/site"
+	"runecast-ingest/internal/store"
+)
+
+// people stand for the event bus: they are told of committed scans.
+type people struct {
+	mu    sync.Mutex
+	heard []notice.Committed
+	// deaf is why nothing reaches them; nil: it does.
+	deaf error
+}
+
+func (p *people) Publish(_ context.Context, notices []notice.Committed) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.deaf != nil {
+		return len(notices), p.deaf
+	}
+	p.heard = append(p.heard, notices...)
+	return 0, nil
+}
+
+// told expects the titles that people have heard since it was asked last.
+func (r *rig) told(want ...string) []notice.Committed {
+	r.T.Helper()
+	r.people.mu.Lock()
+	defer r.people.mu.Unlock()
+	heard := r.people.heard
+	r.people.heard = nil
+	var got []string
+	for _, n := range heard {
+		got = append(got, n.Title)
+	}
+	if !slices.Equal(got, want) {
+		r.T.Errorf("people were told %q, want %q", got, want)
+		return make([]notice.Committed, len(want))
+	}
+	return heard
+}
+
+// judged is a scan whose rules have these verdicts, as "CIS-1:FAIL DORA-2:PASS".
+func judged(system string, minute int, rules string) scan {
+	var issues []string
+	for rule := range strings.FieldsSeq(rules) {
+		id, status, _ := strings.Cut(rule, ":")
+		profile, _, _ := strings.Cut(id, "-")
+		issues = append(issues, fmt.Sprintf(`{"id":%q,"issueDisplayId":%q,"severity":"Major","type":%q,"title":"finding text","status":%q,"affectedObjectsCount":0}`, id, id, profile, status))
+	}
+	return scan{System: system, Minute: minute, Result: `{"issues":[` + strings.Join(issues, ",") + `]}`}
+}
+
+const (
+	// eighty and sixty are the postures of ten rules; of DORA's there are more.
+	eighty = "CIS-1:PASS CIS-2:PASS CIS-3:PASS CIS-4:PASS CIS-5:PASS CIS-6:PASS CIS-7:PASS CIS-8:PASS CIS-9:FAIL CIS-10:MANUAL DORA-1:FAIL DORA-2:FAIL DORA-3:PASS"
+	sixty  = "CIS-1:PASS CIS-2:PASS CIS-3:PASS CIS-4:PASS CIS-5:PASS CIS-6:PASS CIS-7:FAIL CIS-8:FAIL CIS-9:FAIL CIS-10:MANUAL DORA-1:PASS DORA-2:PASS DORA-3:FAIL"
+
+	firstOfA = "Runecast vc-a.example: posture 80 %, the first scan"
+	worseOfA = "Runecast vc-a.example: posture 60 % (80 % before), 2 rules newly failed"
+)
+
+func withoutDORA(c *config.Forwarder) { c.Mapping.ExcludeTypes = []string{"DORA"} }
+
+// rollup reads what is kept of a system's newest commit.
+func (r *rig) rollup(system string) archive.Rollup {
+	r.T.Helper()
+	d, err := r.Store.Rollup(r.T.Context(), system)
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	return d.Value
+}
+
+// The notice has the dashboard's own figures, by whatever settings.
+func TestNoticeSaysWhatTheDashboardShows(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withoutDORA)
+	tile := func(posture, failed, passed int) {
+		t.Helper()
+		r.Shown(fmt.Sprintf("vc-a failed=%d passed=%d posture=%d", failed, passed, posture))
+	}
+	r.delivered(r.Put(judged("vc-a", 1, eighty)), archive.DeliveryComplete)
+	n := r.told(firstOfA)[0]
+	tile(n.Posture, n.Rules.Failed, n.Rules.Passed)
+	if !n.Changed || !n.First || n.Before != nil {
+		t.Errorf("%+v", n)
+	}
+	key := r.Put(judged("vc-a", 2, sixty))
+	out := r.delivered(key, archive.DeliveryComplete)
+	n = r.told(worseOfA)[0]
+	tile(n.Posture, n.Rules.Failed, n.Rules.Passed)
+	if n.ScanID != out.Scan.ScanID || n.RawKey != key || n.Bucket != r.Bucket || n.Run != out.Scan.Order.Run || n.System.ID != "vc-a" || !n.Changed ||
+		fmt.Sprint(n.NewlyFailed.First) != "[CIS-7 CIS-8]" || strings.Contains(n.Text, "DORA") || strings.Contains(n.Text, "finding text") {
+		t.Errorf("%+v", n)
+	}
+	if kept := r.rollup("vc-a"); kept.ScanID != n.ScanID || !kept.Listed || kept.Posture != 60 || kept.Change.Before != 80 {
+		t.Errorf("%+v", kept)
+	}
+	r.deliver(key) // it has ended
+	r.told()
+}
+
+// Whichever way an object comes to be delivered, people are told once.
+func TestEveryDoorTellsPeople(t *testing.T) {
+	t.Parallel()
+	for name, payload := range map[string]func(r *rig, key string) string{
+		"a bare event": func(r *rig, key string) string { return s3Event(r.Bucket, key) },
+		"a queue":      func(r *rig, key string) string { return sqs(s3Event(r.Bucket, key)) },
+		"the sweep":    func(*rig, string) string { return sweepPayload },
+		"a job of S3 Batch Operations": func(r *rig, key string) string {
+			return fmt.Sprintf(`{"invocationSchemaVersion":"2.0","invocationId":"i","job":{"id":"j"},"tasks":[{"taskId":"t","s3Key":%q,"s3Bucket":%q}]}`, key, r.Bucket)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, withoutDORA)
+			k := r.Put(judged("vc-a", 1, eighty))
+			for range 2 {
+				if _, err := r.invoke(payload(r, k)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.told(firstOfA)
+			if a := r.replayed(key(k)); a.Complete != 1 {
+				t.Errorf("%+v", a)
+			}
+			if n := r.told("Runecast vc-a.example: posture 80 % (80 % before), unchanged")[0]; n.Changed {
+				t.Errorf("%+v", n)
+			}
+		})
+	}
+}
+
+// A forced replay shows an older scan: before and now change places.
+func TestNoticeOfAForcedReplay(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withoutDORA)
+	old := r.Put(judged("vc-a", 1, eighty))
+	r.delivered(old, archive.DeliveryComplete)
+	r.delivered(r.Put(judged("vc-a", 2, sixty)), archive.DeliveryComplete)
+	r.told(firstOfA, worseOfA)
+	if a := r.replayed(key(old) + `,"force":true`); a.Complete != 1 {
+		t.Errorf("%+v", a)
+	}
+	n := r.told("Runecast vc-a.example: posture 80 % (60 % before), 2 rules newly passed")[0]
+	if !n.Forced || !n.Changed || n.RawKey != old {
+		t.Errorf("%+v", n)
+	}
+	r.delivered(r.Put(judged("vc-a", 3, sixty)), archive.DeliveryComplete)
+	r.told(worseOfA)
+}
+
+// Other settings show another posture of the same results, and the notice says why.
+func TestNoticeAfterAChangeOfSettings(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withoutDORA)
+	k := r.Put(judged("vc-a", 1, eighty))
+	r.delivered(k, archive.DeliveryComplete)
+	r.told(firstOfA)
+	r.Config.Mapping.ExcludeTypes = nil
+	if a := r.replayed(key(k)); a.Complete != 1 {
+		t.Errorf("%+v", a)
+	}
+	n := r.told("Runecast vc-a.example: posture 69 % (80 % before), 2 rules newly failed")[0]
+	if !n.SettingsChanged || !strings.Contains(n.Text, "other settings") {
+		t.Errorf("%+v", n)
+	}
+}
+
+// A dry run keeps nothing and tells nobody.
+func TestDryRunTellsNobody(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	k := r.Put(judged("vc-a", 1, eighty))
+	r.delivered(k, archive.DeliveryComplete)
+	before := r.rollup("vc-a")
+	r.told("Runecast vc-a.example: posture 69 %, the first scan")
+	r.replayed(key(k) + `,"dryRun":true`)
+	r.told()
+	if after := r.rollup("vc-a"); after.WriteID != before.WriteID {
+		t.Errorf("%+v", after)
+	}
+}
+
+// Several systems in one document: each has its notice, once it is complete.
+func TestNoticesOfSeveralSystems(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	const key = "raw/manual/both.json"
+	r.Upload(key, site.Saved("vc-a 2@1", "vc-b 3@1"))
+	r.delivered(key, archive.DeliveryComplete)
+	r.told("Runecast vc-a: posture 50 %, the first scan", "Runecast vc-b: posture 50 %, the first scan")
+
+	r.Upload(key, site.Saved("vc-a 0@2", "vc-b 1@2"))
+	r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool { // the second system's findings wait
+		refuse := strings.Contains(r.Bodies[n], `"vc-b/host-0"`)
+		if refuse {
+			w.Header().Set("Retry-After", "3600")
+			site.Answer(w, http.StatusTooManyRequests)
+		}
+		return refuse
+	}
+	r.delivered(key, archive.DeliverySending)
+	r.told("Runecast vc-a: posture 100 % (50 % before)")
+	r.Intercept = nil
+	r.delivered(key, archive.DeliveryComplete)
+	r.told("Runecast vc-b: posture 50 % (50 % before), unchanged")
+}
+
+// Whatever hinders a notice, the delivery is complete, and it is counted.
+func TestNoticeThatCannotBeSent(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withoutDORA)
+	r.people.deaf = errors.New("the bus is down")
+	key := r.Put(judged("vc-a", 1, eighty))
+	r.delivered(key, archive.DeliveryComplete)
+	if got := r.Counted("NoticesFailed"); got != 1 {
+		t.Errorf("%d notices failed", got)
+	}
+	r.people.deaf = nil
+	r.delivered(key, archive.DeliveryComplete)
+	if a, err := r.sweep(); err != nil || a.Objects != 0 {
+		t.Errorf("%+v %v", a, err)
+	}
+	r.told()
+	r.delivered(r.Put(judged("vc-a", 2, sixty)), archive.DeliveryComplete)
+	r.told(worseOfA) // the verdicts were kept
+}
+
+// dying is S3 as seen by a process that dies once it has written an object.
+type dying struct {
+	*s3.Client
+	after string
+	dead  bool
+}
+
+func (d *dying) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+	if d.dead {
+		return nil, errors.New("the process is dead")
+	}
+	out, err := d.Client.PutObject(ctx, in, o...)
+	d.dead = err == nil && aws.ToString(in.Key) == d.after
+	return out, err
+}
+
+// Whoever finishes what another invocation has left tells what it would have told.
+func TestNoticeAfterACrash(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]string{
+		"between the register and the roll-up":          archive.RegisterKey("vc-a"),
+		"between the roll-up and the delivery's end":    archive.RollupKey("vc-a"),
+		"between the two, and then the settings change": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, withoutDORA)
+			r.delivered(r.Put(judged("vc-a", 1, eighty)), archive.DeliveryComplete)
+			r.told(firstOfA)
+			event := s3Event(r.Bucket, r.Put(judged("vc-a", 2, sixty)))
+			die := func(after string) {
+				t.Helper()
+				doomed := r.sandbox(store.New(&dying{Client: r.S3, after: after}, r.Bucket), r.Server.Client().Transport)
+				if _, err := handle(t.Context(), doomed, event); err == nil {
+					t.Fatal("the invocation did not die")
+				}
+				r.told()
+			}
+			if after != "" {
+				die(after)
+				r.calm(r.forwarder)
+				r.told(worseOfA)
+				return
+			}
+			// The generation that was committed is abandoned, and the next one compared with it.
+			die(archive.RegisterKey("vc-a"))
+			r.Config.Mapping.MinSeverity = "MEDIUM"
+			r.calm(r.forwarder)
+			if n := r.told("Runecast vc-a.example: posture 60 %")[0]; !strings.Contains(n.Text, "nothing to compare it with") || !n.Changed {
+				t.Errorf("%+v", n)
+			}
+		})
+	}
+}
+
+// A scan that a newer one has overtaken is nothing new, and its verdicts do not
+// take the place of the newer one's.
+func TestNoticeOfAScanThatWasOvertaken(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withoutDORA)
+	older := r.Put(judged("vc-a", 1, eighty))
+	r.Intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
+		if strings.Contains(r.Bodies[n], securityevent.TypeCompleted) { // the older one's scan event
+			r.Intercept = nil
+			r.delivered(r.Put(judged("vc-a", 2, sixty)), archive.DeliveryComplete)
+		}
+		return false
+	}
+	r.delivered(older, archive.DeliveryComplete)
+	heard := r.told("Runecast vc-a.example: posture 60 %", "Runecast vc-a.example: posture 80 %, replaced by a newer scan")
+	if heard[1].Changed || r.rollup("vc-a").Posture != 60 {
+		t.Errorf("%+v", heard[1])
+	}
+	r.delivered(r.Put(judged("vc-a", 3, eighty)), archive.DeliveryComplete)
+	r.told("Runecast vc-a.example: posture 80 % (60 % before), 2 rules newly passed")
+}
+
+// A scan whose scan event was refused was never shown: the next one is compared
+// with what was.
+func TestNoticeComparesWithWhatWasShown(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withoutDORA)
+	r.delivered(r.Put(judged("vc-a", 1, eighty)), archive.DeliveryComplete)
+	r.Intercept = site.Refusing(400, func(b string) bool { return strings.Contains(b, securityevent.TypeCompleted) })
+	r.delivered(r.Put(judged("vc-a", 2, "CIS-1:FAIL")), archive.DeliveryFailed)
+	r.Intercept = nil
+	r.delivered(r.Put(judged("vc-a", 3, sixty)), archive.DeliveryComplete)
+	r.told(firstOfA, worseOfA)
+}
+
+// What is kept of the scan before is for the notice only: where it is of no
+// use, the scan is delivered all the same.
+func TestNoticeWithoutARollup(t *testing.T) {
+	t.Parallel()
+	const lone = "Runecast vc-a.example: posture 60 %"
+	for name, c := range map[string]struct {
+		kept string
+		want int // posture that is kept then
+	}{
+		"not readable":       {`{"schema":`, 60},
+		"of another kind":    {`{"schema":"runecast-system/1"}`, 60},
+		"of a newer release": {`{"schema":"runecast-rules/2","posture":7}`, 7},
+		"of another scan":    {`{"schema":"runecast-rules/1","scanId":"x"}`, 60},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, withoutDORA)
+			r.delivered(r.Put(judged("vc-a", 1, eighty)), archive.DeliveryComplete)
+			kept := archive.RollupKey("vc-a")
+			if _, err := r.S3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &r.Bucket, Key: &kept, Body: strings.NewReader(c.kept)}); err != nil {
+				t.Fatal(err)
+			}
+			r.delivered(r.Put(judged("vc-a", 2, sixty)), archive.DeliveryComplete)
+			if n := r.told(firstOfA, lone)[1]; !n.Changed || !strings.Contains(n.Text, "nothing to compare it with") {
+				t.Errorf("%+v", n)
+			}
+			var after archive.Rollup
+			if err := json.Unmarshal(r.download(kept), &after); err != nil || after.Posture != c.want {
+				t.Errorf("%+v %v", after, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,92 @@
+package notice
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"runecast-ingest/internal/archive"
+)
+
+// maxNamed bounds the rules that a message names of each list.
+const maxNamed = 10
+
+// title is the line by which people decide whether to read on, as
+// "Runecast vc1.example: posture 60 % (80 % before), 2 rules newly failed".
+func title(r *archive.Rollup, system string) string {
+	c := &r.Change
+	s := fmt.Sprintf("Runecast %s: posture %d %%", system, r.Posture)
+	if c.Against != "" {
+		s += fmt.Sprintf(" (%d %% before)", c.Before)
+	}
+	switch {
+	case c.First:
+		s += ", the first scan"
+	case c.Overtaken:
+		s += ", replaced by a newer scan"
+	case c.Against != "" && !c.Differs:
+		s += ", unchanged"
+	}
+	for _, l := range []struct {
+		list archive.RuleList
+		what string
+	}{{c.NewlyFailed, "newly failed"}, {c.NewlyPassed, "newly passed"}} {
+		if l.list.Count > 0 {
+			s += fmt.Sprintf(", %s %s", number(l.list.Count, "rule"), l.what)
+		}
+	}
+	return s
+}
+
+// text is the whole message, of at most 8,000 characters.
+func text(r *archive.Rollup, n *Committed) string {
+	c := &r.Change
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s failed, %d manual, %d passed; run %s", number(r.Failed.Count, "rule"), r.Manual.Count, r.Passed.Count, n.Run)
+	if at, ok := archive.RunStart(r.Order.Run); !ok || !at.Equal(r.Order.StartedAt.Truncate(time.Second)) {
+		fmt.Fprintf(&b, " of %s", r.Order.StartedAt.UTC().Format(time.RFC3339))
+	}
+	b.WriteByte('\n')
+	named(&b, "newly failed", n.NewlyFailed)
+	named(&b, "newly passed", n.NewlyPassed)
+	if more := c.Rules - c.NewlyFailed.Count - c.NewlyPassed.Count; c.Rules >= 0 && more > 0 {
+		fmt.Fprintf(&b, "%s changed otherwise: new, gone, or manual\n", number(more, "rule"))
+	}
+	for _, s := range []struct {
+		holds bool
+		text  string
+	}{
+		{c.Against != "" && c.Rules < 0, "there are too many rules to compare them one by one"},
+		{c.Against == "" && !c.First && !c.Overtaken, "there is nothing to compare it with: the verdicts of the scan before were not kept"},
+		{c.Overtaken, "a newer scan of the system was committed meanwhile: that one is shown"},
+		{c.Settings, "the scan before was mapped by another version, or by other settings"},
+		{n.Forced, "a forced replay sent it: an older scan may be shown"},
+	} {
+		if s.holds {
+			b.WriteString(s.text + "\n")
+		}
+	}
+	b.WriteString("results: " + n.RawKey)
+	return b.String()
+}
+
+// named adds a line with the first rules of a list.
+func named(b *strings.Builder, what string, l archive.RuleList) {
+	if l.Count == 0 {
+		return
+	}
+	first := l.First[:min(len(l.First), maxNamed)]
+	fmt.Fprintf(b, "%s: %s", what, strings.Join(first, ", "))
+	if more := l.Count - len(first); more > 0 {
+		fmt.Fprintf(b, " and %d more", more)
+	}
+	b.WriteByte('\n')
+}
+
+// number writes "1 rule" or "2 rules".
+func number(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
