@@ -253,6 +253,7 @@ func (tr *trace) end(out *deliver.Outcome, err error, dry bool) string {
 func (tr *trace) request(n int, w http.ResponseWriter, _ *http.Request) bool {
 	body := tr.Sent(n)
 	what := tr.describe(body)
+	does := "sends " + what
 	p := &plan{status: http.StatusAccepted, accepted: true}
 	if i := slices.IndexFunc(tr.plans, func(p *plan) bool { return p.meets(what) }); i >= 0 {
 		p = tr.plans[i]
@@ -261,13 +262,13 @@ func (tr *trace) request(n int, w http.ResponseWriter, _ *http.Request) bool {
 		}
 	}
 	if p.meanwhile != nil {
-		tr.say("sends %s, and while it is on its way:", what)
+		tr.say("%s, and while it is on its way:", does)
 		tr.depth++
 		for _, line := range p.meanwhile {
 			tr.command(line)
 		}
 		tr.depth--
-		what += ", which arrives"
+		does = what + " arrives"
 		p = &plan{status: http.StatusAccepted, accepted: true}
 	}
 	if p.accepted {
@@ -277,10 +278,10 @@ func (tr *trace) request(n int, w http.ResponseWriter, _ *http.Request) bool {
 		tr.late = append(tr.late, body)
 	}
 	if p.status == 0 {
-		tr.say("sends %s: no answer", what)
+		tr.say("%s: no answer", does)
 		panic(http.ErrAbortHandler)
 	}
-	tr.say("sends %s: %d", what, p.status)
+	tr.say("%s: %d", does, p.status)
 	if p.status == http.StatusAccepted {
 		w.WriteHeader(p.status)
 		return true
