@@ -22,36 +22,39 @@ type beginning struct {
 	steps []step
 }
 
-func over(o Outcome) beginning { return beginning{over: true, outcome: o} }
+func over(o Outcome, why reason) beginning {
+	o.reason = why
+	return beginning{over: true, outcome: o}
+}
 
 // begin reads the state and takes the lease (steps 1 to 3).
 func (d *delivery) begin(ctx context.Context) (beginning, error) {
 	at, err := d.look(ctx)
 	if err != nil {
-		return beginning{}, err
+		return over(Outcome{}, named(becauseError, err)), err
 	}
 	switch at.firstStep() {
 	case stepDone:
 		d.idle = true
-		return over(d.outcome()), nil
+		return over(d.outcome(), becauseEnded), nil
 	case stepBusy:
 		d.idle = true
-		return over(Outcome{State: StateBusy, Reason: "another invocation holds the lease"}), nil
+		return over(Outcome{State: StateBusy, Reason: "another invocation holds the lease"}, becauseLeased), nil
 	}
 	if err := d.contents(ctx); err != nil {
 		d.scans = nil
 		out, err := d.reject(ctx, err)
-		return over(out), err
+		return over(out, out.reason), err
 	}
 	steps, err := d.takeLease(ctx, at)
 	switch {
 	case err != nil:
-		return beginning{}, err
+		return over(Outcome{}, named(becauseError, err)), err
 	case !slices.ContainsFunc(steps, changes):
 		d.idle = true
-		return over(d.older()), nil
+		return over(d.older(), becauseOlder), nil
 	case !slices.ContainsFunc(steps, sends):
-		return over(d.outcome()), nil
+		return over(d.outcome(), becauseSuperseded), nil
 	}
 	return beginning{steps: steps}, nil
 }

@@ -141,7 +141,7 @@ func (o *Outcome) Ended() bool { return archive.Final(o.State) }
 func (d *Deliverer) Deliver(ctx context.Context, key string, win Window, r Request) (Outcome, error) {
 	began := d.o.Now()
 	if !began.Before(win.Soft) {
-		return Outcome{State: archive.DeliveryPending, Reason: "no time was left for it in this invocation"}, nil
+		return Outcome{State: archive.DeliveryPending, Reason: "no time was left for it in this invocation", reason: becauseTime}, nil
 	}
 	one := &delivery{Deliverer: d, key: key, win: win, request: r, batchBytes: d.o.Config.MaxBatchBytes}
 	one.send = counting(traced(d.o.Sender, win.Soft), &one.counter)
@@ -151,7 +151,7 @@ func (d *Deliverer) Deliver(ctx context.Context, key string, win Window, r Reque
 		return err
 	}, "key", key)
 	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrRace) {
-		out, err = Outcome{State: StateBusy, Reason: "another invocation delivers it"}, nil
+		out, err = Outcome{State: StateBusy, Reason: "another invocation delivers it", reason: becauseTakenOver}, nil
 	}
 	one.observe(ctx, out, err, d.o.Now().Sub(began))
 	return out, err

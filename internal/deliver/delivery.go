@@ -80,15 +80,13 @@ func (d *delivery) run(ctx context.Context) (Outcome, error) {
 			What: fmt.Sprintf("%d invocations in a row ended without a word", maxExpired),
 			Cure: "look into the function's log for time-outs and memory, then replay"})
 	}
+	var end disposition
 	for i, s := range d.scans {
-		if step := begun.steps[i]; sends(step) {
-			end := d.deliverScan(ctx, s, &d.parts[i], step)
-			if end.next != nextScan {
-				return d.release(ctx, end)
-			}
+		if step := begun.steps[i]; sends(step) && end.next == nextScan {
+			end = d.deliverScan(ctx, s, &d.parts[i], step)
 		}
 	}
-	return d.release(ctx, disposition{reason: becauseComplete})
+	return d.release(ctx, end)
 }
 
 // deliverScan is steps 4 to 7 for one scan, sending it again after doubt.
@@ -126,7 +124,7 @@ func (d *delivery) deliverScan(ctx context.Context, s *scan, part *PartOutcome, 
 // open.
 func (d *delivery) reject(ctx context.Context, err error) (Outcome, error) {
 	if fault.ClassOf(err) != fault.Reject {
-		return Outcome{}, err
+		return Outcome{reason: named(becauseError, err)}, err
 	}
 	v := &d.doc.Value
 	if len(d.scans) == 0 {

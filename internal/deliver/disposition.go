@@ -10,7 +10,8 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// reason names why the delivery of a scan stops in this invocation. Where
+// reason names why the delivery of a scan stops in this invocation, or does not
+// begin. Where
 // several requests fail at the same time the gravest counts: the one that is
 // last in this list.
 type reason int
@@ -18,6 +19,12 @@ type reason int
 const (
 	// becauseError: something failed that has no name below; the error decides.
 	becauseError reason = iota
+
+	// There was nothing to do.
+
+	becauseEnded  // it ended before
+	becauseLeased // another invocation holds the lease
+	becauseOlder  // it was to be sent again, but a newer scan is committed
 
 	// The scan has ended.
 
@@ -46,7 +53,7 @@ const (
 
 func (r reason) String() string {
 	return [...]string{
-		"error", "complete", "superseded", "unfit", "out of time", "rate", "endpoint busy", "timestamp ahead", "not announced",
+		"error", "ended before", "leased", "older", "complete", "superseded", "unfit", "out of time", "rate", "endpoint busy", "timestamp ahead", "not announced",
 		"follow-ups left", "interrupted", "endpoint down", "everything refused", "doubt", "state not saved", "taken over",
 	}[r]
 }
@@ -63,8 +70,7 @@ const (
 )
 
 // disposition is how the delivery of a scan ends in this invocation, and what
-// follows from it. The zero value is the end of an object all of whose scans
-// have ended.
+// follows from it. The zero value goes on with the next scan.
 type disposition struct {
 	reason reason
 	// err explains the reason to a person; nil: there is nothing to explain.
@@ -127,16 +133,18 @@ func dispose(why reason, err error, again bool) disposition {
 	return d
 }
 
-// named returns the reason of an error that has none.
+// named returns the reason of an error that has none, or not the whole one.
 func named(why reason, err error) reason {
 	timeIsOver := errors.Is(err, context.DeadlineExceeded)
 	switch {
 	case why == becauseDown && timeIsOver: // there was no time to find out
 		return becauseTime
-	case why == becauseUnsaved && (errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrRace)):
-		return becauseTakenOver
-	case why != becauseError:
+	case why != becauseError && why != becauseUnsaved:
 		return why
+	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrRace):
+		return becauseTakenOver
+	case why == becauseUnsaved, errors.Is(err, store.ErrUnknown):
+		return becauseUnsaved
 	case fault.ClassOf(err) == fault.Reject:
 		return becauseUnfit
 	case timeIsOver:
@@ -155,6 +163,8 @@ func reasonOf(r *openpipeline.Result) reason {
 		return becauseDown
 	case errors.Is(r.Err, errRate):
 		return becauseRate
+	case errors.Is(r.Err, context.DeadlineExceeded): // there was no time for an attempt
+		return becauseTime
 	}
 	return becauseBusy
 }
