@@ -57,7 +57,7 @@ type node struct {
 }
 
 // Reduce reads one JSON document, in memory that does not depend on its size,
-// and gives its shape, no value of it. With an error comes the shape of what
+// and returns its shape, no value of it. With an error comes the shape of what
 // was read, and how many bytes that were; the error quotes nothing.
 func Reduce(r io.Reader) (Shape, int64, error) {
 	return reduce(&meter{r: r, most: maxRead, text: maxToken})
@@ -145,7 +145,7 @@ func (d *reducer) array(n *node, depth int) error {
 	return err
 }
 
-// member gives the node of a member; nil if there is no room for another.
+// member returns the node of a member; nil if there is no room for another.
 func (d *reducer) member(n *node, name string) *node {
 	if !memberName.MatchString(name) {
 		name = otherNames
@@ -186,7 +186,7 @@ func (d *reducer) skip() error {
 	}
 }
 
-// explain tells a document that ends too early from one that is not JSON, and
+// explain names an error: a document that ends too early, or one that is not JSON; it
 // leaves the connection's own errors as they are.
 func (d *reducer) explain(err error) error {
 	switch {
@@ -207,7 +207,7 @@ func (n *node) scalar(class string) {
 	n.scalars[class]++
 }
 
-// lengthClass tells about a text's length only so much that it cannot serve to
+// lengthClass says of a text's length only so much that it cannot serve to
 // guess the text.
 func lengthClass(runes int) string {
 	switch {

@@ -59,7 +59,7 @@ func list(systems []runecast.System, text func(runecast.System) string) string {
 
 // typeOf gives a system's type: the configured one, else the one found out
 // now, else the one that an earlier run found out. Evidence lies in failed
-// checks, so a system that passes all may show none this time.
+// rules, so a system that passes all may show none this time.
 func (c *Collector) typeOf(s runecast.System, before []archive.RunSystem) string {
 	if t, ok := c.o.SystemTypes[s.ID]; ok {
 		return t

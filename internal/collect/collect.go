@@ -6,9 +6,9 @@
 // archived at most once per run, whole, or not at all.
 //
 // What is reported instead of archived, because a dashboard would take it for
-// "all clear": a system whose results hold no check at all or nothing but
+// "all clear": a system whose results hold no rule at all or nothing but
 // UNLICENSED, one that the appliance lists no more, one that was never
-// analysed. Results with assessed checks of which none belongs to a security
+// analysed. Results with assessed rules of which none belongs to a security
 // profile (only knowledge-base articles, say) are archived, since a replay may
 // want them, and the run says so in the system's reason. A name in the systems
 // filter that fits two systems is an error that lists their ids.
@@ -45,7 +45,7 @@ type Appliance interface {
 	Trigger(ctx context.Context, id string) error
 	// Results streams the last results of these systems, and maybe of others, one element each.
 	Results(ctx context.Context, ids []string, visit func(*runecast.Element) error) error
-	// Issues copies the catalogue of checks.
+	// Issues copies the catalogue of rules.
 	Issues(ctx context.Context, dst io.Writer) error
 	// Info describes the appliance; optional, so without an error.
 	Info(ctx context.Context) runecast.Info

@@ -5,7 +5,7 @@
 // collector's, ingestcheck the forwarder's. A check promises to start no
 // analysis, to change nothing but one small object that it deletes again, to send
 // nothing but the one test event that was asked for, to end in bounded time and
-// memory, to name the cure of whatever fails, and to tell no secret.
+// memory, to name the cure of whatever fails, and to show no secret.
 package preflight
 
 import (

@@ -26,9 +26,10 @@ func (c *check) archive(ctx context.Context) preflight.Row {
 	return preflight.Passed(fmt.Sprintf("s3://%s/%s was written and deleted", c.o.Bucket, archive.RunCheckKey))
 }
 
-// role tells what is known about the right to scan: no harmless call proves it.
+// role says what is known about the right to start an analysis: no harmless call
+// proves it.
 func (c *check) role(context.Context) preflight.Row {
-	unknown := preflight.Skip("not proven until the first trigger: no call tells it without starting an analysis")
+	unknown := preflight.Skip("not proven until the first trigger: no call proves it without starting an analysis")
 	unknown.Cure = `to analyse, the token must be an Admin's; {"mode":"latest"} needs a read-only one`
 	if c.last == nil || c.last.Mode != "analyze" {
 		return unknown

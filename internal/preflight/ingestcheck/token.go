@@ -33,7 +33,7 @@ func (c *check) token(ctx context.Context) preflight.Row {
 	return preflight.Failure(preflight.Late(limited, err, c.URL.Host))
 }
 
-// judge tells whether the token can be used, and for how long.
+// judge says whether the token can be used, and for how long.
 func (c *check) judge(state openpipeline.Token) preflight.Row {
 	renew := "create an access token in Dynatrace with the scope " + c.ingest.Scope() + " and store it in the secret: it is read again every few minutes"
 	if state.Enabled != nil && !*state.Enabled {
