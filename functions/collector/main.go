@@ -61,7 +61,7 @@ func run(ctx context.Context, cfg config.Collector, log *slog.Logger) error {
 	c := collect.New(collect.Options{
 		Store: bucket,
 		Preflight: appliancecheck.New(appliancecheck.Options{
-			Common: preflight.Common{
+			Settings: preflight.Settings{
 				URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
 				Secrets: func() endpoint.Credentials { return secret.NewCache(api, cfg.SecretID, time.Now) },
 			},

@@ -65,7 +65,7 @@ func run(ctx context.Context, cfg config.Forwarder, log *slog.Logger) error {
 	bucket := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
 	metrics := telemetry.NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now)
 	check := ingestcheck.New(ingestcheck.Options{
-		Common: preflight.Common{
+		Settings: preflight.Settings{
 			URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
 			Secrets: func() endpoint.Credentials { return fresh() },
 		},

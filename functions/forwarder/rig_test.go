@@ -24,6 +24,7 @@ import (
 	"runecast-ingest/infra/local/secrets"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/simulate/eventbridge"
 	"runecast-ingest/internal/simulate/gate"
 	"runecast-ingest/internal/simulate/lambda"
 	"runecast-ingest/internal/simulate/pki"
@@ -81,6 +82,7 @@ type site struct {
 	vault     secrets.Manager
 	secret    string // its ARN
 	receiver  *receiver.Receiver
+	bus       eventbridge.Bus
 	said      lines // by the functions
 }
 
@@ -145,6 +147,7 @@ func (s *site) deploy(act func(*process) (alive bool), env ...string) *process {
 			"AWS_ACCESS_KEY_ID=" + s.s3.AccessKey(), "AWS_SECRET_ACCESS_KEY=" + s.s3.SecretKey(),
 			"AWS_ENDPOINT_URL_S3=" + s.serve(httptest.NewUnstartedServer(p.gate.Guard("S3", p.gate.S3(to, transport)))),
 			"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + s.serve(httptest.NewUnstartedServer(p.gate.Guard("secret", &s.vault))),
+			"AWS_ENDPOINT_URL_EVENTBRIDGE=" + s.serve(httptest.NewUnstartedServer(&s.bus)),
 			"OPENPIPELINE_URL=" + s.serve(ingest), "OPENPIPELINE_SECRET_ID=" + s.secret, "ALLOW_LOOPBACK=true",
 			"MAX_BATCH_BYTES=" + batchBytes,
 		}, env...),

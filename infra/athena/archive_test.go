@@ -75,12 +75,12 @@ func TestColumnsAreWritten(t *testing.T) {
 		}
 		occurring(seen, "", document)
 	}
-	reader, err := os.ReadFile("../../internal/mapping/issue.go")
+	reader, err := os.ReadFile("../../internal/runecast/objects.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	isRead := func(path string) bool { // of an object; only some appliances send a verdict with it
-		return strings.Contains(path, ".affectedObjects.") && strings.Contains(string(reader), "case `\""+lastOf(path)+"\"`")
+		return strings.Contains(path, ".affectedObjects.") && strings.Contains(string(reader), `case "`+lastOf(path)+`"`)
 	}
 	envelope := envelopePaths(reflect.TypeFor[archive.Envelope]())
 	for _, path := range table(t).paths() {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -82,8 +83,15 @@ func TestEveryPayloadFile(t *testing.T) {
 // of vc1.example.
 func (r *rig) putSample() {
 	r.Helper()
-	key := r.raw()[slices.IndexFunc(r.raw(), func(key string) bool { return strings.Contains(key, "/vc1.example-") })]
-	stored, err := os.Open(filepath.Join(r.dir, bucketName, filepath.FromSlash(key)))
+	r.putOlder("raw/v1/dt=2026-11-22/run="+newestRun+"/vc1.example-2ebce7c4.json.gz", newestRun, time.Date(2020, 1, 1, 2, 0, 0, 0, time.UTC))
+}
+
+// putOlder archives the first analysis of vc1.example under another key, as
+// that of another run.
+func (r *rig) putOlder(key, run string, startedAt time.Time) {
+	r.Helper()
+	original := r.raw()[slices.IndexFunc(r.raw(), func(key string) bool { return strings.Contains(key, "/vc1.example-") })]
+	stored, err := os.Open(filepath.Join(r.dir, bucketName, filepath.FromSlash(original)))
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -96,13 +104,13 @@ func (r *rig) putSample() {
 	if err != nil {
 		r.Fatal(err)
 	}
-	text = bytes.ReplaceAll(text, []byte(strings.TrimPrefix(strings.Split(key, "/")[3], "run=")), []byte(newestRun))
-	text = regexp.MustCompile(`"startedAt":"[^"]*"`).ReplaceAll(text, []byte(`"startedAt":"2020-01-01T02:00:00Z"`))
+	text = bytes.ReplaceAll(text, []byte(strings.TrimPrefix(strings.Split(original, "/")[3], "run=")), []byte(run))
+	text = regexp.MustCompile(`"startedAt":"[^"]*"`).ReplaceAll(text, []byte(`"startedAt":"`+startedAt.Format(time.RFC3339)+`"`))
 	client := s3.New(s3.Options{
 		BaseEndpoint: aws.String(r.s3.URL()), Region: r.s3.Region(), UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider(r.s3.AccessKey(), r.s3.SecretKey(), ""),
 	})
-	if _, err := client.PutObject(r.Context(), &s3.PutObjectInput{Bucket: aws.String(bucketName), Key: aws.String(newestKey), Body: bytes.NewReader(text)}); err != nil {
+	if _, err := client.PutObject(r.Context(), &s3.PutObjectInput{Bucket: aws.String(bucketName), Key: &key, Body: bytes.NewReader(text)}); err != nil {
 		r.Fatal(err)
 	}
 }
@@ -130,19 +138,16 @@ func samples(t *testing.T) map[string]string {
 	return actions
 }
 
-// Whatever a function can be asked for has a file, and README names them all.
+// Whatever a function can be asked for has a file, and functions/README.md names them all.
 func TestEveryActionHasAFile(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	payloads := read(t, "functions/README.md")
 	has := map[string]bool{}
 	for file, action := range samples(t) {
 		function, _, _ := strings.Cut(file, "-")
 		has[function+" "+action] = true
-		if !strings.Contains(string(readme), "`"+strings.TrimSuffix(file, ".json")+"`") {
-			t.Errorf("README.md does not name events/%s", file)
+		if !strings.Contains(payloads, "`"+strings.TrimSuffix(file, ".json")+"`") {
+			t.Errorf("functions/README.md does not name events/%s", file)
 		}
 	}
 	for function, sources := range map[string]string{collector: "internal/collect/*.go", forwarder: "internal/forward/*.go"} {
@@ -150,8 +155,8 @@ func TestEveryActionHasAFile(t *testing.T) {
 			if !has[function+" "+action] {
 				t.Errorf("no file of events/ has the %s's action %s", function, action)
 			}
-			if !strings.Contains(string(readme), `{"action":"`+action+`"`) && action != "start" {
-				t.Errorf("README.md does not tell of the %s's action %s", function, action)
+			if !strings.Contains(payloads, `{"action":"`+action+`"`) && action != "start" {
+				t.Errorf("functions/README.md does not have the %s's action %s", function, action)
 			}
 		}
 	}

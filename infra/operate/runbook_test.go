@@ -14,19 +14,22 @@ import (
 	"runecast-ingest/internal/simulate/receiver"
 )
 
+const rotatedToken = "dt0c01.ROTATED"
+
+// What the documents show for what exists here only under other names.
 const (
-	rotatedToken = "dt0c01.ROTATED"
-	newestKey    = "raw/v1/dt=2026-11-22/run=20261122T020000Z-4f3a/vc1.example-2ebce7c4.json.gz"
-	oldestKey    = "raw/v1/dt=2026-03-14/run=20260314T020000Z-77b1/vc1.example-2ebce7c4.json.gz"
-	newestRun    = "20261122T020000Z-4f3a"
+	newestRun = "20261122T020000Z-4f3a"
+	marchRun  = "20260314T020000Z-77b1"
+	newestKey = "raw/v1/dt=2026-11-22/run=" + newestRun + "/vc1.example-95c91577.json.gz"
+	marchKey  = "raw/v1/dt=2026-03-14/run=" + marchRun + "/vc1.example-95c91577.json.gz"
 )
 
-// troubles are what befalls the stack before a section of the README is typed.
+// troubles are what befalls the stack before a section of a document is typed.
 func troubles() map[string]func(*rig) {
 	return map[string]func(*rig){
-		"Before you deploy":       func(*rig) {},
-		"First run":               func(*rig) {},
-		"Several kinds of replay": func(r *rig) { r.archiveAgain() },
+		"The tokens": func(*rig) {},
+		"The stack":  func(*rig) {},
+		"First run":  func(*rig) {},
 		"No data since yesterday": func(r *rig) {
 			r.mu.Lock()
 			r.deaf = true
@@ -64,10 +67,16 @@ func troubles() map[string]func(*rig) {
 			r.refuses(nil)
 		},
 		"The mapping has changed":     func(*rig) {},
-		"An auditor asks for March":   func(*rig) {},
+		"An auditor asks for March":   func(r *rig) { r.archiveMarch() },
 		"It costs too much":           func(*rig) {},
 		"Duplicates are suspected":    func(*rig) {},
 		"A system has been taken out": func(r *rig) { r.set(collector, "RUNECAST_SYSTEMS", "vc1.example,old-vc.example") },
+		"Replay": func(r *rig) { // all as it was deployed first
+			r.set(collector, "RUNECAST_SYSTEMS", "")
+			r.set(forwarder, "EXCLUDE_TYPES", "")
+			r.set(forwarder, "EVIDENCE", "on")
+			r.archiveAgain()
+		},
 	}
 }
 
@@ -94,26 +103,51 @@ func (r *rig) nextSecond() {
 	<-time.After(now.Truncate(time.Second).Add(time.Second).Sub(now))
 }
 
-// fill puts what exists here in the place of the README's examples.
-func (r *rig) fill(command string) string {
+// march is the month that stands for the documents' March: one in which the
+// rig has archived nothing.
+func march() time.Time {
 	now := time.Now().UTC()
-	pairs := []string{"2026-03-01", now.AddDate(0, 0, -1).Format(time.DateOnly), "2026-03-31", now.Format(time.DateOnly), "https://new-runecast.example", r.appliance}
+	return time.Date(now.Year(), now.Month()-8, 1, 0, 0, 0, 0, time.UTC)
+}
+
+// archiveMarch archives a scan of vc1.example that was made in the middle of March.
+func (r *rig) archiveMarch() {
+	r.Helper()
+	at := march().AddDate(0, 0, 13).Add(2 * time.Hour)
+	r.putOlder(r.fill(marchKey), r.fill(marchRun), at)
+	r.settle()
+}
+
+// fill puts what exists here in the place of the documents' examples.
+func (r *rig) fill(command string) string {
+	first := march()
+	day := first.AddDate(0, 0, 13)
+	pairs := []string{
+		marchRun, day.Format("20060102") + strings.TrimPrefix(marchRun, "20260314"), "2026-03-14", day.Format(time.DateOnly),
+		"2026-03-01", first.Format(time.DateOnly), "2026-03-31", first.AddDate(0, 1, -1).Format(time.DateOnly),
+		"https://new-runecast.example", r.appliance,
+	}
 	keys := slices.DeleteFunc(r.raw(), func(key string) bool { return !strings.Contains(key, "/vc1.example-") })
 	if n := len(keys); n > 0 {
 		run, _ := archive.RunOf(keys[n-1])
-		pairs = append(pairs, newestKey, keys[n-1], oldestKey, keys[0], newestRun, run)
+		pairs = append(pairs, newestKey, keys[n-1], newestRun, run)
 	}
 	return strings.NewReplacer(pairs...).Replace(command)
 }
 
-// Every command of the README's console blocks is typed here, in order, against
-// the stack, after what the section is about has happened to it.
-func TestReadmeCommands(t *testing.T) {
+// Every command of the documents' console blocks is typed here, in order, against
+// the stack, after what the section is about has happened to it: first the
+// README's, which deploys, then the runbook's and all others'.
+func TestCommandsOfDocuments(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	env := r.environment()
 	happens, section := troubles(), ""
-	for _, s := range steps(t) {
+	var all []step
+	for _, document := range append([]string{"README.md"}, slices.DeleteFunc(documents(t), func(d string) bool { return d == "README.md" })...) {
+		all = append(all, steps(t, document)...)
+	}
+	for _, s := range all {
 		if s.section != section {
 			section = s.section
 			trouble, ok := happens[section]
@@ -134,7 +168,7 @@ func TestReadmeCommands(t *testing.T) {
 		t.Logf("[%s] $ %s\n%s", section, s.command, out)
 	}
 	if len(happens) > 0 {
-		t.Errorf("the README says nothing about %v", happens)
+		t.Errorf("no document says anything about %v", happens)
 	}
 	r.ended()
 }

@@ -102,8 +102,8 @@ func noticesFollowTheTopic(template node) {
 	for _, policy := range template.properties("ForwarderRole").at("Policies").list() {
 		for _, s := range policy.at("PolicyDocument", "Statement").list() {
 			if slices.Contains(s.branches()[0].at("Action").texts(), "events:PutEvents") {
-				s.when("UseNotice").at("Condition", "StringEquals", "events:source").want(notice.Source)
-				s.when("UseNotice").at("Condition", "StringEquals", "events:detail-type").want(notice.DetailType)
+				s.when("UseNotice").at("Condition", "ForAllValues:StringEquals", "events:source").want(notice.Source)
+				s.when("UseNotice").at("Condition", "ForAllValues:StringEquals", "events:detail-type").want(notice.DetailType)
 			}
 		}
 	}

@@ -100,6 +100,8 @@ func (n node) compare(operator, want, value string, present bool) bool {
 		return (want == "true") == !present
 	case "StringEquals", "ArnEquals", "Bool":
 		return present && want == value
+	case "ForAllValues:StringEquals": // of the one value that there is
+		return !present || want == value
 	case "StringLike":
 		return present && glob(want, value)
 	case "StringLikeIfExists":

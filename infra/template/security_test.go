@@ -8,21 +8,21 @@ import (
 	"unicode"
 )
 
-// README's table of permissions is the template's, word for word: it is made
+// The table of permissions in SECURITY.md is the template's, word for word: it is made
 // here, and printed when it differs.
-func TestReadmeHasThePermissions(t *testing.T) {
+func TestSecurityHasThePermissions(t *testing.T) {
 	t.Parallel()
 	template, err := parse(readTemplate(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("SECURITY.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	found := &findings{}
 	if table := permissions(node{value: template, found: found}); !strings.Contains(string(readme), table) {
-		t.Errorf("README.md needs this table under Security:\n%s", table)
+		t.Errorf("SECURITY.md needs this table under Permissions:\n%s", table)
 	}
 	for _, f := range found.list {
 		t.Error(f)
@@ -70,9 +70,10 @@ func places(s node) []string {
 	for _, resource := range s.at("Resource").texts() {
 		all = append(all, place(resource))
 	}
-	if s.has("Condition") && s.at("Condition").has("StringEquals") && s.at("Condition", "StringEquals").has("events:source") {
-		all = append(all, "as `"+s.at("Condition", "StringEquals", "events:source").text()+"`")
-	} else if s.has("Condition") && s.at("Condition").has("StringEquals") {
+	if s.has("Condition") && s.at("Condition").has("ForAllValues:StringEquals") {
+		all = append(all, "as `"+s.at("Condition", "ForAllValues:StringEquals", "events:source").text()+"`")
+	}
+	if s.has("Condition") && s.at("Condition").has("StringEquals") {
 		for _, via := range s.at("Condition", "StringEquals", "kms:ViaService").texts() {
 			all = append(all, "by "+strings.TrimSuffix(via, ".${AWS::Region}.${AWS::URLSuffix}"))
 		}

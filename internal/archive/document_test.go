@@ -18,6 +18,7 @@ func TestDocumentsKnowTheirSchema(t *testing.T) {
 		archive.RunSchema:      func() archive.Document { return &archive.Run{} },
 		archive.DeliverySchema: func() archive.Document { return &archive.Delivery{} },
 		archive.RegisterSchema: func() archive.Document { return &archive.Register{} },
+		archive.RollupSchema:   func() archive.Document { return &archive.Rollup{} },
 		archive.SweepSchema:    func() archive.Document { return &archive.Sweep{} },
 	}
 	for schema, document := range documents {

@@ -146,7 +146,7 @@ func (e *env) object(name string, into any) {
 		return
 	}
 	if err := json.Unmarshal([]byte(v), into, json.RejectUnknownMembers(true)); err != nil {
-		e.fail(name, "is not a JSON object of the right shape ("+err.Error()+")", "see the README's table of settings")
+		e.fail(name, "is not a JSON object of the right shape ("+err.Error()+")", "see the settings in functions/README.md")
 	}
 }
 

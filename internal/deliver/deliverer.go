@@ -4,7 +4,7 @@
 // every finding was accepted, that an older scan never replaces a newer one,
 // and that each delivery's state is in the archive for whoever comes next.
 //
-// The steps are numbered as in the README's section on delivery:
+// The steps are numbered as in PROTOCOL.md:
 // 1 read the state, 2 read the register, 3 take the lease, 4 stream, 5 release,
 // 6 commit point, 7 scan-completed event, 8 complete.
 package deliver

@@ -139,19 +139,19 @@ func (a *Answer) Class() fault.Class {
 	return fault.Config
 }
 
-// Refusal is an answer other than the one asked for.
-type Refusal struct {
+// RefusedError is an answer other than the one asked for.
+type RefusedError struct {
 	// Status is the HTTP status; 200 for a page for people.
 	Status int
 	Fault  *fault.Error
 }
 
-func (r *Refusal) Error() string { return r.Fault.Error() }
+func (r *RefusedError) Error() string { return r.Fault.Error() }
 
 // Unwrap returns the fault.
-func (r *Refusal) Unwrap() error { return r.Fault }
+func (r *RefusedError) Unwrap() error { return r.Fault }
 
-// Refused makes a *Refusal of an answer, with the fault that the caller found
+// Refused makes a *RefusedError of an answer, with the fault that the caller found
 // in it. A class that is not given is the status's; the host is named, and of a
 // refused token (401) what is known of its secret: no other token, or nothing,
 // since it was not read for the reason that stands as the cause then.
@@ -164,12 +164,12 @@ func (a *Answer) Refused(f fault.Error) error {
 	if a.unread != nil {
 		f.Err = a.unread
 	}
-	return &Refusal{a.Status, &f}
+	return &RefusedError{a.Status, &f}
 }
 
 // StatusOf returns the HTTP status of a refusal, and 0 for any other error.
 func StatusOf(err error) int {
-	if r, ok := errors.AsType[*Refusal](err); ok {
+	if r, ok := errors.AsType[*RefusedError](err); ok {
 		return r.Status
 	}
 	return 0

@@ -121,7 +121,7 @@ func (s *Service) Do(ctx context.Context, req Request) (*Answer, error) {
 	switch {
 	case err != nil:
 		a.found, a.unread = ", and the secret was not read again", err
-		return a, nil
+		return a, nil //nolint:nilerr // the refusal is the answer
 	case !changed:
 		a.found = ", and the secret holds no other token"
 		return a, nil
@@ -166,7 +166,7 @@ func (s *Service) once(ctx context.Context, req Request, cred secret.Credential)
 	if err != nil {
 		_ = a.Close() // only then it is certain that nothing goes out any more
 		a.Err, a.Sent = err, wrote.Load()
-		return a, nil
+		return a, nil //nolint:nilerr // no answer is one, too
 	}
 	a.Status, a.Sent, a.Header, a.body = res.StatusCode, true, res.Header, res.Body
 	a.RetryAfter = retryAfter(res.Header.Get("Retry-After"), s.o.Now())

@@ -145,5 +145,7 @@ func (r *rig) stored(key string) string {
 	} {
 		text = regexp.MustCompile(c[0]).ReplaceAll(text, []byte(c[1]))
 	}
-	return string(text)
+	return strings.NewReplacer(
+		night.Format("20060102T15"), "20261122T02", night.Format("2006-01-02T15:"), "2026-11-22T02:", night.Format("dt=2006-01-02/"), "dt=2026-11-22/",
+	).Replace(string(text))
 }

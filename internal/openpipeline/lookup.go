@@ -40,7 +40,7 @@ type Token struct {
 	Scopes []string
 }
 
-// LookUp asks the environment about the token. Errors are *endpoint.Refusal
+// LookUp asks the environment about the token. Errors are *endpoint.RefusedError
 // where the answer was another one, ErrOddLookup, *fault.Error, or the context's.
 func (c *Client) LookUp(ctx context.Context) (Token, error) {
 	a, err := c.service.Do(ctx, endpoint.Request{Method: http.MethodPost, Path: pathLookup, Accept: "application/json", Body: asked})

@@ -48,6 +48,9 @@ func New(o Options) *Client {
 	return &Client{endpoint.New(o), ingest}
 }
 
+// HangUp closes the connections that no request uses.
+func (c *Client) HangUp() { c.service.HangUp() }
+
 // answer is what became of one request.
 type answer struct {
 	*endpoint.Answer

@@ -44,9 +44,9 @@ type Report struct {
 func misconfiguration(err error) Report {
 	var r Report
 	for _, fault := range faults(err) {
-		r.Checks = append(r.Checks, Failure(fault).Of("configuration"))
+		r.Checks = append(r.Checks, FailedBy(fault).Named("configuration"))
 	}
-	return r.Conclude("")
+	return r.concluded("")
 }
 
 // Misconfigured takes the place of a function's handler where its settings
@@ -76,8 +76,8 @@ func faults(err error) []error {
 	return []error{err}
 }
 
-// Conclude fills in what follows from the rows; next is what to do if none failed.
-func (r Report) Conclude(next string) Report {
+// concluded fills in what follows from the rows; next is what to do if none failed.
+func (r Report) concluded(next string) Report {
 	r.OK, r.Next = true, next
 	warned := false
 	for _, row := range r.Checks {
@@ -94,7 +94,7 @@ func (r Report) Conclude(next string) Report {
 	return r
 }
 
-// Failures counts the steps that failed.
+// Failures counts the rows that failed.
 func (r Report) Failures() int {
 	n := 0
 	for _, row := range r.Checks {
@@ -105,8 +105,8 @@ func (r Report) Failures() int {
 	return n
 }
 
-// Write logs the report, a line for each row.
-func (r Report) Write(ctx context.Context, log *slog.Logger) {
+// write logs the report, a line for each row.
+func (r Report) write(ctx context.Context, log *slog.Logger) {
 	for _, row := range r.Checks {
 		level := slog.LevelInfo
 		switch row.State {
@@ -119,22 +119,22 @@ func (r Report) Write(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// Passed is a row about what works.
+// Passed makes a row of what was proven.
 func Passed(detail string) Row { return Row{State: OK, Detail: detail} }
 
-// Skip is a row about what was not proven, and why.
-func Skip(why string) Row { return Row{State: Skipped, Detail: why} }
+// Unproven makes a row of what could not be proven, and why.
+func Unproven(why string) Row { return Row{State: Skipped, Detail: why} }
 
-// Warn is a row about what works and yet wants to be looked at.
+// Warn makes a row of what works, and yet somebody should look at it.
 func Warn(detail, cure string) Row { return Row{State: Warning, Detail: detail, Cure: cure} }
 
-// Fail is a row about what does not work.
+// Fail makes a row of what has to be cured.
 func Fail(detail, cure string) Row { return Row{State: Failed, Detail: detail, Cure: cure} }
 
-// Failure makes a row of an error: what, and where, apart from the cure.
-func Failure(err error) Row {
-	f, named := errors.AsType[*fault.Error](err)
-	if !named {
+// FailedBy makes a row of an error: what, and where, apart from the cure.
+func FailedBy(err error) Row {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
 		return Fail(err.Error(), "")
 	}
 	told := *f
@@ -142,8 +142,18 @@ func Failure(err error) Row {
 	return Fail(told.Error(), strings.TrimSpace(f.Cure))
 }
 
-// Of names what the row is about.
-func (r Row) Of(check string) Row {
+// Named returns the row under a name of its own.
+func (r Row) Named(check string) Row {
 	r.Check = check
 	return r
+}
+
+// Of returns the first row of a name, and reports whether there is one.
+func (r Report) Of(check string) (Row, bool) {
+	for _, row := range r.Checks {
+		if row.Check == check {
+			return row, true
+		}
+	}
+	return Row{}, false
 }

@@ -15,7 +15,7 @@ func TestWalkIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		waits := func(ctx context.Context) Row { <-ctx.Done(); return Passed("over") }
 		began := time.Now()
-		r := Walk(t.Context(), []Step{Single("slow", waits), Single("late", waits)})
+		r := walk(t.Context(), []Step{Single("slow", waits), Single("late", waits)})
 		if took := time.Since(began); took != checkTime {
 			t.Errorf("it took %s", took)
 		}

@@ -36,32 +36,39 @@ func selected(t *testing.T, s *store.Store, q store.Query) ([]string, error) {
 	return keys, nil
 }
 
-// short returns the days and file names of analyses, and hand-made keys, in short.
+// day0 is the first day of the analyses. Hand-made documents are dated by the
+// server, so analyses are not long before.
+var day0 = time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -5)
+
+func at(day, hour int) time.Time {
+	return day0.AddDate(0, 0, day).Add(time.Duration(hour) * time.Hour)
+}
+
+// short returns the days and systems of analyses, and hand-made keys, in short.
 func short(keys []string) string {
 	var all []string
 	for _, key := range keys {
-		rest := strings.TrimPrefix(strings.TrimPrefix(key, archive.AnalysesPrefix), "dt=2026-11-")
-		day, _, _ := strings.Cut(rest, "/run=")
-		if label, ok := archive.RawLabel(key); ok {
-			rest = day + " " + label.Slug
+		label, ok := archive.RawLabel(key)
+		if day, dated := archive.AnalysisDay(key); ok && dated {
+			key = fmt.Sprintf("%d %s", day.Sub(day0)/(24*time.Hour), label.Slug)
 		}
-		all = append(all, strings.TrimPrefix(rest, archive.ManualPrefix))
+		all = append(all, strings.TrimPrefix(key, archive.ManualPrefix))
 	}
 	return strings.Join(all, ", ")
 }
 
-// november puts two systems' objects of three days, hand-made ones, and what
+// analyses puts two systems' objects of three days, hand-made ones, and what
 // lies in neither folder.
-func november(t *testing.T, c *s3.Client) {
+func analyses(t *testing.T, c *s3.Client) {
 	t.Helper()
-	for day := 20; day <= 22; day++ {
-		at := time.Date(2026, 11, day, 2, 0, 0, 0, time.UTC)
+	for day := range 3 {
+		started := at(day, 2)
 		for _, system := range []string{"a", "b"} {
-			put(t, c, archive.RawKey(at, archive.NewRunID(at, "x"), system, system), "{}")
+			put(t, c, archive.RawKey(started, archive.NewRunID(started, "x"), system, system), "{}")
 		}
 	}
-	late := time.Date(2026, 11, 23, 0, 0, 1, 0, time.UTC)
-	put(t, c, archive.RawKey(late, archive.NewRunID(late.Add(-time.Minute), "late"), "c", "c"), "{}") // of a schedule on the 22nd
+	late := at(3, 0).Add(time.Second)
+	put(t, c, archive.RawKey(late, archive.NewRunID(late.Add(-time.Minute), "late"), "c", "c"), "{}") // of a schedule of the day before
 	for _, folder := range []string{"raw/manual/", "raw/manual/folder/"} {
 		put(t, c, folder, "")
 	}
@@ -74,37 +81,37 @@ func TestSelect(t *testing.T) {
 	t.Parallel()
 	c := client(t)
 	s := store.New(c, bucket)
-	november(t, c)
-	at := func(day, hour int) time.Time { return time.Date(2026, 11, day, hour, 0, 0, 0, time.UTC) }
-	run := archive.NewRunID(at(21, 2), "x")
-	late := archive.NewRunID(time.Date(2026, 11, 22, 23, 59, 1, 0, time.UTC), "late")
+	analyses(t, c)
+	run := archive.NewRunID(at(1, 2), "x")
+	late := archive.NewRunID(at(3, 0).Add(time.Second-time.Minute), "late")
+	soon := at(7, 0)
 	for name, tc := range map[string]struct {
 		q    store.Query
 		want string
 	}{
-		"all, the oldest first":   {store.Query{}, "20 a, 20 b, 21 a, 21 b, 22 a, 22 b, 23 c, vc/y.json, x.json"},
-		"all, the newest first":   {store.Query{Order: store.NewestFirst, Until: time.Now().Add(time.Hour)}, "23 c, 22 a, 22 b, 21 a, 21 b, 20 a, 20 b, vc/y.json, x.json"},
-		"all, by key":             {store.Query{Order: store.ByKey}, "raw/astray.json, vc/y.json, x.json, 20 a, 20 b, 21 a, 21 b, 22 a, 22 b, 23 c"},
-		"since":                   {store.Query{Since: at(22, 0), Until: at(24, 0)}, "22 a, 22 b, 23 c"},
-		"since an hour":           {store.Query{Since: at(21, 3), Until: at(23, 0)}, "22 a, 22 b"},
-		"since the start":         {store.Query{Since: at(21, 2), Until: at(22, 2)}, "21 a, 21 b"},
-		"a window, newest first":  {store.Query{Since: at(20, 12), Until: at(22, 2), Order: store.NewestFirst}, "21 a, 21 b"},
-		"before all":              {store.Query{Until: at(1, 0)}, ""},
-		"before all, newest":      {store.Query{Until: at(1, 0), Order: store.NewestFirst}, ""},
-		"a run":                   {store.Query{Run: run}, "21 a, 21 b"},
-		"a run that began late":   {store.Query{Run: late}, "23 c"},
-		"an unknown run":          {store.Query{Run: "20261121T020000Z-0000"}, ""},
+		"all, the oldest first":   {store.Query{}, "0 a, 0 b, 1 a, 1 b, 2 a, 2 b, 3 c, vc/y.json, x.json"},
+		"all, the newest first":   {store.Query{Order: store.NewestFirst, Until: soon}, "3 c, 2 a, 2 b, 1 a, 1 b, 0 a, 0 b, vc/y.json, x.json"},
+		"all, by key":             {store.Query{Order: store.ByKey}, "raw/astray.json, vc/y.json, x.json, 0 a, 0 b, 1 a, 1 b, 2 a, 2 b, 3 c"},
+		"since":                   {store.Query{Since: at(2, 0), Until: at(4, 0)}, "2 a, 2 b, 3 c"},
+		"since an hour":           {store.Query{Since: at(1, 3), Until: at(3, 0)}, "2 a, 2 b"},
+		"since the start":         {store.Query{Since: at(1, 2), Until: at(2, 2)}, "1 a, 1 b"},
+		"a window, newest first":  {store.Query{Since: at(0, 12), Until: at(2, 2), Order: store.NewestFirst}, "1 a, 1 b"},
+		"before all":              {store.Query{Until: at(-19, 0)}, ""},
+		"before all, newest":      {store.Query{Until: at(-19, 0), Order: store.NewestFirst}, ""},
+		"a run":                   {store.Query{Run: run}, "1 a, 1 b"},
+		"a run that began late":   {store.Query{Run: late}, "3 c"},
+		"an unknown run":          {store.Query{Run: archive.NewRunID(at(1, 2), "another")}, ""},
 		"no run's id":             {store.Query{Run: "nonsense"}, ""},
-		"a prefix of days":        {store.Query{Prefix: "raw/v1/dt=2026-11-2"}, "20 a, 20 b, 21 a, 21 b, 22 a, 22 b, 23 c"},
-		"a prefix in a day":       {store.Query{Prefix: archive.AnalysesOf(at(21, 0)) + "run=" + run + "/b"}, "21 b"},
-		"that prefix, newest":     {store.Query{Prefix: archive.AnalysesOf(at(21, 0)) + "run=" + run + "/b", Until: at(30, 0), Order: store.NewestFirst}, "21 b"},
-		"a prefix above all":      {store.Query{Prefix: "ra"}, "20 a, 20 b, 21 a, 21 b, 22 a, 22 b, 23 c, vc/y.json, x.json"},
+		"a prefix of days":        {store.Query{Prefix: "raw/v1/dt=20"}, "0 a, 0 b, 1 a, 1 b, 2 a, 2 b, 3 c"},
+		"a prefix in a day":       {store.Query{Prefix: archive.AnalysesOf(at(1, 0)) + "run=" + run + "/b"}, "1 b"},
+		"that prefix, newest":     {store.Query{Prefix: archive.AnalysesOf(at(1, 0)) + "run=" + run + "/b", Until: soon, Order: store.NewestFirst}, "1 b"},
+		"a prefix above all":      {store.Query{Prefix: "ra"}, "0 a, 0 b, 1 a, 1 b, 2 a, 2 b, 3 c, vc/y.json, x.json"},
 		"hand-made ones":          {store.Query{Prefix: "raw/manual/v"}, "vc/y.json"},
 		"hand-made ones, by key":  {store.Query{Prefix: "raw/manual/", Order: store.ByKey}, "vc/y.json, x.json"},
 		"what is no raw object":   {store.Query{Prefix: "delivery/"}, ""},
 		"no raw object, by key":   {store.Query{Prefix: "delivery/", Order: store.ByKey}, ""},
-		"a prefix and a window":   {store.Query{Prefix: "raw/v1/", Since: at(22, 0)}, "22 a, 22 b, 23 c"},
-		"a prefix before a since": {store.Query{Prefix: archive.AnalysesOf(at(20, 0)), Since: at(21, 0)}, ""},
+		"a prefix and a window":   {store.Query{Prefix: "raw/v1/", Since: at(2, 0)}, "2 a, 2 b, 3 c"},
+		"a prefix before a since": {store.Query{Prefix: archive.AnalysesOf(at(0, 0)), Since: at(1, 0)}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -122,11 +129,11 @@ func TestSelectGoesOnBehindAKey(t *testing.T) {
 	t.Parallel()
 	c := client(t)
 	s := store.New(c, bucket)
-	november(t, c)
+	analyses(t, c)
 	for name, order := range map[string]store.Order{"oldest first": store.OldestFirst, "newest first": store.NewestFirst, "by key": store.ByKey} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			q := store.Query{Order: order, Until: time.Now().Add(time.Hour)}
+			q := store.Query{Order: order, Until: at(7, 0)}
 			whole, err := selected(t, s, q)
 			if err != nil || len(whole) < 9 {
 				t.Fatal(whole, err)
@@ -169,10 +176,10 @@ func TestSelectGoesOnBehindAKey(t *testing.T) {
 func TestSelectEndsWithAnError(t *testing.T) {
 	t.Parallel()
 	c := client(t)
-	november(t, c)
+	analyses(t, c)
 	blind := store.New(&listless{c}, bucket)
 	for _, order := range []store.Order{store.OldestFirst, store.NewestFirst, store.ByKey} {
-		if keys, err := selected(t, blind, store.Query{Order: order, Until: time.Now()}); err == nil || len(keys) > 0 || !strings.Contains(err.Error(), "s3:ListBucket") {
+		if keys, err := selected(t, blind, store.Query{Order: order, Until: at(7, 0)}); err == nil || len(keys) > 0 || !strings.Contains(err.Error(), "s3:ListBucket") {
 			t.Errorf("order %d: %q, %v", order, keys, err)
 		}
 	}
@@ -201,8 +208,8 @@ func estate(t *testing.T) *store.Store {
 	minute := 0
 	analysis := func(system archive.System) string {
 		minute++
-		at := time.Date(2026, 11, 22, 2, minute, 0, 0, time.UTC)
-		key := archive.RawKey(at, archive.NewRunID(at, "x"), system.ID, system.Name)
+		started := at(0, 2).Add(time.Duration(minute) * time.Minute)
+		key := archive.RawKey(started, archive.NewRunID(started, "x"), system.ID, system.Name)
 		put(t, c, key, raw(system))
 		return key
 	}
@@ -297,7 +304,7 @@ func TestSelectionOfASystemIsExact(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, order := range []store.Order{store.OldestFirst, store.NewestFirst} {
-				keys, err := selected(t, s, store.Query{System: systems.Named(tc.system), Order: order, Until: time.Now().Add(time.Hour)})
+				keys, err := selected(t, s, store.Query{System: systems.Named(tc.system), Order: order, Until: at(7, 0)})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -334,8 +341,7 @@ func whose(key string) string {
 func TestSelectionOfASystemNeedsItsRights(t *testing.T) {
 	t.Parallel()
 	c := client(t)
-	at := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
-	key := archive.RawKey(at, archive.NewRunID(at, "x"), "id", "vc1")
+	key := archive.RawKey(at(0, 2), archive.NewRunID(at(0, 2), "x"), "id", "vc1")
 	for _, key := range []string{key, "raw/manual/x.json"} {
 		put(t, c, key, raw(archive.System{ID: "id", Name: "vc1"}))
 	}

@@ -57,7 +57,9 @@ const concrete = (resource) => sub(resource.replace(/^archive/, archive)).replac
 
 async function decide(call) {
   const resource = concrete(call.resource);
-  const context = Object.fromEntries(Object.entries({ 'aws:SecureTransport': 'true', 's3:TlsVersion': '1.3', ...call.context }).map(([k, v]) => [k, sub(v)]));
+  // The keys of EventBridge have several values: a request has several events.
+  const context = Object.fromEntries(Object.entries({ 'aws:SecureTransport': 'true', 's3:TlsVersion': '1.3', ...call.context })
+    .map(([k, v]) => [k, k.startsWith('events:') ? [sub(v)] : sub(v)]));
   const { overallResult, ...rest } = await runSimulation({
     request: { action: call.action, resource: { resource, accountId: account }, principal: `arn:aws:iam::${account}:role/${call.role}`, contextVariables: context },
     identityPolicies: rolePolicies(call.role),

@@ -32,9 +32,9 @@ func (c *check) token(ctx context.Context) preflight.Row {
 		return preflight.Fail("neither API v1 nor v2 is known at this address (404)",
 			"check RUNECAST_URL: the appliance's own address, https, nothing in between that asks for a login")
 	case unknown(c.v1):
-		return preflight.Failure(c.v2)
+		return preflight.FailedBy(c.v2)
 	}
-	return preflight.Failure(c.v1)
+	return preflight.FailedBy(c.v1)
 }
 
 func (c *check) answers(ctx context.Context, generation string) (string, error) {
@@ -49,7 +49,7 @@ func (c *check) version(ctx context.Context) preflight.Row {
 	defer cancel()
 	info := c.app.Info(limited)
 	if info.Version == "" {
-		return preflight.Skip("the appliance does not tell its version")
+		return preflight.Unproven("the appliance does not tell its version")
 	}
 	detail := info.Version + ", definitions " + cmp.Or(info.Definitions, "unknown")
 	if older(info.Version, leastForDynatrace) {
@@ -88,7 +88,7 @@ func (c *check) generation(ctx context.Context) preflight.Row {
 	speak, err := c.app.Generation(limited, "")
 	switch {
 	case err != nil:
-		return preflight.Failure(preflight.Late(limited, err, c.o.URL.Host))
+		return preflight.FailedBy(preflight.Late(limited, err, c.o.URL.Host))
 	case speak == runecast.V1 && c.v1 != nil, speak == runecast.V2 && c.v2 != nil:
 		return preflight.Fail(detail, "set RUNECAST_API to auto or "+strings.Join(answers, " or "))
 	}
@@ -103,7 +103,7 @@ func (c *check) licences(ctx context.Context) preflight.Row {
 	defer cancel()
 	all, err := c.app.Licences(limited)
 	if err != nil {
-		return preflight.Skip(preflight.Failure(preflight.Late(limited, err, c.o.URL.Host)).Detail)
+		return preflight.Unproven(preflight.FailedBy(preflight.Late(limited, err, c.o.URL.Host)).Detail)
 	}
 	renew := "renew the licence: results of systems without one are never sent"
 	if len(all.List) == 0 {

@@ -1,11 +1,13 @@
-// Package appliancecheck is the collector's check: every step of the way to the
-// appliance and the archive, and whether the systems have results that a dashboard
-// can show. It starts no analysis.
+// Package appliancecheck proves the collector's way to the appliance and the
+// archive, step by step, and gathers for a support case what the appliance says.
+// See package preflight for what every check promises; a capture shows no value
+// at all.
 package appliancecheck
 
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
@@ -45,7 +47,7 @@ type Appliance interface {
 
 // Options are the collector's settings to prove.
 type Options struct {
-	preflight.Common
+	preflight.Settings
 	// API is the generation that is set: auto, v1 or v2.
 	API string
 	// Systems are the names or ids that runs are limited to; empty: all.
@@ -64,18 +66,18 @@ type Checker struct{ o Options }
 
 // New makes a Checker; it does not connect yet.
 func New(o Options) *Checker {
-	o.Common = o.Complete()
+	o.Settings = o.Complete()
 	return &Checker{o}
 }
 
 // Capture gathers what a support case needs. An error means that nothing could
 // be asked.
-func (p *Checker) Capture(ctx context.Context) (appliance.Recording, error) {
-	app := p.o.Connect(p.o.Secrets(), p.o.Limits())
+func (k *Checker) Capture(ctx context.Context) (appliance.Recording, error) {
+	app := k.o.Connect(k.o.Secrets(), k.o.Limits())
 	defer app.HangUp()
 	r, err := app.Capture(ctx)
 	if err == nil {
-		p.o.Log.InfoContext(ctx, "captured", "calls", len(r.Calls))
+		k.o.Log.InfoContext(ctx, "captured", "calls", len(r.Calls))
 	}
 	return r, err
 }
@@ -83,7 +85,7 @@ func (p *Checker) Capture(ctx context.Context) (appliance.Recording, error) {
 // check is one check of the collector under way.
 type check struct {
 	*Checker
-	*preflight.Route
+	preflight.Route
 	last   *archive.Run // what runs/active.json holds; nil: unreadable
 	app    Appliance
 	v1, v2 error  // of the one list of systems that each generation has
@@ -110,14 +112,12 @@ func (c *check) steps() []preflight.Step {
 // Check proves the settings, one step after the other, in a minute at most. It
 // reads, and writes nothing but runs/check, which it deletes. The report is
 // logged, too.
-func (p *Checker) Check(ctx context.Context) preflight.Report {
-	c := &check{Checker: p, Route: p.o.NewRoute()}
-	c.app = p.o.Connect(c.Credentials, p.o.Limits())
-	defer c.app.HangUp()
+func (k *Checker) Check(ctx context.Context) preflight.Report {
+	c := &check{Checker: k, Route: k.o.Route()}
 	defer c.HangUp()
-	r := preflight.Walk(ctx, c.steps()).Conclude(`start an analysis with {}, or {"mode":"latest"} with a read-only token`)
-	r.Write(ctx, p.o.Log)
-	return r
+	c.app = k.o.Connect(c.Credentials, k.o.Limits())
+	defer c.app.HangUp()
+	return preflight.Walk(ctx, k.o.Log, c.steps(), `start an analysis with {}, or {"mode":"latest"} with a read-only token`)
 }
 
 // configuration can only succeed: settings that cannot be used never get here.
@@ -127,4 +127,39 @@ func (c *check) configuration(context.Context) preflight.Row {
 		systems = "the systems " + preflight.Listed(c.o.Systems)
 	}
 	return preflight.Passed(fmt.Sprintf("appliance %s, API %s, %s, archive %s, version %s", c.o.URL, c.o.API, systems, c.o.Bucket, c.o.Version))
+}
+
+// archive writes, deletes and reads in the bucket.
+func (c *check) archive(ctx context.Context) preflight.Row {
+	limited, cancel := context.WithTimeout(ctx, preflight.ReachTime)
+	defer cancel()
+	err := c.o.Archive.TryWrite(limited, archive.RunCheckKey)
+	var run store.Doc[archive.Run]
+	if err == nil {
+		run, err = c.o.Archive.ActiveRun(limited)
+	}
+	if err != nil {
+		return c.S3(limited, err)
+	}
+	c.last = &run.Value
+	return preflight.Passed(fmt.Sprintf("s3://%s/%s was written and deleted", c.o.Bucket, archive.RunCheckKey))
+}
+
+// role says what is known about the right to scan: no harmless call proves it.
+func (c *check) role(context.Context) preflight.Row {
+	unknown := preflight.Unproven("not proven until the first trigger: no call tells it without starting an analysis")
+	unknown.Cure = `to analyse, the token must be an Admin's; {"mode":"latest"} needs a read-only one`
+	if c.last == nil || c.last.Mode != "analyze" {
+		return unknown
+	}
+	for _, s := range c.last.Systems {
+		switch {
+		case strings.Contains(s.Reason, "(403)"):
+			return preflight.Warn(fmt.Sprintf("the run %s was refused to start an analysis (403)", c.last.ID),
+				`store an Admin's token in the secret, or use {"mode":"latest"}; if it was replaced since, a run with {} proves it`)
+		case s.State == archive.SystemArchived, s.State == archive.SystemScanning:
+			unknown = preflight.Passed(fmt.Sprintf("the run %s started analyses with the token of its time", c.last.ID))
+		}
+	}
+	return unknown
 }

@@ -23,7 +23,7 @@ func (c *check) systems(ctx context.Context) []preflight.Row {
 	host := c.o.URL.Host
 	switch {
 	case err != nil:
-		return []preflight.Row{preflight.Failure(preflight.Late(ctx, err, host))}
+		return []preflight.Row{preflight.FailedBy(preflight.Late(ctx, err, host))}
 	case len(all) == 0:
 		return []preflight.Row{preflight.Fail("the appliance lists no system", "connect a system to it, and let the token's user see it")}
 	}
@@ -36,20 +36,20 @@ func (c *check) systems(ctx context.Context) []preflight.Row {
 	}
 	seen, err := c.survey(ctx, all)
 	if err != nil && len(seen) == 0 {
-		return []preflight.Row{preflight.Failure(preflight.Late(ctx, err, host))}
+		return []preflight.Row{preflight.FailedBy(preflight.Late(ctx, err, host))}
 	}
 	var rows []preflight.Row
 	without := 0
 	for _, s := range all {
 		e := seen[s.ID]
 		if e == nil && err != nil {
-			rows = append(rows, preflight.Warn("its results could not be read: "+preflight.Failure(preflight.Late(ctx, err, host)).Detail, "check again").Of(named(s)))
+			rows = append(rows, preflight.Warn("its results could not be read: "+preflight.FailedBy(preflight.Late(ctx, err, host)).Detail, "check again").Named(named(s)))
 			continue
 		}
 		if e == nil || e.Assessment.Assessed(runecast.Security) == 0 {
 			without++
 		}
-		rows = append(rows, judge(s, c.typeSet(s), e).Of(named(s)))
+		rows = append(rows, judge(s, c.typeSet(s), e).Named(named(s)))
 	}
 	slices.SortStableFunc(rows, func(a, b preflight.Row) int { return cmp.Compare(rank(a), rank(b)) })
 	summary := preflight.Passed(fmt.Sprintf("%d connected, %d with results of security profiles", len(all), len(all)-without))
@@ -58,7 +58,7 @@ func (c *check) systems(ctx context.Context) []preflight.Row {
 		summary = preflight.Fail(fmt.Sprintf("none of %d has results of a security profile: nothing would reach the dashboard", len(all)),
 			"enable security profiles for the systems in the appliance (Settings > Knowledge Profiles), then analyse them")
 	case err != nil:
-		summary = preflight.Warn(fmt.Sprintf("%d connected, whose results could not all be read", len(all)), preflight.Failure(preflight.Late(ctx, err, host)).Detail)
+		summary = preflight.Warn(fmt.Sprintf("%d connected, whose results could not all be read", len(all)), preflight.FailedBy(preflight.Late(ctx, err, host)).Detail)
 	}
 	if len(rows) > maxSystems {
 		summary.Detail += fmt.Sprintf("; %d are shown", maxSystems)
@@ -76,7 +76,7 @@ func rank(r preflight.Row) int {
 	return 1
 }
 
-// unknown returns the configured names that no system has.
+// unknown gives the configured names that no system has.
 func (c *check) unknown(all []runecast.System) []string {
 	return slices.DeleteFunc(slices.Clone(c.o.Systems), func(name string) bool {
 		return slices.ContainsFunc(all, func(s runecast.System) bool { return s.ID == name || strings.EqualFold(s.Name, name) })
@@ -107,7 +107,7 @@ func (c *check) survey(ctx context.Context, all []runecast.System) (map[string]*
 	return seen, first
 }
 
-// typeSet returns the type of a system in the settings; empty: none.
+// typeSet gives the type that the settings say a system has; empty: none.
 func (c *check) typeSet(s runecast.System) string {
 	for key, kind := range c.o.SystemTypes {
 		if key == s.ID || strings.EqualFold(key, s.Name) {
@@ -117,7 +117,7 @@ func (c *check) typeSet(s runecast.System) string {
 	return ""
 }
 
-// judge says what is known of one system: set is its type by the settings, e
+// judge tells what is known of one system: set is its type by the settings, e
 // are its results, nil if it has none.
 func judge(s runecast.System, set string, e *runecast.Element) preflight.Row {
 	kind := cmp.Or(set, s.Type)

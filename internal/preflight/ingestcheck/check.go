@@ -1,6 +1,5 @@
-// Package ingestcheck is the forwarder's check: every step of the way to
-// Dynatrace's ingest, the token and its scope, and the rights in the archive. It
-// sends nothing but the one test event that was asked for.
+// Package ingestcheck proves the forwarder's way to Dynatrace and the archive,
+// step by step. See package preflight for what every check promises.
 package ingestcheck
 
 import (
@@ -23,9 +22,9 @@ import (
 
 // Objects is what the forwarder's check needs of the bucket.
 type Objects interface {
-	// List returns the objects under a prefix whose keys sort after another key.
+	// List gives the objects under a prefix whose keys sort after another key.
 	List(ctx context.Context, prefix, after string) iter.Seq2[archive.RawInfo, error]
-	// TryRead lists and reads under a prefix, and returns the key that was read, "" if there is none.
+	// TryRead lists and reads under a prefix, and gives the key that was read, "" if there is none.
 	TryRead(ctx context.Context, prefix string) (string, error)
 	// TryWrite writes and deletes an object.
 	TryWrite(ctx context.Context, key string) error
@@ -40,12 +39,14 @@ type Ingest interface {
 	Scope() string
 	// Send posts events.
 	Send(ctx context.Context, body []byte, stop time.Time) openpipeline.Result
+	// HangUp closes idle connections.
+	HangUp()
 }
 
 // Options are the forwarder's settings to prove; the URL is the full
 // ingest address.
 type Options struct {
-	preflight.Common
+	preflight.Settings
 	// URLNote says what was changed about the address given; may be empty.
 	URLNote string
 	// Archive is the bucket.
@@ -54,7 +55,7 @@ type Options struct {
 	Connect func(endpoint.Credentials, endpoint.Options) Ingest
 	// Metrics takes TokenDaysLeft and ChecksFailed; nil: nobody does.
 	Metrics *telemetry.Metrics
-	// NewID returns random UUIDs.
+	// NewID gives random UUIDs.
 	NewID func() string
 }
 
@@ -63,13 +64,13 @@ type Checker struct{ o Options }
 
 // New makes a Checker; it does not connect yet.
 func New(o Options) *Checker {
-	o.Common = o.Complete()
+	o.Settings = o.Complete()
 	return &Checker{o}
 }
 
 // Handle takes the payload {"action":"check"}, with "sendTestEvent":true if
 // one marked event is to be sent, and answers with a Report.
-func (f *Checker) Handle(ctx context.Context, payload jsontext.Value) (any, error) {
+func (k *Checker) Handle(ctx context.Context, payload jsontext.Value) (any, error) {
 	var asked struct {
 		Action        string `json:"action"`
 		SendTestEvent bool   `json:"sendTestEvent"`
@@ -78,26 +79,26 @@ func (f *Checker) Handle(ctx context.Context, payload jsontext.Value) (any, erro
 		return nil, &fault.Error{Class: fault.Reject, Where: "payload", What: "cannot be understood: " + err.Error(),
 			Cure: `send {"action":"check"} or {"action":"check","sendTestEvent":true}`}
 	}
-	return f.Check(ctx, asked.SendTestEvent), nil
+	return k.Check(ctx, asked.SendTestEvent), nil
 }
 
 // Check proves the settings, one step after the other, in a minute at most. It
 // reads, writes nothing but delivery/check, which it deletes, and sends one
 // event if that is asked for. The report is logged, too.
-func (f *Checker) Check(ctx context.Context, sendTestEvent bool) preflight.Report {
-	c := &check{Checker: f, Route: f.o.NewRoute(), sendTestEvent: sendTestEvent}
-	c.ingest = f.o.Connect(c.Credentials, f.o.Limits())
+func (k *Checker) Check(ctx context.Context, sendTestEvent bool) preflight.Report {
+	c := &check{Checker: k, Route: k.o.Route(), sendTestEvent: sendTestEvent}
 	defer c.HangUp()
-	r := preflight.Walk(ctx, c.steps()).Conclude(`deliver what is archived with {"action":"sweep"}, which the schedule sends, too`)
-	r.Write(ctx, f.o.Log)
-	f.o.Metrics.Put(telemetry.Count("ChecksFailed", r.Failures()))
+	c.ingest = k.o.Connect(c.Credentials, k.o.Limits())
+	defer c.ingest.HangUp()
+	r := preflight.Walk(ctx, k.o.Log, c.steps(), `deliver what is archived with {"action":"sweep"}, which the schedule sends, too`)
+	k.o.Metrics.Put(telemetry.Count("ChecksFailed", r.Failures()))
 	return r
 }
 
 // check is one check of the forwarder under way.
 type check struct {
 	*Checker
-	*preflight.Route
+	preflight.Route
 	sendTestEvent bool
 	ingest        Ingest
 	scopes        []string // of the token; nil: not known
@@ -157,7 +158,7 @@ func (c *check) address(context.Context) preflight.Row {
 // apiToken reads the credential anew, and looks at the form of its token.
 func (c *check) apiToken(ctx context.Context) preflight.Row {
 	row := c.Secret(ctx)
-	if row.State == preflight.OK && !c.Credential.Token.HasPrefix("dt0c01.") {
+	if row.State == preflight.OK && !c.Cred.Token.HasPrefix("dt0c01.") {
 		return preflight.Warn(row.Detail+", which does not begin with dt0c01.", "store an access token of the environment, neither a platform token nor an OAuth client's; only very old ones have no prefix")
 	}
 	return row

@@ -12,7 +12,7 @@ import (
 // testEvent sends one event of the kind that counts for nothing.
 func (c *check) testEvent(ctx context.Context) preflight.Row {
 	if !c.sendTestEvent {
-		return preflight.Skip(`not asked for: {"action":"check","sendTestEvent":true} sends one, which no dashboard counts`)
+		return preflight.Unproven(`not asked for: {"action":"check","sendTestEvent":true} sends one, which no dashboard counts`)
 	}
 	limited, cancel := context.WithTimeout(ctx, preflight.CallTime)
 	defer cancel()
@@ -21,7 +21,7 @@ func (c *check) testEvent(ctx context.Context) preflight.Row {
 	if result.Outcome == openpipeline.Accepted {
 		return preflight.Passed(fmt.Sprintf(`accepted (202); a few minutes later this finds it: fetch security.events | filter scan.id == "%s"`, scan))
 	}
-	row := preflight.Failure(result.Err)
+	row := preflight.FailedBy(result.Err)
 	switch {
 	case result.Outcome == openpipeline.Refused:
 		row.Cure = "check OPENPIPELINE_URL; if it is the ingest of security events, send this report to the maintainers of this function"

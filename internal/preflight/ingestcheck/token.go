@@ -30,10 +30,10 @@ func (c *check) token(ctx context.Context) preflight.Row {
 	case endpoint.StatusOf(err) == http.StatusForbidden:
 		return preflight.Warn("the token may not look itself up (403): scope and expiry are not checked", proveIt)
 	}
-	return preflight.Failure(preflight.Late(limited, err, c.URL.Host))
+	return preflight.FailedBy(preflight.Late(limited, err, c.URL.Host))
 }
 
-// judge says whether the token can be used, and for how long.
+// judge tells whether the token can be used, and for how long.
 func (c *check) judge(state openpipeline.Token) preflight.Row {
 	renew := "create an access token in Dynatrace with the scope " + c.ingest.Scope() + " and store it in the secret: it is read again every few minutes"
 	if state.Enabled != nil && !*state.Enabled {

@@ -1,4 +1,4 @@
-package preflight_test
+package ingestcheck
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -23,8 +24,9 @@ import (
 	"runecast-ingest/internal/dashboard"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/preflight"
-	"runecast-ingest/internal/preflight/ingestcheck"
+	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/receiver"
+	"runecast-ingest/internal/simulate/vault"
 )
 
 const withTestEvent = `{"action":"check","sendTestEvent":true}`
@@ -61,9 +63,9 @@ func refused(path string, code int) func(*tenant) {
 
 func (f failure) try(t *testing.T, d *tenant, r preflight.Report) {
 	t.Helper()
-	row, err := rowOf(r, f.row)
-	if err != nil || row.State != f.state || !strings.Contains(row.Detail, f.detail) || !strings.Contains(row.Cure, f.cure) || (f.cure == "") != (row.Cure == "") {
-		t.Errorf("%+v, %v\nwant %s with %q and the cure %q", row, err, f.state, f.detail, f.cure)
+	row, found := r.Of(f.row)
+	if !found || row.State != f.state || !strings.Contains(row.Detail, f.detail) || !strings.Contains(row.Cure, f.cure) || (f.cure == "") != (row.Cure == "") {
+		t.Errorf("%+v, %v\nwant %s with %q and the cure %q", row, found, f.state, f.detail, f.cure)
 	}
 	failed, without := 0, 0
 	for _, row := range r.Checks {
@@ -113,8 +115,8 @@ func TestForwarderCheck(t *testing.T) {
 		"delivery written":  {func(*tenant) {}, "archive delivery/", preflight.OK, "delivery/check was written and deleted", "", 0},
 		"nothing in it yet": {func(d *tenant) { d.bucket = "empty" }, "archive quarantine/", preflight.OK, "listed; it is empty", "", 0},
 
-		"secret missing":   {func(d *tenant) { d.getter = answersWith("ResourceNotFoundException") }, "secret", preflight.Failed, "does not exist", "check the secret's ARN", 4},
-		"secret forbidden": {func(d *tenant) { d.getter = answersWith("AccessDeniedException") }, "secret", preflight.Failed, "may not read it", "secretsmanager:GetSecretValue", 4},
+		"secret missing":   {func(d *tenant) { d.getter = vault.Refuses("ResourceNotFoundException") }, "secret", preflight.Failed, "does not exist", "check the secret's ARN", 4},
+		"secret forbidden": {func(d *tenant) { d.getter = vault.Refuses("AccessDeniedException") }, "secret", preflight.Failed, "may not read it", "secretsmanager:GetSecretValue", 4},
 		"secret not JSON":  {bare(`{"token":"PRIVATE`), "secret", preflight.Failed, "not a JSON object", "store the bare token", 4},
 		"with its scheme":  {bare("Api-Token " + ingestToken), "secret", preflight.Failed, "holds a space", "store the bare token", 4},
 		"another kind": {func(d *tenant) {
@@ -129,7 +131,7 @@ func TestForwarderCheck(t *testing.T) {
 			d.path = "/e/abc12345" + receiver.Path
 		}, "scope", preflight.Failed, "lacks the scope", "give the token the scope", 0},
 
-		"no such host": {func(d *tenant) { d.options.Lookup = fails(errNoSuchHost) }, "dns", preflight.Failed, "does not resolve", "check the host in the URL", 5},
+		"no such host": {func(d *tenant) { d.options.Lookup = noSuchHost }, "dns", preflight.Failed, "does not resolve", "check the host in the URL", 5},
 		"refused": {func(d *tenant) {
 			d.options.URL = &url.URL{Scheme: "https", Host: "127.0.0.1:1", Path: receiver.Path}
 		}, "tcp", preflight.Failed, "refused the connection", "check the port", 4},
@@ -205,9 +207,9 @@ func TestTestEvent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		row, err := rowOf(answer.(preflight.Report), "test event")
-		if sent := len(d.receiver.Events()) - before; err != nil || row.State != want.state || sent != want.events {
-			t.Errorf("%s: %+v, %v, %d events sent", payload, row, err, sent)
+		row, found := answer.(preflight.Report).Of("test event")
+		if sent := len(d.receiver.Events()) - before; !found || row.State != want.state || sent != want.events {
+			t.Errorf("%s: %+v, %v, %d events sent", payload, row, found, sent)
 		}
 		if id := regexp.MustCompile(`"([0-9a-f-]{36})"`).FindStringSubmatch(row.Detail); want.events > 0 && (id == nil || id[1] != d.receiver.Events()[before].ScanID.String()) {
 			t.Errorf("%q does not name the scan", row.Detail)
@@ -235,7 +237,7 @@ func TestTestEvent(t *testing.T) {
 
 func schema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
-	text, err := os.ReadFile("../securityevent/events.schema.json")
+	text, err := os.ReadFile("../../securityevent/events.schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +288,7 @@ func TestCheckMetrics(t *testing.T) {
 
 func TestForwarderPayloads(t *testing.T) {
 	t.Parallel()
-	p := ingestcheck.New(ingestcheck.Options{})
+	p := New(Options{})
 	for _, payload := range []string{`{"action":"check","sendtestevent":true}`, `{"action":"check","sendTestEvent":"yes"}`} {
 		if _, err := p.Handle(t.Context(), []byte(payload)); fault.ClassOf(err) != fault.Reject || !strings.Contains(err.Error(), `"sendTestEvent":true`) {
 			t.Errorf("%s: %v", payload, err)
@@ -299,13 +301,13 @@ func TestForwarderWithoutAWS(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var d tenant
-		d.getter, d.options.Archive = unreachable{}, hanging{}
-		d.options.Common = preflight.Common{
+		d.getter, d.options.Archive = vault.Unreachable{}, hanging{}
+		d.options.Settings = preflight.Settings{
 			Region: "eu-central-1", URL: &url.URL{Scheme: "https", Host: "localhost", Path: receiver.Path},
-			Lookup: fails(errNoSuchHost), Log: newSite(func(*site) {}).options.Log,
+			Lookup: noSuchHost, Log: slog.New(slog.DiscardHandler),
 		}
 		began := time.Now()
-		r := d.forwarder().Check(t.Context(), true)
+		r := d.checker().Check(t.Context(), true)
 		if took := time.Since(began); took != 2*preflight.ReachTime {
 			t.Errorf("it took %s", took)
 		}
@@ -313,19 +315,50 @@ func TestForwarderWithoutAWS(t *testing.T) {
 			"secret":  "interface endpoint com.amazonaws.eu-central-1.secretsmanager",
 			"archive": "gateway endpoint com.amazonaws.eu-central-1.s3",
 		} {
-			if row, err := rowOf(r, name); err != nil || row.State != preflight.Failed || !strings.Contains(row.Detail, "5s") || !strings.Contains(row.Cure, want) {
-				t.Errorf("%+v, %v; want the cure %q", row, err, want)
+			if row, found := r.Of(name); !found || row.State != preflight.Failed || !strings.Contains(row.Detail, "5s") || !strings.Contains(row.Cure, want) {
+				t.Errorf("%+v, %v; want the cure %q", row, found, want)
 			}
 		}
 	})
 }
 
 // hanging is a bucket behind a missing VPC endpoint.
-type hanging struct{ ingestcheck.Objects }
+type hanging struct{ Objects }
 
 func (hanging) List(ctx context.Context, _, _ string) iter.Seq2[archive.RawInfo, error] {
 	return func(yield func(archive.RawInfo, error) bool) {
 		<-ctx.Done()
 		yield(archive.RawInfo{}, ctx.Err())
+	}
+}
+
+// A token that is refused is read again before a check judges it; and a check
+// says of the secret only what it has read.
+func TestTokenRotatedDuringTheCheck(t *testing.T) {
+	t.Parallel()
+	client := archiveS3(t)
+	for name, c := range map[string]struct {
+		later func(good, stale secret.Getter) secret.Getter // the second read
+		state string
+		says  string
+	}{
+		"rotated during the check": {func(good, _ secret.Getter) secret.Getter { return good }, preflight.OK, "accepted"},
+		"not rotated":              {func(_, stale secret.Getter) secret.Getter { return stale }, preflight.Failed, "refused (401), and the secret holds no other token"},
+		"no second read":           {func(_, _ secret.Getter) secret.Getter { return vault.Refuses("Down") }, preflight.Failed, "refused (401), and the secret was not read again (secret "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := &tenant{}
+			k := d.start(t, client, func(*tenant) {})
+			good := d.getter.(vault.Holds) //nolint:forcetypeassert // of start
+			stale := vault.Holds(strings.Replace(string(good), ingestToken, "dt0c01.BEFORE.PRIVATE", 1))
+			turns := &vault.Turns{List: []secret.Getter{stale, c.later(good, stale)}}
+			d.getter = turns
+			r := k.Check(t.Context(), false)
+			row, found := r.Of("token")
+			if !found || row.State != c.state || !strings.Contains(row.Detail, c.says) || r.OK != (c.state == preflight.OK) || turns.Reads != 2 {
+				t.Errorf("%+v after %d reads, want %s with %q", row, turns.Reads, c.state, c.says)
+			}
+		})
 	}
 }

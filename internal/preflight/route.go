@@ -8,33 +8,74 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"runecast-ingest/internal/endpoint"
+	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/secret"
 )
 
-// Route is the way to one endpoint: what earlier steps found, for the later ones.
+// Route is the way to one service: what earlier steps found, for the later ones.
 type Route struct {
-	*Common
-	// Credentials are this check's alone: nothing is read yet.
+	*Settings
+	// Credentials are of this check alone.
 	Credentials endpoint.Credentials
-	// Credential is what Secret has read.
-	Credential secret.Credential
-	conn       net.Conn // from TCP, for TLS
+	// Cred is from the step Secret.
+	Cred secret.Credential
+
+	conn net.Conn // from TCP, for TLS
 }
 
-// NewRoute begins a check.
-func (c *Common) NewRoute() *Route { return &Route{Common: c, Credentials: c.Secrets()} }
+// Route begins anew, with nothing read yet.
+func (s *Settings) Route() Route { return Route{Settings: s, Credentials: s.Secrets()} }
 
-// HangUp closes the connection.
+// HangUp closes what the steps have opened.
 func (r *Route) HangUp() {
 	if r.conn != nil {
 		_ = r.conn.Close()
 	}
 }
 
-// DNS resolves the endpoint's name.
+// Secret reads the credential anew.
+func (r *Route) Secret(ctx context.Context) Row {
+	limited, cancel := context.WithTimeout(ctx, ReachTime)
+	defer cancel()
+	cred, err := r.Credentials.Get(limited)
+	if limited.Err() != nil && err != nil {
+		return Fail("Secrets Manager did not answer in "+ReachTime.String(),
+			fmt.Sprintf("in a VPC, add the interface endpoint com.amazonaws.%s.secretsmanager to the function's subnets, with private DNS, or a NAT gateway", r.Region))
+	}
+	if err != nil {
+		row := FailedBy(err)
+		row.Cure = strings.ReplaceAll(row.Cure, "<region>", r.Region)
+		return row
+	}
+	r.Cred = cred
+	detail := "readable: a token"
+	if cred.CAPEM != "" {
+		detail += ", an authority (ca_pem)"
+	}
+	if cred.SPKISHA256 != "" {
+		detail += ", a pinned key (spki_sha256)"
+	}
+	return Passed(detail)
+}
+
+// S3 makes a row of an error of S3, whose call had this context.
+func (r *Route) S3(ctx context.Context, err error) Row {
+	gateway := fmt.Sprintf("in a VPC, add the gateway endpoint com.amazonaws.%s.s3 to the route tables of the function's subnets, or a NAT gateway", r.Region)
+	if ctx.Err() != nil {
+		return Fail("S3 did not answer in "+ReachTime.String(), gateway)
+	}
+	row := FailedBy(err)
+	if row.Cure == "" && fault.ClassOf(err) == fault.Retry {
+		row.Cure = gateway
+	}
+	return row
+}
+
+// DNS looks the host up.
 func (r *Route) DNS(ctx context.Context) Row {
 	host := r.URL.Hostname()
 	if _, err := netip.ParseAddr(host); err == nil {
@@ -47,7 +88,7 @@ func (r *Route) DNS(ctx context.Context) Row {
 		if !errors.As(err, new(*net.DNSError)) {
 			err = &net.DNSError{Err: "no answer", Name: host, IsTimeout: true}
 		}
-		return Failure(endpoint.Explain(err, host))
+		return FailedBy(endpoint.Explain(err, host))
 	}
 	var texts []string
 	for _, a := range addresses {
@@ -56,26 +97,26 @@ func (r *Route) DNS(ctx context.Context) Row {
 	return Passed(host + " is " + Listed(texts))
 }
 
-// TCP connects to the endpoint.
+// TCP connects to it.
 func (r *Route) TCP(ctx context.Context) Row {
 	conn, err := endpoint.Dial(ctx, r.URL, r.Limits())
 	if err != nil {
-		return Failure(err)
+		return FailedBy(err)
 	}
 	r.conn = conn
 	return Passed("connected to " + conn.RemoteAddr().String())
 }
 
-// TLS proves who the endpoint is, over the connection that TCP has made.
+// TLS speaks TLS over that connection, and judges the certificate.
 func (r *Route) TLS(ctx context.Context) Row {
 	if r.URL.Scheme != "https" {
 		return Warn("the address is plain http", "use https: the token travels readable")
 	}
-	state, err := endpoint.Handshake(ctx, r.conn, r.URL, r.Credential, r.Limits())
+	state, err := endpoint.Handshake(ctx, r.conn, r.URL, r.Cred, r.Limits())
 	if err != nil {
-		return Failure(err)
+		return FailedBy(err)
 	}
-	detail, expiry := certificate(state, r.Credential.CAPEM != "")
+	detail, expiry := certificate(state, r.Cred.CAPEM != "")
 	if left := expiry.Sub(r.Now()); left < ExpirySoon {
 		return Warn(fmt.Sprintf("%s: %d days left", detail, left/(24*time.Hour)),
 			"renew the certificate in time; with ca_pem or spki_sha256 in the secret, store the new one there on the same day")

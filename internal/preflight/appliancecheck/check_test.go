@@ -1,4 +1,4 @@
-package preflight_test
+package appliancecheck
 
 import (
 	"context"
@@ -16,7 +16,10 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/preflight"
+	"runecast-ingest/internal/runecast"
+	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/appliance"
+	"runecast-ingest/internal/simulate/vault"
 )
 
 var everyStep = []string{"configuration", "secret", "archive", "dns", "tcp", "tls", "token", "role", "version", "api", "licences", "systems"}
@@ -85,7 +88,7 @@ func TestCheck(t *testing.T) {
 		"no such host":      {func(s *site) { s.options.Lookup = fails(errNoSuchHost) }, "dns", preflight.Failed, "does not resolve", "check the host in the URL, and the DNS", 8},
 		"DNS silent":        {func(s *site) { s.options.Lookup = fails(context.DeadlineExceeded) }, "dns", preflight.Failed, "could not be looked up", "DNS of the function's VPC", 8},
 		"wrong token":       {func(s *site) { s.token = "stale-token" }, "token", preflight.Failed, "refused (401)", "create an API access token", 5},
-		"secret not JSON":   {func(s *site) { s.getter = holds(`{"token":`) }, "secret", preflight.Failed, "not a JSON object", "store the bare token", 7},
+		"secret not JSON":   {func(s *site) { s.getter = vault.Holds(`{"token":`) }, "secret", preflight.Failed, "not a JSON object", "store the bare token", 7},
 		"HTML":              {is("/", html), "token", preflight.Failed, "HTML page instead of JSON", "RUNECAST_URL", 5},
 		"login":             {is("/", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }), "token", preflight.Failed, "was redirected to /login (302)", "login page", 5},
 		"something else":    {is("/", status(404)), "token", preflight.Failed, "neither API v1 nor v2", "RUNECAST_URL", 5},
@@ -127,9 +130,9 @@ func TestCheck(t *testing.T) {
 			s := newSite(c.change)
 			p := s.start(t)
 			r := p.Check(t.Context())
-			row, err := rowOf(r, c.row)
-			if err != nil || row.State != c.state || !strings.Contains(row.Detail, c.detail) || !strings.Contains(row.Cure, c.cure) {
-				t.Errorf("%+v, %v\nwant %s with %q and the cure %q", row, err, c.state, c.detail, c.cure)
+			row, found := r.Of(c.row)
+			if !found || row.State != c.state || !strings.Contains(row.Detail, c.detail) || !strings.Contains(row.Cure, c.cure) {
+				t.Errorf("%+v, %v\nwant %s with %q and the cure %q", row, found, c.state, c.detail, c.cure)
 			}
 			if (row.State == preflight.Failed || row.State == preflight.Warning) && row.Cure == "" || row.State == preflight.OK && row.Cure != "" {
 				t.Errorf("%+v: a cure is for what is not as it should be", row)
@@ -144,9 +147,9 @@ func (s *site) judge(t *testing.T, r preflight.Report, after int) {
 	t.Helper()
 	skipped, failed := 0, 0
 	for _, name := range everyStep {
-		row, err := rowOf(r, name)
-		if err != nil {
-			t.Fatal(err)
+		row, found := r.Of(name)
+		if !found {
+			t.Fatalf("there is no row %s", name)
 		}
 		if row.State == preflight.Skipped && strings.HasPrefix(row.Detail, `needs "`) {
 			skipped++
@@ -192,12 +195,12 @@ func TestUnreachableAWS(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(func(s *site) {
-			s.getter, s.store.hang = unreachable{}, true
+			s.getter, s.store.hang = vault.Unreachable{}, true
 			s.options.URL = &url.URL{Scheme: "https", Host: "localhost"}
 			s.options.Lookup = fails(errNoSuchHost)
 		})
 		began := time.Now()
-		r := s.preflight().Check(t.Context())
+		r := s.checker().Check(t.Context())
 		if took := time.Since(began); took != 2*preflight.ReachTime {
 			t.Errorf("it took %s", took)
 		}
@@ -205,14 +208,49 @@ func TestUnreachableAWS(t *testing.T) {
 			"secret":  "interface endpoint com.amazonaws.eu-central-1.secretsmanager",
 			"archive": "gateway endpoint com.amazonaws.eu-central-1.s3",
 		} {
-			if row, err := rowOf(r, name); err != nil || row.State != preflight.Failed || !strings.Contains(row.Detail, "5s") || !strings.Contains(row.Cure, want) {
-				t.Errorf("%+v, %v; want the cure %q", row, err, want)
+			if row, found := r.Of(name); !found || row.State != preflight.Failed || !strings.Contains(row.Detail, "5s") || !strings.Contains(row.Cure, want) {
+				t.Errorf("%+v, %v; want the cure %q", row, found, want)
 			}
 		}
 		if !strings.Contains(r.Next, `cure "secret" first`) {
 			t.Error(r.Next)
 		}
 	})
+}
+
+// An appliance that hangs does not hold the check longer than a minute.
+func TestSlowApplianceIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := &check{Checker: newSite(func(s *site) { s.options.URL = &url.URL{Host: "rc.example"} }).checker(), app: hangs{}}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		rows := c.systems(ctx)
+		if rows[0].State != preflight.Failed || !strings.Contains(rows[0].Detail, "no answer in time") || rows[0].Cure == "" {
+			t.Errorf("%+v", rows)
+		}
+		if row := (preflight.Step{Name: "late", Prove: c.systems}).Take(ctx, nil)[0]; row.State != preflight.Skipped || !strings.Contains(row.Detail, "are over") {
+			t.Errorf("%+v", row)
+		}
+	})
+}
+
+type hangs struct{ Appliance }
+
+func (hangs) Systems(ctx context.Context) ([]runecast.System, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestOlder(t *testing.T) {
+	t.Parallel()
+	for version, want := range map[string]bool{
+		"6.9.12": false, "6.9.12.0": false, "6.10": false, "7": false, "6.9.11.9": true, "6.9": true, "6": true, "4.7.5": true, "x": true,
+	} {
+		if older(version, leastForDynatrace) != want {
+			t.Errorf("%s: %v", version, !want)
+		}
+	}
 }
 
 func fails(err error) func(context.Context, string) ([]netip.Addr, error) {
@@ -222,4 +260,34 @@ func fails(err error) func(context.Context, string) ([]netip.Addr, error) {
 func html(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = io.WriteString(w, "<html>please log in</html>")
+}
+
+// A token that is refused is read again before a check judges it; and a check
+// says of the secret only what it has read.
+func TestTokenRotatedDuringTheCheck(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		later func(good, stale secret.Getter) secret.Getter // the second read
+		state string
+		says  string
+	}{
+		"rotated during the check": {func(good, _ secret.Getter) secret.Getter { return good }, preflight.OK, "accepted"},
+		"not rotated":              {func(_, stale secret.Getter) secret.Getter { return stale }, preflight.Failed, "refused (401), and the secret holds no other token"},
+		"no second read":           {func(_, _ secret.Getter) secret.Getter { return vault.Refuses("Down") }, preflight.Failed, "refused (401), and the secret was not read again (secret "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(func(*site) {})
+			k := s.start(t)
+			good := s.getter.(vault.Holds) //nolint:forcetypeassert // of newSite
+			stale := vault.Holds(strings.Replace(string(good), adminToken, "token-before", 1))
+			turns := &vault.Turns{List: []secret.Getter{stale, c.later(good, stale)}}
+			s.getter = turns
+			r := k.Check(t.Context())
+			row, found := r.Of("token")
+			if !found || row.State != c.state || !strings.Contains(row.Detail, c.says) || r.OK != (c.state == preflight.OK) || turns.Reads != 2 {
+				t.Errorf("%+v after %d reads, want %s with %q", row, turns.Reads, c.state, c.says)
+			}
+		})
+	}
 }

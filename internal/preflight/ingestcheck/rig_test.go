@@ -1,4 +1,4 @@
-package preflight_test
+package ingestcheck
 
 import (
 	"bytes"
@@ -22,7 +22,6 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/google/uuid"
@@ -31,10 +30,11 @@ import (
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/preflight"
-	"runecast-ingest/internal/preflight/ingestcheck"
 	"runecast-ingest/internal/secret"
+	"runecast-ingest/internal/simulate/pki"
 	"runecast-ingest/internal/simulate/receiver"
 	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/simulate/vault"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
@@ -42,12 +42,13 @@ import (
 const (
 	ingestToken = "dt0c01.PUBLIC.PRIVATEPRIVATE"
 	bucketName  = "archive"
+	day         = 24 * time.Hour
 )
 
 // tenant is a simulated Dynatrace behind TLS and a real bucket, and what the
 // forwarder's check is told about them.
 type tenant struct {
-	options  ingestcheck.Options
+	options  Options
 	receiver *receiver.Receiver
 	state    receiver.TokenState
 	answers  map[string]http.HandlerFunc // by path, in place of the receiver
@@ -87,10 +88,10 @@ func archiveS3(t *testing.T) *s3.Client {
 }
 
 // start serves Dynatrace, and gives its check.
-func (d *tenant) start(t *testing.T, client *s3.Client, change func(*tenant)) *ingestcheck.Checker {
+func (d *tenant) start(t *testing.T, client *s3.Client, change func(*tenant)) *Checker {
 	t.Helper()
 	d.bucket, d.path, d.s3 = bucketName, receiver.Path, &guarded{Client: client}
-	d.options.Common = preflight.Common{
+	d.options.Settings = preflight.Settings{
 		Region: "eu-central-1", AllowLoopback: true, Version: "test", Log: slog.New(slog.NewJSONHandler(&d.log, nil)),
 		Lookup: func(context.Context, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
@@ -98,7 +99,10 @@ func (d *tenant) start(t *testing.T, client *s3.Client, change func(*tenant)) *i
 	}
 	change(d)
 	d.receiver = receiver.New(receiver.Options{Token: ingestToken, TokenState: d.state, KeepRaw: 10})
-	cert := selfSigned(t, nil)
+	cert, err := pki.SelfSigned(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if answer := d.answers[r.URL.Path]; answer != nil {
 			answer(w, r)
@@ -120,12 +124,12 @@ func (d *tenant) start(t *testing.T, client *s3.Client, change func(*tenant)) *i
 		if d.cred != nil {
 			text = d.cred(ca)
 		}
-		d.getter = holds(text)
+		d.getter = vault.Holds(text)
 	}
-	return d.forwarder()
+	return d.checker()
 }
 
-func (d *tenant) forwarder() *ingestcheck.Checker {
+func (d *tenant) checker() *Checker {
 	o := d.options
 	o.Bucket, o.NewID = d.bucket, uuid.NewString
 	o.Secrets = func() endpoint.Credentials { return secret.NewCache(d.getter, "dynatrace/token", time.Now) }
@@ -133,13 +137,13 @@ func (d *tenant) forwarder() *ingestcheck.Checker {
 		o.Archive = store.New(d.s3, d.bucket)
 	}
 	o.Metrics = telemetry.NewMetrics(&d.metrics, "forwarder", time.Now)
-	o.Connect = func(creds endpoint.Credentials, limits endpoint.Options) ingestcheck.Ingest {
+	o.Connect = func(creds endpoint.Credentials, limits endpoint.Options) Ingest {
 		return openpipeline.New(openpipeline.Options{
 			URL: o.URL, Credentials: creds, Limits: limits, Timeout: time.Minute, Jitter: func() float64 { return 0 },
 			Sleep: func(context.Context, time.Duration) error { return errors.New("not here") },
 		})
 	}
-	return ingestcheck.New(o)
+	return New(o)
 }
 
 // guarded is S3 with a role that lacks rights, and what was written by it.
@@ -201,9 +205,7 @@ func (g *guarded) onlyTheCheckKey(t *testing.T) {
 	}
 }
 
-// answersWith is a Secrets Manager that refuses with an error's code.
-type answersWith string
-
-func (a answersWith) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
-	return nil, &smithy.GenericAPIError{Code: string(a)}
+// noSuchHost is a resolver that knows no name.
+func noSuchHost(context.Context, string) ([]netip.Addr, error) {
+	return nil, &net.DNSError{Err: "no such host", Name: "localhost", IsNotFound: true}
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -11,7 +13,43 @@ import (
 // root is the module's folder.
 var root = filepath.Join("..", "..")
 
-// step is a command of the README, and what is shown of its output.
+// documents returns the paths of all Markdown files of the module by their
+// names within it. What is built and downloaded is none of them.
+func documents(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		name, _ := filepath.Rel(root, path)
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (name == "out" || name == ".git" || name == ".aws-sam"):
+			return fs.SkipDir
+		case strings.HasSuffix(name, ".md"):
+			all = append(all, filepath.ToSlash(name))
+		}
+		return nil
+	})
+	if err != nil || !slices.Contains(all, "README.md") || !slices.Contains(all, runbook) {
+		t.Fatal(all, err)
+	}
+	return all
+}
+
+// runbook is where most commands stand.
+const runbook = "infra/operate/RUNBOOK.md"
+
+// read returns a document's text.
+func read(t *testing.T, document string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(document)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// step is a command of a document, and what is shown of its output.
 type step struct {
 	section string
 	command string
@@ -19,17 +57,13 @@ type step struct {
 	shown   []string
 }
 
-// steps gives the commands of the README's console blocks, in order: what
+// steps returns the commands of a document's console blocks, in order: what
 // stands behind a "$ ", up to the next one, with "# fails" behind those that do.
-func steps(t *testing.T) []step {
+func steps(t *testing.T, document string) []step {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all []step
 	section, block := "", ""
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(read(t, document)) {
 		line = strings.TrimRight(line, "\n")
 		switch {
 		case strings.HasPrefix(line, "```"):
@@ -37,6 +71,9 @@ func steps(t *testing.T) []step {
 		case block == "" && strings.HasPrefix(line, "#"):
 			section = strings.TrimLeft(line, "# ")
 		case block != "console":
+			if strings.HasPrefix(line, "$ ") {
+				t.Errorf("%s: %q is in no console block, and typed by no test", document, line)
+			}
 		case strings.HasPrefix(line, "$ "):
 			command, comment, _ := strings.Cut(strings.TrimPrefix(line, "$ "), "  # ")
 			all = append(all, step{section: section, command: strings.TrimSpace(command), fails: strings.HasPrefix(comment, "fails")})
@@ -47,7 +84,7 @@ func steps(t *testing.T) []step {
 	return all
 }
 
-// missing gives the lines that are shown, but are not in an output in this order.
+// missing returns the lines that are shown, but are not in an output in this order.
 func (s step) missing(output string) []string {
 	lines := strings.Split(output, "\n")
 	var missing []string

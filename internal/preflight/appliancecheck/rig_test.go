@@ -1,17 +1,11 @@
-package preflight_test
+package appliancecheck
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -22,17 +16,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-
 	client "runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/preflight"
-	"runecast-ingest/internal/preflight/appliancecheck"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/appliance"
 	"runecast-ingest/internal/simulate/pki"
+	"runecast-ingest/internal/simulate/vault"
 	"runecast-ingest/internal/store"
 )
 
@@ -44,7 +35,7 @@ const (
 // site is a simulated appliance behind TLS and a bucket, and what a check is
 // told about them.
 type site struct {
-	options   appliancecheck.Options
+	options   Options
 	appliance appliance.Options
 	served    *appliance.Appliance
 	log       *strings.Builder
@@ -62,7 +53,7 @@ func newSite(change func(*site)) *site {
 		token: adminToken, store: &bucket{}, log: &strings.Builder{}, methods: make(chan string, 1000),
 		appliance: appliance.Options{Findings: 500, Token: adminToken, API: appliance.APIBoth},
 	}
-	s.options = appliancecheck.Options{API: "auto", Archive: s.store, Common: preflight.Common{
+	s.options = Options{API: "auto", Archive: s.store, Settings: preflight.Settings{
 		Region: "eu-central-1", Bucket: "archive", AllowLoopback: true, Version: "test",
 		Lookup: func(context.Context, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
@@ -74,13 +65,16 @@ func newSite(change func(*site)) *site {
 }
 
 // start serves the appliance.
-func (s *site) start(t *testing.T) *appliancecheck.Checker {
+func (s *site) start(t *testing.T) *Checker {
 	t.Helper()
 	var err error
 	if s.served, err = appliance.New(s.appliance); err != nil {
 		t.Fatal(err)
 	}
-	cert := selfSigned(t, s.cert)
+	cert, err := pki.SelfSigned(s.cert)
+	if err != nil {
+		t.Fatal(err)
+	}
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.methods <- r.Method
 		if s.answers != nil && r.Header.Get("Authorization") == s.token {
@@ -102,54 +96,18 @@ func (s *site) start(t *testing.T) *appliancecheck.Checker {
 		ca = s.trust(ca)
 	}
 	if s.getter == nil {
-		s.getter = holds(`{"token":"` + s.token + `","ca_pem":"` + strings.ReplaceAll(ca, "\n", `\n`) + `"}`)
+		s.getter = vault.Holds(`{"token":"` + s.token + `","ca_pem":"` + strings.ReplaceAll(ca, "\n", `\n`) + `"}`)
 	}
-	return s.preflight()
+	return s.checker()
 }
 
-func (s *site) preflight() *appliancecheck.Checker {
+func (s *site) checker() *Checker {
 	o := s.options
 	o.Secrets = func() endpoint.Credentials { return secret.NewCache(s.getter, "runecast/token", time.Now) }
-	o.Connect = func(creds endpoint.Credentials, limits endpoint.Options) appliancecheck.Appliance {
+	o.Connect = func(creds endpoint.Credentials, limits endpoint.Options) Appliance {
 		return client.New(client.Options{Settings: endpoint.Settings{URL: o.URL, Credentials: creds, Limits: limits}, API: o.API, Once: true})
 	}
-	return appliancecheck.New(o)
-}
-
-// selfSigned makes a certificate as appliances ship them.
-func selfSigned(t *testing.T, change func(*x509.Certificate)) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Runecast"}, DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-day), NotAfter: time.Now().Add(90 * day),
-	}
-	if change != nil {
-		change(template)
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
-
-// holds is a Secrets Manager with one secret.
-type holds string
-
-func (h holds) GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
-	return &secretsmanager.GetSecretValueOutput{SecretString: aws.String(string(h))}, nil
-}
-
-// unreachable is a Secrets Manager behind a missing VPC endpoint.
-type unreachable struct{}
-
-func (unreachable) GetSecretValue(ctx context.Context, _ *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
-	<-ctx.Done()
-	return nil, ctx.Err()
+	return New(o)
 }
 
 // bucket is an archive as far as a check sees it.
@@ -174,16 +132,6 @@ func (b *bucket) ActiveRun(context.Context) (store.Doc[archive.Run], error) {
 }
 
 var errNoSuchHost = &net.DNSError{Err: "no such host", Name: "localhost", IsNotFound: true}
-
-// row finds one by its name.
-func rowOf(r preflight.Report, name string) (preflight.Row, error) {
-	for _, row := range r.Checks {
-		if row.Check == name {
-			return row, nil
-		}
-	}
-	return preflight.Row{}, errors.New("there is no row " + name)
-}
 
 // soon is a time in epoch milliseconds at which a licence ends.
 var soon = strconv.FormatInt(time.Now().Add(10*day).UnixMilli(), 10)
