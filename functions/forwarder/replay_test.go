@@ -155,7 +155,7 @@ func (h *history) forced() {
 func (h *history) rehearsed() {
 	h.Helper()
 	before, requests := h.receiver.Stats(), h.sent()
-	dry := h.replays(`{"action":"replay","prefix":"raw/","dryRun":true}`).Rehearsal
+	dry := h.replays(`{"action":"replay","prefix":"raw/","dryRun":true}`).DryRun
 	if dry == nil || h.sent() != requests {
 		h.Fatalf("a dry run: %+v, %d requests", dry, h.sent()-requests)
 	}

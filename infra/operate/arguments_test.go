@@ -176,6 +176,9 @@ func TestMapTakesNamesWithSpaces(t *testing.T) {
 	if code != exitFine || err != nil || !strings.Contains(string(html), "my cluster") || len(s.calls) > 0 {
 		t.Errorf("exit %d, %v, asked %q, %s", code, err, s.calls, out)
 	}
+	if out, code := s.typed(t, "runecast-ingest map "+file("results.json")+" --system \"$(printf 'vc\\033[2J')\" >/dev/null"); code != exitFine || !strings.Contains(out, "vc [2J") {
+		t.Errorf("exit %d, %q", code, out)
+	}
 	if out, code := s.typed(t, "runecast-ingest map "+file("results.json")); code != exitFine || !strings.Contains(out, `"event.type":"COMPLIANCE_SCAN_COMPLETED"`) {
 		t.Errorf("exit %d, %s", code, out)
 	}

@@ -67,7 +67,7 @@ func (c awsCLI) atLeast(ctx context.Context, command string, one, two [3]int) er
 		return err
 	}
 	var v [3]int
-	if _, err := fmt.Sscanf(string(out), "aws-cli/%d.%d.%d", &v[0], &v[1], &v[2]); err != nil {
+	if n, _ := fmt.Sscanf(string(out), "aws-cli/%d.%d.%d", &v[0], &v[1], &v[2]); n < len(v) {
 		return nil
 	}
 	least := two

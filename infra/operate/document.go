@@ -29,35 +29,23 @@ func lenient() json.Options {
 func flatten(name string, v jsontext.Value) (fields []field, lists []list) {
 	switch v.Kind() {
 	case '{':
-		each(v, func(member string, v jsontext.Value) {
-			f, l := flatten(strings.TrimPrefix(name+"."+member, "."), v)
+		d := jsontext.NewDecoder(bytes.NewReader(v), lenient())
+		_, _ = d.ReadToken() // of a valid value nothing fails
+		for d.PeekKind() == '"' {
+			token, _ := d.ReadToken()
+			member := strings.TrimPrefix(name+"."+plain(token.String()), ".")
+			value, _ := d.ReadValue()
+			f, l := flatten(member, value)
 			fields, lists = append(fields, f...), append(lists, l...)
-		})
+		}
 	case '[':
 		l := list{name: name}
-		each(v, func(_ string, v jsontext.Value) { l.elements = append(l.elements, v) })
+		_ = json.Unmarshal(v, &l.elements, lenient()) // it is valid
 		lists = append(lists, l)
 	default:
 		fields = append(fields, field{name, scalar(v)})
 	}
 	return fields, lists
-}
-
-// each hands over the members of a valid object, or the elements of a valid
-// array, which have no names.
-func each(v jsontext.Value, do func(name string, v jsontext.Value)) {
-	d := jsontext.NewDecoder(bytes.NewReader(v), lenient())
-	open, err := d.ReadToken()
-	for err == nil && d.PeekKind() != '}' && d.PeekKind() != ']' {
-		var name string
-		if open.Kind() == '{' {
-			token, _ := d.ReadToken()
-			name = plain(token.String())
-		}
-		var value jsontext.Value
-		value, err = d.ReadValue()
-		do(name, value.Clone())
-	}
 }
 
 // scalar is a value for people. Fractions are shortened: nobody reads sixteen

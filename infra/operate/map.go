@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,11 +14,16 @@ import (
 )
 
 func (s *session) mapCommand() *cobra.Command {
-	o := mapfile.Options{Getenv: os.Getenv, Notes: s.notes}
+	var notes strings.Builder
+	o := mapfile.Options{Getenv: os.Getenv, Notes: &notes}
 	c := s.local("map FILE", "Map a saved document to events, or to the dashboard that they would make", func(_ context.Context, args []string) error {
 		out := bufio.NewWriter(s.out)
 		o.Events = out
-		return errors.Join(mapfile.Map(args[0], o), out.Flush())
+		err := errors.Join(mapfile.Map(args[0], o), out.Flush())
+		for line := range strings.Lines(notes.String()) {
+			_, _ = fmt.Fprintln(s.notes, plain(strings.TrimSuffix(line, "\n"))) // it holds names from the document
+		}
+		return err
 	})
 	c.Long = "Maps a raw object of the archive, or a saved /results or config-scans/latest answer, plain or gzip, to events as NDJSON, or\n" +
 		"to the dashboard that they would make. Sends nothing. The mapping's settings are the forwarder's environment variables."

@@ -89,7 +89,18 @@ func (p *page) list(l list) {
 			inner = append(inner, in)
 		}
 	}
-	p.align(grid(columns, records))
+	rows := [][]string{columns} // the head
+	if slices.Equal(columns, []string{""}) {
+		rows = nil
+	}
+	for _, record := range records {
+		row := make([]string, len(columns))
+		for i, name := range columns {
+			row[i] = record[name]
+		}
+		rows = append(rows, row)
+	}
+	p.align(rows)
 	for _, in := range inner {
 		p.list(in)
 	}
@@ -105,22 +116,6 @@ func (p *page) shows(name string) bool {
 		p.left = append(p.left, name)
 	}
 	return false
-}
-
-// grid is a table with a head, where the columns have names.
-func grid(columns []string, records []map[string]string) [][]string {
-	var rows [][]string
-	if !slices.Equal(columns, []string{""}) {
-		rows = append(rows, columns)
-	}
-	for _, record := range records {
-		row := make([]string, len(columns))
-		for i, name := range columns {
-			row[i] = record[name]
-		}
-		rows = append(rows, row)
-	}
-	return rows
 }
 
 // align writes rows of cells in columns, indented. A row has as many lines as

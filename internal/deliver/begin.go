@@ -26,11 +26,11 @@ func over(o Outcome) beginning { return beginning{over: true, outcome: o} }
 
 // begin reads the state and takes the lease (steps 1 to 3).
 func (d *delivery) begin(ctx context.Context) (beginning, error) {
-	s, err := d.look(ctx)
+	at, err := d.look(ctx)
 	if err != nil {
 		return beginning{}, err
 	}
-	switch s.before() {
+	switch at.firstStep() {
 	case stepDone:
 		d.idle = true
 		return over(d.outcome()), nil
@@ -39,10 +39,11 @@ func (d *delivery) begin(ctx context.Context) (beginning, error) {
 		return over(Outcome{State: StateBusy, Reason: "another invocation holds the lease"}), nil
 	}
 	if err := d.contents(ctx); err != nil {
+		d.scans = nil
 		out, err := d.reject(ctx, err)
 		return over(out), err
 	}
-	steps, err := d.take(ctx, s)
+	steps, err := d.takeLease(ctx, at)
 	switch {
 	case err != nil:
 		return beginning{}, err
@@ -57,7 +58,7 @@ func (d *delivery) begin(ctx context.Context) (beginning, error) {
 
 // look reads the delivery document and what the object is now.
 func (d *delivery) look(ctx context.Context) (*situation, error) {
-	bucket := d.f.o.Archive
+	bucket := d.o.Archive
 	var err error
 	if d.doc, err = bucket.Delivery(ctx, d.key); err != nil {
 		return nil, err
@@ -65,123 +66,98 @@ func (d *delivery) look(ctx context.Context) (*situation, error) {
 	if d.info, err = bucket.Head(ctx, d.key); err != nil {
 		return nil, missing(err, d.key)
 	}
-	s := &situation{delivery: d.doc.Value, exists: d.doc.Exists(), etag: d.info.ETag, mapping: d.f.mapper.Hash(), now: d.f.o.Now()}
-	s.replay = d.request.asks(s)
-	return s, nil
+	at := &situation{delivery: d.doc.Value, exists: d.doc.Exists(), etag: d.info.ETag, mapping: d.mapper.Hash(), now: d.o.Now()}
+	at.replay = d.request.asks(at)
+	return at, nil
 }
 
-// changes tells that a step writes to the delivery document.
+func missing(err error, key string) error {
+	if errors.Is(err, store.ErrMissing) {
+		return &fault.Error{Class: fault.Reject, Where: key, What: "there is no such raw object",
+			Cure: "check the key; one that the bucket's lifecycle has expired cannot be sent again", Err: store.ErrMissing}
+	}
+	return fmt.Errorf("deliver: %w", err)
+}
+
+// changes reports whether a step writes to the delivery document.
 func changes(s step) bool { return s != stepDone }
 
-// sends tells that a step needs the lease.
+// sends reports whether a step needs the lease.
 func sends(s step) bool { return s == stepSend || s == stepFinish }
 
-// take decides what is done with each scan, and takes the lease by the one
+// takeLease decides what is done with each scan, and takes the lease by the one
 // write that also decides the generations (steps 2 and 3). Where nothing is to
 // be done, nothing is written.
-func (d *delivery) take(ctx context.Context, s *situation) ([]step, error) {
-	d.lease(s)
-	d.place(s)
-	steps := make([]step, len(d.targets))
-	for i, t := range d.targets {
+func (d *delivery) takeLease(ctx context.Context, at *situation) ([]step, error) {
+	d.fillLease(at)
+	recall(&d.doc.Value, d.scans, at.sameVersion())
+	d.parts = make([]PartOutcome, len(d.scans))
+	steps := make([]step, len(d.scans))
+	for i, s := range d.scans {
 		var err error
-		if steps[i], err = d.decide(ctx, s, t); err != nil {
+		if steps[i], err = d.decide(ctx, at, s); err != nil {
 			return nil, err
 		}
+		d.parts[i] = PartOutcome{System: s.Envelope.System, Older: !sends(steps[i])}
 	}
 	if !slices.ContainsFunc(steps, changes) {
 		return steps, nil
 	}
 	if !slices.ContainsFunc(steps, sends) {
 		d.doc.Value.Lease = nil // this write ends the delivery
-	} else if keep := d.f.o.KeepInView; keep != nil && (s.replay || !d.request.Remembered) {
-		if err := keep(ctx, d.info, s.replay); err != nil {
+	} else if keep := d.o.KeepInView; keep != nil && (at.replay || !d.request.Remembered) {
+		if err := keep(ctx, d.info, at.replay); err != nil {
 			return nil, err
 		}
 	}
-	// A crash before this write leaves everything as it was. A crash after it leaves
-	// a lease: once that has run out, a trigger or the sweep begins a new generation,
-	// and what was sent under this one stays invisible. One that was committed is
-	// finished instead.
+	// A crash before this write leaves all as it was. One behind it leaves the
+	// lease: once it has run out, the next sweep begins another generation, unless
+	// this one had passed the commit point.
 	return steps, d.save(ctx)
 }
 
-// lease puts this invocation's lease into the document.
-func (d *delivery) lease(s *situation) {
+// fillLease puts this invocation's lease into the document.
+func (d *delivery) fillLease(at *situation) {
 	v := &d.doc.Value
-	if v.Lease == nil || !s.same() {
+	if v.Lease == nil || !at.sameVersion() {
 		v.Expired = 0
 	} else {
 		v.Expired++
 	}
-	v.RawKey, v.ETag, v.UpdatedAt, v.Mapping = d.key, d.info.ETag, s.now, d.f.mapper.Hash()
-	v.Lease = &archive.Lease{Owner: d.f.o.NewID(), Until: d.win.Deadline.Add(leaseSpare)}
+	v.RawKey, v.ETag, v.UpdatedAt, v.Mapping = d.key, d.info.ETag, at.now, d.mapper.Hash()
+	v.Lease = &archive.Lease{Owner: d.o.NewID(), Until: d.win.Deadline.Add(leaseSpare)}
 	if d.request.JobID != "" { // also where it only goes on: the request is fulfilled by that
 		v.Replay = d.request.JobID
 	}
 }
 
-// decide gives the next step of one scan, and its part in the document what
-// belongs to that step.
-func (d *delivery) decide(ctx context.Context, s *situation, t *target) (step, error) {
-	c, _, err := d.candidate(ctx, t)
+// decide returns the next step of one scan, and takes the scan to where that
+// step begins.
+func (d *delivery) decide(ctx context.Context, at *situation, s *scan) (step, error) {
+	c, _, err := d.candidate(ctx, s)
 	if err != nil {
 		return stepDone, err
 	}
-	d.request.mark(s, c)
-	t.recognise(&c.register.System)
-	next := s.step(c)
-	switch next {
+	d.request.mark(at, c)
+	s.recognise(&c.register.System)
+	step := at.step(c)
+	switch step {
 	case stepDone:
 	case stepSupersede:
-		t.scan.Order, t.scan.State, t.scan.Reason = t.order, archive.DeliverySuperseded, "a newer scan is committed: "+c.register.RawKey
+		s.Order = c.order
+		s.supersede("a newer scan is committed: " + c.register.RawKey)
 	default:
-		*t.scan = s.generation(c, d.key, d.f.o.NewID())
+		s.begin(at, c, d.key, d.o.NewID())
 	}
-	return next, nil
-}
-
-// recognise takes from an earlier commit what a saved document does not say of
-// its system: v1 results name no vCenter.
-func (t *target) recognise(known *archive.System) {
-	s := &t.Envelope.System
-	if t.bare && (s.Name == "" || s.Name == s.ID) && known.Name != "" {
-		s.Name = known.Name
-	}
-	if t.bare && s.Type == runecast.TypeUnknown && known.Type != "" {
-		s.Type = known.Type
-	}
-}
-
-// place gives every scan its part in the document: the document itself for
-// one, an entry each for several.
-func (d *delivery) place(s *situation) {
-	v := &d.doc.Value
-	v.Force = v.Force && s.same() // a replay's force is for the version it saw
-	if len(d.targets) == 1 {
-		v.Scans, d.targets[0].scan = nil, &v.Scan
-		return
-	}
-	known := map[string]archive.Scan{}
-	for _, part := range v.Scans {
-		known[part.System.ID] = part.Scan
-	}
-	v.Scans = make([]archive.SystemScan, len(d.targets))
-	for i, t := range d.targets {
-		v.Scans[i] = archive.SystemScan{System: t.Envelope.System}
-		if s.same() {
-			v.Scans[i].Scan = known[t.Envelope.System.ID]
-		}
-		t.scan = &v.Scans[i].Scan
-	}
+	return step, nil
 }
 
 // candidate reads what is committed of a scan's system, and whether the
 // delivery that the register names failed.
-func (d *delivery) candidate(ctx context.Context, t *target) (*candidate, store.Doc[archive.Register], error) {
-	bucket := d.f.o.Archive
-	c := &candidate{order: t.order, completedAt: mapping.CompletedAt(&t.Envelope), handMade: archive.IsHandMade(d.key), before: *t.scan}
-	reg, err := bucket.Register(ctx, t.Envelope.System.ID)
+func (d *delivery) candidate(ctx context.Context, s *scan) (*candidate, store.Doc[archive.Register], error) {
+	bucket := d.o.Archive
+	c := &candidate{order: s.order(), completedAt: mapping.CompletedAt(&s.Envelope), handMade: archive.IsHandMade(d.key), recorded: s.Scan}
+	reg, err := bucket.Register(ctx, s.Envelope.System.ID)
 	c.register = reg.Value
 	if err != nil || !reg.Exists() || reg.Value.RawKey == d.key {
 		return c, reg, err
@@ -191,21 +167,14 @@ func (d *delivery) candidate(ctx context.Context, t *target) (*candidate, store.
 	return c, reg, err
 }
 
-// failed tells whether the delivery of this very scan failed, whatever became
-// of others in the same object.
-func failed(d *archive.Delivery, scanID string) bool {
-	for i := range d.Scans {
-		if d.Scans[i].ScanID == scanID {
-			return d.Scans[i].State == archive.DeliveryFailed
-		}
+// recognise takes from an earlier commit what a saved document does not say of
+// its system: v1 results name no vCenter.
+func (s *scan) recognise(known *archive.System) {
+	system := &s.Envelope.System
+	if s.bare && (system.Name == "" || system.Name == system.ID) && known.Name != "" {
+		system.Name = known.Name
 	}
-	return d.ScanID == scanID && d.State == archive.DeliveryFailed
-}
-
-func missing(err error, key string) error {
-	if errors.Is(err, store.ErrMissing) {
-		return &fault.Error{Class: fault.Reject, Where: key, What: "there is no such raw object",
-			Cure: "check the key; one that the bucket's lifecycle has expired cannot be sent again", Err: store.ErrMissing}
+	if s.bare && system.Type == runecast.TypeUnknown && known.Type != "" {
+		system.Type = known.Type
 	}
-	return fmt.Errorf("deliver: %w", err)
 }

@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"runecast-ingest/internal/archive"
@@ -14,112 +15,126 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
+// leastQuarantine is how many events may be refused however small a scan is.
+const leastQuarantine = 5
+
 // finish is steps 6 and 7, for a generation whose events were all accepted.
-// False: this invocation delivers nothing more.
-func (d *delivery) finish(ctx context.Context, t *target, res mapping.Result) (bool, error) {
-	for reason, n := range res.Reasons {
-		d.f.o.Log.InfoContext(ctx, "not sent as it came", "key", d.key, "run", t.order.Run, "reason", reason, "issues", n)
+func (g *generation) finish(ctx context.Context, res mapping.Result) disposition {
+	d := g.d
+	for why, n := range res.Reasons {
+		d.o.Log.InfoContext(ctx, "not sent as it came", "key", d.key, "run", g.s.order().Run, "reason", why, "issues", n)
 	}
 	for _, word := range res.Unknown {
-		d.f.o.Log.WarnContext(ctx, "unknown value in the results", "key", d.key, "value", word)
+		d.o.Log.WarnContext(ctx, "unknown value in the results", "key", d.key, "value", word)
 	}
-	if res.Nothing != nil {
-		return t.end(archive.DeliveryFailed, res.Nothing.Error()+"; it is not shown as all clear")
-	}
-	if !conserved(t.scan) {
-		d.f.o.Metrics.Put(telemetry.Count("ConservationErrors", 1))
-		return t.end(archive.DeliveryFailed, notConserved(t.scan).Error())
-	}
-	if err := t.tolerable(d.f.o.Config.MaxQuarantine); err != nil {
-		return t.end(archive.DeliveryFailed, err.Error())
+	if err := g.unfit(res); err != nil {
+		return dispose(becauseUnfit, err, false)
 	}
 	if !res.Assessed {
-		return d.finishUncommitted(ctx, t)
+		return g.finishUncommitted(ctx)
 	}
-	if t.scan.Quarantined > 0 {
+	if g.s.Quarantined > 0 {
 		// Once committed, the scan may be finished by another invocation, which
-		// could not know that not all of its events were accepted.
+		// could not know that not all of its events were accepted. A crash here
+		// leaves the lease, and the next generation quarantines them again.
 		if err := d.save(ctx); err != nil {
-			return false, notSavedError{err}
+			return dispose(becauseUnsaved, err, false)
 		}
 	}
 	var reserved archive.Register
-	var step commitStep
-	err := telemetry.Trace(ctx, "commit", func(ctx context.Context) (err error) {
-		reserved, step, err = d.commitPoint(ctx, t)
-		return err
+	var stop *disposition
+	_ = telemetry.Trace(ctx, "commit", func(ctx context.Context) error {
+		if reserved, stop = g.passCommitPoint(ctx); stop != nil {
+			return stop.cause()
+		}
+		return nil
 	})
-	switch {
-	case err != nil:
-		return t.interrupted(err)
-	case step == commitSupersede:
-		return t.end(archive.DeliverySuperseded, "a newer scan was committed meanwhile")
-	case step == commitStop:
-		return false, notSavedError{store.ErrConflict} // a higher generation is committed: it owns the document
+	if stop != nil {
+		return *stop
 	}
-	return d.announce(ctx, t, res, &reserved)
+	return g.announceScan(ctx, res, &reserved)
 }
 
-// end gives the scan a final state.
-func (t *target) end(state, reason string) (bool, error) {
-	t.scan.State, t.scan.Reason = state, reason
-	return true, nil
+// unfit says why a scan may not be committed although all was sent; nil: it may.
+func (g *generation) unfit(res mapping.Result) error {
+	s := &g.s.Scan
+	if res.Nothing != nil {
+		return fmt.Errorf("%w; it is not shown as all clear", res.Nothing)
+	}
+	if s.Mapped != s.Accepted+s.Quarantined+s.Skipped {
+		g.d.o.Metrics.Put(telemetry.Count("ConservationErrors", 1))
+		return &fault.Error{Class: fault.Reject,
+			What: fmt.Sprintf("events are not conserved: %d mapped, but %d accepted + %d quarantined + %d skipped", s.Mapped, s.Accepted, s.Quarantined, s.Skipped),
+			Cure: "report this with the function's log; the scan was not committed"}
+	}
+	return tolerable(s, g.d.o.Config.MaxQuarantine)
 }
 
 // finishUncommitted ends a scan that has nothing but what was asked for beside
 // compliance, that is vulnerabilities: they are sent, and there is no commit, for
-// no finding waits for it. A crash here leaves the scan "sending": whoever delivers
-// it next maps it again and goes on after the last event whose sending was saved.
-func (d *delivery) finishUncommitted(ctx context.Context, t *target) (bool, error) {
-	hard, cancel := context.WithDeadline(ctx, d.win.Hard)
+// no finding waits for it. A crash here leaves the lease: whoever delivers the
+// scan next maps it again, and goes on after the last event whose sending was
+// saved.
+func (g *generation) finishUncommitted(ctx context.Context) disposition {
+	hard, cancel := context.WithDeadline(ctx, g.d.win.Hard)
 	defer cancel()
-	if goOn, err := d.extra(hard, t, false); !goOn {
-		return false, err
+	return g.followUp(hard, false)
+}
+
+// tolerable reports by an error that more events were refused than a scan may
+// lose: a share of those sent.
+func tolerable(s *archive.Scan, share float64) error {
+	q, sent := s.Quarantined, s.Accepted+s.Quarantined
+	limit := max(int64(share*float64(sent)), leastQuarantine)
+	if q == 0 || q < sent && q <= limit {
+		return nil
 	}
-	t.scan.Doubt, t.scan.Done = false, [][2]int64{}
-	return t.end(archive.DeliveryComplete, "")
+	return &fault.Error{Class: fault.Reject, What: fmt.Sprintf("%d of %d events were refused, %d may be", q, sent, limit),
+		Cure: "look at quarantine/ for the answers, mend the mapping, then replay; the old posture stays"}
 }
 
-// interrupted leaves the generation at the commit point to whoever comes next.
-func (t *target) interrupted(err error) (bool, error) {
-	t.scan.Reason = err.Error()
-	return false, err
-}
-
-// commitPoint reserves the commit in the register (step 6) and returns what the
-// register says of it. It comes before the scan event (rules 01 to 03).
-func (d *delivery) commitPoint(ctx context.Context, t *target) (archive.Register, commitStep, error) {
+// passCommitPoint reserves the commit in the register (step 6), and returns what
+// the register says of it or how the delivery ends instead. It comes before the scan-completed
+// event (rules 01 to 03).
+func (g *generation) passCommitPoint(ctx context.Context) (archive.Register, *disposition) {
+	d := g.d
+	end := func(why reason, err error) (archive.Register, *disposition) {
+		stop := dispose(why, err, false)
+		return archive.Register{}, &stop
+	}
 	for {
-		c, reg, err := d.candidate(ctx, t)
+		c, reg, err := d.candidate(ctx, g.s)
 		if err != nil {
-			return archive.Register{}, 0, err
+			return end(becauseInterrupted, err)
 		}
-		now := d.f.o.Now()
-		switch step := commit(c, now); step {
-		case commitSupersede, commitStop:
-			return archive.Register{}, step, nil
+		now := d.o.Now()
+		switch c.atCommitPoint(now) {
+		case commitSupersede:
+			return end(becauseSuperseded, errors.New("a newer scan was committed meanwhile"))
+		case commitStop:
+			return end(becauseTakenOver, fmt.Errorf("a higher generation is committed: %w", store.ErrConflict))
 		case commitMine:
-			return reg.Value, step, nil
+			return reg.Value, nil
 		case commitWait:
-			return archive.Register{}, 0, aheadError(reg.Key)
+			return end(becauseAhead, aheadError(reg.Key))
 		case commitWrite:
 		}
 		reg.Value = c.reservation(d.key, now)
-		reg.Value.System = t.Envelope.System
-		// A crash before this write leaves the scan before this one shown, and this
-		// one to a new generation. A crash after it leaves a scan that is committed
-		// and not announced: whoever comes next finds that the register names it,
-		// and sends the scan event with the timestamp that is reserved here.
-		err = store.Save(ctx, d.f.o.Archive, &reg)
+		reg.Value.System = g.s.Envelope.System
+		// A crash before this write leaves the lease and nothing to be seen: the next
+		// sweep begins another generation. Behind it the commit point has passed:
+		// the next sweep finds this scan id in the register, and sends the
+		// scan-completed event with this timestamp.
+		err = store.Save(ctx, d.o.Archive, &reg)
 		switch {
 		case err == nil && tooEarly(reg.Value.Timestamp, now):
-			return archive.Register{}, 0, aheadError(reg.Key) // reserved; announced once its time is near
+			return end(becauseAhead, aheadError(reg.Key)) // announced once its time is near
 		case err == nil:
-			return reg.Value, commitMine, nil
+			return reg.Value, nil
 		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrRace):
 			continue // somebody else committed: decide anew
 		}
-		return archive.Register{}, 0, err
+		return end(becauseInterrupted, err)
 	}
 }
 
@@ -127,62 +142,59 @@ func aheadError(key string) error {
 	return &fault.Error{Class: fault.Retry, Where: key, What: "the reserved timestamp lies ahead of this clock", Cure: "the sweep tries again"}
 }
 
-// maxAnnounceWait is the longest wait before a scan event in doubt is repeated.
+// maxAnnounceWait is the longest wait before a scan-completed event in doubt is
+// repeated.
 const maxAnnounceWait = 30 * time.Second
 
-// announce posts the scan events until they are accepted (step 7). They may be
-// repeated by anyone at any time: a late one sorts before a newer one. The
-// scan-completed event comes last. Its time is what the register reserved
-// (rules 04 and 05).
-func (d *delivery) announce(ctx context.Context, t *target, res mapping.Result, reserved *archive.Register) (bool, error) {
-	body, err := d.scanEvents(res, reserved.Timestamp)
+// announceScan posts the scan-completed event until it is accepted (step 7), and
+// then what follows it. Anyone may repeat the event at any time: a late one sorts
+// before a newer one. Its time is what the register reserved (rules 04 and 05). A crash
+// behind the acceptance leaves the lease, and the event is sent once more.
+func (g *generation) announceScan(ctx context.Context, res mapping.Result, reserved *archive.Register) disposition {
+	d := g.d
+	events, err := g.scanEvents(res, reserved.Timestamp)
 	if err != nil {
-		return t.interrupted(err)
+		return dispose(becauseInterrupted, err, false)
 	}
 	hard, cancel := context.WithDeadline(ctx, d.win.Hard)
 	defer cancel()
-	v := t.scan
 	for wait := time.Second; ; wait = min(2*wait, maxAnnounceWait) {
-		r := d.send(hard, body)
-		t.count(r, body)
+		r := g.announce(hard, events)
 		switch r.Outcome {
 		case openpipeline.Accepted:
-			d.keepVerdicts(hard, t, res.Rules, reserved)
-			if d.f.mapper.Extras() {
-				if goOn, err := d.extra(hard, t, true); !goOn {
-					return false, err
-				}
+			g.keepVerdicts(hard, res.Rules, reserved)
+			if d.mapper.Extras() {
+				return g.followUp(hard, true)
 			}
-			// A crash before this is saved leaves a committed scan whose event has gone
-			// out: whoever comes next sends the same event again, which changes nothing.
-			v.Doubt, v.Done = false, [][2]int64{}
-			return t.end(archive.DeliveryComplete, "")
+			return dispose(becauseComplete, nil, false)
 		case openpipeline.Doubt:
-			if d.f.o.Now().Before(d.win.Soft) && d.f.o.Sleep(hard, wait) == nil {
+			if d.o.Now().Before(d.win.Soft) && d.o.Sleep(hard, wait) == nil {
 				continue
 			}
 		case openpipeline.Refused, openpipeline.TooLarge:
-			return t.end(archive.DeliveryFailed, "the scan-completed event was refused: "+r.Err.Error())
+			return dispose(becauseUnfit, fmt.Errorf("the scan-completed event was refused: %w", r.Err), false)
 		case openpipeline.Unusable:
-			return t.interrupted(&EndpointError{r.Err})
+			return dispose(becauseDown, r.Err, false)
 		}
-		v.Reason = "the scan-completed event is not accepted yet: " + r.Err.Error()
-		return false, nil
+		return dispose(becauseUnannounced, fmt.Errorf("the scan-completed event is not accepted yet: %w", r.Err), false)
 	}
 }
 
-// coversSystem tells whether a coverage event of the system goes out with the scan's.
-func (f *Deliverer) coversSystem() bool {
-	m := f.o.Config.Mapping
+// coversSystem reports whether a coverage event of the system goes out with the
+// scan-completed event.
+func (g *generation) coversSystem() bool {
+	m := g.d.o.Config.Mapping
 	return m.EventModel != string(securityevent.XSPM) && m.Coverage == "system"
 }
 
-// scanEvents is the body that ends a scan.
-func (d *delivery) scanEvents(res mapping.Result, at time.Time) ([]byte, error) {
-	body := []byte{'['}
-	if d.f.coversSystem() {
-		body = append(securityevent.AppendCoverage(body, &res.Scan, nil, d.key, at), ',')
+// scanEvents is the body that ends a scan. The scan-completed event comes last.
+func (g *generation) scanEvents(res mapping.Result, at time.Time) (*openpipeline.Batch, error) {
+	b := &openpipeline.Batch{Body: []byte{'['}, To: 1}
+	if g.coversSystem() {
+		b.Body = append(securityevent.AppendCoverage(b.Body, &res.Scan, nil, g.d.key, at), ',')
+		b.To++
 	}
-	body, err := securityevent.AppendCompleted(body, &res.Scan, res.Summary, at)
-	return append(body, ']'), err
+	body, err := securityevent.AppendCompleted(b.Body, &res.Scan, res.Summary, at)
+	b.Body = append(body, ']')
+	return b, err
 }

@@ -1,37 +1,96 @@
+// Package deliver delivers raw objects to Dynatrace: one object, one
+// transaction. It promises that all findings of a scan carry one scan id, that
+// the scan-completed event, which makes them visible, goes out last and only if
+// every finding was accepted, that an older scan never replaces a newer one,
+// and that each delivery's state is in the archive for whoever comes next.
+//
+// PROTOCOL.md has the eight steps, whose numbers are used here, the rules and
+// what breaks without them: 1 read the state, 2 read the register, 3 take the
+// lease, 4 stream, 5 release, 6 commit point, 7 scan-completed event,
+// 8 complete.
 package deliver
 
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"slices"
+	"log/slog"
 	"time"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/notice"
+	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
-const (
-	// maxStartOver is how often one invocation begins a new generation after doubt.
-	maxStartOver = 3
-	// maxExpired is how many leases in a row may run out before an object is
-	// held to be what kills its invocations.
-	maxExpired = 5
-	// leaseSpare keeps a lease beyond the deadline, for clocks that differ.
-	leaseSpare = time.Minute
-)
+// Publisher tells people of committed scans; see eventbus.Bus.Publish.
+type Publisher interface {
+	Publish(ctx context.Context, notices []notice.Committed) (failed int, err error)
+}
 
-// Outcome is how a delivery ended in this invocation.
-type Outcome struct {
-	// State is the delivery document's, or "busy", "pending" or "older".
-	State  string
-	Scan   archive.Scan
-	System string
-	Reason string
+// Options of a deliverer.
+type Options struct {
+	Config  config.Forwarder
+	Archive *store.Store
+	Sender  Sender
+	Log     *slog.Logger
+	// Metrics takes figures for CloudWatch; nil: none.
+	Metrics *telemetry.Metrics
+	// Now and Sleep are the clock; Sleep ends early with the context's error.
+	Now   func() time.Time
+	Sleep func(context.Context, time.Duration) error
+	// NewID returns random UUIDs: scan ids and lease owners.
+	NewID func() string
+	// Notices takes a notice of each scan whose delivery completes; nil: nobody is told.
+	Notices Publisher
+	// KeepInView is called before the first write of a delivery, unless the
+	// caller remembers the object: whatever ends the invocation, a sweep must
+	// find it. again says that what had ended is sent again. Nil: nobody sweeps.
+	KeepInView func(ctx context.Context, info archive.RawInfo, again bool) error
+}
+
+// Deliverer delivers raw objects. It is safe for concurrent use.
+type Deliverer struct {
+	o      Options
+	mapper *mapping.Mapper
+	// buffers serve one invocation at a time, as Lambda has it.
+	buffers  *openpipeline.Buffers
+	catalogs *catalogs
+}
+
+// New makes a deliverer.
+func New(o Options) *Deliverer {
+	return &Deliverer{
+		o: o, mapper: mapping.New(o.Config.Mapping), catalogs: &catalogs{archive: o.Archive, log: o.Log},
+		buffers: openpipeline.NewBuffers(o.Config.SendConcurrency+1, o.Config.MaxBatchBytes), // in flight, and one being packed
+	}
+}
+
+// DryRun returns a deliverer that does what d does, but sends to an endpoint
+// that accepts everything and writes to an archive that keeps nothing: what it
+// says was sent is what d would send. It neither logs nor counts, and tells nobody.
+func (d *Deliverer) DryRun() *Deliverer {
+	dry := *d
+	dry.o.Sender, dry.o.Archive, dry.o.KeepInView, dry.o.Notices = discard{}, d.o.Archive.ReadOnly(), nil, nil
+	dry.o.Log, dry.o.Metrics = slog.New(slog.DiscardHandler), nil
+	return &dry
+}
+
+// Window is the time of one invocation: no POST starts after Soft, no POST
+// runs after Hard, and what is left until the deadline is for saving.
+type Window struct{ Soft, Hard, Deadline time.Time }
+
+// WindowOf reserves min(60 s, a quarter) of the time that is left. Without a
+// deadline there are 15 minutes, Lambda's most.
+func WindowOf(ctx context.Context, now time.Time) Window {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = now.Add(15 * time.Minute)
+	}
+	margin := min(time.Minute, deadline.Sub(now)/4)
+	return Window{Soft: deadline.Add(-margin), Hard: deadline.Add(-margin / 4), Deadline: deadline}
 }
 
 // States of an outcome beside those of a delivery document.
@@ -42,177 +101,58 @@ const (
 	StateOlder = "older"
 )
 
-// delivery is the delivery of one object in one invocation.
-type delivery struct {
-	f       *Deliverer
-	key     string
-	info    archive.RawInfo
-	doc     store.Doc[archive.Delivery]
-	targets []*target
-	win     Window
-	request Request
-	// batchBytes bounds a body; halved after doubt.
-	batchBytes int
-	ended      bool // a release was attempted: nothing may be sent any more
-	// idle: there was nothing to do. The others count this invocation's work.
-	idle bool
-	// rehearsal: nothing is sent or written.
-	rehearsal   bool
-	sent        sent
-	startedOver int64
+// Outcome is how a delivery ended in this invocation.
+type Outcome struct {
+	// State is the delivery document's, one of those above, or pending: there was
+	// no time to begin.
+	State string
+	// Scan has the figures of all scans in the object, of all invocations.
+	Scan archive.Scan
+	// System is the name of the system, if the object holds one scan.
+	System string
+	// Reason explains the state to a person; empty: there is nothing to explain.
+	Reason string
+	// EndpointDown: no other object can be delivered either, until a person has
+	// mended what the error says.
+	EndpointDown bool
+	// Parts are the scans in the object; none if nothing was to be done.
+	Parts []PartOutcome
+
+	reason reason
 }
 
-// target is one scan of the object on its way.
-type target struct {
-	Part
-	order archive.Order
-	// scan is the scan's part in the delivery document.
-	scan *archive.Scan
-	// notice is what people are told once the scan's delivery is complete; nil
-	// until its scan event is accepted.
-	notice *notice.Committed
+// PartOutcome is what this invocation did for one scan of the object.
+type PartOutcome struct {
+	System archive.System
+	// Older: nothing is to be sent, since a newer scan is committed.
+	Older bool
+	Sent  Sent
+	// Rows are the findings in the scan; nil: it was not mapped.
+	Rows map[mapping.Row]int64
 }
 
-// contents lists the scans in the object. Archived ones are ordered by their
-// run, hand-made ones by their upload.
-func (d *delivery) contents(ctx context.Context) error {
-	parts, err := Contents(d.source(ctx), d.key)
-	for _, p := range parts {
-		run := &p.Envelope.Run
-		if archive.IsHandMade(d.key) {
-			run.ID, run.StartedAt = d.key, d.info.LastModified.UTC()
-		}
-		d.targets = append(d.targets, &target{Part: p, order: archive.Order{StartedAt: run.StartedAt, Run: run.ID}})
-	}
-	return err
-}
-
-func (d *delivery) source(ctx context.Context) Source {
-	return func() (io.ReadCloser, error) { return d.f.o.Archive.Open(ctx, d.info) }
-}
+// Ended reports whether a trigger has nothing left to do with the object.
+func (o *Outcome) Ended() bool { return archive.Final(o.State) }
 
 // Deliver delivers the current version of a raw object, and sends again what had
 // ended if that is requested. What the object itself is to blame for is no error
 // but an outcome; an error is for the caller to try again, and has a class.
 // Without time left in the invocation's window nothing is begun.
-func (f *Deliverer) Deliver(ctx context.Context, key string, win Window, r Request) (Outcome, error) {
-	return f.delivery(key, win, r).try(ctx)
-}
-
-// try runs the delivery if there is time for it, and observes how it ended.
-func (d *delivery) try(ctx context.Context) (Outcome, error) {
-	f := d.f
-	now := f.o.Now()
-	if !now.Before(d.win.Soft) {
+func (d *Deliverer) Deliver(ctx context.Context, key string, win Window, r Request) (Outcome, error) {
+	began := d.o.Now()
+	if !began.Before(win.Soft) {
 		return Outcome{State: archive.DeliveryPending, Reason: "no time was left for it in this invocation"}, nil
 	}
+	one := &delivery{Deliverer: d, key: key, win: win, request: r, batchBytes: d.o.Config.MaxBatchBytes}
+	one.send = counting(traced(d.o.Sender, win.Soft), &one.counter)
 	var out Outcome
 	err := telemetry.Trace(ctx, "deliver", func(ctx context.Context) (err error) {
-		out, err = d.run(ctx)
+		out, err = one.run(ctx)
 		return err
-	}, "key", d.key)
+	}, "key", key)
 	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrRace) {
 		out, err = Outcome{State: StateBusy, Reason: "another invocation delivers it"}, nil
 	}
-	d.observe(ctx, out, err, f.o.Now().Sub(now))
+	one.observe(ctx, out, err, d.o.Now().Sub(began))
 	return out, err
 }
-
-func (f *Deliverer) delivery(key string, win Window, r Request) *delivery {
-	return &delivery{f: f, key: key, win: win, request: r, batchBytes: f.o.Config.MaxBatchBytes}
-}
-
-// run is steps 1 to 8.
-func (d *delivery) run(ctx context.Context) (Outcome, error) {
-	var begun beginning
-	err := telemetry.Trace(ctx, "read", func(ctx context.Context) (err error) {
-		begun, err = d.begin(ctx)
-		return err
-	})
-	if err != nil || begun.over {
-		return begun.outcome, err
-	}
-	if d.doc.Value.Expired >= maxExpired && slices.Contains(begun.steps, stepSend) {
-		return d.reject(ctx, &fault.Error{Class: fault.Reject, Where: d.key,
-			What: fmt.Sprintf("%d invocations in a row ended without a word", maxExpired),
-			Cure: "look into the function's log for time-outs and memory, then replay"})
-	}
-	for i, t := range d.targets {
-		if step := begun.steps[i]; sends(step) {
-			if goOn, err := d.deliver(ctx, t, step == stepFinish); !goOn {
-				return d.release(ctx, err)
-			}
-		}
-	}
-	return d.release(ctx, nil)
-}
-
-// deliver is steps 4 to 7 for one scan, sending again after doubt. False: this
-// invocation delivers nothing more; an error says that a person or another try
-// is needed.
-func (d *delivery) deliver(ctx context.Context, t *target, committed bool) (bool, error) {
-	for again := 0; ; again++ {
-		p := newPipeline(d, t, committed)
-		res, err := p.run(ctx)
-		p.account()
-		t.scan.Mapped, t.scan.Skipped = res.Mapped, res.Skipped
-		switch {
-		case err == nil:
-			return d.finish(ctx, t, res)
-		case p.outcome == sendDoubt && again < maxStartOver && d.f.o.Now().Before(d.win.Soft):
-			d.f.o.Log.WarnContext(ctx, "it is not known what was accepted, starting over in a new generation",
-				"key", d.key, "generation", t.scan.Generation, "error", err.Error())
-			if d.f.o.Sleep(ctx, time.Duration(again+1)*time.Second) != nil {
-				return t.stop(p, err)
-			}
-			d.startedOver++
-			*t.scan = abandon(*t.scan, d.f.o.NewID())
-			limit := min(d.batchBytes, p.batcher.Limit())
-			d.batchBytes = min(limit, max(limit/2, minBatchBytes)) // a smaller limit that was learned stays
-			// Nothing is sent under the new generation before it is written. A crash
-			// after this write is as one after the lease was taken.
-			if err := d.save(ctx); err != nil {
-				return false, notSavedError{err}
-			}
-		default:
-			return t.stop(p, err)
-		}
-	}
-}
-
-// notSavedError: a state write failed, so nothing more may be written or sent.
-type notSavedError struct{ err error }
-
-func (e notSavedError) Error() string { return e.err.Error() }
-func (e notSavedError) Unwrap() error { return e.err }
-
-// minBatchBytes is the least that MAX_BATCH_BYTES may be.
-const minBatchBytes = 60_000
-
-// stop is step 5: what the object is to blame for ends the scan, all else
-// leaves it to be gone on with.
-func (t *target) stop(p *pipeline, err error) (bool, error) {
-	if p.outcome == sendLost {
-		return false, err
-	}
-	t.scan.Reason = err.Error()
-	if p.outcome == sendNothing && fault.ClassOf(err) == fault.Reject {
-		t.scan.State = archive.DeliveryFailed
-		return true, nil
-	}
-	t.scan.Doubt = t.scan.Doubt || p.outcome == sendDoubt || p.hopeless // the next try begins anew
-	if p.outcome == sendLater || p.outcome == sendDoubt || errors.Is(err, context.DeadlineExceeded) {
-		return false, nil // released; whoever comes next goes on
-	}
-	if p.outcome == sendUnusable {
-		err = &EndpointError{err}
-	}
-	return false, err
-}
-
-// EndpointError says that the endpoint cannot be used, so no other object can be
-// delivered either until a person has mended it.
-type EndpointError struct{ err error }
-
-func (e *EndpointError) Error() string { return e.err.Error() }
-func (e *EndpointError) Unwrap() error { return e.err }

@@ -18,20 +18,20 @@ func (m *model) decide(w world, i int, when string, then successor) {
 	d := m.deliveries[v.delivery]
 	c, now := m.candidate(&w, v), m.now(&w, v)
 	what := "finds its commit reserved"
-	switch todo := m.rules.commit(&c, now); {
+	switch todo := m.rules.atCommitPoint(&c, now); {
 	case v.announced && (todo == commitSupersede || todo == commitStop):
-		m.end(v, archive.DeliveryComplete)
+		m.settle(v, m.rules.dispose(becauseComplete, false))
 		what = "finds a later commit, but has sent its scan event"
 	case todo == commitMine:
 		v.register, v.stage = w.register, stageAnnounce
 	case todo == commitWait:
-		v.stage = stageRelease
+		m.settle(v, m.rules.dispose(becauseAhead, false))
 		what = "finds its commit reserved for later"
 	case todo == commitSupersede:
-		m.end(v, archive.DeliverySuperseded)
+		m.settle(v, m.rules.dispose(becauseSuperseded, false))
 		what = "finds a newer scan committed"
 	case todo == commitStop:
-		v.end()
+		m.settle(v, m.rules.dispose(becauseTakenOver, false))
 		what = "finds a higher generation committed"
 	case m.rules.rechecks && !v.announced:
 		v.stage = stageAnnounce
@@ -58,9 +58,9 @@ func (m *model) reserve(w world, i int, then successor) {
 	u := &written.invocations[i]
 	switch {
 	case v.announced:
-		m.end(u, archive.DeliveryComplete)
+		m.settle(u, m.rules.dispose(becauseComplete, false))
 	case tooEarly(r.Timestamp, m.now(&w, &v)):
-		u.stage, u.register = stageRelease, 0
+		m.settle(u, m.rules.dispose(becauseAhead, false))
 	default:
 		u.stage = stageAnnounce
 	}
@@ -68,7 +68,7 @@ func (m *model) reserve(w world, i int, then successor) {
 	if w.spent.lost < m.limit.lost {
 		w.spent.lost++
 		w.send(message{kind: lateRegister, register: v.register})
-		w.invocations[i].stage, w.invocations[i].register = stageRelease, 0
+		m.settle(&w.invocations[i], m.rules.dispose(becauseInterrupted, false))
 		then(w, "writes the register: no answer, and not to be seen", r.ScanID)
 	}
 }
@@ -92,7 +92,7 @@ func (m *model) announce(w world, i int, then successor) {
 		late.send(message{kind: lateScanEvent, register: event})
 		then(late, "sends the scan event: no answer", scan)
 	}
-	v.stage, v.register = stageRelease, 0
+	m.settle(v, m.rules.dispose(becauseUnannounced, false))
 	then(w, "stops before the scan event is accepted", scan)
 }
 
@@ -111,7 +111,7 @@ func (m *model) announced(w world, i int, then successor) {
 	if m.rules.eventFirst && !v.announced {
 		v.announced, v.stage, v.register = true, stageCommit, 0
 	} else {
-		m.end(v, archive.DeliveryComplete)
+		m.settle(v, m.rules.dispose(becauseComplete, false))
 	}
 	then(w, "sends the scan event: accepted", scan)
 }
@@ -128,18 +128,21 @@ func (m *model) refused(w world, i int, then successor) {
 		w.spent.refusals++
 		s.refused.add(scan)
 	}
-	m.end(v, archive.DeliveryFailed)
+	m.settle(v, m.rules.dispose(becauseUnfit, false))
 	then(w, "sends the scan event: refused for good", scan)
 }
 
-// end is step 8, up to its write: the delivery has ended.
-func (m *model) end(v *invocation, state string) {
+// settle is what a disposition makes of an invocation: what it is about to write,
+// and its next step.
+func (m *model) settle(v *invocation, end disposition) {
 	d := m.deliveries[v.delivery]
-	d.State = state
-	if state == archive.DeliveryComplete {
-		d.Doubt, d.Done = false, nil
-	}
+	settled := scan{SystemScan: archive.SystemScan{Scan: d.Scan}}
+	settled.settle(end)
+	d.Scan = settled.Scan
 	v.delivery, v.stage, v.register = m.keepDelivery(d), stageRelease, 0
+	if end.next == nextNothing {
+		v.end()
+	}
 }
 
 // writeDelivery writes an invocation's copy of the delivery document, if it is current.

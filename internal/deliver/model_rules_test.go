@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/openpipeline"
 )
 
 // TestModelNeedsItsRules takes away one rule at a time, and demands that
@@ -29,6 +30,7 @@ func TestModelNeedsItsRules(t *testing.T) {
 
 		"a lease that ran out is doubt":                        {rules: rules{ignoresLeases: true}, limit: faults{expiries: 1}},
 		"a committed generation not released is in doubt":      {rules: rules{trustsCommitted: true}, invocations: 3, force: true, limit: faults{expiries: 1, replays: 1}},
+		"a release in doubt says so":                           {rules: rules{forgetsDoubt: true}, limit: faults{timeouts: 1}},
 		"another mapping is another generation":                {rules: rules{ignoresMapping: true}, limit: faults{releases: 1}},
 		"what a failed commit replaced still counts":           {rules: rules{forgetsBefore: true}, limit: faults{refusals: 1, replays: 1}},
 		"the register is written only as it was read":          {rules: rules{blindRegister: true}},
@@ -59,6 +61,7 @@ type rules struct {
 	derivedScanIDs    bool // 06: the scan id is not random; written generations still save it
 	prefix            bool // 07: only the first batches count as done
 	trusts504         bool // 08: a 504 is held to be a refusal
+	forgetsDoubt      bool // a generation in doubt goes on after its release
 	inPlace           bool // 09: after doubt the batch is repeated
 	orderOnly         bool // 10: generations play no part at the commit point
 	reservesOwnClock  bool // 12: the clock, even behind the last commit
@@ -81,18 +84,26 @@ func (r *rules) whenAllDone() stage {
 	return stageCommit
 }
 
-func (r *rules) after504() stage {
-	if r.trusts504 {
-		return stageRelease
+// reason is that in an answer.
+func (r *rules) reason(o openpipeline.Outcome) reason {
+	why := reasonOf(&openpipeline.Result{Outcome: o})
+	if r.trusts504 && why == becauseDoubt {
+		return becauseBusy
 	}
-	return stageDoubt
+	return why
 }
 
-func (r *rules) generation(s *situation, c *candidate, rawKey, newScanID string) archive.Scan {
+func (r *rules) dispose(why reason, again bool) disposition {
+	d := dispose(why, nil, again)
+	d.doubt = d.doubt && !r.forgetsDoubt
+	return d
+}
+
+func (r *rules) begin(s *situation, c *candidate, rawKey, newScanID string) archive.Scan {
 	if r.replaysInPlace && s.replay {
-		scan := c.before
-		scan.State = archive.DeliverySending
-		return scan
+		again := c.recorded
+		again.State = archive.DeliverySending
+		return again
 	}
 	seen := *s
 	if r.ignoresLeases {
@@ -101,12 +112,13 @@ func (r *rules) generation(s *situation, c *candidate, rawKey, newScanID string)
 	if r.ignoresMapping {
 		seen.delivery.Mapping = seen.mapping
 	}
-	scan := seen.generation(c, rawKey, newScanID)
-	scan.Doubt = scan.Doubt && !r.trustsCommitted
-	return scan
+	var begun scan
+	begun.begin(&seen, c, rawKey, newScanID)
+	begun.Doubt = begun.Doubt && !r.trustsCommitted
+	return begun.Scan
 }
 
-// done gives what is kept of what was accepted.
+// done is what is kept of what was accepted.
 func (r *rules) done(s *archive.Scan) [][2]int64 {
 	if r.prefix && !doneBatches(s)[0] {
 		return nil
@@ -114,17 +126,17 @@ func (r *rules) done(s *archive.Scan) [][2]int64 {
 	return s.Done
 }
 
-func (r *rules) commit(c *candidate, now time.Time) commitStep {
-	if r.orderOnly && c.register.ScanID != c.before.ScanID {
+func (r *rules) atCommitPoint(c *candidate, now time.Time) commitStep {
+	if r.orderOnly && c.register.ScanID != c.recorded.ScanID {
 		c.register.Generation = 0
 	}
 	if r.forcesForEver {
-		c.before.Over = c.register.ScanID
+		c.recorded.Over = c.register.ScanID
 	}
 	if r.forgetsForced && !c.registerFailed {
 		c.register.Before = archive.Commit{}
 	}
-	return commit(c, now)
+	return c.atCommitPoint(now)
 }
 
 func (r *rules) reservation(c *candidate, rawKey string, now time.Time) archive.Register {

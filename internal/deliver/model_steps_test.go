@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/openpipeline"
 )
 
 // faults is how many of each may happen, and how many have.
@@ -124,7 +125,7 @@ func (m *model) start(w world, v invocation, what string, then successor) {
 		s.now = d.Lease.Until
 		what += ", the lease has run out"
 	}
-	if s.before() != stepLook {
+	if s.firstStep() != stepLook {
 		return
 	}
 	*idle = v
@@ -147,7 +148,7 @@ func (m *model) situation(w *world, v *invocation) situation {
 
 // candidate is what the code reads by its method of the same name.
 func (m *model) candidate(w *world, v *invocation) candidate {
-	c := candidate{order: orderOf(v.object), before: m.deliveries[v.delivery].Scan, register: m.registers[w.register]}
+	c := candidate{order: orderOf(v.object), recorded: m.deliveries[v.delivery].Scan, register: m.registers[w.register]}
 	if key := c.register.RawKey; key != "" && key != rawKey(v.object) {
 		c.registerFailed = failed(&m.deliveries[w.deliveries[objectOf(key)]], c.register.ScanID)
 	}
@@ -179,7 +180,7 @@ func (m *model) advance(w world, i int, then successor) {
 		m.take(w, i, then)
 	case stageSend:
 		m.post(w, i, then)
-		v.stage = stageRelease
+		m.settle(v, m.rules.dispose(m.rules.reason(openpipeline.Busy), true))
 		then(w, "stops sending: refused for now, or no time is left", scan)
 	case stageDoubt:
 		m.doubt(w, i, then)
@@ -217,7 +218,7 @@ func (m *model) look(w world, i int, then successor) {
 	case stepSupersede:
 		d.Order, d.State, d.Lease = c.order, archive.DeliverySuperseded, nil
 	default:
-		d.Scan = m.rules.generation(&s, &c, d.RawKey, m.newID(&w, v))
+		d.Scan = m.rules.begin(&s, &c, d.RawKey, m.newID(&w, v))
 	}
 	v.finishes = todo == stepFinish
 	v.delivery, v.stage = m.keepDelivery(d), stageTake
@@ -254,7 +255,11 @@ func (m *model) post(w world, i int, then successor) {
 		if w.spent.gateway < m.limit.gateway {
 			u := accepted
 			u.spent.gateway++
-			u.invocations[i].stage = m.rules.after504()
+			if why := m.rules.reason(openpipeline.Doubt); why == becauseDoubt {
+				u.invocations[i].stage = stageDoubt
+			} else {
+				m.settle(&u.invocations[i], m.rules.dispose(why, true))
+			}
 			then(u, "sends a batch: accepted, but answered 504", d.ScanID)
 		}
 		if w.spent.timeouts < m.limit.timeouts {
@@ -286,11 +291,13 @@ func (m *model) doubt(w world, i int, then successor) {
 		then(w, "in doubt, goes on in place", d.ScanID)
 		return
 	}
-	released := w
-	own := d
-	own.Doubt = true
-	released.invocations[i].delivery, released.invocations[i].stage = m.keepDelivery(own), stageRelease
-	d.Scan = abandon(d.Scan, m.newID(&w, v))
+	released, own := w, d.ScanID
+	m.settle(&released.invocations[i], m.rules.dispose(becauseDoubt, false))
+	if end := m.rules.dispose(becauseDoubt, true); end.next == nextStartOver {
+		next := scan{SystemScan: archive.SystemScan{Scan: d.Scan}}
+		next.abandon(m.newID(&w, v))
+		d.Scan = next.Scan
+	}
 	v.delivery = m.keepDelivery(d)
 	if m.rules.unwritten {
 		v.stage = stageSend
@@ -298,5 +305,5 @@ func (m *model) doubt(w world, i int, then successor) {
 	} else {
 		m.writeDelivery(w, i, stageSend, "in doubt, starts over", then)
 	}
-	then(released, "in doubt, and stops", own.ScanID)
+	then(released, "in doubt, and stops", own)
 }

@@ -12,8 +12,8 @@ import (
 // observe logs how a delivery ended, and counts it: one metric per outcome.
 func (d *delivery) observe(ctx context.Context, out Outcome, err error, took time.Duration) {
 	s := &out.Scan
-	log := d.f.o.Log.With("key", d.key, "run", s.Order.Run, "system", out.System, "state", out.State,
-		"generation", s.Generation, "mapped", s.Mapped, "accepted", s.Accepted, "quarantined", s.Quarantined,
+	log := d.o.Log.With("key", d.key, "run", s.Order.Run, "system", out.System, "state", out.State,
+		"disposition", out.reason.String(), "generation", s.Generation, "mapped", s.Mapped, "accepted", s.Accepted, "quarantined", s.Quarantined,
 		"skipped", s.Skipped, "requests", s.Requests, "bytes", s.Bytes, "ms", took.Milliseconds())
 	switch {
 	case err != nil:
@@ -38,7 +38,7 @@ func (d *delivery) observe(ctx context.Context, out Outcome, err error, took tim
 	case out.State == archive.DeliveryComplete:
 		values = append(values, telemetry.Count("ScansCommitted", 1), telemetry.Count("EventsAccepted", s.Accepted),
 			telemetry.Count("EventsQuarantined", s.Quarantined), telemetry.Count("EventsSkipped", s.Skipped),
-			telemetry.Seconds("ScanAgeAtCommit", d.f.o.Now().Sub(s.Order.StartedAt)))
+			telemetry.Seconds("ScanAgeAtCommit", d.o.Now().Sub(s.Order.StartedAt)))
 	case out.State == archive.DeliverySuperseded:
 		values = append(values, telemetry.Count("ScansSuperseded", 1))
 	case out.State == archive.DeliveryFailed:
@@ -46,15 +46,16 @@ func (d *delivery) observe(ctx context.Context, out Outcome, err error, took tim
 	case out.State == archive.DeliverySending:
 		values = append(values, telemetry.Count("DeliveriesReleased", 1))
 	}
-	d.f.o.Metrics.Put(values...)
+	d.o.Metrics.Put(values...)
 }
 
 // work is what this invocation did, whatever came of it: Dynatrace bills the
 // bytes of abandoned generations, too.
 func (d *delivery) work() []telemetry.Metric {
-	r := &d.sent.retried
+	sent := d.counter.total()
+	r := &sent.Retried
 	return []telemetry.Metric{
-		telemetry.Count("Requests", d.sent.requests), telemetry.Bytes("BytesAccepted", d.sent.bytes), telemetry.Count("StartedOver", d.startedOver),
+		telemetry.Count("Requests", sent.Requests), telemetry.Bytes("BytesAccepted", sent.Bytes), telemetry.Count("StartedOver", d.startedOver),
 		telemetry.Count("RetriedConnection", r.Connection), telemetry.Count("Retried408", r.RequestTimeout),
 		telemetry.Count("Retried429", r.TooManyRequests), telemetry.Count("Retried503", r.Unavailable),
 	}

@@ -22,38 +22,38 @@ func TestDecisions(t *testing.T) {
 		situation
 		candidate
 	}
-	scan := archive.Scan{State: archive.DeliverySending, ScanID: "s1", Generation: 2, Order: order(1)}
+	sent := archive.Scan{State: archive.DeliverySending, ScanID: "s1", Generation: 2, Order: order(1)}
 	cases := map[string]struct {
 		change     func(*world)
-		before     step
+		first      step
 		step       step
 		generation int
 		keeps      bool // the scan id
 	}{
-		"first time":       {func(w *world) { w.exists, w.delivery, w.candidate.before = false, archive.Delivery{}, archive.Scan{} }, stepLook, stepSend, 1, false},
+		"first time":       {func(w *world) { w.exists, w.delivery, w.candidate.recorded = false, archive.Delivery{}, archive.Scan{} }, stepLook, stepSend, 1, false},
 		"released cleanly": {func(*world) {}, stepLook, stepSend, 2, true},
 		"live lease":       {func(w *world) { w.delivery.Lease = &archive.Lease{Until: now.Add(1)} }, stepBusy, stepSend, 3, false},
 		"expired lease":    {func(w *world) { w.delivery.Lease = &archive.Lease{Until: now} }, stepLook, stepSend, 3, false},
-		"in doubt":         {func(w *world) { w.candidate.before.Doubt = true }, stepLook, stepSend, 3, false},
+		"in doubt":         {func(w *world) { w.candidate.recorded.Doubt = true }, stepLook, stepSend, 3, false},
 		"other mapping":    {func(w *world) { w.mapping = "n" }, stepLook, stepSend, 3, false},
 		"other object":     {func(w *world) { w.etag = "f" }, stepLook, stepSend, 3, false},
 		"complete": {func(w *world) {
-			w.delivery.State, w.candidate.before.State, w.mapping = archive.DeliveryComplete, archive.DeliveryComplete, "n"
+			w.delivery.State, w.candidate.recorded.State, w.mapping = archive.DeliveryComplete, archive.DeliveryComplete, "n"
 		}, stepDone, stepDone, 3, false},
 		"complete, object replaced": {func(w *world) {
-			w.delivery.State, w.candidate.before.State, w.etag = archive.DeliveryComplete, archive.DeliveryComplete, "f"
+			w.delivery.State, w.candidate.recorded.State, w.etag = archive.DeliveryComplete, archive.DeliveryComplete, "f"
 		}, stepLook, stepSend, 3, false},
 		"failed": {func(w *world) {
-			w.delivery.State, w.candidate.before.State = archive.DeliveryFailed, archive.DeliveryFailed
+			w.delivery.State, w.candidate.recorded.State = archive.DeliveryFailed, archive.DeliveryFailed
 		}, stepDone, stepDone, 3, false},
-		"one of several is complete": {func(w *world) { w.candidate.before.State = archive.DeliveryComplete }, stepLook, stepDone, 3, false},
+		"one of several is complete": {func(w *world) { w.candidate.recorded.State = archive.DeliveryComplete }, stepLook, stepDone, 3, false},
 		"newer committed":            {func(w *world) { w.register.Order = order(2) }, stepLook, stepSupersede, 2, true},
 		"newer committed has failed": {func(w *world) { w.register.Order, w.registerFailed = order(2), true }, stepLook, stepSend, 2, true},
 		"newer committed, but forced": {func(w *world) {
-			w.register, w.candidate.before.Force, w.candidate.before.Over = archive.Register{Order: order(2), ScanID: "n"}, true, "n"
+			w.register, w.candidate.recorded.Force, w.candidate.recorded.Over = archive.Register{Order: order(2), ScanID: "n"}, true, "n"
 		}, stepLook, stepSend, 2, true},
 		"newer committed since it was forced": {func(w *world) {
-			w.register, w.candidate.before.Force, w.candidate.before.Over = archive.Register{Order: order(2), ScanID: "n"}, true, "o"
+			w.register, w.candidate.recorded.Force, w.candidate.recorded.Over = archive.Register{Order: order(2), ScanID: "n"}, true, "o"
 		}, stepLook, stepSupersede, 2, true},
 		"older committed":                      {func(w *world) { w.register.Order = order(0) }, stepLook, stepSend, 2, true},
 		"hand-made, older results":             {func(w *world) { w.handMade, w.completedAt, w.register.CompletedAt = true, now, now.Add(1) }, stepLook, stepSupersede, 2, true},
@@ -64,24 +64,25 @@ func TestDecisions(t *testing.T) {
 		}, stepLook, stepFinish, 2, true},
 		"above the register's generation": {func(w *world) {
 			w.register = archive.Register{Order: order(1), ScanID: "s9", RawKey: "k", Generation: 7}
-			w.candidate.before.Doubt = true
+			w.candidate.recorded.Doubt = true
 		}, stepLook, stepSend, 8, false},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := world{
-				situation{delivery: archive.Delivery{ETag: "e", Mapping: "m", Scan: scan}, exists: true, etag: "e", mapping: "m", now: now},
-				candidate{order: order(1), before: scan},
+				situation{delivery: archive.Delivery{ETag: "e", Mapping: "m", Scan: sent}, exists: true, etag: "e", mapping: "m", now: now},
+				candidate{order: order(1), recorded: sent},
 			}
 			c.change(&w)
-			if got := w.situation.before(); got != c.before {
-				t.Errorf("before: %d, want %d", got, c.before)
+			if got := w.situation.firstStep(); got != c.first {
+				t.Errorf("first step: %d, want %d", got, c.first)
 			}
 			if got := w.step(&w.candidate); got != c.step {
 				t.Errorf("step: %d, want %d", got, c.step)
 			}
-			s := w.generation(&w.candidate, "k", "new")
+			var s scan
+			s.begin(&w.situation, &w.candidate, "k", "new")
 			if s.Generation != c.generation || (s.ScanID == "s1") != c.keeps || s.State != archive.DeliverySending || s.Order != order(1) {
 				t.Errorf("generation: %+v", s)
 			}
@@ -96,18 +97,19 @@ func TestCommittedGenerationIsInDoubtUntilComplete(t *testing.T) {
 	for name, released := range map[string]bool{"released": true, "holder is gone": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			scan := archive.Scan{State: archive.DeliverySending, ScanID: "s1", Generation: 2, Order: order(1)}
-			s := situation{delivery: archive.Delivery{ETag: "e", Mapping: "m", Scan: scan}, exists: true, etag: "e", mapping: "m", now: order(30).StartedAt}
+			sent := archive.Scan{State: archive.DeliverySending, ScanID: "s1", Generation: 2, Order: order(1)}
+			s := situation{delivery: archive.Delivery{ETag: "e", Mapping: "m", Scan: sent}, exists: true, etag: "e", mapping: "m", now: order(30).StartedAt}
 			if !released {
 				s.delivery.Lease = &archive.Lease{Until: s.now}
 			}
-			got := s.generation(&candidate{order: order(1), before: scan, register: archive.Register{ScanID: "s1"}}, "k", "new")
-			target := &target{scan: &got}
-			if goOn, err := target.stop(&pipeline{}, context.DeadlineExceeded); goOn || err != nil {
-				t.Errorf("stop: %v, %v", goOn, err)
+			var got scan
+			got.begin(&s, &candidate{order: order(1), recorded: sent, register: archive.Register{ScanID: "s1"}}, "k", "new")
+			end := dispose(becauseError, context.DeadlineExceeded, true)
+			if got.settle(end); end.next != nextRelease || end.cause() != nil {
+				t.Errorf("%+v", end)
 			}
 			if got.ScanID != "s1" || got.Doubt == released {
-				t.Errorf("%+v", got)
+				t.Errorf("%+v", got.Scan)
 			}
 		})
 	}
@@ -142,7 +144,7 @@ func TestCommit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := commit(&candidate{order: order(1), before: archive.Scan{Generation: 2, ScanID: "s1"}, register: c.reg, registerFailed: c.failed}, now)
+			got := (&candidate{order: order(1), recorded: archive.Scan{Generation: 2, ScanID: "s1"}, register: c.reg, registerFailed: c.failed}).atCommitPoint(now)
 			if got != c.want {
 				t.Errorf("got %d, want %d", got, c.want)
 			}
@@ -166,7 +168,7 @@ func TestReservationKeepsTheCommitBefore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			scan := candidate{order: order(2), before: archive.Scan{ScanID: c.scanID, Generation: 3}, register: register, registerFailed: c.failed}
+			scan := candidate{order: order(2), recorded: archive.Scan{ScanID: c.scanID, Generation: 3}, register: register, registerFailed: c.failed}
 			got := scan.reservation("k", order(30).StartedAt)
 			if got.Before != c.want || got.Order != order(2) || got.Generation != 3 || got.ScanID != c.scanID || got.RawKey != "k" {
 				t.Errorf("%+v", got)

@@ -29,19 +29,20 @@ const noticeTime = 5 * time.Second
 // the next commit finds that there is nothing to compare with, and keeps its
 // own. A crash after it: the roll-up names this scan already, with its change,
 // and whoever finishes the delivery tells that.
-func (d *delivery) keepVerdicts(ctx context.Context, t *target, verdicts map[string]securityevent.Status, reserved *archive.Register) {
+func (g *generation) keepVerdicts(ctx context.Context, verdicts map[string]securityevent.Status, reserved *archive.Register) {
+	d := g.d
 	now := archive.Rollup{
 		System: reserved.System, Order: reserved.Order, Generation: reserved.Generation, ScanID: reserved.ScanID,
-		RawKey: reserved.RawKey, Mapping: d.f.mapper.Hash(), Timestamp: reserved.Timestamp,
+		RawKey: reserved.RawKey, Mapping: d.mapper.Hash(), Timestamp: reserved.Timestamp,
 	}
 	notice.Fill(&now, verdicts)
 	now, err := d.keepRollup(ctx, now, reserved.Before)
 	if err != nil {
-		d.f.o.Log.WarnContext(ctx, "the verdicts of the scan are not kept, so there is nothing to compare with", "key", d.key, "error", err.Error())
+		d.o.Log.WarnContext(ctx, "the verdicts of the scan are not kept, so there is nothing to compare with", "key", d.key, "error", err.Error())
 	}
-	n := notice.Of(&now, d.f.o.Config.Bucket, t.scan.Force)
-	t.notice = &n
-	d.f.o.Log.InfoContext(ctx, "scan committed", "key", d.key, "run", t.order.Run, "system", n.System.Name, "posture", n.Posture, "before", n.Before,
+	n := notice.Of(&now, d.o.Config.Bucket, g.s.Force)
+	g.s.notice = &n
+	d.o.Log.InfoContext(ctx, "scan committed", "key", d.key, "run", g.s.order().Run, "system", n.System.Name, "posture", n.Posture, "before", n.Before,
 		"failed", n.Rules.Failed, "newlyFailed", n.NewlyFailed.Count, "newlyPassed", n.NewlyPassed.Count, "changed", n.Changed)
 }
 
@@ -50,7 +51,7 @@ func (d *delivery) keepVerdicts(ctx context.Context, t *target, verdicts map[str
 // an error, too.
 func (d *delivery) keepRollup(ctx context.Context, now archive.Rollup, replaced archive.Commit) (archive.Rollup, error) {
 	for {
-		kept, err := d.f.o.Archive.Rollup(ctx, now.System.ID)
+		kept, err := d.o.Archive.Rollup(ctx, now.System.ID)
 		switch {
 		case err == nil:
 		case fault.ClassOf(err) == fault.Reject && kept.ETag != "": // it says nothing; a new one takes its place
@@ -64,7 +65,7 @@ func (d *delivery) keepRollup(ctx context.Context, now archive.Rollup, replaced 
 			return next, nil
 		}
 		kept.Value = next
-		err = store.Save(ctx, d.f.o.Archive, &kept)
+		err = store.Save(ctx, d.o.Archive, &kept)
 		if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrRace) {
 			continue // another commit's was written meanwhile
 		}
@@ -77,24 +78,24 @@ func (d *delivery) keepRollup(ctx context.Context, now archive.Rollup, replaced 
 // and nothing else: no other invocation sends them.
 func (d *delivery) tell(ctx context.Context) {
 	var all []notice.Committed
-	for _, t := range d.targets {
-		if t.notice != nil && t.scan.State == archive.DeliveryComplete {
-			all = append(all, *t.notice)
+	for _, s := range d.scans {
+		if s.notice != nil && s.State == archive.DeliveryComplete {
+			all = append(all, *s.notice)
 		}
 	}
-	if len(all) == 0 || d.f.o.Notices == nil {
+	if len(all) == 0 || d.o.Notices == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, noticeTime)
 	defer cancel()
 	err := telemetry.Trace(ctx, "notice", func(ctx context.Context) error {
-		failed, err := d.f.o.Notices.Publish(ctx, all)
+		failed, err := d.o.Notices.Publish(ctx, all)
 		if failed > 0 {
-			d.f.o.Metrics.Put(telemetry.Count("NoticesFailed", failed))
+			d.o.Metrics.Put(telemetry.Count("NoticesFailed", failed))
 		}
 		return err
 	})
 	if err != nil {
-		d.f.o.Log.ErrorContext(ctx, "people are not told of a committed scan", "key", d.key, "class", fault.ClassOf(err), "error", err.Error())
+		d.o.Log.ErrorContext(ctx, "people are not told of a committed scan", "key", d.key, "class", fault.ClassOf(err), "error", err.Error())
 	}
 }

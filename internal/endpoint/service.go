@@ -162,7 +162,7 @@ func (s *Service) once(ctx context.Context, req Request, cred secret.Credential)
 	}
 	s.describe(r, req, cred)
 	a.Requests = 1
-	res, err := client.Do(r)
+	res, err := client.Do(r) //nolint:bodyclose // whoever asked closes the answer
 	if err != nil {
 		_ = a.Close() // only then it is certain that nothing goes out any more
 		a.Err, a.Sent = err, wrote.Load()

@@ -18,6 +18,7 @@ import (
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/securityevent"
 	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/simulate/site"
 )
 
 // mishaps is the most crashes and freezes in a round: an object that ends five
@@ -29,7 +30,7 @@ const mishaps = 4
 func TestChaos(t *testing.T) {
 	t.Parallel()
 	seed := cmp.Or(setting[uint64]("chaos.seed"), rand.Uint64())
-	srv := startS3(t)
+	srv := site.StartS3(t)
 	first := setting[int]("chaos.round")
 	for round := range setting[int]("chaos.rounds") {
 		round += first
@@ -66,13 +67,13 @@ type world struct {
 func newWorld(t *testing.T, srv *s3server.Server, seed uint64, round int) *world {
 	t.Helper()
 	w := &world{rng: rand.New(rand.NewPCG(seed, uint64(round))), scans: map[string][]scan{}, mishaps: mishaps}
-	w.rig = rigOn(t, srv, fmt.Sprintf("round-%d", round), small)
-	w.config.SendConcurrency = []int{1, 1, 4}[w.rng.IntN(3)] // one at a time repeats exactly
+	w.rig = rigOn(t, srv, fmt.Sprintf("round-%d", round), site.Small)
+	w.Config.SendConcurrency = []int{1, 1, 4}[w.rng.IntN(3)] // one at a time repeats exactly
 	w.network = newNetwork(w.rig)
 	for i := range 1 + w.rng.IntN(3) {
 		system := fmt.Sprintf("vc-%d", i)
 		for number := range 2 + w.rng.IntN(3) {
-			w.scans[system] = append(w.scans[system], scan{system: system, minute: 10 * number, failing: 2 + w.rng.IntN(40), passing: number + 1})
+			w.scans[system] = append(w.scans[system], scan{System: system, Minute: 10 * number, Failing: 2 + w.rng.IntN(40), Passing: number + 1})
 		}
 	}
 	if w.rng.IntN(2) == 0 {
@@ -80,7 +81,7 @@ func newWorld(t *testing.T, srv *s3server.Server, seed uint64, round int) *world
 		w.poison = fmt.Sprintf(`"%s/host-%d"`, w.poisoned, w.poisonHost)
 	}
 	w.witness = newWitness(w.wanted)
-	w.network.seen = func() { w.witness.look(w.receiver.Events()) }
+	w.network.seen = func() { w.witness.look(w.Receiver.Events()) }
 	return w
 }
 
@@ -90,7 +91,7 @@ func (w *world) wanted(system string, number int) (int, bool) {
 	if number < 1 || number > len(scans) {
 		return 0, false
 	}
-	failed := scans[number-1].failing
+	failed := scans[number-1].Failing
 	if system == w.poisoned && w.poisonHost < failed {
 		failed--
 	}
@@ -132,9 +133,9 @@ func (w *world) storm() {
 	w.rng.Shuffle(len(arrivals), func(i, j int) { arrivals[i], arrivals[j] = arrivals[j], arrivals[i] })
 	for _, s := range arrivals {
 		w.network.during(w.weather())
-		w.keys = append(w.keys, w.put(s))
+		w.keys = append(w.keys, w.Put(s))
 		if w.rng.IntN(4) > 0 { // else its event is lost
-			w.invoke(s3Event(w.bucket, s.key()))
+			w.invoke(s3Event(w.Bucket, s.Key()))
 		}
 		for range 1 + w.rng.IntN(4) {
 			w.anything()
@@ -147,13 +148,13 @@ func (w *world) anything() {
 	some := func() string { return w.keys[w.rng.IntN(len(w.keys))] }
 	switch w.rng.IntN(6) {
 	case 0:
-		w.invoke(s3Event(w.bucket, some(), some()))
+		w.invoke(s3Event(w.Bucket, some(), some()))
 	case 1:
-		w.invoke(sqs(s3Event(w.bucket, some()), s3Event(w.bucket, some())))
+		w.invoke(sqs(s3Event(w.Bucket, some()), s3Event(w.Bucket, some())))
 	case 2:
 		w.invoke(sweepPayload)
 	case 3:
-		w.advance(time.Duration(w.rng.IntN(20)) * time.Minute)
+		w.Clock.Advance(time.Duration(w.rng.IntN(20)) * time.Minute)
 	case 4:
 		w.thaw(1)
 	case 5:
@@ -165,14 +166,14 @@ func (w *world) anything() {
 func (w *world) replay(s scan) {
 	switch w.rng.IntN(4) {
 	case 0:
-		w.invoke(replayOf(s.key(), false))
+		w.invoke(replayOf(s.Key(), false))
 	case 1:
 		w.invoke(`{"action":"replay","prefix":"raw/"}`)
 	case 2:
-		w.invoke(batchReplay(w.rng.Uint64(), w.bucket, s.key()))
+		w.invoke(batchReplay(w.rng.Uint64(), w.Bucket, s.Key()))
 	case 3:
-		w.witness.forced = append(w.witness.forced, wayBack{system: s.system, over: w.committed(s.system), to: s.passing})
-		w.invoke(replayOf(s.key(), true))
+		w.witness.forced = append(w.witness.forced, wayBack{system: s.System, over: w.committed(s.System), to: s.Passing})
+		w.invoke(replayOf(s.Key(), true))
 	}
 }
 
@@ -190,7 +191,7 @@ func batchReplay(job uint64, bucket, key string) string {
 func (w *world) scanOf(key string) scan {
 	for _, scans := range w.scans {
 		for _, s := range scans {
-			if s.key() == key {
+			if s.Key() == key {
 				return s
 			}
 		}
@@ -200,12 +201,12 @@ func (w *world) scanOf(key string) scan {
 
 // committed is the number of the scan that the register names; 0: none.
 func (w *world) committed(system string) int {
-	w.t.Helper()
-	register, err := w.store.Register(w.t.Context(), system)
+	w.T.Helper()
+	register, err := w.Store.Register(w.T.Context(), system)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
-	return w.scanOf(register.Value.RawKey).passing
+	return w.scanOf(register.Value.RawKey).Passing
 }
 
 // invoke runs an invocation, which may crash or freeze on its way. Another one
@@ -224,7 +225,7 @@ func (w *world) invoke(payload string) {
 	}
 	w.zombies = append(w.zombies, p)
 	if w.rng.IntN(2) == 0 {
-		w.advance(time.Duration(w.rng.IntN(3)) * 10 * time.Minute) // its lease may expire
+		w.Clock.Advance(time.Duration(w.rng.IntN(3)) * 10 * time.Minute) // its lease may expire
 		w.invoke(payload)
 		w.thaw(1)
 	}
@@ -243,54 +244,54 @@ func (w *world) thaw(count int) {
 // settle mends all but the poison, and sweeps until nothing is left to do,
 // before and after the last frozen invocation goes on.
 func (w *world) settle() {
-	w.t.Helper()
+	w.T.Helper()
 	w.network.during(w.poisonous)
-	w.t.Logf("%d requests, %d of them in trouble; %d mishaps, %d invocations still frozen", w.network.requests, w.network.met, mishaps-w.mishaps, len(w.zombies))
-	sandbox := func() *forward.Forwarder { return w.sandbox(w.store, w.network) }
+	w.T.Logf("%d requests, %d of them in trouble; %d mishaps, %d invocations still frozen", w.network.requests, w.network.met, mishaps-w.mishaps, len(w.zombies))
+	sandbox := func() *forward.Forwarder { return w.sandbox(w.Store, w.network) }
 	w.calm(sandbox)
 	w.thaw(len(w.zombies))
 	// Everything is delivered within a day: a storm may outlast the quick looks.
-	w.advance(24 * time.Hour)
+	w.Clock.Advance(24 * time.Hour)
 	w.calm(sandbox)
 	for system, scans := range w.scans {
 		if shown := w.witness.shown[dashboard.NewText(system)]; shown != w.committed(system) {
-			w.t.Errorf("%s shows scan %d, but %d is committed", system, shown, w.committed(system))
+			w.T.Errorf("%s shows scan %d, but %d is committed", system, shown, w.committed(system))
 		}
 		// Whatever was forced, the newest comes back.
-		w.start(w.network, replayOf(scans[len(scans)-1].key(), false), lives, 0)
+		w.start(w.network, replayOf(scans[len(scans)-1].Key(), false), lives, 0)
 	}
 }
 
 // check holds the round against what was promised.
 func (w *world) check(srv *s3server.Server) {
-	w.t.Helper()
+	w.T.Helper()
 	for _, v := range w.witness.violations {
-		w.t.Error(v)
+		w.T.Error(v)
 	}
 	var shown []dashboard.Event
 	for system, scans := range w.scans {
 		for i, s := range scans {
 			w.ended(s, i == len(scans)-1)
 		}
-		shown = append(shown, undisturbed(w.t, srv, w.bucket+"-"+system, scans[len(scans)-1])[0]...)
+		shown = append(shown, undisturbed(w.T, srv, w.Bucket+"-"+system, scans[len(scans)-1])[0]...)
 	}
 	shown = slices.DeleteFunc(shown, func(e dashboard.Event) bool { return w.poison == fmt.Sprintf("%q", e.ObjectID) })
-	if diff := gocmp.Diff(timeless(dashboard.Compute(shown)), timeless(w.receiver.Tiles())); diff != "" {
-		w.t.Errorf("the dashboard differs from the newest scans:\n%s", diff)
+	if diff := gocmp.Diff(timeless(dashboard.Compute(shown)), timeless(w.Receiver.Tiles())); diff != "" {
+		w.T.Errorf("the dashboard differs from the newest scans:\n%s", diff)
 	}
-	if st := w.receiver.Stats(); st.DuplicateFindings > 0 || st.ShapeErrors > 0 || w.network.keyed > 0 {
-		w.t.Errorf("%d findings twice, %d shape errors, %d idempotency keys", st.DuplicateFindings, st.ShapeErrors, w.network.keyed)
+	if st := w.Receiver.Stats(); st.DuplicateFindings > 0 || st.ShapeErrors > 0 || w.network.keyed > 0 {
+		w.T.Errorf("%d findings twice, %d shape errors, %d idempotency keys", st.DuplicateFindings, st.ShapeErrors, w.network.keyed)
 	}
 }
 
 // ended checks the delivery document of a scan.
 func (w *world) ended(s scan, newest bool) {
-	w.t.Helper()
-	d := w.document(s.key())
-	if d.Lease.Live(w.clock.Now()) || d.State != archive.DeliveryComplete && (newest || d.State != archive.DeliverySuperseded) {
-		w.t.Errorf("%s has not ended as it should: %+v", s.key(), d)
+	w.T.Helper()
+	d := w.Document(s.Key())
+	if d.Lease.Live(w.Clock.Now()) || d.State != archive.DeliveryComplete && (newest || d.State != archive.DeliverySuperseded) {
+		w.T.Errorf("%s has not ended as it should: %+v", s.Key(), d)
 	}
 	if d.State == archive.DeliveryComplete {
-		w.conserved(&d, w.refusedOf(s.key(), d.Generation))
+		w.conserved(&d, w.refusedOf(s.Key(), d.Generation))
 	}
 }

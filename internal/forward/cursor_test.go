@@ -2,7 +2,6 @@ package forward_test
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -11,69 +10,58 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/simulate/site"
 	"runecast-ingest/internal/store"
 )
 
-// refuseFrom lets the receiver refuse for now from its n-th next request on.
-func (r *rig) refuseFrom(n, status int) {
-	from := r.requests + n
-	r.intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
-		if n >= from {
-			w.Header().Set("Retry-After", "3600")
-			w.WriteHeader(status)
-		}
-		return n >= from
-	}
-}
-
 // as replays in an invocation of its own, with the id that Lambda gave it.
 func (r *rig) as(id, members string) (answer string, cursor string, err error) {
-	r.t.Helper()
-	a, err := r.replay(lambdacontext.NewContext(r.t.Context(), &lambdacontext.LambdaContext{AwsRequestID: id}), members)
+	r.T.Helper()
+	a, err := r.replay(lambdacontext.NewContext(r.T.Context(), &lambdacontext.LambdaContext{AwsRequestID: id}), members)
 	return fmt.Sprintf("complete %d pending %d", a.Complete, a.Pending), a.Cursor, err
 }
 
 // What the sweep has finished between two calls of a replay is done.
 func TestReplayTakesTheSweepsWorkForItsOwn(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, small)
-	k := r.put(scan{system: "vc-a", minute: 1, failing: 60})
+	r := newRig(t, site.Small)
+	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
 	r.delivered(k, archive.DeliveryComplete)
-	r.refuseFrom(2, 429)
+	r.RefuseFrom(2, 429)
 	got, cursor, err := r.as("one", key(k))
 	if err != nil || got != "complete 0 pending 1" {
 		t.Fatalf("%s %v", got, err)
 	}
-	r.intercept = nil
+	r.Intercept = nil
 	if _, err := r.sweep(); err != nil {
 		t.Fatal(err)
 	}
-	before := r.requests
+	before := r.Requests
 	got, cursor, err = r.as("two", key(k)+fmt.Sprintf(`,"next":%q`, cursor))
-	if err != nil || got != "complete 1 pending 0" || cursor != "" || r.requests != before || r.document(k).Generation != 2 {
-		t.Errorf("%s, cursor %q, %d requests, generation %d, %v", got, cursor, r.requests-before, r.document(k).Generation, err)
+	if err != nil || got != "complete 1 pending 0" || cursor != "" || r.Requests != before || r.Document(k).Generation != 2 {
+		t.Errorf("%s, cursor %q, %d requests, generation %d, %v", got, cursor, r.Requests-before, r.Document(k).Generation, err)
 	}
 }
 
 // A scan that waited before it was chosen is replayed by being finished.
 func TestReplayOfAWaitingScanIsOneDelivery(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, small)
-	k := r.put(scan{system: "vc-a", minute: 1, failing: 60})
-	r.refuseFrom(2, 429)
+	r := newRig(t, site.Small)
+	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
+	r.RefuseFrom(2, 429)
 	r.delivered(k, archive.DeliverySending)
-	r.refuseFrom(2, 429)
+	r.RefuseFrom(2, 429)
 	_, cursor, err := r.as("one", key(k))
 	if err != nil || cursor == "" {
 		t.Fatalf("cursor %q, %v", cursor, err)
 	}
-	r.intercept = nil
+	r.Intercept = nil
 	if _, err := r.sweep(); err != nil {
 		t.Fatal(err)
 	}
-	before := r.requests
-	if got, _, err := r.as("two", key(k)+fmt.Sprintf(`,"next":%q`, cursor)); err != nil || got != "complete 1 pending 0" || r.requests != before {
-		t.Errorf("%s, %d requests, %v", got, r.requests-before, err)
+	before := r.Requests
+	if got, _, err := r.as("two", key(k)+fmt.Sprintf(`,"next":%q`, cursor)); err != nil || got != "complete 1 pending 0" || r.Requests != before {
+		t.Errorf("%s, %d requests, %v", got, r.Requests-before, err)
 	}
 	if _, _, err := r.as("three", key(k)+`,"next":"vc-a"`); fault.ClassOf(err) != fault.Reject {
 		t.Errorf("a cursor of somebody's own: %v", err)
@@ -86,14 +74,14 @@ func TestReplayThatFailsSaysHowItGoesOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	for i := range 4 {
-		r.delivered(r.put(scan{system: fmt.Sprintf("vc-%d", i), minute: 1, failing: 1}), archive.DeliveryComplete)
+		r.delivered(r.Put(scan{System: fmt.Sprintf("vc-%d", i), Minute: 1, Failing: 1}), archive.DeliveryComplete)
 	}
-	r.refuseFrom(4, 403) // two requests each
+	r.RefuseFrom(4, 403) // two requests each
 	_, cursor, err := r.as("one", `"prefix":"raw/"`)
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", cursor)) || cursor == "" {
 		t.Fatalf("cursor %q, %v", cursor, err)
 	}
-	r.intercept = nil
+	r.Intercept = nil
 	if got, cursor, err := r.as("two", fmt.Sprintf(`"prefix":"raw/","next":%q`, cursor)); err != nil || got != "complete 2 pending 0" || cursor != "" {
 		t.Errorf("%s, cursor %q, %v", got, cursor, err)
 	}
@@ -106,21 +94,21 @@ func TestReplayComesBackToABusyScan(t *testing.T) {
 	r := newRig(t, nil)
 	var keys []string
 	for i := range 3 {
-		keys = append(keys, r.put(scan{system: fmt.Sprintf("vc-%d", i), minute: 1, failing: 1}))
+		keys = append(keys, r.Put(scan{System: fmt.Sprintf("vc-%d", i), Minute: 1, Failing: 1}))
 		r.delivered(keys[i], archive.DeliveryComplete)
 	}
-	d, err := r.store.Delivery(t.Context(), keys[1])
+	d, err := r.Store.Delivery(t.Context(), keys[1])
 	if err != nil {
 		t.Fatal(err)
 	}
 	lease := func(l *archive.Lease) {
 		t.Helper()
 		d.Value.Lease = l
-		if err := store.Save(t.Context(), r.store, &d); err != nil {
+		if err := store.Save(t.Context(), r.Store, &d); err != nil {
 			t.Fatal(err)
 		}
 	}
-	lease(&archive.Lease{Owner: "other", Until: r.clock.Now().Add(time.Hour)})
+	lease(&archive.Lease{Owner: "other", Until: r.Clock.Now().Add(time.Hour)})
 	got, cursor, err := r.as("one", `"prefix":"raw/"`)
 	if err != nil || got != "complete 2 pending 1" || cursor == "" {
 		t.Fatalf("%s, cursor %q, %v", got, cursor, err)
@@ -130,7 +118,7 @@ func TestReplayComesBackToABusyScan(t *testing.T) {
 		t.Errorf("cursor %q, %v", cursor, err)
 	}
 	for _, k := range keys {
-		if g := r.document(k).Generation; g != 2 {
+		if g := r.Document(k).Generation; g != 2 {
 			t.Errorf("%s is in generation %d", k, g)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/securityevent"
+	"runecast-ingest/internal/simulate/site"
 )
 
 // A busy receiver is asked again no sooner and hardly later than it says, and
@@ -24,11 +25,11 @@ func TestBusyReceiverCostsWhatItImposes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			calm := newRig(t, small)
-			key := calm.put(troubled())
+			calm := newRig(t, site.Small)
+			key := calm.Put(troubled())
 			least := calm.delivered(key, archive.DeliveryComplete).Scan.Requests
 
-			r := newRig(t, func(cfg *config.Forwarder) { small(cfg); cfg.SendConcurrency = c.concurrency })
+			r := newRig(t, func(cfg *config.Forwarder) { site.Small(cfg); cfg.SendConcurrency = c.concurrency })
 			n := newNetwork(r)
 			asks := 0
 			n.during(func(string) *trouble {
@@ -37,7 +38,7 @@ func TestBusyReceiverCostsWhatItImposes(t *testing.T) {
 				}
 				return n.troubles[name]
 			})
-			a, err := handle(t.Context(), r.sandbox(r.store, n), s3Event(r.bucket, r.put(troubled())))
+			a, err := handle(t.Context(), r.sandbox(r.Store, n), s3Event(r.Bucket, r.Put(troubled())))
 			if err != nil || a.Complete != 1 || n.met < 3 {
 				t.Fatalf("%+v %v, %d requests met it", a, err, n.met)
 			}
@@ -45,7 +46,7 @@ func TestBusyReceiverCostsWhatItImposes(t *testing.T) {
 				t.Errorf("%d requests, the document says %d; %d and %d refused are enough", n.requests, a.Requests, least, n.met)
 			}
 			imposed := time.Duration(n.met) * asked
-			if waited := r.clock.waited(); waited < imposed/2 || waited > imposed*3/2 {
+			if waited := r.Clock.Waited(); waited < imposed/2 || waited > imposed*3/2 {
 				t.Errorf("waited %s, the receiver asked for %s", waited, imposed)
 			}
 		})
@@ -63,9 +64,9 @@ func TestScanEventInDoubtIsRepeatedSeldom(t *testing.T) {
 		}
 		return n.troubles["500"]
 	})
-	a, err := handle(t.Context(), r.sandbox(r.store, n), s3Event(r.bucket, r.put(troubled())))
-	if err != nil || a.Pending != 1 || n.met < 10 || n.met > 50 || r.clock.waited() < 13*time.Minute {
-		t.Errorf("%+v %v: %d requests in %s", a, err, n.met, r.clock.waited())
+	a, err := handle(t.Context(), r.sandbox(r.Store, n), s3Event(r.Bucket, r.Put(troubled())))
+	if err != nil || a.Pending != 1 || n.met < 10 || n.met > 50 || r.Clock.Waited() < 13*time.Minute {
+		t.Errorf("%+v %v: %d requests in %s", a, err, n.met, r.Clock.Waited())
 	}
 }
 
@@ -86,10 +87,10 @@ func TestLearnedLimitOutlivesDoubt(t *testing.T) {
 		}
 		return nil
 	})
-	key := r.put(scan{system: "vc-a", minute: 1, failing: 500})
-	a, err := handle(t.Context(), r.sandbox(r.store, n), s3Event(r.bucket, key))
-	if err != nil || a.Complete != 1 || r.document(key).Generation != 2 || large > 4 {
-		t.Errorf("%+v %v: generation %d, %d bodies were too large", a, err, r.document(key).Generation, large)
+	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 500})
+	a, err := handle(t.Context(), r.sandbox(r.Store, n), s3Event(r.Bucket, key))
+	if err != nil || a.Complete != 1 || r.Document(key).Generation != 2 || large > 4 {
+		t.Errorf("%+v %v: generation %d, %d bodies were too large", a, err, r.Document(key).Generation, large)
 	}
 }
 
@@ -97,23 +98,21 @@ func TestLearnedLimitOutlivesDoubt(t *testing.T) {
 // figures to the archive.
 func TestQuarantineIsCountedAfterACrash(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, small)
-	poison := refusing(400, func(b string) bool { return strings.Contains(b, `/host-7"`) })
-	r.intercept = func(n int, w http.ResponseWriter, req *http.Request) bool {
-		r.mu.Lock()
-		committing := strings.Contains(r.bodies[n], securityevent.TypeCompleted)
-		r.mu.Unlock()
-		r.dead.Store(committing)
+	r := newRig(t, site.Small)
+	poison := site.Refusing(400, func(b string) bool { return strings.Contains(b, `/host-7"`) })
+	r.Intercept = func(n int, w http.ResponseWriter, req *http.Request) bool {
+		committing := strings.Contains(r.Sent(n), securityevent.TypeCompleted)
+		r.Dead.Store(committing)
 		return poison(n, w, req)
 	}
-	key := r.put(troubled())
-	if _, err := handle(t.Context(), r.forwarder(), s3Event(r.bucket, key)); err == nil {
+	key := r.Put(troubled())
+	if _, err := handle(t.Context(), r.forwarder(), s3Event(r.Bucket, key)); err == nil {
 		t.Fatal("the invocation did not die")
 	}
-	r.dead.Store(false)
-	r.intercept = nil
+	r.Dead.Store(false)
+	r.Intercept = nil
 	r.calm(r.forwarder)
-	d := r.document(key)
+	d := r.Document(key)
 	if d.State != archive.DeliveryComplete || d.Accepted != 62 || d.Quarantined != 1 {
 		t.Errorf("%+v", d)
 	}
@@ -123,33 +122,33 @@ func TestQuarantineIsCountedAfterACrash(t *testing.T) {
 // An object that needs 20 invocations ends, in one generation.
 func TestObjectOfManyInvocationsEnds(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) { small(c); c.SendConcurrency = 1 })
-	r.intercept = func(int, http.ResponseWriter, *http.Request) bool {
-		r.advance(25 * time.Second) // two requests, and the time is over
+	r := newRig(t, func(c *config.Forwarder) { site.Small(c); c.SendConcurrency = 1 })
+	r.Intercept = func(int, http.ResponseWriter, *http.Request) bool {
+		r.Clock.Advance(25 * time.Second) // two requests, and the time is over
 		return false
 	}
-	key := r.put(scan{system: "vc-a", minute: 1, failing: 360, passing: 1})
-	payload, invocations := s3Event(r.bucket, key), 0
-	for state := ""; state != archive.DeliveryComplete; state = r.document(key).State {
+	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 360, Passing: 1})
+	payload, invocations := s3Event(r.Bucket, key), 0
+	for state := ""; state != archive.DeliveryComplete; state = r.Document(key).State {
 		if invocations++; invocations > 60 {
-			t.Fatalf("no end: %+v", r.document(key))
+			t.Fatalf("no end: %+v", r.Document(key))
 		}
-		ctx, cancel := context.WithDeadline(t.Context(), r.clock.Now().Add(time.Minute))
+		ctx, cancel := context.WithDeadline(t.Context(), r.Clock.Now().Add(time.Minute))
 		if _, err := handle(ctx, r.forwarder(), payload); err != nil {
 			t.Fatal(err)
 		}
 		cancel()
 		payload = sweepPayload
 	}
-	d := r.document(key)
-	if invocations < 20 || d.Generation != 1 || d.Accepted != 361 || int64(r.requests) != d.Requests {
-		t.Errorf("%d invocations, %d requests: %+v", invocations, r.requests, d)
+	d := r.Document(key)
+	if invocations < 20 || d.Generation != 1 || d.Accepted != 361 || int64(r.Requests) != d.Requests {
+		t.Errorf("%d invocations, %d requests: %+v", invocations, r.Requests, d)
 	}
-	for i, body := range r.bodies {
-		if !strings.Contains(body, fmt.Sprintf(`"scan.id":%q`, d.ScanID)) || strings.Contains(body, securityevent.TypeCompleted) != (i == len(r.bodies)-1) {
-			t.Errorf("body %d of %d is of another scan, or out of order", i, len(r.bodies))
+	for i, body := range r.Bodies {
+		if !strings.Contains(body, fmt.Sprintf(`"scan.id":%q`, d.ScanID)) || strings.Contains(body, securityevent.TypeCompleted) != (i == len(r.Bodies)-1) {
+			t.Errorf("body %d of %d is of another scan, or out of order", i, len(r.Bodies))
 		}
 	}
 	r.conserved(&d, nil)
-	r.shown("vc-a failed=360 passed=1 posture=50")
+	r.Shown("vc-a failed=360 passed=1 posture=50")
 }

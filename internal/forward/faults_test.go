@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-
 	"slices"
 	"strings"
 	"testing"
@@ -17,21 +16,22 @@ import (
 	"runecast-ingest/internal/dashboard"
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/simulate/site"
 )
 
 const sweepPayload = `{"action":"sweep"}`
 
 // shownBefore is what the dashboard shows when troubled meets its fault.
-func shownBefore() scan { return scan{system: "vc-a", minute: 1, failing: 3, passing: 2} }
+func shownBefore() scan { return scan{System: "vc-a", Minute: 1, Failing: 3, Passing: 2} }
 
-func troubled() scan { return scan{system: "vc-a", minute: 2, failing: 60, passing: 3} }
+func troubled() scan { return scan{System: "vc-a", Minute: 2, Failing: 60, Passing: 3} }
 
 // TestFaults delivers a scan under each fault, heals the fault, and sweeps.
 // Normally a part of the table is tried that holds all pairs; all of it with
 // -faults.full.
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	srv := startS3(t)
+	srv := site.StartS3(t)
 	want := undisturbed(t, srv, "reference", shownBefore(), troubled())
 	cases := pairwise()
 	if setting[bool]("faults.full") {
@@ -40,9 +40,9 @@ func TestFaults(t *testing.T) {
 	for i, c := range cases {
 		t.Run(c.String(), func(t *testing.T) {
 			t.Parallel()
-			f := &faulted{rig: rigOn(t, srv, fmt.Sprintf("case-%d", i), small), faultCase: c, want: want}
+			f := &faulted{rig: rigOn(t, srv, fmt.Sprintf("case-%d", i), site.Small), faultCase: c, want: want}
 			if c.trouble.alone {
-				f.config.SendConcurrency = 1
+				f.Config.SendConcurrency = 1
 			}
 			f.network = newNetwork(f.rig)
 			f.deliver()
@@ -65,9 +65,9 @@ func undisturbed(t *testing.T, srv *s3server.Server, bucket string, scans ...sca
 	r := rigOn(t, srv, bucket, nil)
 	var events [][]dashboard.Event
 	for _, s := range scans {
-		before := len(r.receiver.Events())
-		r.delivered(r.put(s), archive.DeliveryComplete)
-		events = append(events, r.receiver.Events()[before:])
+		before := len(r.Receiver.Events())
+		r.delivered(r.Put(s), archive.DeliveryComplete)
+		events = append(events, r.Receiver.Events()[before:])
 	}
 	return events
 }
@@ -81,52 +81,46 @@ func handle(ctx context.Context, f *forward.Forwarder, payload string) (forward.
 
 // deliver sends the scan by its event and a sweep under the fault, then heals.
 func (f *faulted) deliver() {
-	f.t.Helper()
-	warm := f.sandbox(f.store, f.network)
-	if a, err := handle(f.t.Context(), warm, s3Event(f.bucket, f.put(shownBefore()))); err != nil || a.Complete != 1 {
-		f.t.Fatalf("before the fault: %+v %v", a, err)
+	f.T.Helper()
+	warm := f.sandbox(f.Store, f.network)
+	if a, err := handle(f.T.Context(), warm, s3Event(f.Bucket, f.Put(shownBefore()))); err != nil || a.Complete != 1 {
+		f.T.Fatalf("before the fault: %+v %v", a, err)
 	}
-	f.advance(time.Minute) // the secret may be read again
+	f.Clock.Advance(time.Minute) // the secret may be read again
 	f.network.during(f.meets())
-	_, _ = handle(f.t.Context(), warm, s3Event(f.bucket, f.put(troubled()))) // may fail
-	f.advance(15 * time.Minute)
-	_, _ = handle(f.t.Context(), f.sandbox(f.store, f.network), sweepPayload)
+	_, _ = handle(f.T.Context(), warm, s3Event(f.Bucket, f.Put(troubled()))) // may fail
+	f.Clock.Advance(15 * time.Minute)
+	_, _ = handle(f.T.Context(), f.sandbox(f.Store, f.network), sweepPayload)
 	f.network.during(nil)
 	if f.network.met == 0 || f.often == once && f.network.met != 1 {
-		f.t.Errorf("%d requests met the fault", f.network.met)
+		f.T.Errorf("%d requests met the fault", f.network.met)
 	}
-	if sweeps := f.calm(func() *forward.Forwarder { return f.sandbox(f.store, f.network) }); sweeps > 2 {
-		f.t.Errorf("%d sweeps after the fault was mended", sweeps)
+	if sweeps := f.calm(func() *forward.Forwarder { return f.sandbox(f.Store, f.network) }); sweeps > 2 {
+		f.T.Errorf("%d sweeps after the fault was mended", sweeps)
 	}
 }
 
 // calm sweeps in new sandboxes until nothing is left to do.
 func (r *rig) calm(sandbox func() *forward.Forwarder) int {
-	r.t.Helper()
+	r.T.Helper()
 	var last error
 	for sweeps := range 6 {
-		r.advance(15 * time.Minute)
-		a, err := handle(r.t.Context(), sandbox(), sweepPayload)
+		r.Clock.Advance(15 * time.Minute)
+		a, err := handle(r.T.Context(), sandbox(), sweepPayload)
 		if err == nil && a.Objects+a.Pending == 0 {
 			return sweeps
 		}
 		last = err
 	}
-	r.t.Fatalf("no end of sweeping: %v", last)
+	r.T.Fatalf("no end of sweeping: %v", last)
 	return 0
-}
-
-func (r *rig) advance(d time.Duration) {
-	r.clock.mu.Lock()
-	defer r.clock.mu.Unlock()
-	r.clock.ahead += d
 }
 
 // check compares with an undisturbed delivery.
 func (f *faulted) check() {
-	f.t.Helper()
-	d := f.document(troubled().key())
-	refused := f.refusedOf(troubled().key(), d.Generation)
+	f.T.Helper()
+	d := f.Document(troubled().Key())
+	refused := f.refusedOf(troubled().Key(), d.Generation)
 	state, shown := archive.DeliveryComplete, slices.DeleteFunc(slices.Clone(f.want[1]), func(e dashboard.Event) bool {
 		return slices.Contains(refused, e.FindingID.String())
 	})
@@ -134,17 +128,17 @@ func (f *faulted) check() {
 		state, shown = archive.DeliveryFailed, f.want[0]
 	}
 	if d.State != state || d.Lease != nil || state == archive.DeliveryComplete && d.Reason != "" {
-		f.t.Errorf("the document says %q, want %q: %+v", d.State, state, d)
+		f.T.Errorf("the document says %q, want %q: %+v", d.State, state, d)
 	}
 	if want := f.quarantine(); want >= 0 && len(refused) != want {
-		f.t.Errorf("quarantine holds %v, want %d events", refused, want)
+		f.T.Errorf("quarantine holds %v, want %d events", refused, want)
 	}
-	if diff := cmp.Diff(timeless(dashboard.Compute(shown)), timeless(f.receiver.Tiles())); diff != "" {
-		f.t.Errorf("the dashboard differs from an undisturbed delivery:\n%s", diff)
+	if diff := cmp.Diff(timeless(dashboard.Compute(shown)), timeless(f.Receiver.Tiles())); diff != "" {
+		f.T.Errorf("the dashboard differs from an undisturbed delivery:\n%s", diff)
 	}
 	f.conserved(&d, refused)
-	if st := f.receiver.Stats(); st.DuplicateFindings > 0 || st.ShapeErrors > 0 || st.Stale > 0 || f.network.keyed > 0 {
-		f.t.Errorf("%d findings twice, %d shape errors, %d stale, %d idempotency keys", st.DuplicateFindings, st.ShapeErrors, st.Stale, f.network.keyed)
+	if st := f.Receiver.Stats(); st.DuplicateFindings > 0 || st.ShapeErrors > 0 || st.Stale > 0 || f.network.keyed > 0 {
+		f.T.Errorf("%d findings twice, %d shape errors, %d stale, %d idempotency keys", st.DuplicateFindings, st.ShapeErrors, st.Stale, f.network.keyed)
 	}
 }
 
@@ -164,9 +158,9 @@ func (f *faulted) quarantine() int {
 // conserved compares the document's figures with what the receiver and the
 // quarantine have of the generation.
 func (r *rig) conserved(d *archive.Delivery, refused []string) {
-	r.t.Helper()
+	r.T.Helper()
 	rows := map[string]int{}
-	for _, e := range r.receiver.Events() {
+	for _, e := range r.Receiver.Events() {
 		if e.Type == dashboard.TypeFinding && e.ScanID.String() == d.ScanID {
 			rows[e.FindingID.String()]++
 		}
@@ -175,21 +169,21 @@ func (r *rig) conserved(d *archive.Delivery, refused []string) {
 		rows[id]++
 	}
 	if int64(len(rows)) != d.Mapped-d.Skipped || d.Accepted+d.Quarantined != d.Mapped-d.Skipped || int64(len(refused)) != d.Quarantined {
-		r.t.Errorf("%s: %d events arrived or are in quarantine (%d), but the document says %+v", d.RawKey, len(rows), len(refused), d.Scan)
+		r.T.Errorf("%s: %d events arrived or are in quarantine (%d), but the document says %+v", d.RawKey, len(rows), len(refused), d.Scan)
 	}
 	for id, n := range rows {
 		if n > 1 {
-			r.t.Errorf("%s: finding %s came %d times", d.RawKey, id, n)
+			r.T.Errorf("%s: finding %s came %d times", d.RawKey, id, n)
 		}
 	}
 }
 
 // refusedOf gives the finding ids in quarantine of a delivery's generation.
 func (r *rig) refusedOf(key string, generation int) []string {
-	r.t.Helper()
+	r.T.Helper()
 	folder := archive.Generation{RawKey: key, Number: generation}.Quarantine()
 	var ids []string
-	for k, text := range r.quarantined() {
+	for k, text := range r.Quarantined() {
 		var kept struct {
 			Event struct {
 				ID string `json:"finding.id"`
@@ -199,7 +193,7 @@ func (r *rig) refusedOf(key string, generation int) []string {
 			continue
 		}
 		if err := json.Unmarshal([]byte(text), &kept); err != nil {
-			r.t.Fatal(err)
+			r.T.Fatal(err)
 		}
 		ids = append(ids, kept.Event.ID)
 	}

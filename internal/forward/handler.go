@@ -47,7 +47,7 @@ func (f *Forwarder) Handle(ctx context.Context, payload jsontext.Value) (any, er
 		} `json:"Records"`
 		Tasks  []jsontext.Value `json:"tasks"`
 		Action string           `json:"action"`
-		kept
+		failedInvocation
 	}
 	if err := json.Unmarshal(payload, &probe); err != nil {
 		return nil, unknownPayload("it is not a JSON object (" + err.Error() + ")")
@@ -100,7 +100,7 @@ func (f *Forwarder) direct(ctx context.Context, payload []byte) (Answer, error) 
 		failed = errors.Join(failed, err)
 		a.add(out)
 	}
-	a.Next = next(a)
+	a.Next = advice(a)
 	return a, failed
 }
 
@@ -130,7 +130,7 @@ func (f *Forwarder) message(ctx context.Context, m events.SQSMessage, win delive
 	var pending error
 	for _, key := range keys {
 		out, err := f.deliverer.Deliver(ctx, key, win, deliver.Request{})
-		if err == nil && !archive.Final(out.State) {
+		if err == nil && !out.Ended() {
 			err = fmt.Errorf("%s is %s: %s", key, out.State, out.Reason)
 		}
 		pending = errors.Join(pending, err)
@@ -144,7 +144,7 @@ func (f *Forwarder) keys(payload []byte) ([]string, error) {
 		Event   string                 `json:"Event"`
 		Records []events.S3EventRecord `json:"Records"`
 		eventBridge
-		kept
+		failedInvocation
 	}
 	if err := json.Unmarshal(payload, &e); err != nil {
 		return nil, unknownPayload(err.Error())
@@ -213,7 +213,8 @@ func (a *Answer) add(o deliver.Outcome) {
 	}
 }
 
-func next(a Answer) string {
+// advice is what to do now.
+func advice(a Answer) string {
 	switch {
 	case a.Failed > 0:
 		return "mend what the reason says; the raw object stays in the archive"

@@ -38,20 +38,20 @@ func sqs(bodies ...string) string {
 }
 
 func (r *rig) invoke(payload string) (any, error) {
-	return r.forwarder().Handle(r.t.Context(), jsontext.Value(payload))
+	return r.forwarder().Handle(r.T.Context(), jsontext.Value(payload))
 }
 
 func TestBareEvent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	good := r.put(scan{system: "vc-a", minute: 1, failing: 2})
-	bad := r.put(scan{system: "vc-b", minute: 1, result: `{}`})
-	got, err := r.invoke(s3Event(r.bucket, strings.ReplaceAll(good, "=", "%3D"), bad))
+	good := r.Put(scan{System: "vc-a", Minute: 1, Failing: 2})
+	bad := r.Put(scan{System: "vc-b", Minute: 1, Result: `{}`})
+	got, err := r.invoke(s3Event(r.Bucket, strings.ReplaceAll(good, "=", "%3D"), bad))
 	a, ok := got.(forward.Answer)
 	if err != nil || !ok || a.Objects != 2 || a.Complete != 1 || a.Failed != 1 || a.Mapped != 2 || len(a.Reasons) != 1 || a.Next == "" {
 		t.Errorf("%+v %v", got, err)
 	}
-	r.shown("vc-a failed=2 passed=0 posture=0")
+	r.Shown("vc-a failed=2 passed=0 posture=0")
 }
 
 func TestAwkwardKeysAreDecoded(t *testing.T) {
@@ -61,7 +61,7 @@ func TestAwkwardKeysAreDecoded(t *testing.T) {
 		"raw/manual/a+b%2Bc%25d%3D.json": "raw/manual/a b+c%d=.json",
 		"raw/manual/%C3%BC%E2%82%AC":     "raw/manual/ü€",
 	} {
-		got, err := r.invoke(s3Event(r.bucket, encoded))
+		got, err := r.invoke(s3Event(r.Bucket, encoded))
 		if err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s: %v %v; want the missing key named as %s", encoded, got, err, key)
 		}
@@ -71,8 +71,8 @@ func TestAwkwardKeysAreDecoded(t *testing.T) {
 func TestEndpointErrorOfABareEventIsAnError(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true }
-	_, err := r.invoke(s3Event(r.bucket, r.put(scan{system: "vc-a", minute: 1, failing: 2})))
+	r.Intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true }
+	_, err := r.invoke(s3Event(r.Bucket, r.Put(scan{System: "vc-a", Minute: 1, Failing: 2})))
 	if err == nil || fault.ClassOf(err) != fault.Auth || !strings.Contains(err.Error(), "openpipeline.events_security") {
 		t.Errorf("%v", err)
 	}
@@ -81,7 +81,7 @@ func TestEndpointErrorOfABareEventIsAnError(t *testing.T) {
 func TestQueueGivesBackWhatIsNotFinished(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.intercept = func(_ int, w http.ResponseWriter, req *http.Request) bool {
+	r.Intercept = func(_ int, w http.ResponseWriter, req *http.Request) bool {
 		b := make([]byte, 4096)
 		n, _ := req.Body.Read(b)
 		req.Body = http.NoBody
@@ -92,9 +92,9 @@ func TestQueueGivesBackWhatIsNotFinished(t *testing.T) {
 		}
 		return true
 	}
-	a, b := r.put(scan{system: "vc-a", minute: 1, failing: 1}), r.put(scan{system: "vc-b", minute: 1, failing: 1})
-	bad := r.put(scan{system: "vc-c", minute: 1, result: "[]"})
-	got, err := r.invoke(sqs(s3Event(r.bucket, a), s3Event(r.bucket, b), "nonsense", `{"Service":"Amazon S3","Event":"s3:TestEvent"}`, s3Event(r.bucket, bad)))
+	a, b := r.Put(scan{System: "vc-a", Minute: 1, Failing: 1}), r.Put(scan{System: "vc-b", Minute: 1, Failing: 1})
+	bad := r.Put(scan{System: "vc-c", Minute: 1, Result: "[]"})
+	got, err := r.invoke(sqs(s3Event(r.Bucket, a), s3Event(r.Bucket, b), "nonsense", `{"Service":"Amazon S3","Event":"s3:TestEvent"}`, s3Event(r.Bucket, bad)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestQueueGivesBackWhatIsNotFinished(t *testing.T) {
 	if !ok || len(res.BatchItemFailures) != 2 || res.BatchItemFailures[0].ItemIdentifier != "m1" || res.BatchItemFailures[1].ItemIdentifier != "m2" {
 		t.Errorf("%+v", got)
 	}
-	if d := r.document(bad); d.State != archive.DeliveryFailed {
+	if d := r.Document(bad); d.State != archive.DeliveryFailed {
 		t.Errorf("the bad object is %q", d.State)
 	}
 }
@@ -112,11 +112,11 @@ func TestPayloadsThatAreNotUnderstood(t *testing.T) {
 	r := newRig(t, nil)
 	for name, c := range map[string]struct{ payload, says string }{
 		"other bucket":  {s3Event("other", "raw/x"), `bucket "other"`},
-		"other prefix":  {s3Event(r.bucket, "delivery/raw/x.json"), "not under raw/"},
+		"other prefix":  {s3Event(r.Bucket, "delivery/raw/x.json"), "not under raw/"},
 		"empty":         {`{}`, "no S3 event"},
 		"other action":  {`{"action":"dance"}`, `"dance" is not known`},
 		"array":         {`[]`, "not a JSON object"},
-		"bad escape":    {s3Event(r.bucket, "raw/%zz"), "cannot be understood"},
+		"bad escape":    {s3Event(r.Bucket, "raw/%zz"), "cannot be understood"},
 		"other records": {`{"Records":[{"eventSource":"aws:sns"}]}`, "cannot be understood"},
 	} {
 		got, err := r.invoke(c.payload)
@@ -126,15 +126,15 @@ func TestPayloadsThatAreNotUnderstood(t *testing.T) {
 	}
 	for name, payload := range map[string]string{
 		"test event": `{"Service":"Amazon S3","Event":"s3:TestEvent","Time":"2026-11-22T02:00:00Z","Bucket":"b"}`,
-		"folder":     s3Event(r.bucket, "raw/manual/vc1/"),
-		"deletion":   strings.ReplaceAll(s3Event(r.bucket, "raw/x"), "ObjectCreated:Put", "ObjectRemoved:Delete"),
+		"folder":     s3Event(r.Bucket, "raw/manual/vc1/"),
+		"deletion":   strings.ReplaceAll(s3Event(r.Bucket, "raw/x"), "ObjectCreated:Put", "ObjectRemoved:Delete"),
 	} {
 		if got, err := r.invoke(payload); err != nil || got.(forward.Answer).Objects != 0 {
 			t.Errorf("%s: %+v %v", name, got, err)
 		}
 	}
-	if r.requests != 0 {
-		t.Errorf("%d requests", r.requests)
+	if r.Requests != 0 {
+		t.Errorf("%d requests", r.Requests)
 	}
 }
 
@@ -145,7 +145,7 @@ func TestSamplePayloads(t *testing.T) {
 		"forwarder-replay.json":         func(got any) bool { return got.(forward.ReplayAnswer).Selected == 0 },
 		"forwarder-replay-run.json":     func(got any) bool { return got.(forward.ReplayAnswer).Selected == 0 },
 		"forwarder-replay-failed.json":  func(got any) bool { return got.(forward.ReplayAnswer).Selected == 0 },
-		"forwarder-replay-dry-run.json": func(got any) bool { return got.(forward.ReplayAnswer).Rehearsal != nil },
+		"forwarder-replay-dry-run.json": func(got any) bool { return got.(forward.ReplayAnswer).DryRun != nil },
 		"forwarder-replay-force.json":   func(got any) bool { return got.(forward.ReplayAnswer).Complete == 1 },
 		"forwarder-s3.json":             func(got any) bool { return got.(forward.Answer).Complete == 1 },
 		"forwarder-sqs.json": func(got any) bool {
@@ -175,17 +175,17 @@ func TestSamplePayloads(t *testing.T) {
 			bucket, key := named(t, payload)
 			if key != "" {
 				if bucket != "" {
-					r.use(bucket)
+					r.Use(bucket)
 				}
-				s := scan{system: "vc-a", minute: 1, failing: 2}
-				r.putAs(key, s)
+				s := scan{System: "vc-a", Minute: 1, Failing: 2}
+				r.PutAs(key, s)
 			}
 			got, err := r.invoke(string(payload))
 			if err != nil || !c(got) {
 				t.Fatalf("%+v %v", got, err)
 			}
 			if key != "" {
-				r.shown("vc-a failed=2 passed=0 posture=0")
+				r.Shown("vc-a failed=2 passed=0 posture=0")
 			}
 		})
 	}

@@ -7,6 +7,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/simulate/site"
 	"runecast-ingest/internal/status"
 )
 
@@ -14,12 +15,12 @@ import (
 // one event; neither asking sends or writes anything.
 func TestStatusOfWhatWasDelivered(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, small)
-	r.intercept = refusing(400, func(b string) bool { return strings.Contains(b, `/host-7"`) })
-	key := r.put(scan{system: "vc-a", minute: 1, failing: 20})
+	r := newRig(t, site.Small)
+	r.Intercept = site.Refusing(400, func(b string) bool { return strings.Contains(b, `/host-7"`) })
+	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 20})
 	r.delivered(key, archive.DeliveryComplete)
-	waits := r.put(scan{system: "vc-b", minute: 2, failing: 1})
-	before := r.requests
+	waits := r.Put(scan{System: "vc-b", Minute: 2, Failing: 1})
+	before := r.Requests
 	got, err := r.invoke(`{"action":"status"}`)
 	rep, ok := got.(status.Report)
 	if err != nil || !ok || rep.Complete != 1 || rep.Pending != 1 || rep.Quarantined != 1 || len(rep.Systems) != 2 || rep.Attention[0].Key != waits || rep.Attention[1].Key != key {
@@ -42,7 +43,7 @@ func TestStatusOfWhatWasDelivered(t *testing.T) {
 			t.Errorf("%s: %+v %v", payload, got, err)
 		}
 	}
-	if r.requests != before || r.document(waits).State != "" {
+	if r.Requests != before || r.Document(waits).State != "" {
 		t.Error("asking has sent or written something")
 	}
 }

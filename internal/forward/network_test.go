@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"runecast-ingest/internal/securityevent"
+	"runecast-ingest/internal/simulate/site"
 )
 
 // troubleHeader tells the server which trouble a request is to meet.
@@ -44,9 +45,9 @@ func newNetwork(r *rig) *network {
 		n.troubles[t.name] = t
 	}
 	server := httptest.NewServer(n)
-	r.t.Cleanup(server.Close)
-	r.t.Cleanup(func() { close(n.closing) }) // before the server waits for its handlers
-	r.config.URL.Host = strings.TrimPrefix(server.URL, "http://")
+	r.T.Cleanup(server.Close)
+	r.T.Cleanup(func() { close(n.closing) }) // before the server waits for its handlers
+	r.Config.URL.Host = strings.TrimPrefix(server.URL, "http://")
 	n.way = server.Client().Transport
 	return n
 }
@@ -106,14 +107,14 @@ func (n *network) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // take lets the receiver have a request, if its token is the one in force.
 func (n *network) take(w http.ResponseWriter, req *http.Request) {
-	if req.Header.Get("Authorization") != "Api-Token "+n.r.vault.current() {
-		answer(w, http.StatusUnauthorized)
+	if req.Header.Get("Authorization") != "Api-Token "+n.r.Vault.Current() {
+		site.Answer(w, http.StatusUnauthorized)
 		return
 	}
-	req.Header.Set("Authorization", "Api-Token "+token)
+	req.Header.Set("Authorization", "Api-Token "+site.Token)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.r.receiver.Ingest(w, req)
+	n.r.Receiver.Ingest(w, req)
 	if n.seen != nil {
 		n.seen()
 	}

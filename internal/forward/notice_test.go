@@ -18,6 +18,7 @@ import (
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/notice"
 	"runecast-ingest/internal/securityevent"
+	"runecast-ingest/internal/simulate/site"
 	"runecast-ingest/internal/store"
 )
 
@@ -41,7 +42,7 @@ func (p *people) Publish(_ context.Context, notices []notice.Committed) (int, er
 
 // told expects the titles that people have heard since it was asked last.
 func (r *rig) told(want ...string) []notice.Committed {
-	r.t.Helper()
+	r.T.Helper()
 	r.people.mu.Lock()
 	defer r.people.mu.Unlock()
 	heard := r.people.heard
@@ -51,7 +52,7 @@ func (r *rig) told(want ...string) []notice.Committed {
 		got = append(got, n.Title)
 	}
 	if !slices.Equal(got, want) {
-		r.t.Errorf("people were told %q, want %q", got, want)
+		r.T.Errorf("people were told %q, want %q", got, want)
 		return make([]notice.Committed, len(want))
 	}
 	return heard
@@ -65,7 +66,7 @@ func judged(system string, minute int, rules string) scan {
 		profile, _, _ := strings.Cut(id, "-")
 		issues = append(issues, fmt.Sprintf(`{"id":%q,"issueDisplayId":%q,"severity":"Major","type":%q,"title":"finding text","status":%q,"affectedObjectsCount":0}`, id, id, profile, status))
 	}
-	return scan{system: system, minute: minute, result: `{"issues":[` + strings.Join(issues, ",") + `]}`}
+	return scan{System: system, Minute: minute, Result: `{"issues":[` + strings.Join(issues, ",") + `]}`}
 }
 
 const (
@@ -81,10 +82,10 @@ func withoutDORA(c *config.Forwarder) { c.Mapping.ExcludeTypes = []string{"DORA"
 
 // rollup reads what is kept of a system's newest commit.
 func (r *rig) rollup(system string) archive.Rollup {
-	r.t.Helper()
-	d, err := r.store.Rollup(r.t.Context(), system)
+	r.T.Helper()
+	d, err := r.Store.Rollup(r.T.Context(), system)
 	if err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
 	return d.Value
 }
@@ -95,19 +96,19 @@ func TestNoticeSaysWhatTheDashboardShows(t *testing.T) {
 	r := newRig(t, withoutDORA)
 	tile := func(posture, failed, passed int) {
 		t.Helper()
-		r.shown(fmt.Sprintf("vc-a failed=%d passed=%d posture=%d", failed, passed, posture))
+		r.Shown(fmt.Sprintf("vc-a failed=%d passed=%d posture=%d", failed, passed, posture))
 	}
-	r.delivered(r.put(judged("vc-a", 1, eighty)), archive.DeliveryComplete)
+	r.delivered(r.Put(judged("vc-a", 1, eighty)), archive.DeliveryComplete)
 	n := r.told(firstOfA)[0]
 	tile(n.Posture, n.Rules.Failed, n.Rules.Passed)
 	if !n.Changed || !n.First || n.Before != nil {
 		t.Errorf("%+v", n)
 	}
-	key := r.put(judged("vc-a", 2, sixty))
+	key := r.Put(judged("vc-a", 2, sixty))
 	out := r.delivered(key, archive.DeliveryComplete)
 	n = r.told(worseOfA)[0]
 	tile(n.Posture, n.Rules.Failed, n.Rules.Passed)
-	if n.ScanID != out.Scan.ScanID || n.RawKey != key || n.Bucket != r.bucket || n.Run != out.Scan.Order.Run || n.System.ID != "vc-a" || !n.Changed ||
+	if n.ScanID != out.Scan.ScanID || n.RawKey != key || n.Bucket != r.Bucket || n.Run != out.Scan.Order.Run || n.System.ID != "vc-a" || !n.Changed ||
 		fmt.Sprint(n.NewlyFailed.First) != "[CIS-7 CIS-8]" || strings.Contains(n.Text, "DORA") || strings.Contains(n.Text, "finding text") {
 		t.Errorf("%+v", n)
 	}
@@ -122,17 +123,17 @@ func TestNoticeSaysWhatTheDashboardShows(t *testing.T) {
 func TestEveryDoorTellsPeople(t *testing.T) {
 	t.Parallel()
 	for name, payload := range map[string]func(r *rig, key string) string{
-		"a bare event": func(r *rig, key string) string { return s3Event(r.bucket, key) },
-		"a queue":      func(r *rig, key string) string { return sqs(s3Event(r.bucket, key)) },
+		"a bare event": func(r *rig, key string) string { return s3Event(r.Bucket, key) },
+		"a queue":      func(r *rig, key string) string { return sqs(s3Event(r.Bucket, key)) },
 		"the sweep":    func(*rig, string) string { return sweepPayload },
 		"a job of S3 Batch Operations": func(r *rig, key string) string {
-			return fmt.Sprintf(`{"invocationSchemaVersion":"2.0","invocationId":"i","job":{"id":"j"},"tasks":[{"taskId":"t","s3Key":%q,"s3Bucket":%q}]}`, key, r.bucket)
+			return fmt.Sprintf(`{"invocationSchemaVersion":"2.0","invocationId":"i","job":{"id":"j"},"tasks":[{"taskId":"t","s3Key":%q,"s3Bucket":%q}]}`, key, r.Bucket)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, withoutDORA)
-			k := r.put(judged("vc-a", 1, eighty))
+			k := r.Put(judged("vc-a", 1, eighty))
 			for range 2 {
 				if _, err := r.invoke(payload(r, k)); err != nil {
 					t.Fatal(err)
@@ -153,9 +154,9 @@ func TestEveryDoorTellsPeople(t *testing.T) {
 func TestNoticeOfAForcedReplay(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withoutDORA)
-	old := r.put(judged("vc-a", 1, eighty))
+	old := r.Put(judged("vc-a", 1, eighty))
 	r.delivered(old, archive.DeliveryComplete)
-	r.delivered(r.put(judged("vc-a", 2, sixty)), archive.DeliveryComplete)
+	r.delivered(r.Put(judged("vc-a", 2, sixty)), archive.DeliveryComplete)
 	r.told(firstOfA, worseOfA)
 	if a := r.replayed(key(old) + `,"force":true`); a.Complete != 1 {
 		t.Errorf("%+v", a)
@@ -164,7 +165,7 @@ func TestNoticeOfAForcedReplay(t *testing.T) {
 	if !n.Forced || !n.Changed || n.RawKey != old {
 		t.Errorf("%+v", n)
 	}
-	r.delivered(r.put(judged("vc-a", 3, sixty)), archive.DeliveryComplete)
+	r.delivered(r.Put(judged("vc-a", 3, sixty)), archive.DeliveryComplete)
 	r.told(worseOfA)
 }
 
@@ -172,10 +173,10 @@ func TestNoticeOfAForcedReplay(t *testing.T) {
 func TestNoticeAfterAChangeOfSettings(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withoutDORA)
-	k := r.put(judged("vc-a", 1, eighty))
+	k := r.Put(judged("vc-a", 1, eighty))
 	r.delivered(k, archive.DeliveryComplete)
 	r.told(firstOfA)
-	r.config.Mapping.ExcludeTypes = nil
+	r.Config.Mapping.ExcludeTypes = nil
 	if a := r.replayed(key(k)); a.Complete != 1 {
 		t.Errorf("%+v", a)
 	}
@@ -189,7 +190,7 @@ func TestNoticeAfterAChangeOfSettings(t *testing.T) {
 func TestDryRunTellsNobody(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	k := r.put(judged("vc-a", 1, eighty))
+	k := r.Put(judged("vc-a", 1, eighty))
 	r.delivered(k, archive.DeliveryComplete)
 	before := r.rollup("vc-a")
 	r.told("Runecast vc-a.example: posture 69 %, the first scan")
@@ -205,22 +206,22 @@ func TestNoticesOfSeveralSystems(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	const key = "raw/manual/both.json"
-	r.upload(key, saved("vc-a 2@1", "vc-b 3@1"))
+	r.Upload(key, site.Saved("vc-a 2@1", "vc-b 3@1"))
 	r.delivered(key, archive.DeliveryComplete)
 	r.told("Runecast vc-a: posture 50 %, the first scan", "Runecast vc-b: posture 50 %, the first scan")
 
-	r.upload(key, saved("vc-a 0@2", "vc-b 1@2"))
-	r.intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool { // the second system's findings wait
-		refuse := strings.Contains(r.bodies[n], `"vc-b/host-0"`)
+	r.Upload(key, site.Saved("vc-a 0@2", "vc-b 1@2"))
+	r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool { // the second system's findings wait
+		refuse := strings.Contains(r.Bodies[n], `"vc-b/host-0"`)
 		if refuse {
 			w.Header().Set("Retry-After", "3600")
-			answer(w, http.StatusTooManyRequests)
+			site.Answer(w, http.StatusTooManyRequests)
 		}
 		return refuse
 	}
 	r.delivered(key, archive.DeliverySending)
 	r.told("Runecast vc-a: posture 100 % (50 % before)")
-	r.intercept = nil
+	r.Intercept = nil
 	r.delivered(key, archive.DeliveryComplete)
 	r.told("Runecast vc-b: posture 50 % (50 % before), unchanged")
 }
@@ -230,9 +231,9 @@ func TestNoticeThatCannotBeSent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withoutDORA)
 	r.people.deaf = errors.New("the bus is down")
-	key := r.put(judged("vc-a", 1, eighty))
+	key := r.Put(judged("vc-a", 1, eighty))
 	r.delivered(key, archive.DeliveryComplete)
-	if got := r.counted("NoticesFailed"); got != 1 {
+	if got := r.Counted("NoticesFailed"); got != 1 {
 		t.Errorf("%d notices failed", got)
 	}
 	r.people.deaf = nil
@@ -241,7 +242,7 @@ func TestNoticeThatCannotBeSent(t *testing.T) {
 		t.Errorf("%+v %v", a, err)
 	}
 	r.told()
-	r.delivered(r.put(judged("vc-a", 2, sixty)), archive.DeliveryComplete)
+	r.delivered(r.Put(judged("vc-a", 2, sixty)), archive.DeliveryComplete)
 	r.told(worseOfA) // the verdicts were kept
 }
 
@@ -272,12 +273,12 @@ func TestNoticeAfterACrash(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, withoutDORA)
-			r.delivered(r.put(judged("vc-a", 1, eighty)), archive.DeliveryComplete)
+			r.delivered(r.Put(judged("vc-a", 1, eighty)), archive.DeliveryComplete)
 			r.told(firstOfA)
-			event := s3Event(r.bucket, r.put(judged("vc-a", 2, sixty)))
+			event := s3Event(r.Bucket, r.Put(judged("vc-a", 2, sixty)))
 			die := func(after string) {
 				t.Helper()
-				doomed := r.sandbox(store.New(&dying{Client: r.s3, after: after}, r.bucket), r.server.Client().Transport)
+				doomed := r.sandbox(store.New(&dying{Client: r.S3, after: after}, r.Bucket), r.Server.Client().Transport)
 				if _, err := handle(t.Context(), doomed, event); err == nil {
 					t.Fatal("the invocation did not die")
 				}
@@ -291,7 +292,7 @@ func TestNoticeAfterACrash(t *testing.T) {
 			}
 			// The generation that was committed is abandoned, and the next one compared with it.
 			die(archive.RegisterKey("vc-a"))
-			r.config.Mapping.MinSeverity = "MEDIUM"
+			r.Config.Mapping.MinSeverity = "MEDIUM"
 			r.calm(r.forwarder)
 			if n := r.told("Runecast vc-a.example: posture 60 %")[0]; !strings.Contains(n.Text, "nothing to compare it with") || !n.Changed {
 				t.Errorf("%+v", n)
@@ -305,11 +306,11 @@ func TestNoticeAfterACrash(t *testing.T) {
 func TestNoticeOfAScanThatWasOvertaken(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withoutDORA)
-	older := r.put(judged("vc-a", 1, eighty))
-	r.intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
-		if strings.Contains(r.bodies[n], securityevent.TypeCompleted) { // the older one's scan event
-			r.intercept = nil
-			r.delivered(r.put(judged("vc-a", 2, sixty)), archive.DeliveryComplete)
+	older := r.Put(judged("vc-a", 1, eighty))
+	r.Intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
+		if strings.Contains(r.Bodies[n], securityevent.TypeCompleted) { // the older one's scan event
+			r.Intercept = nil
+			r.delivered(r.Put(judged("vc-a", 2, sixty)), archive.DeliveryComplete)
 		}
 		return false
 	}
@@ -318,7 +319,7 @@ func TestNoticeOfAScanThatWasOvertaken(t *testing.T) {
 	if heard[1].Changed || r.rollup("vc-a").Posture != 60 {
 		t.Errorf("%+v", heard[1])
 	}
-	r.delivered(r.put(judged("vc-a", 3, eighty)), archive.DeliveryComplete)
+	r.delivered(r.Put(judged("vc-a", 3, eighty)), archive.DeliveryComplete)
 	r.told("Runecast vc-a.example: posture 80 % (60 % before), 2 rules newly passed")
 }
 
@@ -327,11 +328,11 @@ func TestNoticeOfAScanThatWasOvertaken(t *testing.T) {
 func TestNoticeComparesWithWhatWasShown(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withoutDORA)
-	r.delivered(r.put(judged("vc-a", 1, eighty)), archive.DeliveryComplete)
-	r.intercept = refusing(400, func(b string) bool { return strings.Contains(b, securityevent.TypeCompleted) })
-	r.delivered(r.put(judged("vc-a", 2, "CIS-1:FAIL")), archive.DeliveryFailed)
-	r.intercept = nil
-	r.delivered(r.put(judged("vc-a", 3, sixty)), archive.DeliveryComplete)
+	r.delivered(r.Put(judged("vc-a", 1, eighty)), archive.DeliveryComplete)
+	r.Intercept = site.Refusing(400, func(b string) bool { return strings.Contains(b, securityevent.TypeCompleted) })
+	r.delivered(r.Put(judged("vc-a", 2, "CIS-1:FAIL")), archive.DeliveryFailed)
+	r.Intercept = nil
+	r.delivered(r.Put(judged("vc-a", 3, sixty)), archive.DeliveryComplete)
 	r.told(firstOfA, worseOfA)
 }
 
@@ -352,12 +353,12 @@ func TestNoticeWithoutARollup(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, withoutDORA)
-			r.delivered(r.put(judged("vc-a", 1, eighty)), archive.DeliveryComplete)
+			r.delivered(r.Put(judged("vc-a", 1, eighty)), archive.DeliveryComplete)
 			kept := archive.RollupKey("vc-a")
-			if _, err := r.s3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &r.bucket, Key: &kept, Body: strings.NewReader(c.kept)}); err != nil {
+			if _, err := r.S3.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &r.Bucket, Key: &kept, Body: strings.NewReader(c.kept)}); err != nil {
 				t.Fatal(err)
 			}
-			r.delivered(r.put(judged("vc-a", 2, sixty)), archive.DeliveryComplete)
+			r.delivered(r.Put(judged("vc-a", 2, sixty)), archive.DeliveryComplete)
 			if n := r.told(firstOfA, lone)[1]; !n.Changed || !strings.Contains(n.Text, "nothing to compare it with") {
 				t.Errorf("%+v", n)
 			}

@@ -6,30 +6,31 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/simulate/site"
 )
 
 // A rehearsal sends nothing, so it waits for nothing either.
 func TestDryRunTakesNoNoticeOfThePace(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, small)
-	k := r.put(scan{system: "vc-a", minute: 1, failing: 60})
+	r := newRig(t, site.Small)
+	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
 	r.delivered(k, archive.DeliveryComplete)
-	before := r.clock.waited()
+	before := r.Clock.Waited()
 	a := r.replayed(key(k) + `,"dryRun":true,"maxEventsPerSecond":0.01`)
-	if a.Rehearsal.Events != 62 || a.Cursor != "" || r.clock.waited() != before {
-		t.Errorf("%+v after %v", a.Rehearsal, r.clock.waited()-before)
+	if a.DryRun.Events != 62 || a.Cursor != "" || r.Clock.Waited() != before {
+		t.Errorf("%+v after %v", a.DryRun, r.Clock.Waited()-before)
 	}
 }
 
 // However slow the pace, it is kept.
 func TestSlowestPaceIsKept(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, small)
-	k := r.put(scan{system: "vc-a", minute: 1, failing: 60})
+	r := newRig(t, site.Small)
+	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
 	r.delivered(k, archive.DeliveryComplete)
-	before := r.requests
-	if a := r.replayed(key(k) + `,"maxEventsPerSecond":1e-300`); a.Pending != 1 || r.requests != before+1 {
-		t.Errorf("%d requests, %+v", r.requests-before, a)
+	before := r.Requests
+	if a := r.replayed(key(k) + `,"maxEventsPerSecond":1e-300`); a.Pending != 1 || r.Requests != before+1 {
+		t.Errorf("%d requests, %+v", r.Requests-before, a)
 	}
 }
 
@@ -37,16 +38,16 @@ func TestSlowestPaceIsKept(t *testing.T) {
 func TestPaceHoldsForCoverage(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *config.Forwarder) {
-		small(c)
+		site.Small(c)
 		c.Mapping.Coverage = "object"
 	})
-	k := r.put(scan{system: "vc-a", minute: 1, failing: 60})
+	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
 	r.delivered(k, archive.DeliveryComplete)
-	before := r.clock.Now()
+	before := r.Clock.Now()
 	if a := r.replayed(key(k) + `,"maxEventsPerSecond":2`); a.Complete != 1 {
 		t.Fatalf("%+v", a)
 	}
-	if took := r.clock.Now().Sub(before); took < 45*time.Second {
+	if took := r.Clock.Now().Sub(before); took < 45*time.Second {
 		t.Errorf("60 findings and 61 coverage events at 2 a second took %v", took)
 	}
 }

@@ -42,9 +42,9 @@ type process struct {
 
 // start invokes a forwarder, and comes back when it has ended or stands still.
 func (r *rig) start(n *network, payload string, f fate, at int) *process {
-	ctx, cancel := context.WithCancel(r.t.Context())
+	ctx, cancel := context.WithCancel(r.T.Context())
 	p := &process{fate: f, at: at, end: cancel, frozen: make(chan struct{}), thaw: make(chan struct{}), done: make(chan struct{})}
-	forwarder := r.sandbox(store.New(&writes{r.s3, p}, r.bucket), &posts{n, p})
+	forwarder := r.sandbox(store.New(&writes{r.S3, p}, r.Bucket), &posts{n, p})
 	go func() {
 		defer close(p.done)
 		defer cancel()

@@ -55,8 +55,8 @@ type ReplayAnswer struct {
 	Selected int `json:"selected"`
 	// Older ones were left alone: a newer scan of their system is committed.
 	Older int `json:"older"`
-	// Rehearsal is what a dry run counted.
-	Rehearsal *Rehearsal `json:"rehearsal,omitzero"`
+	// DryRun is what a dry run counted; nil: it was none.
+	DryRun *DryRun `json:"rehearsal,omitzero"`
 	// Cursor, as the next call's "next", goes on with what is left; empty: all is done.
 	Cursor string `json:"cursor,omitzero"`
 }
@@ -78,7 +78,7 @@ func (f *Forwarder) Replay(ctx context.Context, payload jsontext.Value) (ReplayA
 	a.Selected = len(chosen)
 	r := &replay{f: f, req: &req, win: win, answer: &a, request: f.replayRequest(ctx, &req)}
 	err = r.run(ctx, chosen)
-	a.Next = r.next()
+	a.Next = r.advice()
 	if err != nil { // of an answer with an error Lambda shows the error only
 		err = fmt.Errorf("replay, which goes on with \"next\":%q: %w", a.Cursor, err)
 	}
@@ -94,13 +94,13 @@ type replay struct {
 	answer  *ReplayAnswer
 }
 
-// progress is what became of one of the chosen scans.
-type progress int
+// replayed is what became of one of the chosen scans.
+type replayed int
 
 const (
-	wentThrough progress = iota
-	wasLeft              // for another call; the scans behind it do not wait for it
-	cannotGoOn           // so are all behind it
+	replayedDone   replayed = iota
+	replayedLater           // left to another call; the scans behind it do not wait for it
+	replayedNoMore          // left to another call, and so are all behind it
 )
 
 // run goes through the chosen scans. The next call begins with the first that
@@ -108,83 +108,88 @@ const (
 func (r *replay) run(ctx context.Context, chosen map[string]choice) error {
 	do := r.send
 	if r.req.DryRun {
-		r.answer.Rehearsal = &Rehearsal{}
-		do = r.rehearse
+		r.answer.DryRun = &DryRun{}
+		do = r.dryRun
 	}
-	_, place := unpack(r.req.Next)
+	_, position := unpack(r.req.Next)
 	var failed error
-	for i, part := range behind(place, chosen) {
+	for i, part := range behind(position, chosen) {
 		if r.req.Limit > 0 && i == r.req.Limit {
-			r.leave(place)
+			r.leave(position)
 			break
 		}
 		went, err := do(ctx, chosen[part])
 		failed = errors.Join(failed, err)
-		if went != wentThrough {
-			r.leave(place)
+		if went != replayedDone {
+			r.leave(position)
 		}
-		if went == cannotGoOn {
+		if went == replayedNoMore {
 			break
 		}
-		place = part
+		position = part
 	}
 	return failed
 }
 
-// leave keeps the place behind which the next call goes on: the first that is
+// leave keeps the position behind which the next call goes on: the first that is
 // left counts.
-func (r *replay) leave(place string) {
+func (r *replay) leave(position string) {
 	if r.answer.Cursor == "" {
-		r.answer.Cursor = r.request.JobID + " " + place
+		r.answer.Cursor = r.request.JobID + " " + position
 	}
 }
 
 // unpack reads a cursor: the id of the replay's first call, by which what it
-// has sent is known in all later ones, and the place.
-func unpack(cursor string) (id, place string) {
-	id, place, _ = strings.Cut(cursor, " ")
-	return id, place
+// has sent is known in all later ones, and the position.
+func unpack(cursor string) (id, position string) {
+	id, position, _ = strings.Cut(cursor, " ")
+	return id, position
 }
 
-// send replays the newest of a system's scans.
-func (r *replay) send(ctx context.Context, c choice) (progress, error) {
-	var out deliver.Outcome
-	var err error
-	for _, key := range c {
-		if out, err = r.f.deliverer.Deliver(ctx, key, r.win, r.request); out.State != deliver.StateOlder {
+// newest delivers the newest of a system's scans: the first that is not older
+// than what is committed, or else the last.
+func (r *replay) newest(ctx context.Context, by *deliver.Deliverer, c choice) (out deliver.Outcome, key string, err error) {
+	for _, key = range c {
+		if out, err = by.Deliver(ctx, key, r.win, r.request); out.State != deliver.StateOlder {
 			break
 		}
 	}
+	return out, key, err
+}
+
+// send replays the newest of a system's scans.
+func (r *replay) send(ctx context.Context, c choice) (replayed, error) {
+	out, _, err := r.newest(ctx, r.f.deliverer, c)
 	if out.State == deliver.StateOlder {
 		r.answer.Objects++
 		r.answer.Older++
 		r.answer.Reasons = append(r.answer.Reasons, c[0]+": "+out.Reason)
-		return wentThrough, err
+		return replayedDone, err
 	}
 	r.answer.add(out)
-	_, down := errors.AsType[*deliver.EndpointError](err)
 	switch {
-	case err != nil && !down, err == nil && out.State == deliver.StateBusy:
-		return wasLeft, err
-	case err == nil && archive.Final(out.State):
-		return wentThrough, nil
+	case err != nil && !out.EndpointDown, err == nil && out.State == deliver.StateBusy:
+		return replayedLater, err
+	case err == nil && out.Ended():
+		return replayedDone, nil
 	}
-	return cannotGoOn, err
+	return replayedNoMore, err
 }
 
-func (r *replay) next() string {
+// advice is what to do now.
+func (r *replay) advice() string {
 	a := r.answer
 	switch {
 	case a.Cursor != "":
 		return fmt.Sprintf("call again with \"next\":%q: what is done is not sent again", a.Cursor)
 	case a.Selected == 0:
 		return "nothing: no raw object is chosen"
-	case a.Rehearsal != nil:
+	case a.DryRun != nil:
 		return "send it with the same payload without dryRun"
 	case a.Older > 0 && a.Older == a.Objects:
 		return "nothing was sent: newer scans are committed; with \"force\":true and a key the older one is shown"
 	}
-	return next(a.Answer)
+	return advice(a.Answer)
 }
 
 // replayRequest is what the deliveries are asked for. Its id is that of the replay's

@@ -9,6 +9,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/simulate/site"
 )
 
 // A replay beside a trigger's delivery of the same object sends nothing, and
@@ -18,10 +19,10 @@ func TestReplayBesideADelivery(t *testing.T) {
 	for name, force := range map[string]string{"plain": "", "forced": `,"force":true`} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, small)
-			k := r.put(scan{system: "vc-a", minute: 1, failing: 60})
+			r := newRig(t, site.Small)
+			k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
 			beside := func() {}
-			r.intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
+			r.Intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
 				if n == 1 {
 					beside()
 				}
@@ -34,15 +35,15 @@ func TestReplayBesideADelivery(t *testing.T) {
 				}
 			}
 			r.delivered(k, archive.DeliveryComplete)
-			if d := r.document(k); d.Generation != 1 || d.Force {
+			if d := r.Document(k); d.Generation != 1 || d.Force {
 				t.Errorf("%+v", d)
 			}
-			r.requests = 0
+			r.Requests = 0
 			beside = func() { r.delivered(k, "busy") }
-			if a := r.replayed(key(k) + force); a.Complete != 1 || r.document(k).Generation != 2 {
+			if a := r.replayed(key(k) + force); a.Complete != 1 || r.Document(k).Generation != 2 {
 				t.Errorf("%+v", a)
 			}
-			r.shown("vc-a failed=60 passed=0 posture=0")
+			r.Shown("vc-a failed=60 passed=0 posture=0")
 		})
 	}
 }
@@ -52,25 +53,25 @@ func TestReplayBesideADelivery(t *testing.T) {
 func TestReplayOfWhatHasExpired(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	gone := r.put(scan{system: "vc-a", minute: 1, failing: 5})
+	gone := r.Put(scan{System: "vc-a", Minute: 1, Failing: 5})
 	r.delivered(gone, archive.DeliveryComplete)
-	k := r.put(scan{system: "vc-b", minute: 1, failing: 3})
+	k := r.Put(scan{System: "vc-b", Minute: 1, Failing: 3})
 	r.delivered(k, archive.DeliveryComplete)
-	if _, err := r.s3.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &r.bucket, Key: &gone}); err != nil {
+	if _, err := r.S3.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &r.Bucket, Key: &gone}); err != nil {
 		t.Fatal(err)
 	}
-	before, requests := r.document(gone).WriteID, r.requests
+	before, requests := r.Document(gone).WriteID, r.Requests
 	for _, members := range []string{key(gone), key(gone) + `,"force":true`, key(gone) + `,"dryRun":true`} {
 		_, err := r.replay(t.Context(), members)
 		if fault.ClassOf(err) != fault.Reject || !strings.Contains(err.Error(), gone) || !strings.Contains(err.Error(), "expired") {
 			t.Errorf("%s: %v", members, err)
 		}
 	}
-	if r.document(gone).WriteID != before || r.requests != requests {
+	if r.Document(gone).WriteID != before || r.Requests != requests {
 		t.Error("something was written or sent")
 	}
 	if a := r.replayed(`"prefix":"raw/"`); a.Selected != 1 || a.Complete != 1 {
 		t.Errorf("%+v", a)
 	}
-	r.shown("vc-a failed=5 passed=0 posture=0", "vc-b failed=3 passed=0 posture=0")
+	r.Shown("vc-a failed=5 passed=0 posture=0", "vc-b failed=3 passed=0 posture=0")
 }

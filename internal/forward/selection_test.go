@@ -13,20 +13,20 @@ import (
 
 // archived stores the scan of a system under the name that it has at the time.
 func (r *rig) archived(system archive.System, s scan) string {
-	r.t.Helper()
-	key := archive.RawKey(s.started(), s.run(), system.ID, system.Name)
-	_, err := r.store.PutRaw(r.t.Context(), key, func(w io.Writer) error {
+	r.T.Helper()
+	key := archive.RawKey(s.Started(), s.Run(), system.ID, system.Name)
+	_, err := r.Store.PutRaw(r.T.Context(), key, func(w io.Writer) error {
 		err := archive.Envelope{
-			Run: archive.EnvelopeRun{ID: s.run(), Trigger: "schedule", StartedAt: s.started()}, System: system,
-			Scan: archive.EnvelopeScan{Status: "FINISHED_SUCCESSFULLY", CompletedAt: s.started().Add(time.Minute).Format(time.RFC3339)},
+			Run: archive.EnvelopeRun{ID: s.Run(), Trigger: "schedule", StartedAt: s.Started()}, System: system,
+			Scan: archive.EnvelopeScan{Status: "FINISHED_SUCCESSFULLY", CompletedAt: s.Started().Add(time.Minute).Format(time.RFC3339)},
 		}.WriteHead(w)
 		if err == nil {
-			_, err = io.WriteString(w, s.body()+"}")
+			_, err = io.WriteString(w, s.Body()+"}")
 		}
 		return err
 	})
 	if err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
 	return key
 }
@@ -34,7 +34,7 @@ func (r *rig) archived(system archive.System, s scan) string {
 // rehearsed returns the keys that a dry run of a replay would send.
 func rehearsed(a forward.ReplayAnswer) string {
 	var keys []string
-	for _, s := range a.Rehearsal.Systems {
+	for _, s := range a.DryRun.Systems {
 		keys = append(keys, s.Key)
 	}
 	return strings.Join(keys, " ")
@@ -49,7 +49,7 @@ func TestReplayOfASystemTakesNoOtherAlong(t *testing.T) {
 	systems := []archive.System{{ID: "a", Name: begin + "prod", Type: "VCENTER"}, {ID: "b", Name: begin + "test", Type: "VCENTER"}}
 	var keys []string
 	for _, system := range systems {
-		keys = append(keys, r.archived(system, scan{system: system.ID, minute: 1, failing: 1}))
+		keys = append(keys, r.archived(system, scan{System: system.ID, Minute: 1, Failing: 1}))
 	}
 	if a, b := strings.TrimSuffix(keys[0], archive.LabelOf("a", "").Hash+".json.gz"), strings.TrimSuffix(keys[1], archive.LabelOf("b", "").Hash+".json.gz"); a != b {
 		t.Fatalf("the keys tell them apart: %s, %s", a, b)
@@ -71,8 +71,8 @@ func TestReplayOfASystemTakesNoOtherAlong(t *testing.T) {
 		r.delivered(key, archive.DeliveryComplete)
 	}
 	look("after it")
-	if a := r.replayed(fmt.Sprintf(`"system":%q`, systems[1].Name)); a.Complete != 1 || r.document(keys[0]).Generation != 1 || r.document(keys[1]).Generation != 2 {
-		t.Errorf("%+v, generations %d and %d", a, r.document(keys[0]).Generation, r.document(keys[1]).Generation)
+	if a := r.replayed(fmt.Sprintf(`"system":%q`, systems[1].Name)); a.Complete != 1 || r.Document(keys[0]).Generation != 1 || r.Document(keys[1]).Generation != 2 {
+		t.Errorf("%+v, generations %d and %d", a, r.Document(keys[0]).Generation, r.Document(keys[1]).Generation)
 	}
 }
 
@@ -81,18 +81,18 @@ func TestReplayOfASystemTakesNoOtherAlong(t *testing.T) {
 func TestReplayFindsARenamedSystem(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	old := r.archived(archive.System{ID: "a", Name: "old name", Type: "VCENTER"}, scan{system: "a", minute: 1, failing: 1})
+	old := r.archived(archive.System{ID: "a", Name: "old name", Type: "VCENTER"}, scan{System: "a", Minute: 1, Failing: 1})
 	r.delivered(old, archive.DeliveryComplete)
-	renamed := r.archived(archive.System{ID: "a", Name: "new name", Type: "VCENTER"}, scan{system: "a", minute: 2, failing: 2})
+	renamed := r.archived(archive.System{ID: "a", Name: "new name", Type: "VCENTER"}, scan{System: "a", Minute: 2, Failing: 2})
 	if a := r.replayed(`"system":"new name","dryRun":true`); rehearsed(a) != renamed {
 		t.Errorf("before its commit: %s", rehearsed(a))
 	}
 	r.delivered(renamed, archive.DeliveryComplete)
-	if a := r.replayed(`"system":"new name"`); a.Selected != 1 || a.Complete != 1 || r.document(renamed).Generation != 2 {
-		t.Errorf("%+v, generation %d", a, r.document(renamed).Generation)
+	if a := r.replayed(`"system":"new name"`); a.Selected != 1 || a.Complete != 1 || r.Document(renamed).Generation != 2 {
+		t.Errorf("%+v, generation %d", a, r.Document(renamed).Generation)
 	}
-	s := scan{minute: 1}
-	if a := r.replayed(fmt.Sprintf(`"system":"new name","run":%q`, s.run())); a.Selected != 1 || a.Older != 1 {
+	s := scan{Minute: 1}
+	if a := r.replayed(fmt.Sprintf(`"system":"new name","run":%q`, s.Run())); a.Selected != 1 || a.Older != 1 {
 		t.Errorf("of the run before: %+v", a)
 	}
 }

@@ -44,9 +44,9 @@ func (f *Forwarder) created(e *eventBridge) ([]string, error) {
 	return []string{key}, nil
 }
 
-// kept is the record that Lambda keeps of a failed asynchronous invocation, in
-// a queue or another destination: what it was invoked with.
-type kept struct {
+// failedInvocation is the record that Lambda keeps of a failed asynchronous
+// invocation, in a queue or another destination: what it was invoked with.
+type failedInvocation struct {
 	RequestPayload jsontext.Value `json:"requestPayload"`
 	RequestContext struct {
 		RequestID string `json:"requestId"`
@@ -55,15 +55,15 @@ type kept struct {
 
 // invocation is the context of the invocation that failed: under its id, a
 // replay knows what it had sent by then.
-func (k *kept) invocation(ctx context.Context) context.Context {
-	if k.RequestContext.RequestID == "" {
+func (i *failedInvocation) invocation(ctx context.Context) context.Context {
+	if i.RequestContext.RequestID == "" {
 		return ctx
 	}
 	lc := lambdacontext.LambdaContext{}
 	if now, ok := lambdacontext.FromContext(ctx); ok {
 		lc = *now
 	}
-	lc.AwsRequestID = k.RequestContext.RequestID
+	lc.AwsRequestID = i.RequestContext.RequestID
 	return lambdacontext.NewContext(ctx, &lc)
 }
 
@@ -146,7 +146,7 @@ func (f *Forwarder) task(ctx context.Context, t *batchTask, win deliver.Window, 
 		return batchTemporary, err.Error()
 	case out.State == archive.DeliveryFailed:
 		return batchPermanent, out.Reason
-	case archive.Final(out.State), out.State == deliver.StateOlder:
+	case out.Ended(), out.State == deliver.StateOlder:
 		return batchSucceeded, out.State
 	}
 	return batchTemporary, out.State + ": " + out.Reason

@@ -11,18 +11,19 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/simulate/site"
 )
 
 func TestEventBridge(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.upload("raw/manual/a b+c%2F=.json", saved("vc-a 2@1"))
+	r.Upload("raw/manual/a b+c%2F=.json", site.Saved("vc-a 2@1"))
 	event := `{"version":"0","source":"aws.s3","detail-type":%q,"detail":{"version":"0","bucket":{"name":%q},"object":{"key":"raw/manual/a b+c%%2F=.json","size":1}}}`
-	got, err := r.invoke(fmt.Sprintf(event, "Object Created", r.bucket))
+	got, err := r.invoke(fmt.Sprintf(event, "Object Created", r.Bucket))
 	if err != nil || got.(forward.Answer).Complete != 1 {
 		t.Errorf("%+v %v", got, err)
 	}
-	if got, err := r.invoke(fmt.Sprintf(event, "Object Deleted", r.bucket)); err != nil || got.(forward.Answer).Objects != 0 {
+	if got, err := r.invoke(fmt.Sprintf(event, "Object Deleted", r.Bucket)); err != nil || got.(forward.Answer).Objects != 0 {
 		t.Errorf("%+v %v", got, err)
 	}
 	if _, err := r.invoke(fmt.Sprintf(event, "Object Created", "other")); err == nil {
@@ -34,8 +35,8 @@ func TestEventBridge(t *testing.T) {
 func TestRecordOfAFailedInvocation(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	key := r.put(scan{system: "vc-a", minute: 1, failing: 2})
-	record := `{"version":"1.0","requestContext":{"condition":"RetriesExhausted"},"requestPayload":` + s3Event(r.bucket, key) + `,"responsePayload":{"errorMessage":"x"}}`
+	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 2})
+	record := `{"version":"1.0","requestContext":{"condition":"RetriesExhausted"},"requestPayload":` + s3Event(r.Bucket, key) + `,"responsePayload":{"errorMessage":"x"}}`
 	if got, err := r.invoke(record); err != nil || got.(forward.Answer).Complete != 1 {
 		t.Errorf("%+v %v", got, err)
 	}
@@ -47,15 +48,15 @@ func TestRecordOfAFailedInvocation(t *testing.T) {
 func TestBatchOperations(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.upload("raw/manual/ü a+b%.json", saved("vc-a 2@1"))
-	bad := r.put(scan{system: "vc-c", minute: 1, result: "[]"})
-	late := r.put(scan{system: "vc-d", minute: 1, failing: 1})
-	r.intercept = refusing(503, func(b string) bool { return strings.Contains(b, "vc-d") })
+	r.Upload("raw/manual/ü a+b%.json", site.Saved("vc-a 2@1"))
+	bad := r.Put(scan{System: "vc-c", Minute: 1, Result: "[]"})
+	late := r.Put(scan{System: "vc-d", Minute: 1, Failing: 1})
+	r.Intercept = site.Refusing(503, func(b string) bool { return strings.Contains(b, "vc-d") })
 	task := func(id, bucket, key string) string {
 		return fmt.Sprintf(`{"taskId":%q,%s,"s3Key":%q,"s3VersionId":null}`, id, bucket, key)
 	}
-	one := fmt.Sprintf(`"s3BucketArn":"arn:aws:s3:::%s"`, r.bucket)
-	two := fmt.Sprintf(`"s3Bucket":%q`, r.bucket)
+	one := fmt.Sprintf(`"s3BucketArn":"arn:aws:s3:::%s"`, r.Bucket)
+	two := fmt.Sprintf(`"s3Bucket":%q`, r.Bucket)
 	for schema, bucket := range map[string]string{"1.0": one, "2.0": two} {
 		payload := fmt.Sprintf(`{"invocationSchemaVersion":%q,"invocationId":"i","job":{"id":"j","userArguments":{"a":"b"}},"tasks":[%s]}`, schema, strings.Join([]string{
 			task("ok", bucket, url.QueryEscape("raw/manual/ü a+b%.json")), task("bad", bucket, bad), task("missing", bucket, "raw/v1/none"),
@@ -82,8 +83,8 @@ func TestBatchOperations(t *testing.T) {
 func TestAnswersAreJSON(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(202); return true }
-	got, err := r.invoke(s3Event(r.bucket, r.put(scan{system: "vc-a", minute: 1, failing: 2})))
+	r.Intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(202); return true }
+	got, err := r.invoke(s3Event(r.Bucket, r.Put(scan{System: "vc-a", Minute: 1, Failing: 2})))
 	if err != nil {
 		t.Fatal(err)
 	}

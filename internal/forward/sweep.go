@@ -45,14 +45,14 @@ func (f *Forwarder) Sweep(ctx context.Context) (Answer, error) {
 		return a, err // how much waits is not known: nothing is counted
 	}
 	defer w.observe()
-	down := w.deliver(ctx, open)
+	down := w.deliverOpen(ctx, open)
 	// A crash before this write loses what was seen, no more: the next sweep
 	// looks again.
 	err = w.remember(ctx)
 	if down != nil {
 		return a, errors.Join(down, err)
 	}
-	a.Next = next(a)
+	a.Next = advice(a)
 	if a.Objects+a.Pending == 0 {
 		a.Next = "nothing: all is delivered"
 	}
@@ -161,14 +161,14 @@ func latest(before, met []string, all bool) []string {
 	return kept[max(0, len(kept)-maxEnded):]
 }
 
-// deliver delivers what is open; an error is the endpoint's.
-func (w *sweep) deliver(ctx context.Context, open []archive.RawInfo) error {
+// deliverOpen delivers what is open; an error is the endpoint's.
+func (w *sweep) deliverOpen(ctx context.Context, open []archive.RawInfo) error {
 	for i, info := range open {
 		out, err := w.f.deliverer.Deliver(ctx, info.Key, w.win, deliver.Request{Remembered: true})
 		if errors.Is(err, store.ErrMissing) {
 			continue // it was deleted since it was found
 		}
-		if _, down := errors.AsType[*deliver.EndpointError](err); down {
+		if out.EndpointDown {
 			for _, rest := range open[i:] {
 				w.leave(rest, archive.DeliveryPending, err.Error())
 			}
@@ -180,7 +180,7 @@ func (w *sweep) deliver(ctx context.Context, open []archive.RawInfo) error {
 			w.failed = errors.Join(w.failed, err)
 			w.answer.Reasons = append(w.answer.Reasons, info.Key+": "+err.Error())
 			w.leave(info, archive.DeliveryPending, err.Error())
-		case !archive.Final(out.State):
+		case !out.Ended():
 			w.leave(info, out.State, out.Reason)
 		}
 	}

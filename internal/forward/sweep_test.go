@@ -11,20 +11,21 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/simulate/site"
 	"runecast-ingest/internal/store"
 )
 
 func (r *rig) sweep() (forward.Answer, error) {
-	r.t.Helper()
-	return r.forwarder().Sweep(r.t.Context())
+	r.T.Helper()
+	return r.forwarder().Sweep(r.T.Context())
 }
 
 // memory is what sweeps remember.
 func (r *rig) memory() archive.Sweep {
-	r.t.Helper()
-	d, err := r.store.Sweep(r.t.Context())
+	r.T.Helper()
+	d, err := r.Store.Sweep(r.T.Context())
 	if err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
 	return d.Value
 }
@@ -35,29 +36,29 @@ func (r *rig) from() string { return r.memory().From.Format(time.DateOnly) }
 // scan, and sends nothing of the older ones.
 func TestSweepDeliversWhatTriggersLost(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, small)
+	r := newRig(t, site.Small)
 	for minute := range 3 {
 		for _, system := range []string{"vc-a", "vc-b"} {
-			r.put(scan{system: system, minute: minute, failing: 10 + minute})
+			r.Put(scan{System: system, Minute: minute, Failing: 10 + minute})
 		}
 	}
-	r.upload("raw/manual/", nil) // a folder, as the console makes it
+	r.Upload("raw/manual/", nil) // a folder, as the console makes it
 	a, err := r.sweep()
 	if err != nil || a.Complete != 2 || a.Superseded != 4 || a.Pending != 0 || a.Accepted != 24 {
 		t.Fatalf("%+v %v", a, err)
 	}
-	r.shown("vc-a failed=12 passed=0 posture=0", "vc-b failed=12 passed=0 posture=0")
-	before := r.requests
-	if a, err = r.sweep(); err != nil || a.Objects != 0 || r.requests != before || !strings.Contains(a.Next, "nothing") {
+	r.Shown("vc-a failed=12 passed=0 posture=0", "vc-b failed=12 passed=0 posture=0")
+	before := r.Requests
+	if a, err = r.sweep(); err != nil || a.Objects != 0 || r.Requests != before || !strings.Contains(a.Next, "nothing") {
 		t.Errorf("a second sweep: %+v %v", a, err)
 	}
 }
 
 func TestSweepGoesOnWithWhatWasReleased(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, small)
-	key := r.put(scan{system: "vc-a", minute: 1, failing: 60})
-	r.intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+	r := newRig(t, site.Small)
+	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
+	r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
 		if n >= 4 {
 			w.Header().Set("Retry-After", "3600")
 			w.WriteHeader(429)
@@ -65,15 +66,15 @@ func TestSweepGoesOnWithWhatWasReleased(t *testing.T) {
 		return n >= 4
 	}
 	r.delivered(key, archive.DeliverySending)
-	r.intercept = nil
+	r.Intercept = nil
 	if a, err := r.sweep(); err != nil || a.Complete != 1 {
 		t.Fatalf("%+v %v", a, err)
 	}
-	if d := r.document(key); d.Generation != 1 {
+	if d := r.Document(key); d.Generation != 1 {
 		t.Errorf("generation %d", d.Generation)
 	}
-	r.shown("vc-a failed=60 passed=0 posture=0")
-	if st := r.receiver.Stats(); st.DuplicateFindings > 0 {
+	r.Shown("vc-a failed=60 passed=0 posture=0")
+	if st := r.Receiver.Stats(); st.DuplicateFindings > 0 {
 		t.Errorf("%d findings twice", st.DuplicateFindings)
 	}
 }
@@ -84,13 +85,13 @@ func TestSweepStopsAtADeadEndpoint(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	for i := range 5 {
-		r.put(scan{system: fmt.Sprintf("vc-%d", i), minute: 1, failing: 1})
+		r.Put(scan{System: fmt.Sprintf("vc-%d", i), Minute: 1, Failing: 1})
 	}
-	r.intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true }
-	if _, err := r.sweep(); fault.ClassOf(err) != fault.Auth || r.requests != 1 {
-		t.Errorf("%d requests, %v", r.requests, err)
+	r.Intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true }
+	if _, err := r.sweep(); fault.ClassOf(err) != fault.Auth || r.Requests != 1 {
+		t.Errorf("%d requests, %v", r.Requests, err)
 	}
-	r.intercept = nil
+	r.Intercept = nil
 	if a, err := r.sweep(); err != nil || a.Complete != 5 {
 		t.Errorf("%+v %v", a, err)
 	}
@@ -100,14 +101,14 @@ func TestSweepStopsAtADeadEndpoint(t *testing.T) {
 func TestSweepGoesAroundATroubledObject(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	bad := r.put(scan{system: "vc-a", minute: 1, failing: 1})
-	r.put(scan{system: "vc-b", minute: 1, failing: 1})
-	r.upload(archive.DeliveryKey(bad), []byte("{nonsense"))
+	bad := r.Put(scan{System: "vc-a", Minute: 1, Failing: 1})
+	r.Put(scan{System: "vc-b", Minute: 1, Failing: 1})
+	r.Upload(archive.DeliveryKey(bad), []byte("{nonsense"))
 	a, err := r.sweep()
 	if err == nil || !strings.Contains(err.Error(), "not readable") || a.Complete != 1 {
 		t.Errorf("%+v %v", a, err)
 	}
-	r.shown("vc-b failed=1 passed=0 posture=0")
+	r.Shown("vc-b failed=1 passed=0 posture=0")
 }
 
 // What a sweep left open it remembers and tries again, however old it is; what
@@ -115,25 +116,25 @@ func TestSweepGoesAroundATroubledObject(t *testing.T) {
 func TestSweepRemembersWhatItLeftOpen(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.put(scan{system: "vc-a", minute: 1, failing: 1})
-	busy := r.put(scan{system: "vc-b", minute: 1, failing: 1})
-	r.clock.ahead = time.Until(night.Truncate(24 * time.Hour).Add(100*24*time.Hour + 12*time.Hour)) // at noon
-	d := store.Doc[archive.Delivery]{Key: archive.DeliveryKey(busy), Value: archive.Delivery{RawKey: busy, Scan: archive.Scan{State: archive.DeliverySending}, Lease: &archive.Lease{Owner: "other", Until: r.clock.Now().Add(24 * time.Hour)}}}
-	if err := store.Save(t.Context(), r.store, &d); err != nil {
+	r.Put(scan{System: "vc-a", Minute: 1, Failing: 1})
+	busy := r.Put(scan{System: "vc-b", Minute: 1, Failing: 1})
+	r.Clock.Ahead = time.Until(site.Night.Truncate(24 * time.Hour).Add(100*24*time.Hour + 12*time.Hour)) // at noon
+	d := store.Doc[archive.Delivery]{Key: archive.DeliveryKey(busy), Value: archive.Delivery{RawKey: busy, Scan: archive.Scan{State: archive.DeliverySending}, Lease: &archive.Lease{Owner: "other", Until: r.Clock.Now().Add(24 * time.Hour)}}}
+	if err := store.Save(t.Context(), r.Store, &d); err != nil {
 		t.Fatal(err)
 	}
 	if a, err := r.sweep(); err != nil || a.Complete != 1 || a.Pending != 1 {
 		t.Fatalf("%+v %v", a, err)
 	}
-	want := r.clock.Now().Add(-48 * time.Hour).UTC().Format(time.DateOnly)
+	want := r.Clock.Now().Add(-48 * time.Hour).UTC().Format(time.DateOnly)
 	if v := r.memory(); len(v.Open) != 1 || v.Open[0].Key != busy || v.Open[0].Reason != "another invocation holds the lease" || v.From.Format(time.DateOnly) != want {
 		t.Fatalf("remembers %+v, want %s from %s", v, busy, want)
 	}
-	r.clock.ahead += time.Hour
+	r.Clock.Ahead += time.Hour
 	if a, err := r.sweep(); err != nil || a.Objects != 1 || a.Pending != 1 { // a quick look
 		t.Fatalf("%+v %v", a, err)
 	}
-	r.clock.ahead += 24 * time.Hour // the lease ran out
+	r.Clock.Ahead += 24 * time.Hour // the lease ran out
 	if a, err := r.sweep(); err != nil || a.Complete != 1 || len(r.memory().Open) != 0 {
 		t.Fatalf("%+v %v, remembers %+v", a, err, r.memory())
 	}
@@ -146,19 +147,19 @@ func TestSweepStopsInTime(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	for i := range 6 {
-		r.put(scan{system: fmt.Sprintf("vc-%d", i), minute: 1, failing: 1})
+		r.Put(scan{System: fmt.Sprintf("vc-%d", i), Minute: 1, Failing: 1})
 	}
-	r.intercept = func(int, http.ResponseWriter, *http.Request) bool {
-		_ = r.clock.Sleep(t.Context(), 10*time.Second)
+	r.Intercept = func(int, http.ResponseWriter, *http.Request) bool {
+		_ = r.Clock.Sleep(t.Context(), 10*time.Second)
 		return false
 	}
-	ctx, cancel := context.WithDeadline(t.Context(), r.clock.Now().Add(time.Minute))
+	ctx, cancel := context.WithDeadline(t.Context(), r.Clock.Now().Add(time.Minute))
 	defer cancel()
 	a, err := r.forwarder().Sweep(ctx)
 	if err != nil || a.Complete == 0 || a.Pending == 0 || a.Complete+a.Pending != 6 {
 		t.Fatalf("%+v %v", a, err)
 	}
-	r.intercept = nil
+	r.Intercept = nil
 	if b, err := r.sweep(); err != nil || a.Complete+b.Complete != 6 {
 		t.Errorf("%+v %v", b, err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/simulate/site"
 	"runecast-ingest/internal/store"
 )
 
@@ -21,96 +22,96 @@ import (
 // whatever way it came there, it is delivered within a day of sweeps.
 func TestSweepFindsLateObjects(t *testing.T) {
 	t.Parallel()
-	late := scan{system: "vc-late", minute: 1, failing: 60}
+	late := scan{System: "vc-late", Minute: 1, Failing: 60}
 	for name, come := range map[string]func(r *rig) []scan{
 		"its trigger was lost": func(r *rig) []scan {
-			r.put(late)
+			r.Put(late)
 			return []scan{late}
 		},
 		"its trigger met 429": func(r *rig) []scan {
-			r.intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+			r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
 				w.Header().Set("Retry-After", "3600")
 				w.WriteHeader(http.StatusTooManyRequests)
 				return true
 			}
-			r.delivered(r.put(late), archive.DeliverySending)
-			r.intercept = nil
+			r.delivered(r.Put(late), archive.DeliverySending)
+			r.Intercept = nil
 			return []scan{late}
 		},
 		"its trigger died before the first state": func(r *rig) []scan {
-			key := r.put(late)
-			r.dead.Store(true)
-			if _, err := r.deliver(key); err == nil || r.document(key).State != "" {
-				r.t.Fatalf("it did not die: %v, %+v", err, r.document(key))
+			key := r.Put(late)
+			r.Dead.Store(true)
+			if _, err := r.deliver(key); err == nil || r.Document(key).State != "" {
+				r.T.Fatalf("it did not die: %v, %+v", err, r.Document(key))
 			}
-			r.dead.Store(false)
+			r.Dead.Store(false)
 			return []scan{late}
 		},
 		"its archive was copied": func(r *rig) []scan {
 			var all []scan
 			for minute := range 3 {
 				for _, system := range []string{"vc-b", "vc-c"} {
-					all = append(all, scan{system: system, minute: 10 + minute, failing: 5 + minute})
-					r.put(all[len(all)-1])
+					all = append(all, scan{System: system, Minute: 10 + minute, Failing: 5 + minute})
+					r.Put(all[len(all)-1])
 				}
 			}
-			return append(all, scan{system: "vc-0", minute: 1, failing: 1})
+			return append(all, scan{System: "vc-0", Minute: 1, Failing: 1})
 		},
 		"its run took longer than sweeps look back": func(r *rig) []scan {
 			slow := late
-			slow.minute = int((r.clock.Now().Add(-72 * time.Hour).Sub(scan{}.started())) / time.Minute)
-			r.put(slow)
+			slow.Minute = int((r.Clock.Now().Add(-72 * time.Hour).Sub(scan{}.Started())) / time.Minute)
+			r.Put(slow)
 			return []scan{slow}
 		},
 		"a sweep's clock was ahead": func(r *rig) []scan {
-			r.clock.ahead += 400 * 24 * time.Hour
+			r.Clock.Ahead += 400 * 24 * time.Hour
 			r.quiet()
-			r.clock.ahead -= 400 * 24 * time.Hour
-			r.put(late)
+			r.Clock.Ahead -= 400 * 24 * time.Hour
+			r.Put(late)
 			return []scan{late}
 		},
 		"what sweeps remember was cut off": func(r *rig) []scan {
-			r.upload(archive.SweepKey, []byte(`{"schema":"runecast-sweep/1","from":"2026`))
-			r.put(late)
+			r.Upload(archive.SweepKey, []byte(`{"schema":"runecast-sweep/1","from":"2026`))
+			r.Put(late)
 			return []scan{late}
 		},
 		"what sweeps remember is another document": func(r *rig) []scan {
-			r.upload(archive.SweepKey, []byte(`{"schema":"runecast-run/7"}`))
-			r.put(late)
+			r.Upload(archive.SweepKey, []byte(`{"schema":"runecast-run/7"}`))
+			r.Put(late)
 			return []scan{late}
 		},
 		"what sweeps remember is ahead of time": func(r *rig) []scan {
-			ahead := r.clock.Now().Add(900 * 24 * time.Hour).UTC().Format(time.RFC3339)
-			r.upload(archive.SweepKey, fmt.Appendf(nil, `{"schema":"runecast-sweep/1","from":%q,"updatedAt":%q,"fullLookAt":%q}`, ahead, ahead, ahead))
-			r.put(late)
+			ahead := r.Clock.Now().Add(900 * 24 * time.Hour).UTC().Format(time.RFC3339)
+			r.Upload(archive.SweepKey, fmt.Appendf(nil, `{"schema":"runecast-sweep/1","from":%q,"updatedAt":%q,"fullLookAt":%q}`, ahead, ahead, ahead))
+			r.Put(late)
 			return []scan{late}
 		},
 		"it lies under no day at all": func(r *rig) []scan {
-			r.putAs("raw/v1/elsewhere/vc-late-00000000.json.gz", late)
-			r.putAs("raw/restored/"+late.key(), late)
+			r.PutAs("raw/v1/elsewhere/vc-late-00000000.json.gz", late)
+			r.PutAs("raw/restored/"+late.Key(), late)
 			return nil
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, small)
-			r.delivered(r.put(scan{system: "vc-0", minute: 1, failing: 1}), archive.DeliveryComplete)
-			r.clock.ahead += 100 * 24 * time.Hour
+			r := newRig(t, site.Small)
+			r.delivered(r.Put(scan{System: "vc-0", Minute: 1, Failing: 1}), archive.DeliveryComplete)
+			r.Clock.Ahead += 100 * 24 * time.Hour
 			r.quiet()
 			scans := come(r)
 			for range 24 * time.Hour / sweepEvery {
-				r.clock.ahead += sweepEvery
+				r.Clock.Ahead += sweepEvery
 				if _, err := r.sweep(); err != nil {
 					t.Fatal(err)
 				}
 			}
 			for _, s := range scans {
-				if d := r.document(s.key()); d.State != archive.DeliveryComplete && d.State != archive.DeliverySuperseded {
-					t.Errorf("%s: %q %s", s.key(), d.State, d.Reason)
+				if d := r.Document(s.Key()); d.State != archive.DeliveryComplete && d.State != archive.DeliverySuperseded {
+					t.Errorf("%s: %q %s", s.Key(), d.State, d.Reason)
 				}
 			}
 			open := 0
-			for tracked, err := range r.store.Deliveries(t.Context(), r.store.List(t.Context(), archive.RawPrefix, "")) {
+			for tracked, err := range r.Store.Deliveries(t.Context(), r.Store.List(t.Context(), archive.RawPrefix, "")) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -121,7 +122,7 @@ func TestSweepFindsLateObjects(t *testing.T) {
 			if open > 0 {
 				t.Errorf("%d objects are open", open)
 			}
-			if st := r.receiver.Stats(); st.DuplicateFindings > 0 {
+			if st := r.Receiver.Stats(); st.DuplicateFindings > 0 {
 				t.Errorf("%d findings twice", st.DuplicateFindings)
 			}
 		})
@@ -133,9 +134,9 @@ const sweepEvery = 15 * time.Minute
 
 // quiet sweeps, and expects that nothing was left to do.
 func (r *rig) quiet() {
-	r.t.Helper()
+	r.T.Helper()
 	if a, err := r.sweep(); err != nil || a.Objects != 0 {
-		r.t.Fatalf("%+v %v", a, err)
+		r.T.Fatalf("%+v %v", a, err)
 	}
 }
 
@@ -143,9 +144,9 @@ func (r *rig) quiet() {
 // open again, also where a sweep has listed it as it was and read it as it is.
 func TestSweepSeesARestoredDocument(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, small)
-	key := r.put(scan{system: "vc-a", minute: 1, failing: 60})
-	r.intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+	r := newRig(t, site.Small)
+	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
+	r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
 		if n >= 2 {
 			w.Header().Set("Retry-After", "3600")
 			w.WriteHeader(http.StatusTooManyRequests)
@@ -154,13 +155,13 @@ func TestSweepSeesARestoredDocument(t *testing.T) {
 	}
 	r.delivered(key, archive.DeliverySending)
 	before := r.download(archive.DeliveryKey(key))
-	r.intercept = nil
-	race := &listedBefore{Client: r.s3, then: func() { r.delivered(key, archive.DeliveryComplete) }}
-	if a, err := r.sandbox(store.New(race, r.bucket), r.server.Client().Transport).Sweep(t.Context()); err != nil || a.Objects != 0 {
+	r.Intercept = nil
+	race := &listedBefore{Client: r.S3, then: func() { r.delivered(key, archive.DeliveryComplete) }}
+	if a, err := r.sandbox(store.New(race, r.Bucket), r.Server.Client().Transport).Sweep(t.Context()); err != nil || a.Objects != 0 {
 		t.Fatalf("%+v %v", a, err)
 	}
-	r.upload(archive.DeliveryKey(key), before)
-	r.clock.ahead += 24 * time.Hour // time for a full look
+	r.Upload(archive.DeliveryKey(key), before)
+	r.Clock.Ahead += 24 * time.Hour // time for a full look
 	if a, err := r.sweep(); err != nil || a.Objects != 1 {
 		t.Errorf("%+v %v", a, err)
 	}
@@ -182,15 +183,15 @@ func (l *listedBefore) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2In
 }
 
 func (r *rig) download(key string) []byte {
-	r.t.Helper()
-	out, err := r.s3.GetObject(r.t.Context(), &s3.GetObjectInput{Bucket: &r.bucket, Key: &key})
+	r.T.Helper()
+	out, err := r.S3.GetObject(r.T.Context(), &s3.GetObjectInput{Bucket: &r.Bucket, Key: &key})
 	if err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
 	defer out.Body.Close()
 	body, err := io.ReadAll(out.Body)
 	if err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
 	return body
 }
@@ -200,9 +201,9 @@ func (r *rig) download(key string) []byte {
 func TestSweepKeepsTheReasonOfAnUnreadableObject(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	bad := r.put(scan{system: "vc-a", minute: 1, failing: 1})
-	r.upload(archive.DeliveryKey(bad), []byte("{nonsense"))
-	r.clock.ahead += 100 * 24 * time.Hour
+	bad := r.Put(scan{System: "vc-a", Minute: 1, Failing: 1})
+	r.Upload(archive.DeliveryKey(bad), []byte("{nonsense"))
+	r.Clock.Ahead += 100 * 24 * time.Hour
 	for range 2 {
 		a, err := r.sweep()
 		if err == nil || len(a.Reasons) != 1 || !strings.Contains(a.Reasons[0], "not readable") {

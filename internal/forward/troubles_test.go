@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"runecast-ingest/internal/simulate/site"
 )
 
 // trouble is one way in which a request can go wrong.
@@ -38,10 +40,10 @@ func troubles() []*trouble {
 	all := []*trouble{
 		{name: "400 poison", serve: answers(400), refuses: true, applies: strings.Contains},
 		{name: "400 for all", serve: answers(400), refuses: true, alone: true},
-		{name: "401 rotated", serve: func(n *network, w http.ResponseWriter, _ *http.Request) { n.r.vault.rotate(); answer(w, 401) }},
+		{name: "401 rotated", serve: func(n *network, w http.ResponseWriter, _ *http.Request) { n.r.Vault.Rotate(); site.Answer(w, 401) }},
 		{name: "413 smaller limit", serve: answers(413), refuses: true, applies: tooLarge},
 		{name: "429 with seconds", serve: busy(429, func(*rig) string { return strconv.Itoa(int(asked.Seconds())) })},
-		{name: "429 with a date", serve: busy(429, func(r *rig) string { return r.clock.Now().Add(asked).UTC().Format(http.TimeFormat) })},
+		{name: "429 with a date", serve: busy(429, func(r *rig) string { return r.Clock.Now().Add(asked).UTC().Format(http.TimeFormat) })},
 		{name: "503 with seconds", serve: busy(503, func(*rig) string { return strconv.Itoa(int(asked.Seconds())) })},
 		{name: "503 without envelope although accepted", serve: func(n *network, w http.ResponseWriter, req *http.Request) {
 			n.take(httptest.NewRecorder(), req)
@@ -49,10 +51,10 @@ func troubles() []*trouble {
 		}},
 		{name: "500 although accepted", serve: func(n *network, w http.ResponseWriter, req *http.Request) {
 			n.take(httptest.NewRecorder(), req)
-			answer(w, 500)
+			site.Answer(w, 500)
 		}},
 		{name: "redirect", serve: func(n *network, w http.ResponseWriter, req *http.Request) {
-			http.Redirect(w, req, n.r.server.URL, http.StatusTemporaryRedirect)
+			http.Redirect(w, req, n.r.Server.URL, http.StatusTemporaryRedirect)
 		}},
 		{name: "refused connection", dial: refusedConnection},
 		{name: "name not resolved for now", dial: unresolved},
@@ -73,7 +75,7 @@ func troubles() []*trouble {
 			}
 		}},
 		{name: "slow answer", serve: func(n *network, w http.ResponseWriter, req *http.Request) {
-			_ = n.r.clock.Sleep(req.Context(), 100*time.Second)
+			_ = n.r.Clock.Sleep(req.Context(), 100*time.Second)
 			n.take(w, req)
 		}},
 	}
@@ -83,17 +85,10 @@ func troubles() []*trouble {
 	return all
 }
 
-// answer is what Dynatrace says to a request that it does not take.
-func answer(w http.ResponseWriter, status int) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = fmt.Fprintf(w, `{"error":{"code":%d,"message":"no"}}`, status)
-}
-
 func answers(status int) func(*network, http.ResponseWriter, *http.Request) {
 	return func(_ *network, w http.ResponseWriter, req *http.Request) {
 		_, _ = io.Copy(io.Discard, req.Body)
-		answer(w, status)
+		site.Answer(w, status)
 	}
 }
 

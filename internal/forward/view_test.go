@@ -12,18 +12,19 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/simulate/site"
 	"runecast-ingest/internal/store"
 )
 
 // longAgo delivers a scan, and sweeps so much later that no sweep looks back
 // at it.
 func (r *rig) longAgo(s scan) string {
-	r.t.Helper()
-	k := r.put(s)
+	r.T.Helper()
+	k := r.Put(s)
 	r.delivered(k, archive.DeliveryComplete)
-	r.clock.ahead = 100 * 24 * time.Hour
-	if _, err := r.sweep(); err != nil || r.from() == night.Format(time.DateOnly) {
-		r.t.Fatalf("looks from %s, %v", r.from(), err)
+	r.Clock.Ahead = 100 * 24 * time.Hour
+	if _, err := r.sweep(); err != nil || r.from() == site.Night.Format(time.DateOnly) {
+		r.T.Fatalf("looks from %s, %v", r.from(), err)
 	}
 	return k
 }
@@ -38,35 +39,35 @@ func TestSweepFinishesInterruptedReplaysOfOldScans(t *testing.T) {
 			w.WriteHeader(http.StatusTooManyRequests)
 		},
 		"dead": func(r *rig, w http.ResponseWriter) {
-			r.dead.Store(true)
+			r.Dead.Store(true)
 			w.WriteHeader(http.StatusForbidden)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, small)
-			k := r.longAgo(scan{system: "vc-a", minute: 1, failing: 60})
-			from := r.requests
-			r.intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+			r := newRig(t, site.Small)
+			k := r.longAgo(scan{System: "vc-a", Minute: 1, Failing: 60})
+			from := r.Requests
+			r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
 				if n >= from+2 {
 					interrupt(r, w)
 				}
 				return n >= from+2
 			}
 			_, _ = r.replay(t.Context(), key(k))
-			if d := r.document(k); d.State != archive.DeliverySending {
+			if d := r.Document(k); d.State != archive.DeliverySending {
 				t.Fatalf("the replay was not interrupted: %s", d.State)
 			}
-			r.intercept = nil
-			r.dead.Store(false)
-			r.clock.ahead += time.Hour // the lease ran out
+			r.Intercept = nil
+			r.Dead.Store(false)
+			r.Clock.Ahead += time.Hour // the lease ran out
 			if a, err := r.sweep(); err != nil || a.Complete != 1 {
 				t.Errorf("%+v %v", a, err)
 			}
-			if a, err := r.sweep(); err != nil || a.Objects != 0 || r.from() == night.Format(time.DateOnly) {
+			if a, err := r.sweep(); err != nil || a.Objects != 0 || r.from() == site.Night.Format(time.DateOnly) {
 				t.Errorf("looks from %s: %+v %v", r.from(), a, err)
 			}
-			r.shown("vc-a failed=60 passed=0 posture=0")
+			r.Shown("vc-a failed=60 passed=0 posture=0")
 		})
 	}
 }
@@ -75,19 +76,19 @@ func TestSweepFinishesInterruptedReplaysOfOldScans(t *testing.T) {
 func TestSweepCountsWhatWaits(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.put(scan{system: "vc-a", minute: 1, failing: 1})
-	r.put(scan{system: "vc-b", minute: 1, failing: 1})
-	r.intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true }
+	r.Put(scan{System: "vc-a", Minute: 1, Failing: 1})
+	r.Put(scan{System: "vc-b", Minute: 1, Failing: 1})
+	r.Intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true }
 	if _, err := r.sweep(); fault.ClassOf(err) != fault.Auth {
 		t.Error(err)
 	}
-	if got := r.metrics.String(); !strings.Contains(got, `"Pending":2`) {
+	if got := r.Metrics.String(); !strings.Contains(got, `"Pending":2`) {
 		t.Errorf("a sweep that met a dead endpoint counted %s", got)
 	}
-	r.metrics.Reset()
-	blind := r.sandbox(store.New(unlisted{r.s3}, r.bucket), r.server.Client().Transport)
-	if _, err := blind.Sweep(t.Context()); err == nil || strings.Contains(r.metrics.String(), "Pending") {
-		t.Errorf("a sweep that could not look: %v, counted %s", err, r.metrics.String())
+	r.Metrics.Reset()
+	blind := r.sandbox(store.New(unlisted{r.S3}, r.Bucket), r.Server.Client().Transport)
+	if _, err := blind.Sweep(t.Context()); err == nil || strings.Contains(r.Metrics.String(), "Pending") {
+		t.Errorf("a sweep that could not look: %v, counted %s", err, r.Metrics.String())
 	}
 }
 

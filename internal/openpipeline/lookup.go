@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -30,6 +31,9 @@ const (
 // token was accepted, and nothing more is known of it.
 var ErrOddLookup = errors.New("the look-up's answer has another shape than known")
 
+// ErrPlatformToken is a platform token, of which the classic look-up knows nothing.
+var ErrPlatformToken = errors.New("a platform token cannot be looked up")
+
 // Token is what an environment says of an access token.
 type Token struct {
 	// Enabled is nil if it does not say.
@@ -40,8 +44,9 @@ type Token struct {
 	Scopes []string
 }
 
-// LookUp asks the environment about the token. Errors are *endpoint.RefusedError
-// where the answer was another one, ErrOddLookup, *fault.Error, or the context's.
+// LookUp asks the environment about the access token. Errors are
+// *endpoint.RefusedError where the answer was another one, ErrOddLookup,
+// ErrPlatformToken, *fault.Error, or the context's.
 func (c *Client) LookUp(ctx context.Context) (Token, error) {
 	a, err := c.service.Do(ctx, endpoint.Request{Method: http.MethodPost, Path: pathLookup, Accept: "application/json", Body: asked})
 	if err != nil {
@@ -53,6 +58,8 @@ func (c *Client) LookUp(ctx context.Context) (Token, error) {
 		return Token{}, context.Cause(ctx)
 	case a.Err != nil:
 		return Token{}, a.Why()
+	case KindOf(a.Token()) == PlatformToken:
+		return Token{}, ErrPlatformToken
 	case a.Status != http.StatusOK, a.Page():
 		return Token{}, c.notLookedUp(a)
 	}
@@ -98,7 +105,7 @@ func (c *Client) notLookedUp(a *endpoint.Answer) error {
 		f.What = request + " is answered by an HTML page instead of JSON"
 	case code == http.StatusUnauthorized:
 		f.Class, f.What = fault.Auth, "the token is disabled, expired, or of another environment: it was refused (401)"
-		f.Cure = "create an access token in Dynatrace with the scope " + c.Scope() + " and store it in the secret"
+		f.Cure = "create in Dynatrace " + c.Wanted() + ", and store it in the secret"
 	case code == http.StatusForbidden:
 		f.Class, f.What = fault.Auth, "the token may not look itself up (403)"
 	case code == http.StatusNotFound:
@@ -111,4 +118,23 @@ func (c *Client) notLookedUp(a *endpoint.Answer) error {
 		f.What = fmt.Sprintf("%s was refused (%d)", request, code)
 	}
 	return a.Refused(f)
+}
+
+// Knock posts an empty list of events, of which nothing is stored, and returns
+// the status if the token was not refused: 2xx, or 400 for the empty list. That
+// does not prove that events would be accepted: whether Dynatrace looks at the
+// token before the body is not documented. Errors are as of Send, or the
+// context's.
+func (c *Client) Knock(ctx context.Context) (status int, err error) {
+	a, err := c.post(ctx, []byte("[]"), time.Time{})
+	if err != nil {
+		return 0, err
+	}
+	if a.Err != nil && ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
+	if outcome := classify(a); outcome == Accepted || outcome == Refused {
+		return a.Status, nil
+	}
+	return a.Status, c.explain(a)
 }

@@ -29,7 +29,7 @@ const (
 )
 
 // Options are where the ingest is, by its full address, and how it is asked.
-// The token needs the scope openpipeline.events_security.
+// The token is an access token or a platform token; see Client.Scope.
 type Options = endpoint.Settings
 
 // Client sends to one ingest address. It is safe for concurrent use.
@@ -38,13 +38,13 @@ type Client struct {
 	ingest  string            // the ingest's path there
 }
 
-// New makes a client; how the token is named to Dynatrace is its own matter.
+// New makes a client; how a token is named to Dynatrace is its own matter.
 func New(o Options) *Client {
 	environment := *o.URL
 	environment.Path, _, _ = strings.Cut(o.URL.Path, IngestRoot)
 	environment.RawPath = ""
 	ingest := strings.TrimPrefix(o.URL.EscapedPath(), environment.EscapedPath())
-	o.URL, o.Scheme = &environment, func(secret.Value) string { return "Api-Token" }
+	o.URL, o.Scheme = &environment, scheme
 	return &Client{endpoint.New(o), ingest}
 }
 

@@ -65,7 +65,7 @@ func classify(a answer) Outcome {
 }
 
 // explain says for a person what an answer other than 2xx means.
-func explain(a answer) error {
+func (c *Client) explain(a answer) error {
 	if a.Status == 0 {
 		err := a.Why()
 		if !a.Sent {
@@ -73,7 +73,10 @@ func explain(a answer) error {
 		}
 		return &fault.Error{Class: fault.Retry, Where: a.Host(), What: "the connection broke before an answer came", Err: err}
 	}
-	f := fault.Error{What: fmt.Sprintf("Dynatrace answered %d %s", a.Status, http.StatusText(a.Status)), Cure: cure(a)}
+	f := fault.Error{What: fmt.Sprintf("Dynatrace answered %d %s", a.Status, http.StatusText(a.Status)), Cure: c.cure(a)}
+	if a.Class() == fault.Auth {
+		f.What += " to the " + string(KindOf(a.Token()))
+	}
 	if a.detail != "" {
 		f.What += ", " + a.detail
 	}
@@ -81,14 +84,18 @@ func explain(a answer) error {
 }
 
 // cure is what a person does about an answer; empty for what passes by itself.
-func cure(a answer) string {
+func (c *Client) cure(a answer) string {
+	kind := KindOf(a.Token())
 	switch a.Status {
 	case http.StatusBadRequest:
 		return "the events are not what the endpoint accepts"
 	case http.StatusUnauthorized:
-		return "put a valid API token into the secret " + a.SecretID() + "; an attempt 30 seconds later reads it"
+		return "put " + c.Wanted() + " into the secret " + a.SecretID() + "; an attempt 30 seconds later reads it"
 	case http.StatusForbidden:
-		return "give the token of the secret " + a.SecretID() + " the scope openpipeline.events_security"
+		if kind == PlatformToken {
+			return "give the token of the secret " + a.SecretID() + ", and its user, the permission " + c.Scope(kind)
+		}
+		return "give the token of the secret " + a.SecretID() + " the scope " + c.Scope(kind)
 	case http.StatusNotFound:
 		return "check OPENPIPELINE_URL, as https://<environment>.live.dynatrace.com"
 	case http.StatusRequestEntityTooLarge:

@@ -72,7 +72,7 @@ func (c *Client) Send(ctx context.Context, body []byte, stop time.Time) Result {
 			r.Err = nil
 			return r
 		}
-		if r.Err = explain(a); r.Outcome != Busy {
+		if r.Err = c.explain(a); r.Outcome != Busy {
 			return r
 		}
 		r.Retried.count(a.Status)

@@ -153,7 +153,7 @@ func TestSend(t *testing.T) {
 		"403":                      {replies: []reply{{status: 403}}, outcome: Unusable, requests: 1, class: fault.Auth, says: "openpipeline.events_security"},
 		"404":                      {replies: []reply{{status: 404}}, outcome: Unusable, requests: 1, class: fault.Config, says: "OPENPIPELINE_URL"},
 		"redirect":                 {replies: []reply{{status: 307}}, outcome: Unusable, requests: 1, class: fault.Config, says: "redirects"},
-		"401 for ever":             {replies: []reply{{status: 401}}, outcome: Unusable, requests: 1, class: fault.Auth, says: "401 Unauthorized, and the secret holds no other token: put a valid API token"},
+		"401 for ever":             {replies: []reply{{status: 401}}, outcome: Unusable, requests: 1, class: fault.Auth, says: "401 Unauthorized to the access token, and the secret holds no other token: put an access token (dt0c01.…) with the scope openpipeline.events_security or a platform token (dt0s16.…)"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -183,16 +183,17 @@ func TestSend(t *testing.T) {
 	}
 }
 
+// Also one of another kind, in the way of its own.
 func TestRotatedTokenIsUsedAtOnce(t *testing.T) {
 	t.Parallel()
 	srv, bodies := serve(t, reply{status: 401}, reply{status: 202})
 	clk := start()
-	creds := &credentials{token: "old", next: "new"}
+	creds := &credentials{token: "dt0c01.old", next: "dt0s16.new"}
 	r := client(t, srv.URL, creds, clk).Send(t.Context(), []byte(`[{}]`), clk.now.Add(time.Minute))
 	if r.Outcome != Accepted || creds.refreshed != 1 || len(clk.slept) != 0 {
 		t.Fatalf("outcome %d, refreshed %d times, waited %v, %v", r.Outcome, creds.refreshed, clk.slept, r.Err)
 	}
-	if b := bodies(); b[0] != "Api-Token old [{}]" || b[1] != "Api-Token new [{}]" {
+	if b := bodies(); b[0] != "Api-Token dt0c01.old [{}]" || b[1] != "Bearer dt0s16.new [{}]" {
 		t.Errorf("sent %q", b)
 	}
 }
@@ -202,12 +203,12 @@ func TestSecretThatIsNotReadAgain(t *testing.T) {
 	t.Parallel()
 	srv, bodies := serve(t, reply{status: 401}, reply{status: 202})
 	clk := start()
-	creds := &credentials{token: "old", next: "new", unread: &fault.Error{Class: fault.Retry, What: "it was read 3s ago"}}
+	creds := &credentials{token: "dt0c01.old", next: "new", unread: &fault.Error{Class: fault.Retry, What: "it was read 3s ago"}}
 	r := client(t, srv.URL, creds, clk).Send(t.Context(), []byte(`[{}]`), clk.now.Add(time.Minute))
 	if r.Outcome != Unusable || len(bodies()) != 1 || fault.ClassOf(r.Err) != fault.Auth {
 		t.Errorf("outcome %d after %d requests, class %s", r.Outcome, len(bodies()), fault.ClassOf(r.Err))
 	}
-	if says := "401 Unauthorized, and the secret was not read again (it was read 3s ago): put"; r.Err == nil || !strings.Contains(r.Err.Error(), says) {
+	if says := "401 Unauthorized to the access token, and the secret was not read again (it was read 3s ago): put"; r.Err == nil || !strings.Contains(r.Err.Error(), says) {
 		t.Errorf("error %v, want %q", r.Err, says)
 	}
 }

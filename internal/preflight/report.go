@@ -122,8 +122,8 @@ func (r Report) write(ctx context.Context, log *slog.Logger) {
 // Passed makes a row of what was proven.
 func Passed(detail string) Row { return Row{State: OK, Detail: detail} }
 
-// Unproven makes a row of what could not be proven, and why.
-func Unproven(why string) Row { return Row{State: Skipped, Detail: why} }
+// Unproven makes a row of what could not be proven, and why; cure may be empty.
+func Unproven(why, cure string) Row { return Row{State: Skipped, Detail: why, Cure: cure} }
 
 // Warn makes a row of what works, and yet somebody should look at it.
 func Warn(detail, cure string) Row { return Row{State: Warning, Detail: detail, Cure: cure} }

@@ -7,7 +7,8 @@ import (
 	"slices"
 )
 
-// Step proves one thing. It is left out if one that it needs has failed.
+// Step proves one thing. It is left out if one that it needs has failed or was
+// left out.
 type Step struct {
 	Name  string
 	Needs []string
@@ -34,26 +35,26 @@ func walk(ctx context.Context, steps []Step) Report {
 	var r Report
 	without := map[string]bool{} // steps that later ones cannot build on
 	for _, s := range steps {
-		rows := s.Take(ctx, without)
+		rows, taken := s.Take(ctx, without)
 		for i, row := range rows {
 			if i == 0 || row.Check == "" {
 				rows[i] = row.Named(s.Name)
 			}
 		}
-		without[s.Name] = rows[0].State == Failed || rows[0].State == Skipped
+		without[s.Name] = rows[0].State == Failed || !taken
 		r.Checks = append(r.Checks, rows...)
 	}
 	return r
 }
 
-// Take takes the step, unless it needs one of those that are missing or the
-// time of the check is over.
-func (s Step) Take(ctx context.Context, without map[string]bool) []Row {
+// Take takes the step, and reports whether it did: not if it needs one of those
+// that are missing, or the time of the check is over.
+func (s Step) Take(ctx context.Context, without map[string]bool) (rows []Row, taken bool) {
 	if i := slices.IndexFunc(s.Needs, func(name string) bool { return without[name] }); i >= 0 {
-		return []Row{Unproven(`needs "` + s.Needs[i] + `"`)}
+		return []Row{Unproven(`needs "`+s.Needs[i]+`"`, "")}, false
 	}
 	if ctx.Err() != nil {
-		return []Row{Unproven(fmt.Sprintf("the %s of a check are over", checkTime))}
+		return []Row{Unproven(fmt.Sprintf("the %s of a check are over", checkTime), "")}, false
 	}
-	return s.Prove(ctx)
+	return s.Prove(ctx), true
 }

@@ -49,7 +49,7 @@ func (c *check) version(ctx context.Context) preflight.Row {
 	defer cancel()
 	info := c.app.Info(limited)
 	if info.Version == "" {
-		return preflight.Unproven("the appliance does not tell its version")
+		return preflight.Unproven("the appliance does not tell its version", "")
 	}
 	detail := info.Version + ", definitions " + cmp.Or(info.Definitions, "unknown")
 	if older(info.Version, leastForDynatrace) {
@@ -103,7 +103,7 @@ func (c *check) licences(ctx context.Context) preflight.Row {
 	defer cancel()
 	all, err := c.app.Licences(limited)
 	if err != nil {
-		return preflight.Unproven(preflight.FailedBy(preflight.Late(limited, err, c.o.URL.Host)).Detail)
+		return preflight.Unproven(preflight.FailedBy(preflight.Late(limited, err, c.o.URL.Host)).Detail, "")
 	}
 	renew := "renew the licence: results of systems without one are never sent"
 	if len(all.List) == 0 {

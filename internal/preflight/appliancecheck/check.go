@@ -147,8 +147,8 @@ func (c *check) archive(ctx context.Context) preflight.Row {
 
 // role says what is known about the right to scan: no harmless call proves it.
 func (c *check) role(context.Context) preflight.Row {
-	unknown := preflight.Unproven("not proven until the first trigger: no call tells it without starting an analysis")
-	unknown.Cure = `to analyse, the token must be an Admin's; {"mode":"latest"} needs a read-only one`
+	unknown := preflight.Unproven("not proven until the first trigger: no call tells it without starting an analysis",
+		`to analyse, the token must be an Admin's; {"mode":"latest"} needs a read-only one`)
 	if c.last == nil || c.last.Mode != "analyze" {
 		return unknown
 	}

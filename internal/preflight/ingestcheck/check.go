@@ -33,10 +33,13 @@ type Objects interface {
 // Ingest is what a check needs of the client of the ingest; see
 // openpipeline.Client.
 type Ingest interface {
-	// LookUp asks the environment about the token.
+	// LookUp asks the environment about an access token.
 	LookUp(context.Context) (openpipeline.Token, error)
-	// Scope is what the token needs.
-	Scope() string
+	// Knock asks the ingest with an empty list of events.
+	Knock(context.Context) (status int, err error)
+	// Scope is what a token of a kind needs, and Wanted names those it takes.
+	Scope(openpipeline.Kind) string
+	Wanted() string
 	// Send posts events.
 	Send(ctx context.Context, body []byte, stop time.Time) openpipeline.Result
 	// HangUp closes idle connections.
@@ -83,8 +86,9 @@ func (k *Checker) Handle(ctx context.Context, payload jsontext.Value) (any, erro
 }
 
 // Check proves the settings, one step after the other, in a minute at most. It
-// reads, writes nothing but delivery/check, which it deletes, and sends one
-// event if that is asked for. The report is logged, too.
+// reads, writes nothing but delivery/check, which it deletes, sends an empty list
+// of events where the token is a platform token, and one event if that is asked
+// for. The report is logged, too.
 func (k *Checker) Check(ctx context.Context, sendTestEvent bool) preflight.Report {
 	c := &check{Checker: k, Route: k.o.Route(), sendTestEvent: sendTestEvent}
 	defer c.HangUp()
@@ -101,6 +105,7 @@ type check struct {
 	preflight.Route
 	sendTestEvent bool
 	ingest        Ingest
+	platform      bool     // the token is a platform token
 	scopes        []string // of the token; nil: not known
 }
 
@@ -158,8 +163,14 @@ func (c *check) address(context.Context) preflight.Row {
 // apiToken reads the credential anew, and looks at the form of its token.
 func (c *check) apiToken(ctx context.Context) preflight.Row {
 	row := c.Secret(ctx)
-	if row.State == preflight.OK && !c.Cred.Token.HasPrefix("dt0c01.") {
-		return preflight.Warn(row.Detail+", which does not begin with dt0c01.", "store an access token of the environment, neither a platform token nor an OAuth client's; only very old ones have no prefix")
+	if row.State != preflight.OK {
+		return row
 	}
+	kind := openpipeline.KindOf(c.Cred.Token)
+	if kind == openpipeline.OtherToken {
+		return preflight.Warn(row.Detail+", which begins with neither dt0c01. nor dt0s16.",
+			"store "+c.ingest.Wanted()+", not an OAuth client's secret; only very old access tokens begin otherwise")
+	}
+	row.Detail += "; it is of the kind " + string(kind)
 	return row
 }

@@ -57,8 +57,16 @@ func lookedUp(body string) func(*tenant) {
 	return on(receiver.LookupPath, http.StatusOK, "application/json", body)
 }
 
+// refused answers a path with an error that quotes the token it was shown.
 func refused(path string, code int) func(*tenant) {
-	return on(path, code, "application/json", fmt.Sprintf(`{"error":{"code":%d,"message":"no, %s"}}`, code, ingestToken))
+	return func(d *tenant) {
+		d.answers = map[string]http.HandlerFunc{path: func(w http.ResponseWriter, r *http.Request) {
+			_, shown, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(code)
+			_, _ = fmt.Fprintf(w, `{"error":{"code":%d,"message":"no, %s"}}`, code, shown)
+		}}
+	}
 }
 
 func (f failure) try(t *testing.T, d *tenant, r preflight.Report) {
@@ -101,6 +109,19 @@ func TestForwarderCheck(t *testing.T) {
 	bare := func(text string) func(*tenant) {
 		return func(d *tenant) { d.cred = func(string) string { return text } }
 	}
+	holding := func(token string) func(*tenant) {
+		return func(d *tenant) {
+			d.cred = func(ca string) string { return `{"token":"` + token + `","ca_pem":"` + ca + `"}` }
+		}
+	}
+	platform := func(change func(*tenant)) func(*tenant) {
+		return func(d *tenant) {
+			d.token = platformToken
+			if change != nil {
+				change(d)
+			}
+		}
+	}
 	valid := func(state receiver.TokenState) func(*tenant) { return func(d *tenant) { d.state = state } }
 	forbidden := func(what string) func(*tenant) { return func(d *tenant) { d.s3.forbidden = what } }
 	path := func(path string) func(*tenant) { return func(d *tenant) { d.path = path } }
@@ -119,9 +140,23 @@ func TestForwarderCheck(t *testing.T) {
 		"secret forbidden": {func(d *tenant) { d.getter = vault.Refuses("AccessDeniedException") }, "secret", preflight.Failed, "may not read it", "secretsmanager:GetSecretValue", 4},
 		"secret not JSON":  {bare(`{"token":"PRIVATE`), "secret", preflight.Failed, "not a JSON object", "store the bare token", 4},
 		"with its scheme":  {bare("Api-Token " + ingestToken), "secret", preflight.Failed, "holds a space", "store the bare token", 4},
-		"another kind": {func(d *tenant) {
-			d.cred = func(ca string) string { return `{"token":"dt0s16.PUBLIC.PRIVATE","ca_pem":"` + ca + `"}` }
-		}, "secret", preflight.Warning, "does not begin with dt0c01.", "store an access token", 2},
+		"another kind":     {holding("dt0s02.PUBLIC.PRIVATE"), "secret", preflight.Warning, "begins with neither dt0c01. nor dt0s16.", "store an access token (dt0c01.…)", 2},
+		"another, refused": {holding("dt0s02.PUBLIC.PRIVATE"), "token", preflight.Failed, "refused (401), and the secret holds no other token", "create in Dynatrace an access token", 2},
+		"kind":             {func(*tenant) {}, "secret", preflight.OK, "it is of the kind access token", "", 0},
+
+		"platform token":           {platform(nil), "token", preflight.Skipped, "did not refuse it with an empty list of events (202). Whether it accepts events, and when the token ends, nothing says", `"sendTestEvent":true`, 0},
+		"platform, kind":           {platform(nil), "secret", preflight.OK, "it is of the kind platform token", "", 0},
+		"platform, scope":          {platform(nil), "scope", preflight.Skipped, "has the permission openpipeline:security.events:ingest cannot be looked up", `"sendTestEvent":true`, 0},
+		"platform, event":          {platform(nil), "test event", preflight.OK, "accepted (202)", "", 0},
+		"platform, empty list 400": {platform(refused(receiver.Path, 400)), "token", preflight.Skipped, "(400)", `"sendTestEvent":true`, 0},
+		"platform, wrong":          {holding("dt0s16.WRONG.PRIVATE"), "token", preflight.Failed, "Dynatrace answered 401 Unauthorized to the platform token, the token is missing or invalid, and the secret holds no other token", "put an access token (dt0c01.…) with the scope openpipeline.events_security or a platform token (dt0s16.…) with the permission openpipeline:security.events:ingest into the secret dynatrace/token", 2},
+		"platform, no permission":  {platform(refused(receiver.Path, 403)), "token", preflight.Failed, "403 Forbidden to the platform token", "give the token of the secret dynatrace/token, and its user, the permission openpipeline:security.events:ingest", 2},
+		"platform, no such path":   {platform(refused(receiver.Path, 404)), "token", preflight.Failed, "404", "OPENPIPELINE_URL", 2},
+		"platform, for later":      {platform(refused(receiver.Path, 503)), "token", preflight.Failed, "503", "check again in a few minutes", 2},
+		"platform, custom": {platform(func(d *tenant) {
+			d.path = "/platform/ingest/custom/security.events/runecast"
+			refused(d.path, 403)(d)
+		}), "token", preflight.Failed, "403", "openpipeline:security.events.custom:ingest", 2},
 
 		"web application's host": {func(d *tenant) { d.options.URLNote = "a.apps.dynatrace.com serves the web application" }, "url", preflight.Warning, "serves the web application", "set OPENPIPELINE_URL to https://localhost", 0},
 		"older address":          {path("/platform/ingest/v1/events.security"), "url", preflight.Warning, "is the older address", "localhost:", 0},
@@ -139,10 +174,10 @@ func TestForwarderCheck(t *testing.T) {
 		"another key":       {bare(`{"token":"` + ingestToken + `","spki_sha256":"` + strings.Repeat("ab", 32) + `"}`), "tls", preflight.Failed, "not the one pinned", "store the new spki_sha256", 3},
 		"authority no PEM":  {bare(`{"token":"` + ingestToken + `","ca_pem":"none"}`), "tls", preflight.Failed, `"ca_pem" holds no certificate`, "PEM", 3},
 
-		"token refused":       {valid(receiver.TokenState{Disabled: true}), "token", preflight.Failed, "refused (401)", "create an access token in Dynatrace with the scope openpipeline.events_security", 2},
+		"token refused":       {valid(receiver.TokenState{Disabled: true}), "token", preflight.Failed, "refused (401)", "create in Dynatrace an access token (dt0c01.…) with the scope openpipeline.events_security or a platform token", 2},
 		"token disabled":      {lookedUp(`{"enabled":false,"scopes":["openpipeline.events_security"]}`), "token", preflight.Failed, "disabled", "enable it", 2},
-		"token expired":       {lookedUp(`{"enabled":true,"expirationDate":"2020-01-01T00:00:00.000Z"}`), "token", preflight.Failed, "was valid until 2020-01-01", "create an access token", 2},
-		"token expires soon":  {valid(receiver.TokenState{Expires: in(10*day + time.Hour)}), "token", preflight.Warning, "10 days left", "create an access token", 0},
+		"token expired":       {lookedUp(`{"enabled":true,"expirationDate":"2020-01-01T00:00:00.000Z"}`), "token", preflight.Failed, "was valid until 2020-01-01", "create in Dynatrace an access token", 2},
+		"token expires soon":  {valid(receiver.TokenState{Expires: in(10*day + time.Hour)}), "token", preflight.Warning, "10 days left", "create in Dynatrace an access token", 0},
 		"token expires later": {valid(receiver.TokenState{Expires: in(90*day + time.Hour)}), "token", preflight.OK, "90 days left", "", 0},
 		"expiry odd":          {lookedUp(`{"expirationDate":"never again","scopes":["openpipeline.events_security"]}`), "token", preflight.OK, "expires never again", "", 0},
 		"look-up forbidden":   {valid(receiver.TokenState{NoLookup: true}), "token", preflight.Warning, "may not look itself up (403)", "sendTestEvent", 0},
@@ -171,7 +206,7 @@ func TestForwarderCheck(t *testing.T) {
 
 		"event refused":        {refused(receiver.Path, 400), "test event", preflight.Failed, "400 Bad Request", "OPENPIPELINE_URL", 0},
 		"event forbidden":      {refused(receiver.Path, 403), "test event", preflight.Failed, "403 Forbidden", "the scope openpipeline.events_security", 0},
-		"event unauthorized":   {refused(receiver.Path, 401), "test event", preflight.Failed, "401 Unauthorized", "valid API token", 0},
+		"event unauthorized":   {refused(receiver.Path, 401), "test event", preflight.Failed, "401 Unauthorized to the access token, no, [redacted], and the secret holds no other token", "platform token (dt0s16.…)", 0},
 		"event in doubt":       {refused(receiver.Path, 500), "test event", preflight.Failed, "500 Internal", "check again in a few minutes", 0},
 		"event for later":      {refused(receiver.Path, 429), "test event", preflight.Failed, "429 Too Many", "check again in a few minutes", 0},
 		"event to other place": {on(receiver.Path, 302, "text/plain", ""), "test event", preflight.Failed, "302", "final address", 0},
@@ -345,18 +380,23 @@ func TestTokenRotatedDuringTheCheck(t *testing.T) {
 		"rotated during the check": {func(good, _ secret.Getter) secret.Getter { return good }, preflight.OK, "accepted"},
 		"not rotated":              {func(_, stale secret.Getter) secret.Getter { return stale }, preflight.Failed, "refused (401), and the secret holds no other token"},
 		"no second read":           {func(_, _ secret.Getter) secret.Getter { return vault.Refuses("Down") }, preflight.Failed, "refused (401), and the secret was not read again (secret "},
+		"to a platform token":      {func(good, _ secret.Getter) secret.Getter { return good }, preflight.Skipped, "a platform token: the ingest did not refuse it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := &tenant{}
-			k := d.start(t, client, func(*tenant) {})
+			k := d.start(t, client, func(d *tenant) {
+				if c.state == preflight.Skipped {
+					d.token = platformToken
+				}
+			})
 			good := d.getter.(vault.Holds) //nolint:forcetypeassert // of start
-			stale := vault.Holds(strings.Replace(string(good), ingestToken, "dt0c01.BEFORE.PRIVATE", 1))
+			stale := vault.Holds(strings.Replace(string(good), d.token, "dt0c01.BEFORE.PRIVATE", 1))
 			turns := &vault.Turns{List: []secret.Getter{stale, c.later(good, stale)}}
 			d.getter = turns
 			r := k.Check(t.Context(), false)
 			row, found := r.Of("token")
-			if !found || row.State != c.state || !strings.Contains(row.Detail, c.says) || r.OK != (c.state == preflight.OK) || turns.Reads != 2 {
+			if !found || row.State != c.state || !strings.Contains(row.Detail, c.says) || r.OK != (c.state != preflight.Failed) || turns.Reads != 2 {
 				t.Errorf("%+v after %d reads, want %s with %q", row, turns.Reads, c.state, c.says)
 			}
 		})

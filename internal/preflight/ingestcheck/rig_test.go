@@ -40,9 +40,10 @@ import (
 )
 
 const (
-	ingestToken = "dt0c01.PUBLIC.PRIVATEPRIVATE"
-	bucketName  = "archive"
-	day         = 24 * time.Hour
+	ingestToken   = "dt0c01.PUBLIC.PRIVATEPRIVATE"
+	platformToken = "dt0s16.PUBLIC.PRIVATEPRIVATE"
+	bucketName    = "archive"
+	day           = 24 * time.Hour
 )
 
 // tenant is a simulated Dynatrace behind TLS and a real bucket, and what the
@@ -50,6 +51,7 @@ const (
 type tenant struct {
 	options  Options
 	receiver *receiver.Receiver
+	token    string // that it accepts
 	state    receiver.TokenState
 	answers  map[string]http.HandlerFunc // by path, in place of the receiver
 	cred     func(ca string) string      // the secret's text; nil: token and authority
@@ -90,7 +92,7 @@ func archiveS3(t *testing.T) *s3.Client {
 // start serves Dynatrace, and gives its check.
 func (d *tenant) start(t *testing.T, client *s3.Client, change func(*tenant)) *Checker {
 	t.Helper()
-	d.bucket, d.path, d.s3 = bucketName, receiver.Path, &guarded{Client: client}
+	d.bucket, d.path, d.s3, d.token = bucketName, receiver.Path, &guarded{Client: client}, ingestToken
 	d.options.Settings = preflight.Settings{
 		Region: "eu-central-1", AllowLoopback: true, Version: "test", Log: slog.New(slog.NewJSONHandler(&d.log, nil)),
 		Lookup: func(context.Context, string) ([]netip.Addr, error) {
@@ -98,7 +100,7 @@ func (d *tenant) start(t *testing.T, client *s3.Client, change func(*tenant)) *C
 		},
 	}
 	change(d)
-	d.receiver = receiver.New(receiver.Options{Token: ingestToken, TokenState: d.state, KeepRaw: 10})
+	d.receiver = receiver.New(receiver.Options{Token: d.token, TokenState: d.state, KeepRaw: 10})
 	cert, err := pki.SelfSigned(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +122,7 @@ func (d *tenant) start(t *testing.T, client *s3.Client, change func(*tenant)) *C
 	}
 	if d.getter == nil {
 		ca := strings.ReplaceAll(string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})), "\n", `\n`)
-		text := `{"token":"` + ingestToken + `","ca_pem":"` + ca + `"}`
+		text := `{"token":"` + d.token + `","ca_pem":"` + ca + `"}`
 		if d.cred != nil {
 			text = d.cred(ca)
 		}

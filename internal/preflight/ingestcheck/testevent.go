@@ -12,7 +12,7 @@ import (
 // testEvent sends one event of the kind that counts for nothing.
 func (c *check) testEvent(ctx context.Context) preflight.Row {
 	if !c.sendTestEvent {
-		return preflight.Unproven(`not asked for: {"action":"check","sendTestEvent":true} sends one, which no dashboard counts`)
+		return preflight.Unproven(`not asked for: {"action":"check","sendTestEvent":true} sends one, which no dashboard counts`, "")
 	}
 	limited, cancel := context.WithTimeout(ctx, preflight.CallTime)
 	defer cancel()
@@ -26,7 +26,7 @@ func (c *check) testEvent(ctx context.Context) preflight.Row {
 	case result.Outcome == openpipeline.Refused:
 		row.Cure = "check OPENPIPELINE_URL; if it is the ingest of security events, send this report to the maintainers of this function"
 	case row.Cure == "":
-		row.Cure = "check again in a few minutes; if it lasts, look at the status of your Dynatrace environment"
+		row.Cure = checkAgain
 	}
 	return row
 }

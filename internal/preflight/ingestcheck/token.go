@@ -1,6 +1,7 @@
 package ingestcheck
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,17 +15,26 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-const proveIt = `prove it with {"action":"check","sendTestEvent":true}`
+const (
+	proveIt    = `prove it with {"action":"check","sendTestEvent":true}`
+	checkAgain = "check again in a few minutes; if it lasts, look at the status of your Dynatrace environment"
+)
 
-// token has the environment look the token up.
+// token has the environment look the token up, or asks the ingest itself where
+// no look-up can judge it.
 func (c *check) token(ctx context.Context) preflight.Row {
 	limited, cancel := context.WithTimeout(ctx, preflight.CallTime)
 	defer cancel()
+	if openpipeline.KindOf(c.Cred.Token) == openpipeline.PlatformToken {
+		return c.platformToken(limited)
+	}
 	state, err := c.ingest.LookUp(limited)
 	switch {
 	case err == nil:
 		c.scopes = state.Scopes
 		return c.judge(state)
+	case errors.Is(err, openpipeline.ErrPlatformToken): // since a moment ago
+		return c.platformToken(limited)
 	case errors.Is(err, openpipeline.ErrOddLookup):
 		return preflight.Warn("accepted, but "+err.Error()+": scope and expiry are not checked", proveIt)
 	case endpoint.StatusOf(err) == http.StatusForbidden:
@@ -33,9 +43,23 @@ func (c *check) token(ctx context.Context) preflight.Row {
 	return preflight.FailedBy(preflight.Late(limited, err, c.URL.Host))
 }
 
+// platformToken says what can be known of a platform token: whether the ingest
+// refuses it.
+func (c *check) platformToken(limited context.Context) preflight.Row {
+	c.platform = true
+	status, err := c.ingest.Knock(limited)
+	if err == nil {
+		return preflight.Unproven(fmt.Sprintf("a platform token: the ingest did not refuse it with an empty list of events (%d). "+
+			"Whether it accepts events, and when the token ends, nothing says: the look-up knows access tokens alone", status), proveIt)
+	}
+	row := preflight.FailedBy(preflight.Late(limited, err, c.URL.Host))
+	row.Cure = cmp.Or(row.Cure, checkAgain)
+	return row
+}
+
 // judge tells whether the token can be used, and for how long.
 func (c *check) judge(state openpipeline.Token) preflight.Row {
-	renew := "create an access token in Dynatrace with the scope " + c.ingest.Scope() + " and store it in the secret: it is read again every few minutes"
+	renew := "create in Dynatrace " + c.ingest.Wanted() + ", and store it in the secret: it is read again every few minutes"
 	if state.Enabled != nil && !*state.Enabled {
 		return preflight.Fail("the token is disabled", "enable it in Dynatrace (Access tokens), or store another one in the secret")
 	}
@@ -61,11 +85,14 @@ func (c *check) judge(state openpipeline.Token) preflight.Row {
 
 // scope compares what the token may do with what the ingest asks for.
 func (c *check) scope(context.Context) preflight.Row {
+	needed := c.ingest.Scope(openpipeline.AccessToken)
 	switch {
+	case c.platform:
+		return preflight.Unproven("whether the platform token has the permission "+c.ingest.Scope(openpipeline.PlatformToken)+" cannot be looked up", proveIt)
 	case c.scopes == nil:
-		return preflight.Row{State: preflight.Skipped, Detail: "the look-up did not tell the token's scopes", Cure: proveIt}
-	case !slices.Contains(c.scopes, c.ingest.Scope()):
-		return preflight.Fail("the token lacks the scope "+c.ingest.Scope(), "give the token the scope "+c.ingest.Scope()+" in Dynatrace (Access tokens), or store one in the secret that has it")
+		return preflight.Unproven("the look-up did not tell the token's scopes", proveIt)
+	case !slices.Contains(c.scopes, needed):
+		return preflight.Fail("the token lacks the scope "+needed, "give the token the scope "+needed+" in Dynatrace (Access tokens), or store one in the secret that has it")
 	}
-	return preflight.Passed(c.ingest.Scope())
+	return preflight.Passed(needed)
 }

@@ -40,11 +40,33 @@ func (s TokenState) scopes() []string {
 	return s.Scopes
 }
 
-// authenticate refuses whoever does not have the token, or one that is not valid.
+// SetToken makes another token the only one accepted, as a rotation does.
+func (r *Receiver) SetToken(token string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.options.Token = token
+}
+
+func (r *Receiver) token() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.options.Token
+}
+
+// platformPrefix begins the tokens that are sent as Bearer; all others are sent
+// as Api-Token (Dynatrace docs, Platform tokens and Access tokens).
+const platformPrefix = "dt0s16."
+
+// authenticate refuses whoever does not have the token, names it by the scheme
+// of another kind, or has one that is not valid.
 func (r *Receiver) authenticate(req *http.Request) *refusal {
-	state := r.options.TokenState
+	token, state := r.token(), r.options.TokenState
+	scheme := "Api-Token "
+	if strings.HasPrefix(token, platformPrefix) {
+		scheme = "Bearer "
+	}
 	over := !state.Expires.IsZero() && !r.options.Now().Before(state.Expires)
-	if r.options.Token == "" || req.Header.Get("Authorization") != "Api-Token "+r.options.Token || state.Disabled || over {
+	if token == "" || req.Header.Get("Authorization") != scheme+token || state.Disabled || over {
 		return refuse(http.StatusUnauthorized, "the token is missing or invalid")
 	}
 	return nil
@@ -67,7 +89,7 @@ func (r *Receiver) lookup(w http.ResponseWriter, req *http.Request) {
 		no.write(w)
 		return
 	}
-	if asked.Token != r.options.Token {
+	if asked.Token != r.token() {
 		r.countRefusal(http.StatusNotFound)
 		w.WriteHeader(http.StatusNotFound)
 		return
@@ -80,6 +102,8 @@ func (r *Receiver) mayLookUp(req *http.Request) *refusal {
 	switch {
 	case req.Method != http.MethodPost:
 		return refuse(http.StatusMethodNotAllowed, "method %s is not allowed", req.Method)
+	case strings.HasPrefix(req.Header.Get("Authorization"), "Bearer "):
+		return refuse(http.StatusUnauthorized, "the token is missing or invalid") // a classic endpoint knows no platform token
 	case r.options.TokenState.NoLookup:
 		return refuse(http.StatusForbidden, "the token lacks the scope apiTokens.read")
 	}
@@ -96,7 +120,7 @@ type apiToken struct {
 }
 
 func (r *Receiver) describe() apiToken {
-	public := strings.Split(r.options.Token, ".")
+	public := strings.Split(r.token(), ".")
 	t := apiToken{ID: strings.Join(public[:min(2, len(public))], "."), Name: "simulated", Enabled: true, Scopes: r.options.TokenState.scopes()}
 	if at := r.options.TokenState.Expires; !at.IsZero() {
 		t.Expires = at.UTC().Format("2006-01-02T15:04:05.000Z")

@@ -33,7 +33,8 @@ const (
 
 // Options of a Receiver.
 type Options struct {
-	// Token is the only one accepted.
+	// Token is the only one accepted, by the scheme of its kind: a platform token
+	// (dt0s16.…) as Bearer, any other as Api-Token.
 	Token string
 	// TokenState is how it stands.
 	TokenState TokenState

@@ -1,10 +1,8 @@
-package forward_test
+package deliver_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -12,42 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/deliver"
+	"runecast-ingest/internal/simulate/site"
 )
-
-func (r *rig) upload(key string, body []byte) {
-	r.t.Helper()
-	if _, err := r.s3.PutObject(r.t.Context(), &s3.PutObjectInput{Bucket: &r.bucket, Key: aws.String(key), Body: bytes.NewReader(body)}); err != nil {
-		r.t.Fatal(err)
-	}
-	r.date(key)
-}
-
-// saved is a v1 results document of systems as "uid failing@minute".
-func saved(systems ...string) []byte {
-	var elements []string
-	for _, s := range systems {
-		var uid string
-		var failing, minute int
-		if _, err := fmt.Sscanf(s, "%s %d@%d", &uid, &failing, &minute); err != nil {
-			panic(err)
-		}
-		elements = append(elements, fmt.Sprintf(`{"uid":%q,"issues":%s,"scanStatus":{"status":"FINISHED_SUCCESSFULLY","timestamp":%q}}`,
-			uid, strings.TrimSuffix(strings.TrimPrefix(scan{system: uid, failing: failing, passing: 1}.body(), `{"issues":`), "}"), scan{minute: minute}.started().Format(time.RFC3339)))
-	}
-	return []byte(`{"results":[null,` + strings.Join(elements, ",") + `]}`)
-}
-
-func packed(b []byte) []byte {
-	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
-	_, _ = w.Write(b)
-	_ = w.Close()
-	return out.Bytes()
-}
 
 func TestHandMadeDocuments(t *testing.T) {
 	t.Parallel()
@@ -60,9 +26,9 @@ func TestHandMadeDocuments(t *testing.T) {
 		says  string
 		shown []string
 	}{
-		"v1 of several systems": {key: "raw/manual/all.json", body: saved("vc-a 2@1", "vc-b 1@1"), state: archive.DeliveryComplete,
+		"v1 of several systems": {key: "raw/manual/all.json", body: site.Saved("vc-a 2@1", "vc-b 1@1"), state: archive.DeliveryComplete,
 			shown: []string{"vc-a failed=2 passed=1 posture=50", "vc-b failed=1 passed=1 posture=50"}},
-		"v1, gzip, one system": {key: "raw/manual/x y+z.json.gz", body: packed(saved("vc-a 2@1")), state: archive.DeliveryComplete,
+		"v1, gzip, one system": {key: "raw/manual/x y+z.json.gz", body: site.Packed(site.Saved("vc-a 2@1")), state: archive.DeliveryComplete,
 			shown: []string{"vc-a failed=2 passed=1 posture=50"}},
 		"v2": {key: "raw/manual/vc9.example/latest.json", body: v2, state: archive.DeliveryComplete,
 			shown: []string{"manual:vc9.example failed=1 passed=0 posture=0"}},
@@ -74,31 +40,31 @@ func TestHandMadeDocuments(t *testing.T) {
 			shown: []string{"manual:vc9.example failed=1 passed=0 posture=0"}},
 		"v2, no time":       {key: "raw/manual/vc9.example/d.json", body: created(`"soon"`), state: archive.DeliveryFailed, says: `its createdTs is "soon"`},
 		"v2 without a name": {key: "raw/manual/latest.json", body: v2, state: archive.DeliveryFailed, says: "raw/manual/<system name>/"},
-		"outside of manual": {key: "raw/v1/all.json", body: saved("vc-a 2@1"), state: archive.DeliveryFailed, says: "raw/manual/"},
-		"cut":               {key: "raw/manual/all.json", body: saved("vc-a 2@1")[:90], state: archive.DeliveryFailed, says: "cut"},
+		"outside of manual": {key: "raw/v1/all.json", body: site.Saved("vc-a 2@1"), state: archive.DeliveryFailed, says: "raw/manual/"},
+		"cut":               {key: "raw/manual/all.json", body: site.Saved("vc-a 2@1")[:90], state: archive.DeliveryFailed, says: "cut"},
 		"no system in it":   {key: "raw/manual/all.json", body: []byte(`{"results":[]}`), state: archive.DeliveryFailed, says: "no system"},
-		"scan goes on": {key: "raw/manual/all.json", body: bytes.Replace(saved("vc-a 2@1", "vc-b 1@1"), []byte(`FINISHED_SUCCESSFULLY`), []byte(`RUNNING`), 1), state: archive.DeliveryComplete,
+		"scan goes on": {key: "raw/manual/all.json", body: bytes.Replace(site.Saved("vc-a 2@1", "vc-b 1@1"), []byte(`FINISHED_SUCCESSFULLY`), []byte(`RUNNING`), 1), state: archive.DeliveryComplete,
 			shown: []string{"vc-b failed=1 passed=1 posture=50"}},
-		"a uid twice":    {key: "raw/manual/all.json", body: saved("vc-a 2@1", "vc-a 1@1"), state: archive.DeliveryFailed, says: "two elements"},
+		"a uid twice":    {key: "raw/manual/all.json", body: site.Saved("vc-a 2@1", "vc-a 1@1"), state: archive.DeliveryFailed, says: "two elements"},
 		"something else": {key: "raw/manual/all.json", body: []byte(`{"a":1}`), state: archive.DeliveryFailed, says: "schema"},
-		"one without results": {key: "raw/manual/all.json", body: bytes.Replace(saved("vc-a 2@1", "vc-b 1@1"), []byte(`"CIS"`), []byte(`"KB"`), 2), state: archive.DeliveryFailed, says: "security profiles",
+		"one without results": {key: "raw/manual/all.json", body: bytes.Replace(site.Saved("vc-a 2@1", "vc-b 1@1"), []byte(`"CIS"`), []byte(`"KB"`), 2), state: archive.DeliveryFailed, says: "security profiles",
 			shown: []string{"vc-b failed=1 passed=1 posture=50"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, nil)
-			r.upload(c.key, c.body)
+			r.Upload(c.key, c.body)
 			out := r.delivered(c.key, c.state)
 			if !strings.Contains(out.Reason, c.says) {
 				t.Errorf("reason %q does not say %q", out.Reason, c.says)
 			}
-			r.shown(c.shown...)
-			if d := r.document(c.key); len(c.shown) > 1 && (len(d.Scans) != 2 || d.Scans[1].System.ID != "vc-b" || d.Mapped != 5 || d.Scans[0].ScanID == d.Scans[1].ScanID) {
+			r.Shown(c.shown...)
+			if d := r.Document(c.key); len(c.shown) > 1 && (len(d.Scans) != 2 || d.Scans[1].System.ID != "vc-b" || d.Mapped != 5 || d.Scans[0].ScanID == d.Scans[1].ScanID) {
 				t.Errorf("document %+v", d)
 			}
-			before := r.requests
+			before := r.Requests
 			r.delivered(c.key, c.state)
-			if r.requests != before {
+			if r.Requests != before {
 				t.Error("a repeated trigger sent it again")
 			}
 		})
@@ -109,17 +75,17 @@ func TestHandMadeDocuments(t *testing.T) {
 func TestHandMadeDocumentOfOlderResultsIsSuperseded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.delivered(r.put(scan{system: "vc-a", minute: 1, failing: 1}), archive.DeliveryComplete)
-	r.upload("raw/manual/old.json", saved("vc-a 5@-20", "vc-b 2@-20"))
+	r.delivered(r.Put(scan{System: "vc-a", Minute: 1, Failing: 1}), archive.DeliveryComplete)
+	r.Upload("raw/manual/old.json", site.Saved("vc-a 5@-20", "vc-b 2@-20"))
 	r.delivered("raw/manual/old.json", archive.DeliveryComplete)
-	if d := r.document("raw/manual/old.json"); d.Scans[0].State != archive.DeliverySuperseded || d.Scans[1].State != archive.DeliveryComplete {
+	if d := r.Document("raw/manual/old.json"); d.Scans[0].State != archive.DeliverySuperseded || d.Scans[1].State != archive.DeliveryComplete {
 		t.Errorf("%+v", d.Scans)
 	}
-	r.shown("vc-a failed=1 passed=0 posture=0", "vc-b failed=2 passed=1 posture=50")
-	r.upload("raw/manual/new.json", saved("vc-a 5@23"))
+	r.Shown("vc-a failed=1 passed=0 posture=0", "vc-b failed=2 passed=1 posture=50")
+	r.Upload("raw/manual/new.json", site.Saved("vc-a 5@23"))
 	r.delivered("raw/manual/new.json", archive.DeliveryComplete)
-	r.shown("vc-a failed=5 passed=1 posture=50", "vc-b failed=2 passed=1 posture=50")
-	if s := r.receiver.Tiles().Systems[0]; s.Name != "vc-a.example" || s.Type != "vCenter" {
+	r.Shown("vc-a failed=5 passed=1 posture=50", "vc-b failed=2 passed=1 posture=50")
+	if s := r.Receiver.Tiles().Systems[0]; s.Name != "vc-a.example" || s.Type != "vCenter" {
 		t.Errorf("the system is shown as %q, %q: what was known of it is forgotten", s.Name, s.Type)
 	}
 }
@@ -128,14 +94,14 @@ func TestHandMadeDocumentOfOlderResultsIsSuperseded(t *testing.T) {
 func TestReplacedHandMadeDocument(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.upload("raw/manual/x.json", saved("vc-a 5@23"))
+	r.Upload("raw/manual/x.json", site.Saved("vc-a 5@23"))
 	first := r.delivered("raw/manual/x.json", archive.DeliveryComplete)
-	r.upload("raw/manual/x.json", saved("vc-a 2@24"))
+	r.Upload("raw/manual/x.json", site.Saved("vc-a 2@24"))
 	second := r.delivered("raw/manual/x.json", archive.DeliveryComplete)
 	if second.Scan.Generation <= first.Scan.Generation {
 		t.Errorf("generations %d, %d", first.Scan.Generation, second.Scan.Generation)
 	}
-	r.shown("vc-a failed=2 passed=1 posture=50")
+	r.Shown("vc-a failed=2 passed=1 posture=50")
 }
 
 // A broken new version of a document of several systems is not taken for the old one.
@@ -143,50 +109,50 @@ func TestReplacedDocumentOfSeveralSystems(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	key := "raw/manual/all.json"
-	r.upload(key, saved("vc-a 2@1", "vc-b 1@1"))
+	r.Upload(key, site.Saved("vc-a 2@1", "vc-b 1@1"))
 	r.delivered(key, archive.DeliveryComplete)
-	r.upload(key, saved("vc-a 2@1", "vc-b 1@1")[:150])
-	if out := r.delivered(key, archive.DeliveryFailed); out.Reason == "" || len(r.document(key).Scans) != 0 {
-		t.Errorf("%+v %+v", out, r.document(key).Scans)
+	r.Upload(key, site.Saved("vc-a 2@1", "vc-b 1@1")[:150])
+	if out := r.delivered(key, archive.DeliveryFailed); out.Reason == "" || len(r.Document(key).Scans) != 0 {
+		t.Errorf("%+v %+v", out, r.Document(key).Scans)
 	}
-	r.upload(key, saved("vc-a 3@2", "vc-b 2@2"))
+	r.Upload(key, site.Saved("vc-a 3@2", "vc-b 2@2"))
 	ctx, cancel := context.WithCancel(t.Context())
-	r.intercept = func(int, http.ResponseWriter, *http.Request) bool {
-		if d := r.document(key); d.State != archive.DeliverySending || d.Final() {
+	r.Intercept = func(int, http.ResponseWriter, *http.Request) bool {
+		if d := r.Document(key); d.State != archive.DeliverySending || d.Final() {
 			t.Errorf("while it is sent the document says %q", d.State)
 		}
-		r.dead.Store(true)
+		r.Dead.Store(true)
 		cancel()
 		panic(http.ErrAbortHandler)
 	}
-	_, _ = r.forwarder().Deliver(ctx, key) // dies
-	r.intercept = nil
-	r.dead.Store(false)
-	r.clock.ahead = 20 * time.Minute
+	_, _ = r.request(ctx, key, deliver.Request{}) // dies
+	r.Intercept = nil
+	r.Dead.Store(false)
+	r.Clock.Ahead = 20 * time.Minute
 	r.delivered(key, archive.DeliveryComplete)
-	r.shown("vc-a failed=3 passed=1 posture=50", "vc-b failed=2 passed=1 posture=50")
+	r.Shown("vc-a failed=3 passed=1 posture=50", "vc-b failed=2 passed=1 posture=50")
 }
 
 // One system of a document failed: that lets nobody replace the other's scan by an older one.
 func TestOneFailedSystemDoesNotOpenTheOther(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.upload("raw/manual/all.json", bytes.Replace(saved("vc-a 2@23", "vc-b 1@23"), []byte(`"uid":"vc-b","issues":[`), []byte(`"uid":"vc-b","issues":[],"x":[`), 1))
+	r.Upload("raw/manual/all.json", bytes.Replace(site.Saved("vc-a 2@23", "vc-b 1@23"), []byte(`"uid":"vc-b","issues":[`), []byte(`"uid":"vc-b","issues":[],"x":[`), 1))
 	r.delivered("raw/manual/all.json", archive.DeliveryFailed)
-	r.delivered(r.put(scan{system: "vc-a", minute: 1, failing: 7}), archive.DeliverySuperseded)
-	r.shown("vc-a failed=2 passed=1 posture=50")
+	r.delivered(r.Put(scan{System: "vc-a", Minute: 1, Failing: 7}), archive.DeliverySuperseded)
+	r.Shown("vc-a failed=2 passed=1 posture=50")
 }
 
 // Each system's refused events are kept, although their indexes are the same.
 func TestRefusedEventsOfSeveralSystemsAreAllKept(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.intercept = refusing(http.StatusBadRequest, func(b string) bool { return strings.Contains(b, `/host-7"`) })
-	r.upload("raw/manual/all.json", saved("vc-a 20@1", "vc-b 20@1"))
+	r.Intercept = site.Refusing(http.StatusBadRequest, func(b string) bool { return strings.Contains(b, `/host-7"`) })
+	r.Upload("raw/manual/all.json", site.Saved("vc-a 20@1", "vc-b 20@1"))
 	if out := r.delivered("raw/manual/all.json", archive.DeliveryComplete); out.Scan.Quarantined != 2 {
 		t.Errorf("%+v", out.Scan)
 	}
-	if kept := r.quarantined(); len(kept) != 2 {
+	if kept := r.Quarantined(); len(kept) != 2 {
 		t.Errorf("%d events are in quarantine: %v", len(kept), slices.Sorted(maps.Keys(kept)))
 	}
 }

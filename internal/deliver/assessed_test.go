@@ -1,4 +1,4 @@
-package forward_test
+package deliver_test
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/simulate/site"
 	"runecast-ingest/internal/store"
 )
 
@@ -55,7 +56,7 @@ func TestWhatIsNotAssessed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, c.settings)
-			key := r.put(scan{system: "vc-a", minute: 1, result: c.result})
+			key := r.Put(scan{System: "vc-a", Minute: 1, Result: c.result})
 			out := r.delivered(key, c.state)
 			for _, text := range c.says {
 				if !strings.Contains(out.Reason, text) {
@@ -65,7 +66,7 @@ func TestWhatIsNotAssessed(t *testing.T) {
 			if c.saysNot != "" && strings.Contains(out.Reason, c.saysNot) {
 				t.Errorf("reason %q says %q", out.Reason, c.saysNot)
 			}
-			sent := r.receiver.Stats().Events
+			sent := r.Receiver.Stats().Events
 			for kind, n := range c.events {
 				if sent[kind] != n {
 					t.Errorf("%d of %s, want %d", sent[kind], kind, n)
@@ -74,13 +75,13 @@ func TestWhatIsNotAssessed(t *testing.T) {
 			if len(sent) != len(c.events) {
 				t.Errorf("sent %v, want %v", sent, c.events)
 			}
-			reg, err := store.Load[archive.Register](t.Context(), r.store, archive.RegisterKey("vc-a"))
+			reg, err := store.Load[archive.Register](t.Context(), r.Store, archive.RegisterKey("vc-a"))
 			if err != nil || reg.Exists() {
 				t.Errorf("register %+v, %v: nothing was committed", reg.Value, err)
 			}
-			before := r.requests
+			before := r.Requests
 			r.delivered(key, c.state)
-			if r.requests != before {
+			if r.Requests != before {
 				t.Error("a repeated trigger sent it again")
 			}
 		})
@@ -90,17 +91,17 @@ func TestWhatIsNotAssessed(t *testing.T) {
 // A scan of vulnerabilities alone goes on where its invocation ended.
 func TestVulnerabilitiesAloneGoOn(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) { small(c); c.Mapping.IncludeTypes = []string{"VUL"} })
+	r := newRig(t, func(c *config.Forwarder) { site.Small(c); c.Mapping.IncludeTypes = []string{"VUL"} })
 	var list []string
 	for range 300 {
 		list = append(list, "VUL FAIL")
 	}
-	r.intercept = refusing(503, func(b string) bool { return strings.Contains(b, `"VUL-299"`) })
-	key := r.put(scan{system: "vc-a", minute: 1, result: rules(list...)})
+	r.Intercept = site.Refusing(503, func(b string) bool { return strings.Contains(b, `"VUL-299"`) })
+	key := r.Put(scan{System: "vc-a", Minute: 1, Result: rules(list...)})
 	r.delivered(key, archive.DeliverySending)
-	r.intercept = nil
+	r.Intercept = nil
 	r.delivered(key, archive.DeliveryComplete)
-	if got := r.receiver.Stats().Events; got["VULNERABILITY_FINDING"] != 300 || got["VULNERABILITY_SCAN"] != 1 || got["COMPLIANCE_SCAN_COMPLETED"] != 0 {
+	if got := r.Receiver.Stats().Events; got["VULNERABILITY_FINDING"] != 300 || got["VULNERABILITY_SCAN"] != 1 || got["COMPLIANCE_SCAN_COMPLETED"] != 0 {
 		t.Errorf("%v", got)
 	}
 }

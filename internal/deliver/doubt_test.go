@@ -1,4 +1,4 @@
-package forward_test
+package deliver_test
 
 import (
 	"bytes"
@@ -11,7 +11,9 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/securityevent"
+	"runecast-ingest/internal/simulate/site"
 	"runecast-ingest/internal/store"
 )
 
@@ -20,66 +22,66 @@ import (
 // more, so that the newer one must not go on.
 func TestCommittedScanDoesNotGoOnAfterAnotherOne(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, small)
-	older := r.put(scan{system: "vc-a", minute: 1, failing: 20})
-	newer := r.put(scan{system: "vc-a", minute: 2, failing: 50})
+	r := newRig(t, site.Small)
+	older := r.Put(scan{System: "vc-a", Minute: 1, Failing: 20})
+	newer := r.Put(scan{System: "vc-a", Minute: 2, Failing: 50})
 	ctx, cancel := context.WithCancel(t.Context())
 	unavailable := func(w http.ResponseWriter) bool {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = w.Write([]byte(`{"error":{"code":503}}`))
 		return true
 	}
-	r.intercept = func(_ int, w http.ResponseWriter, req *http.Request) bool {
+	r.Intercept = func(_ int, w http.ResponseWriter, req *http.Request) bool {
 		body, err := io.ReadAll(req.Body)
 		req.Body = io.NopCloser(bytes.NewReader(body)) // the receiver reads it, too
 		if err != nil || !bytes.Contains(body, []byte(securityevent.TypeCompleted)) {
 			return false
 		}
-		r.dead.Store(true) // after the commit point
+		r.Dead.Store(true) // after the commit point
 		cancel()
 		return unavailable(w)
 	}
-	if _, err := r.forwarder().Deliver(ctx, newer); err == nil {
+	if _, err := r.request(ctx, newer, deliver.Request{}); err == nil {
 		t.Fatal("the delivery did not notice")
 	}
-	r.dead.Store(false)
-	r.clock.ahead += 20 * time.Minute
-	r.intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { return unavailable(w) }
+	r.Dead.Store(false)
+	r.Clock.Ahead += 20 * time.Minute
+	r.Intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { return unavailable(w) }
 	if out := r.delivered(newer, archive.DeliverySending); out.Scan.Generation != 1 || !out.Scan.Doubt {
 		t.Errorf("released as generation %d, doubt %v", out.Scan.Generation, out.Scan.Doubt)
 	}
-	r.intercept = nil
-	r.replayed(key(older) + `,"force":true`)
-	r.shown("vc-a failed=20 passed=0 posture=0")
+	r.Intercept = nil
+	r.replayed(older, archive.DeliveryComplete, deliver.Request{JobID: "job", Force: true})
+	r.Shown("vc-a failed=20 passed=0 posture=0")
 	if out := r.delivered(newer, archive.DeliveryComplete); out.Scan.Generation != 2 {
 		t.Errorf("generation %d goes on", out.Scan.Generation)
 	}
-	r.shown("vc-a failed=50 passed=0 posture=0")
+	r.Shown("vc-a failed=50 passed=0 posture=0")
 }
 
 // After doubt the new generation is written before anything is sent under it:
 // where somebody else has written meanwhile, nothing is.
 func TestNothingIsSentAfterALostWrite(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) { small(c); c.SendConcurrency = 1 })
-	k := r.put(scan{system: "vc-a", minute: 1, failing: 60})
-	r.intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+	r := newRig(t, func(c *config.Forwarder) { site.Small(c); c.SendConcurrency = 1 })
+	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
+	r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
 		if n > 0 {
 			return false
 		}
-		doc, err := r.store.Delivery(t.Context(), k)
+		doc, err := r.Store.Delivery(t.Context(), k)
 		if err == nil {
-			err = store.Save(t.Context(), r.store, &doc)
+			err = store.Save(t.Context(), r.Store, &doc)
 		}
 		if err != nil {
 			t.Error(err)
 		}
-		answer(w, http.StatusInternalServerError)
+		site.Answer(w, http.StatusInternalServerError)
 		return true
 	}
 	r.delivered(k, "busy")
-	if r.requests != 1 {
-		t.Errorf("%d requests, the first was in doubt and the document is another's", r.requests)
+	if r.Requests != 1 {
+		t.Errorf("%d requests, the first was in doubt and the document is another's", r.Requests)
 	}
 }
 
@@ -88,22 +90,22 @@ func TestBodiesAreHalvedAfterDoubt(t *testing.T) {
 	t.Parallel()
 	const limit = 200_000
 	r := newRig(t, func(c *config.Forwarder) { c.MaxBatchBytes = limit })
-	r.intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+	r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
 		if n == 0 {
-			answer(w, http.StatusInternalServerError)
+			site.Answer(w, http.StatusInternalServerError)
 		}
 		return n == 0
 	}
-	k := r.put(scan{system: "vc-a", minute: 1, failing: 800})
+	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 800})
 	r.delivered(k, archive.DeliveryComplete)
-	largest, id := 0, r.document(k).ScanID
-	for _, body := range r.bodies {
+	largest, id := 0, r.Document(k).ScanID
+	for _, body := range r.Bodies {
 		if strings.Contains(body, id) {
 			largest = max(largest, len(body))
 		}
 	}
-	if len(r.bodies[0]) < limit*3/4 || largest > limit/2 || largest < limit*3/8 {
-		t.Errorf("the first body had %d bytes, of the second generation the largest has %d", len(r.bodies[0]), largest)
+	if len(r.Bodies[0]) < limit*3/4 || largest > limit/2 || largest < limit*3/8 {
+		t.Errorf("the first body had %d bytes, of the second generation the largest has %d", len(r.Bodies[0]), largest)
 	}
 }
 
@@ -112,21 +114,19 @@ func TestBodiesAreHalvedAfterDoubt(t *testing.T) {
 func TestCommittedScanIsSentAnewUnderAnotherMapping(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
-		r.mu.Lock()
-		announced := strings.Contains(r.bodies[n], securityevent.TypeCompleted)
-		r.mu.Unlock()
+	r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+		announced := strings.Contains(r.Sent(n), securityevent.TypeCompleted)
 		if announced {
-			answer(w, http.StatusServiceUnavailable)
+			site.Answer(w, http.StatusServiceUnavailable)
 		}
 		return announced
 	}
-	k := r.put(scan{system: "vc-a", minute: 1, failing: 3, passing: 2})
+	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 3, Passing: 2})
 	r.delivered(k, archive.DeliverySending)
-	r.intercept = nil
-	r.config.Mapping.IncludeResults = []string{"FAILED"}
+	r.Intercept = nil
+	r.Config.Mapping.IncludeResults = []string{"FAILED"}
 	if out := r.delivered(k, archive.DeliveryComplete); out.Scan.Generation != 2 {
 		t.Errorf("generation %d", out.Scan.Generation)
 	}
-	r.shown("vc-a failed=3 passed=0 posture=0")
+	r.Shown("vc-a failed=3 passed=0 posture=0")
 }

@@ -1,4 +1,4 @@
-package forward_test
+package deliver_test
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/securityevent"
+	"runecast-ingest/internal/simulate/site"
 )
 
 func TestCoverage(t *testing.T) {
@@ -22,15 +23,15 @@ func TestCoverage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, func(cfg *config.Forwarder) {
-				small(cfg)
+				site.Small(cfg)
 				cfg.Mapping.EventModel, cfg.Mapping.Coverage = c.model, c.coverage
 			})
-			r.delivered(r.put(scan{system: "vc-a", minute: 1, failing: 30, passing: 1}), archive.DeliveryComplete)
-			if got := r.receiver.Stats().Events; got["COMPLIANCE_SCAN"] != c.want || got["COMPLIANCE_SCAN_COMPLETED"] != 1 {
+			r.delivered(r.Put(scan{System: "vc-a", Minute: 1, Failing: 30, Passing: 1}), archive.DeliveryComplete)
+			if got := r.Receiver.Stats().Events; got["COMPLIANCE_SCAN"] != c.want || got["COMPLIANCE_SCAN_COMPLETED"] != 1 {
 				t.Errorf("%v, want %d coverage events", got, c.want)
 			}
-			committed := slices.IndexFunc(r.bodies, func(b string) bool { return strings.Contains(b, securityevent.TypeCompleted) })
-			for _, late := range r.bodies[committed:] {
+			committed := slices.IndexFunc(r.Bodies, func(b string) bool { return strings.Contains(b, securityevent.TypeCompleted) })
+			for _, late := range r.Bodies[committed:] {
 				if strings.Contains(late, `"COMPLIANCE_FINDING"`) {
 					t.Error("a finding was sent after the commit")
 				}
@@ -42,16 +43,16 @@ func TestCoverage(t *testing.T) {
 // Extras that are refused keep nothing from being shown, and go out once.
 func TestRefusedVulnerabilityDoesNotHoldUpTheCommit(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) { small(c); c.Mapping.IncludeTypes = []string{"VUL"} })
-	r.intercept = refusing(400, func(b string) bool { return strings.Contains(b, `"VUL-2"`) })
+	r := newRig(t, func(c *config.Forwarder) { site.Small(c); c.Mapping.IncludeTypes = []string{"VUL"} })
+	r.Intercept = site.Refusing(400, func(b string) bool { return strings.Contains(b, `"VUL-2"`) })
 	var issues []string
 	for i := range 4 {
 		issues = append(issues, fmt.Sprintf(`{"issueDisplayId":"VUL-%d","type":"VUL","severity":"Major","title":"V","status":"FAIL"}`, i))
 	}
 	result := `{"issues":[{"issueDisplayId":"CIS-1","type":"CIS","status":"PASS"},` + strings.Join(issues, ",") + `]}`
-	r.delivered(r.put(scan{system: "vc-a", minute: 1, result: result}), archive.DeliveryComplete)
-	if got := r.receiver.Stats().Events; got["VULNERABILITY_FINDING"] != 3 || got["VULNERABILITY_SCAN"] != 1 || got["COMPLIANCE_SCAN_COMPLETED"] != 1 {
+	r.delivered(r.Put(scan{System: "vc-a", Minute: 1, Result: result}), archive.DeliveryComplete)
+	if got := r.Receiver.Stats().Events; got["VULNERABILITY_FINDING"] != 3 || got["VULNERABILITY_SCAN"] != 1 || got["COMPLIANCE_SCAN_COMPLETED"] != 1 {
 		t.Errorf("%v", got)
 	}
-	r.shown("vc-a failed=0 passed=1 posture=100")
+	r.Shown("vc-a failed=0 passed=1 posture=100")
 }

@@ -1,4 +1,4 @@
-package forward_test
+package deliver_test
 
 import (
 	"flag"
@@ -16,6 +16,8 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/deliver"
+	"runecast-ingest/internal/simulate/site"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -26,85 +28,86 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestDeliveryDocuments(t *testing.T) {
 	t.Parallel()
 	const both = "raw/manual/both.json"
-	one := scan{system: "vc-a", minute: 1, failing: 25, passing: 1}
+	one := scan{System: "vc-a", Minute: 1, Failing: 25, Passing: 1}
 	for name, run := range map[string]func(r *rig, show func(what, key string)){
 		"one-scan": func(r *rig, show func(what, key string)) {
-			key := r.put(one)
-			r.intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+			key := r.Put(one)
+			r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
 				if n == 1 {
 					show("while it is sent", key)
 				}
 				if n >= 2 {
 					w.Header().Set("Retry-After", "3600")
-					answer(w, http.StatusTooManyRequests)
+					site.Answer(w, http.StatusTooManyRequests)
 				}
 				return n >= 2
 			}
 			r.delivered(key, archive.DeliverySending)
 			show("released", key)
-			r.intercept = nil
+			r.Intercept = nil
 			r.delivered(key, archive.DeliveryComplete)
 			show("complete", key)
 		},
 		"one-scan-forced": func(r *rig, show func(what, key string)) {
-			old := r.put(one)
-			r.delivered(r.put(scan{system: "vc-a", minute: 2, failing: 1}), archive.DeliveryComplete)
+			old := r.Put(one)
+			r.delivered(r.Put(scan{System: "vc-a", Minute: 2, Failing: 1}), archive.DeliveryComplete)
 			r.delivered(old, archive.DeliverySuperseded)
 			show("superseded", old)
-			r.intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
-				answer(w, http.StatusInternalServerError)
+			r.Intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+				site.Answer(w, http.StatusInternalServerError)
 				return true
 			}
-			r.replayed(key(old) + `,"force":true,"next":"job "`)
+			forced := deliver.Request{JobID: "job", Force: true}
+			r.replayed(old, archive.DeliverySending, forced)
 			show("forced, in doubt", old)
-			r.intercept = nil
-			r.replayed(key(old) + `,"force":true,"next":"job "`)
+			r.Intercept = nil
+			r.replayed(old, archive.DeliveryComplete, forced)
 			show("forced", old)
 		},
 		"one-scan-failed": func(r *rig, show func(what, key string)) {
-			key := r.put(scan{system: "vc-a", minute: 1, result: `{"issues":[{]}`})
+			key := r.Put(scan{System: "vc-a", Minute: 1, Result: `{"issues":[{]}`})
 			r.delivered(key, archive.DeliveryFailed)
 			show("failed", key)
-			none := r.put(scan{system: "vc-b", minute: 1, result: `{"issues":[]}`})
+			none := r.Put(scan{System: "vc-b", Minute: 1, Result: `{"issues":[]}`})
 			r.delivered(none, archive.DeliveryFailed)
 			show("nothing to show", none)
-			r.upload("raw/v1/html", []byte("<html>"))
+			r.Upload("raw/v1/html", []byte("<html>"))
 			r.delivered("raw/v1/html", archive.DeliveryFailed)
 			show("unreadable", "raw/v1/html")
 		},
 		"several-scans": func(r *rig, show func(what, key string)) {
-			r.upload(both, saved("vc-a 20@1", "vc-b 9@1"))
-			r.intercept = func(n int, w http.ResponseWriter, req *http.Request) bool {
+			r.Upload(both, site.Saved("vc-a 20@1", "vc-b 9@1"))
+			r.Intercept = func(n int, w http.ResponseWriter, req *http.Request) bool {
 				body, _ := io.ReadAll(req.Body)
 				req.Body = io.NopCloser(strings.NewReader(string(body)))
 				if strings.Contains(string(body), "vc-b") {
 					show("while the second is sent", both)
-					answer(w, http.StatusForbidden)
+					site.Answer(w, http.StatusForbidden)
 					return true
 				}
 				return false
 			}
 			_, _ = r.deliver(both)
 			show("the second is left", both)
-			r.intercept = nil
+			r.Intercept = nil
 			r.delivered(both, archive.DeliveryComplete)
 			show("complete", both)
-			r.upload(both, saved("vc-a 20@1", "vc-b 9@1")[:150])
+			r.Upload(both, site.Saved("vc-a 20@1", "vc-b 9@1")[:150])
 			r.delivered(both, archive.DeliveryFailed)
 			show("replaced by one that cannot be read", both)
-			r.upload(both, saved("vc-a 2@2"))
+			r.Upload(both, site.Saved("vc-a 2@2"))
 			r.delivered(both, archive.DeliveryComplete)
 			show("replaced by one scan", both)
 		},
 		"several-scans-failed": func(r *rig, show func(what, key string)) {
-			r.upload(both, []byte(strings.Replace(string(saved("vc-a 2@1", "vc-b 1@1")), `"uid":"vc-b","issues":[`, `"uid":"vc-b","issues":[],"x":[`, 1)))
+			r.Upload(both, []byte(strings.Replace(string(site.Saved("vc-a 2@1", "vc-b 1@1")), `"uid":"vc-b","issues":[`, `"uid":"vc-b","issues":[],"x":[`, 1)))
 			r.delivered(both, archive.DeliveryFailed)
 			show("one failed", both)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, func(c *config.Forwarder) { small(c); c.SendConcurrency = 1 })
+			r := newRig(t, func(c *config.Forwarder) { site.Small(c); c.SendConcurrency = 1 })
 			var got strings.Builder
 			run(r, func(what, key string) { fmt.Fprintf(&got, "-- %s --\n%s\n", what, r.stored(key)) })
 			file := filepath.Join("testdata", "document-"+name+".txt")
@@ -124,20 +127,22 @@ func TestDeliveryDocuments(t *testing.T) {
 	}
 }
 
-// stored is a delivery document as it is on S3, without what is random or a time.
+// stored is a delivery document as it is on S3, without what is random,
+// and with another date.
 func (r *rig) stored(key string) string {
-	r.t.Helper()
+	r.T.Helper()
 	name := archive.DeliveryKey(key)
-	out, err := r.s3.GetObject(r.t.Context(), &s3.GetObjectInput{Bucket: &r.bucket, Key: &name})
+	out, err := r.S3.GetObject(r.T.Context(), &s3.GetObjectInput{Bucket: &r.Bucket, Key: &name})
 	if err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
 	defer out.Body.Close()
 	text, err := io.ReadAll(out.Body)
 	if err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
 	for _, c := range [][2]string{
+		{site.Night.Format("dt=2006-01-02"), "dt=2026-11-22"}, {site.Night.Format("20060102T15"), "20261122T02"}, {site.Night.Format("2006-01-02T15:"), "2026-11-22T02:"},
 		{`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`, "<id>"}, {`"etag": "[^,]*"`, `"etag": "<etag>"`}, {`"mapping": "\w+"`, `"mapping": "<hash>"`},
 		{`"(until|updatedAt)": "[^"]*"`, `"$1": "<time>"`}, {`("startedAt": )"[^"]*"(,\s+"run": "raw/manual)`, `$1"<time>"$2`}, {`127\.0\.0\.1:\d+`, "<host>"},
 		{`"bytes": \d+`, `"bytes": <number>`},
@@ -145,7 +150,5 @@ func (r *rig) stored(key string) string {
 	} {
 		text = regexp.MustCompile(c[0]).ReplaceAll(text, []byte(c[1]))
 	}
-	return strings.NewReplacer(
-		night.Format("20060102T15"), "20261122T02", night.Format("2006-01-02T15:"), "2026-11-22T02:", night.Format("dt=2006-01-02/"), "dt=2026-11-22/",
-	).Replace(string(text))
+	return string(text)
 }

@@ -7,6 +7,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/simulate/site"
 )
 
 // mixture is a result of every kind of finding: with and without objects, of
@@ -36,19 +37,19 @@ func mixture(number int) string {
 // and to the byte, whatever is set.
 func TestDryRunEqualsTheReplayUnderAllSettings(t *testing.T) {
 	t.Parallel()
-	srv := startS3(t)
+	srv := site.StartS3(t)
 	rigs := 0
 	for name, change := range map[string]func(*config.Forwarder){
 		"defaults":                           nil,
-		"small batches":                      small,
+		"small batches":                      site.Small,
 		"xspm":                               func(c *config.Forwarder) { c.Mapping.EventModel = "xspm" },
 		"external":                           func(c *config.Forwarder) { c.Mapping.EventModel = "external" },
 		"external, coverage of objects":      func(c *config.Forwarder) { c.Mapping.EventModel, c.Mapping.Coverage = "external", "object" },
-		"coverage of objects, small batches": func(c *config.Forwarder) { small(c); c.Mapping.Coverage = "object" },
+		"coverage of objects, small batches": func(c *config.Forwarder) { site.Small(c); c.Mapping.Coverage = "object" },
 		"no coverage":                        func(c *config.Forwarder) { c.Mapping.Coverage = "none" },
 		"vulnerabilities":                    func(c *config.Forwarder) { c.Mapping.IncludeTypes = []string{"VUL"} },
 		"vulnerabilities, coverage of objects, small batches": func(c *config.Forwarder) {
-			small(c)
+			site.Small(c)
 			c.Mapping.IncludeTypes, c.Mapping.Coverage = []string{"VUL"}, "object"
 		},
 		"vulnerabilities, xspm":             func(c *config.Forwarder) { c.Mapping.IncludeTypes, c.Mapping.EventModel = []string{"VUL"}, "xspm" },
@@ -59,7 +60,7 @@ func TestDryRunEqualsTheReplayUnderAllSettings(t *testing.T) {
 			c.Mapping.IncludeResults, c.Mapping.IncludeTypes = []string{"FAILED", "MANUAL", "PASSED", "NOT_RELEVANT"}, []string{"VUL", "KB", "BP"}
 		},
 		"no evidence, from high": func(c *config.Forwarder) { c.Mapping.Evidence, c.Mapping.MinSeverity = false, "HIGH" },
-		"one sender":             func(c *config.Forwarder) { small(c); c.SendConcurrency = 1 },
+		"one sender":             func(c *config.Forwarder) { site.Small(c); c.SendConcurrency = 1 },
 	} {
 		rigs++
 		bucket := fmt.Sprintf("rehearsal-%d", rigs)
@@ -67,49 +68,49 @@ func TestDryRunEqualsTheReplayUnderAllSettings(t *testing.T) {
 			t.Parallel()
 			r := rigOn(t, srv, bucket, change)
 			for _, s := range []scan{
-				{system: "vc-a", minute: 1, result: mixture(0)}, {system: "vc-a", minute: 2, result: mixture(9)}, {system: "vc-b", minute: 2, result: mixture(4)},
+				{System: "vc-a", Minute: 1, Result: mixture(0)}, {System: "vc-a", Minute: 2, Result: mixture(9)}, {System: "vc-b", Minute: 2, Result: mixture(4)},
 			} {
-				r.delivered(r.put(s), archive.DeliveryComplete)
+				r.delivered(r.Put(s), archive.DeliveryComplete)
 			}
-			r.upload("raw/manual/both.json", saved("vc-c 7@23", "vc-d 8@23"))
+			r.Upload("raw/manual/both.json", site.Saved("vc-c 7@23", "vc-d 8@23"))
 			r.delivered("raw/manual/both.json", archive.DeliveryComplete)
 			r.rehearsedRight(`"prefix":"raw/"`, 4)
-			r.rehearsedRight(key(scan{system: "vc-a", minute: 1}.key())+`,"force":true`, 1)
+			r.rehearsedRight(key(scan{System: "vc-a", Minute: 1}.Key())+`,"force":true`, 1)
 		})
 	}
 }
 
 // rehearsedRight holds a dry run against the replay of the same request.
 func (r *rig) rehearsedRight(members string, systems int) {
-	r.t.Helper()
-	before, requests := r.receiver.Stats(), r.requests
-	dry := r.replayed(members + `,"dryRun":true`).Rehearsal
-	if dry == nil || r.requests != requests || len(dry.Systems) != systems {
-		r.t.Fatalf("%d requests, rehearsed %+v", r.requests-requests, dry)
+	r.T.Helper()
+	before, requests := r.Receiver.Stats(), r.Requests
+	dry := r.replayed(members + `,"dryRun":true`).DryRun
+	if dry == nil || r.Requests != requests || len(dry.Systems) != systems {
+		r.T.Fatalf("%d requests, rehearsed %+v", r.Requests-requests, dry)
 	}
 	r.replayed(members)
-	after := r.receiver.Stats()
-	if int(dry.Events) != after.Accepted-before.Accepted || dry.Bytes != after.Bytes-before.Bytes || int(dry.Requests) != r.requests-requests {
-		r.t.Errorf("rehearsed %d events, %d bytes, %d requests; sent %d, %d, %d", dry.Events, dry.Bytes, dry.Requests,
-			after.Accepted-before.Accepted, after.Bytes-before.Bytes, r.requests-requests)
+	after := r.Receiver.Stats()
+	if int(dry.Events) != after.Accepted-before.Accepted || dry.Bytes != after.Bytes-before.Bytes || int(dry.Requests) != r.Requests-requests {
+		r.T.Errorf("rehearsed %d events, %d bytes, %d requests; sent %d, %d, %d", dry.Events, dry.Bytes, dry.Requests,
+			after.Accepted-before.Accepted, after.Bytes-before.Bytes, r.Requests-requests)
 	}
 	var events, bytes int64
 	for _, s := range dry.Systems {
 		events, bytes = events+s.Events, bytes+s.Bytes
 	}
 	if events != dry.Events || bytes != dry.Bytes {
-		r.t.Errorf("the systems have %d events and %d bytes, all have %d and %d", events, bytes, dry.Events, dry.Bytes)
+		r.T.Errorf("the systems have %d events and %d bytes, all have %d and %d", events, bytes, dry.Events, dry.Bytes)
 	}
 }
 
 // A dry run waits for nothing.
 func TestDryRunTakesNoPace(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, small)
-	r.delivered(r.put(scan{system: "vc-a", minute: 1, failing: 60}), archive.DeliveryComplete)
+	r := newRig(t, site.Small)
+	r.delivered(r.Put(scan{System: "vc-a", Minute: 1, Failing: 60}), archive.DeliveryComplete)
 	r.rehearsedRight(`"prefix":"raw/"`, 1)
-	before := r.clock.waited()
-	if a := r.replayed(`"prefix":"raw/","dryRun":true,"maxEventsPerSecond":1`); a.Rehearsal.Events == 0 || a.Cursor != "" || r.clock.waited() != before {
-		r.t.Errorf("%+v, waited %s", a, r.clock.waited()-before)
+	before := r.Clock.Waited()
+	if a := r.replayed(`"prefix":"raw/","dryRun":true,"maxEventsPerSecond":1`); a.DryRun.Events == 0 || a.Cursor != "" || r.Clock.Waited() != before {
+		r.T.Errorf("%+v, waited %s", a, r.Clock.Waited()-before)
 	}
 }

@@ -1,64 +1,28 @@
-package forward_test
+package deliver_test
 
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/simulate/site"
 )
-
-// refusing answers with a status whatever body refuse is true of.
-func refusing(status int, refuse func(body string) bool) func(int, http.ResponseWriter, *http.Request) bool {
-	return func(_ int, w http.ResponseWriter, req *http.Request) bool {
-		body, _ := io.ReadAll(req.Body)
-		req.Body = io.NopCloser(strings.NewReader(string(body)))
-		if !refuse(string(body)) {
-			return false
-		}
-		w.WriteHeader(status)
-		_, _ = fmt.Fprintf(w, `{"error":{"code":%d,"message":"no"}}`, status)
-		return true
-	}
-}
-
-func (r *rig) quarantined() map[string]string {
-	r.t.Helper()
-	out, err := r.s3.ListObjectsV2(r.t.Context(), &s3.ListObjectsV2Input{Bucket: &r.bucket, Prefix: aws.String("quarantine/")})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	kept := map[string]string{}
-	for _, o := range out.Contents {
-		got, err := r.s3.GetObject(r.t.Context(), &s3.GetObjectInput{Bucket: &r.bucket, Key: o.Key})
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		b, _ := io.ReadAll(got.Body)
-		kept[*o.Key] = string(b)
-	}
-	return kept
-}
 
 func TestPoisonIsIsolated(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, small)
-	r.intercept = refusing(400, func(b string) bool { return strings.Contains(b, `/host-7"`) || strings.Contains(b, `/host-93"`) })
-	key := r.put(scan{system: "vc-a", minute: 1, failing: 100, passing: 1})
+	r := newRig(t, site.Small)
+	r.Intercept = site.Refusing(400, func(b string) bool { return strings.Contains(b, `/host-7"`) || strings.Contains(b, `/host-93"`) })
+	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 100, Passing: 1})
 	out := r.delivered(key, archive.DeliveryComplete)
 	if out.Scan.Accepted != 99 || out.Scan.Quarantined != 2 || out.Scan.Mapped != 101 {
 		t.Errorf("%+v", out.Scan)
 	}
-	r.shown("vc-a failed=98 passed=1 posture=50")
-	kept := r.quarantined()
+	r.Shown("vc-a failed=98 passed=1 posture=50")
+	kept := r.Quarantined()
 	if len(kept) != 2 {
 		t.Fatalf("quarantine holds %d events", len(kept))
 	}
@@ -78,13 +42,13 @@ func TestPoisonIsIsolated(t *testing.T) {
 // An event that is refused for its texts goes out without them.
 func TestMinimalFormIsTried(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, small)
-	r.intercept = refusing(400, func(b string) bool { return strings.Contains(b, `"value\\":\\"42\\"`) })
-	out := r.delivered(r.put(scan{system: "vc-a", minute: 1, failing: 60}), archive.DeliveryComplete)
+	r := newRig(t, site.Small)
+	r.Intercept = site.Refusing(400, func(b string) bool { return strings.Contains(b, `"value\\":\\"42\\"`) })
+	out := r.delivered(r.Put(scan{System: "vc-a", Minute: 1, Failing: 60}), archive.DeliveryComplete)
 	if out.Scan.Accepted != 60 || out.Scan.Quarantined != 0 || out.Scan.Requests < 10 {
 		t.Errorf("%+v", out.Scan)
 	}
-	r.shown("vc-a failed=60 passed=0 posture=0")
+	r.Shown("vc-a failed=60 passed=0 posture=0")
 }
 
 func TestTooManyRefusedIsNotCommitted(t *testing.T) {
@@ -98,14 +62,14 @@ func TestTooManyRefusedIsNotCommitted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, small)
-			r.delivered(r.put(scan{system: "vc-a", minute: 0, passing: 2}), archive.DeliveryComplete)
-			r.intercept = refusing(400, c.refuse)
-			out := r.delivered(r.put(scan{system: "vc-a", minute: 1, failing: c.failing}), archive.DeliveryFailed)
-			if !strings.Contains(out.Reason, "quarantine") || int64(len(r.quarantined())) != out.Scan.Quarantined {
-				t.Errorf("%+v, quarantine holds %d", out, len(r.quarantined()))
+			r := newRig(t, site.Small)
+			r.delivered(r.Put(scan{System: "vc-a", Minute: 0, Passing: 2}), archive.DeliveryComplete)
+			r.Intercept = site.Refusing(400, c.refuse)
+			out := r.delivered(r.Put(scan{System: "vc-a", Minute: 1, Failing: c.failing}), archive.DeliveryFailed)
+			if !strings.Contains(out.Reason, "quarantine") || int64(len(r.Quarantined())) != out.Scan.Quarantined {
+				t.Errorf("%+v, quarantine holds %d", out, len(r.Quarantined()))
 			}
-			r.shown("vc-a failed=0 passed=2 posture=100") // the old posture stays
+			r.Shown("vc-a failed=0 passed=2 posture=100") // the old posture stays
 		})
 	}
 }
@@ -113,16 +77,16 @@ func TestTooManyRefusedIsNotCommitted(t *testing.T) {
 // When everything is refused it is not the events: nothing is quarantined by the thousand.
 func TestRefusalOfEverythingIsTheEndpoints(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, small)
-	r.intercept = refusing(400, func(string) bool { return true })
-	key := r.put(scan{system: "vc-a", minute: 1, failing: 2000})
+	r := newRig(t, site.Small)
+	r.Intercept = site.Refusing(400, func(string) bool { return true })
+	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 2000})
 	if _, err := r.deliver(key); err == nil || fault.ClassOf(err) != fault.Reject {
 		t.Fatalf("%v", err)
 	}
-	if d := r.document(key); d.State != archive.DeliverySending || r.requests > 250 {
-		t.Errorf("state %s after %d requests", d.State, r.requests)
+	if d := r.Document(key); d.State != archive.DeliverySending || r.Requests > 250 {
+		t.Errorf("state %s after %d requests", d.State, r.Requests)
 	}
-	r.intercept = nil
+	r.Intercept = nil
 	if out := r.delivered(key, archive.DeliveryComplete); out.Scan.Accepted != 2000 || out.Scan.Generation != 2 {
 		t.Errorf("%+v", out.Scan)
 	}
@@ -131,10 +95,10 @@ func TestRefusalOfEverythingIsTheEndpoints(t *testing.T) {
 func TestSmallerLimitIsLearned(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *config.Forwarder) { c.MaxBatchBytes, c.SendConcurrency = 100_000, 1 })
-	r.intercept = refusing(413, func(b string) bool { return len(b) > 30_000 })
-	out := r.delivered(r.put(scan{system: "vc-a", minute: 1, failing: 500}), archive.DeliveryComplete)
+	r.Intercept = site.Refusing(413, func(b string) bool { return len(b) > 30_000 })
+	out := r.delivered(r.Put(scan{System: "vc-a", Minute: 1, Failing: 500}), archive.DeliveryComplete)
 	refused := 0
-	for _, b := range r.bodies {
+	for _, b := range r.Bodies {
 		if len(b) > 30_000 {
 			refused++
 		}
@@ -142,29 +106,29 @@ func TestSmallerLimitIsLearned(t *testing.T) {
 	if out.Scan.Accepted != 500 || refused > 4 {
 		t.Errorf("%+v, %d bodies were too large", out.Scan, refused)
 	}
-	r.shown("vc-a failed=500 passed=0 posture=0")
+	r.Shown("vc-a failed=500 passed=0 posture=0")
 }
 
 func TestEventThatIsTooLarge(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *config.Forwarder) { c.MaxBatchBytes = 10_000 })
-	r.intercept = refusing(413, func(b string) bool { return len(b) > 12_000 || strings.Contains(b, `"CIS-2"`) })
+	r.Intercept = site.Refusing(413, func(b string) bool { return len(b) > 12_000 || strings.Contains(b, `"CIS-2"`) })
 	value := strings.Repeat("x", 2900)
 	values := strings.TrimSuffix(strings.Repeat(`{"description":"d","value":"`+value+`"},`, 6), ",")
 	issue := func(id, name string) string {
 		return fmt.Sprintf(`{"issueDisplayId":%q,"type":"CIS","severity":"Low","title":"T","status":"FAIL","affectedObjects":[{"moid":%q,"name":"n","resultValues":[%s]}]}`, id, name, values)
 	}
 	result := `{"issues":[` + issue("CIS-1", "h1") + "," + issue("CIS-2", "h2") + `,{"issueDisplayId":"CIS-3","type":"CIS","status":"PASS"}]}`
-	out := r.delivered(r.put(scan{system: "vc-a", minute: 1, result: result}), archive.DeliveryComplete)
+	out := r.delivered(r.Put(scan{System: "vc-a", Minute: 1, Result: result}), archive.DeliveryComplete)
 	if out.Scan.Accepted != 2 || out.Scan.Quarantined != 1 {
 		t.Errorf("%+v", out.Scan)
 	}
 	seen := map[string]bool{}
-	for _, b := range r.bodies {
+	for _, b := range r.Bodies {
 		if seen[b] {
 			t.Error("the same bytes were sent twice")
 		}
 		seen[b] = true
 	}
-	r.shown("vc-a failed=1 passed=1 posture=50")
+	r.Shown("vc-a failed=1 passed=1 posture=50")
 }

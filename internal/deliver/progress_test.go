@@ -1,4 +1,4 @@
-package forward_test
+package deliver_test
 
 import (
 	"net/http"
@@ -7,18 +7,18 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
-	"runecast-ingest/internal/store"
+	"runecast-ingest/internal/simulate/site"
 )
 
 // A long delivery writes down once a minute how far it came.
 func TestProgressIsWrittenEachMinute(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) { small(c); c.SendConcurrency = 1 })
-	k := r.put(scan{system: "vc-a", minute: 1, failing: 60})
+	r := newRig(t, func(c *config.Forwarder) { site.Small(c); c.SendConcurrency = 1 })
+	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
 	var seen []archive.Delivery
-	r.intercept = func(int, http.ResponseWriter, *http.Request) bool {
-		_ = r.clock.Sleep(t.Context(), 25*time.Second)
-		if d := r.document(k); len(seen) == 0 || d.WriteID != seen[len(seen)-1].WriteID {
+	r.Intercept = func(int, http.ResponseWriter, *http.Request) bool {
+		_ = r.Clock.Sleep(t.Context(), 25*time.Second)
+		if d := r.Document(k); len(seen) == 0 || d.WriteID != seen[len(seen)-1].WriteID {
 			seen = append(seen, d)
 		}
 		return false
@@ -33,49 +33,36 @@ func TestProgressIsWrittenEachMinute(t *testing.T) {
 			t.Errorf("version %d: accepted %d after %d, lease %v, generation %d", i+1, d.Accepted, before.Accepted, d.Lease, d.Generation)
 		}
 	}
-	r.shown("vc-a failed=60 passed=0 posture=0")
+	r.Shown("vc-a failed=60 passed=0 posture=0")
 }
 
 // Whoever finds at such a write that another has taken over stops at once. Here
 // the other's clock is ahead, so that the lease has run out for it alone.
 func TestProgressFindsThatAnotherTookOver(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) { small(c); c.SendConcurrency = 1 })
-	k := r.put(scan{system: "vc-a", minute: 1, failing: 60})
+	r := newRig(t, func(c *config.Forwarder) { site.Small(c); c.SendConcurrency = 1 })
+	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
 	after := 0
-	r.intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
+	r.Intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
 		if n != 1 {
 			after++
 			return false
 		}
-		r.expire(k)
+		r.Expire(k)
 		if out, err := r.deliver(k); err != nil || out.State != archive.DeliveryComplete {
 			t.Errorf("the other: %+v %v", out, err)
 		}
 		after = 0
-		_ = r.clock.Sleep(t.Context(), progressTime)
+		_ = r.Clock.Sleep(t.Context(), progressTime)
 		return false
 	}
 	if out, err := r.deliver(k); err != nil || out.State != "busy" {
 		t.Errorf("%+v %v", out, err)
 	}
-	if d := r.document(k); d.State != archive.DeliveryComplete || d.Generation != 2 || after > 1 {
+	if d := r.Document(k); d.State != archive.DeliveryComplete || d.Generation != 2 || after > 1 {
 		t.Errorf("%s in generation %d, %d requests after the other's", d.State, d.Generation, after)
 	}
-	r.shown("vc-a failed=60 passed=0 posture=0")
+	r.Shown("vc-a failed=60 passed=0 posture=0")
 }
 
 const progressTime = time.Minute
-
-// expire lets the lease of a delivery run out.
-func (r *rig) expire(key string) {
-	r.t.Helper()
-	d, err := r.store.Delivery(r.t.Context(), key)
-	if err != nil || d.Value.Lease == nil {
-		r.t.Fatalf("no lease of %s: %v", key, err)
-	}
-	d.Value.Lease.Until = time.Time{}
-	if err := store.Save(r.t.Context(), r.store, &d); err != nil {
-		r.t.Fatal(err)
-	}
-}

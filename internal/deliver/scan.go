@@ -1,0 +1,149 @@
+package deliver
+
+import (
+	"slices"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/notice"
+)
+
+// scan is one scan of the object on its way: where it lies in the object, and
+// what the delivery document says of it. All transitions of the latter are the
+// methods of this file. They change it in memory: the next write of the
+// document takes it to the archive, and a crash before that undoes it.
+type scan struct {
+	Part
+	archive.SystemScan
+	// notice is what people are told once the scan's delivery is complete; nil
+	// until its scan event is accepted.
+	notice *notice.Committed
+}
+
+// order is the scan's place among the scans of its system.
+func (s *scan) order() archive.Order {
+	return archive.Order{StartedAt: s.Envelope.Run.StartedAt, Run: s.Envelope.Run.ID}
+}
+
+// begin takes the scan into the generation that is delivered from now on (step
+// 3): the one it is in, if that can go on, else the next. One that is committed,
+// but was not released, is in doubt until it is complete: should the register
+// name another scan by then, nobody knows what was accepted of it.
+func (s *scan) begin(at *situation, c *candidate, rawKey, newScanID string) {
+	s.Scan = c.recorded // with the marks of a replay
+	s.Order = c.order
+	if at.pastCommitPoint(c) || at.resumable(c) {
+		s.State, s.Doubt = archive.DeliverySending, !at.resumable(c)
+		return
+	}
+	if c.register.RawKey == rawKey {
+		s.Generation = max(s.Generation, c.register.Generation)
+	}
+	s.abandon(newScanID)
+}
+
+// abandon begins the next generation: a new scan id, nothing sent (rules 06 and
+// 09). The rows of the one before stay invisible, since its scan id is never
+// committed.
+func (s *scan) abandon(newScanID string) {
+	s.Scan = archive.Scan{
+		Order: s.Order, State: archive.DeliverySending, ScanID: newScanID, Generation: s.Generation + 1, Force: s.Force, Over: s.Over,
+	}
+}
+
+// figures are what was sent of a generation, in all invocations together.
+type figures struct {
+	done                  [][2]int64
+	accepted, quarantined int64
+	requests, bytes       int64
+	duplicatesPossible    bool
+}
+
+// sent takes in how far the generation came.
+func (s *scan) sent(f figures) {
+	s.Done, s.Accepted, s.Quarantined = f.done, f.accepted, f.quarantined
+	s.Requests, s.Bytes = f.requests, f.bytes
+	s.DuplicatesPossible = s.DuplicatesPossible || f.duplicatesPossible
+}
+
+// supersede ends the scan: a newer one of its system is committed.
+func (s *scan) supersede(why string) { s.State, s.Reason = archive.DeliverySuperseded, why }
+
+// fail ends the scan: the object itself is to blame. Only a replay tries again.
+func (s *scan) fail(why string) { s.State, s.Reason = archive.DeliveryFailed, why }
+
+// complete ends the scan: it is shown.
+func (s *scan) complete() {
+	s.State, s.Reason, s.Doubt, s.Done = archive.DeliveryComplete, "", false, [][2]int64{}
+}
+
+// leave leaves the scan to whoever comes next. In doubt it cannot be known what
+// was accepted, so the next one begins another generation.
+func (s *scan) leave(why string, doubt bool) { s.Reason, s.Doubt = why, s.Doubt || doubt }
+
+// settle makes the transition that a disposition asks for.
+func (s *scan) settle(d disposition) {
+	switch d.becomes {
+	case archive.DeliveryComplete:
+		s.complete()
+	case archive.DeliverySuperseded:
+		s.supersede(d.text())
+	case archive.DeliveryFailed:
+		s.fail(d.text())
+	case archive.DeliverySending:
+		s.leave(d.text(), d.doubt)
+	}
+}
+
+// doneRanges is a set of event indexes as sorted ranges [from, to): batches
+// overtake each other (rule 07).
+type doneRanges struct{ r [][2]int64 }
+
+// add takes a range in; it may touch others, but not overlap them.
+func (d *doneRanges) add(from, to int64) {
+	if from >= to {
+		return
+	}
+	i, _ := slices.BinarySearchFunc(d.r, from, func(r [2]int64, v int64) int {
+		switch {
+		case r[0] < v:
+			return -1
+		case r[0] > v:
+			return 1
+		}
+		return 0
+	})
+	d.r = slices.Insert(d.r, i, [2]int64{from, to})
+	if i+1 < len(d.r) && d.r[i][1] == d.r[i+1][0] {
+		d.r[i][1] = d.r[i+1][1]
+		d.r = slices.Delete(d.r, i+1, i+2)
+	}
+	if i > 0 && d.r[i-1][1] == d.r[i][0] {
+		d.r[i-1][1] = d.r[i][1]
+		d.r = slices.Delete(d.r, i, i+1)
+	}
+}
+
+// contains reports whether an index is in the set.
+func (d *doneRanges) contains(index int64) bool {
+	for _, r := range d.r {
+		if index < r[0] {
+			return false
+		}
+		if index < r[1] {
+			return true
+		}
+	}
+	return false
+}
+
+// count returns how many indexes are in the set.
+func (d *doneRanges) count() int64 {
+	var n int64
+	for _, r := range d.r {
+		n += r[1] - r[0]
+	}
+	return n
+}
+
+// ranges returns a copy for the delivery document.
+func (d *doneRanges) ranges() [][2]int64 { return append([][2]int64{}, d.r...) }

@@ -1,0 +1,148 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"runecast-ingest/internal/openpipeline"
+	"runecast-ingest/internal/telemetry"
+)
+
+// Sender posts a body of events to Dynatrace; see openpipeline.Client.Send. No
+// attempt starts after stop.
+//
+// Who may send the same events again is the heart of the promise that nothing
+// is counted twice. A Sender repeats by itself only a request that was refused
+// for sure and for now: 408, 429, 503 from Dynatrace, no connection. After Busy
+// a later invocation may send the events under the same scan id; after Refused
+// and TooLarge they go out in another form. After Doubt nobody sends findings
+// again under the same scan id, unless DELIVERY=at-least-once accepts
+// duplicates. The scan-completed event and the follow-up events may be repeated
+// by anyone at any time: their ids are the same, and only the newest is shown.
+type Sender interface {
+	Send(ctx context.Context, body []byte, stop time.Time) openpipeline.Result
+}
+
+// send posts a batch. What is done around a request is a send around a send:
+// counting(paced(traced(sender))).
+type send func(ctx context.Context, b *openpipeline.Batch) openpipeline.Result
+
+// traced posts bodies by a sender, each in a subsegment of the trace.
+func traced(s Sender, stop time.Time) send {
+	return func(ctx context.Context, b *openpipeline.Batch) (r openpipeline.Result) {
+		_ = telemetry.Trace(ctx, "send", func(ctx context.Context) error {
+			r = s.Send(ctx, b.Body, stop)
+			return r.Err
+		})
+		return r
+	}
+}
+
+// counting adds what is sent to a counter.
+func counting(do send, c *counter) send {
+	return func(ctx context.Context, b *openpipeline.Batch) openpipeline.Result {
+		r := do(ctx, b)
+		c.add(&r, b)
+		return r
+	}
+}
+
+// counter counts requests and what was accepted of them. It is safe for
+// concurrent use.
+type counter struct {
+	mu   sync.Mutex
+	sent Sent
+}
+
+// Sent is what was sent.
+type Sent struct {
+	Requests int64
+	// Events and Bytes of the bodies that were accepted.
+	Events, Bytes int64
+	// Retried are the refusals for now that were waited out.
+	Retried openpipeline.Retries
+}
+
+// Add takes in what else was sent.
+func (s *Sent) Add(o Sent) {
+	s.Requests += o.Requests
+	s.Events += o.Events
+	s.Bytes += o.Bytes
+	s.Retried.Add(o.Retried)
+}
+
+func (c *counter) add(r *openpipeline.Result, b *openpipeline.Batch) {
+	one := Sent{Requests: r.Requests, Retried: r.Retried}
+	if r.Outcome == openpipeline.Accepted {
+		one.Events, one.Bytes = b.To-b.From, int64(len(b.Body))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sent.Add(one)
+}
+
+func (c *counter) total() Sent {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sent
+}
+
+// Rate bounds the events per second that are sent, over all deliveries that
+// share it. It is safe for concurrent use.
+type Rate struct {
+	perSecond float64
+
+	mu   sync.Mutex
+	free time.Time // when the next events may go out
+}
+
+// NewRate makes a rate of so many events per second, more than 0.
+func NewRate(perSecond float64) *Rate { return &Rate{perSecond: perSecond} }
+
+var errRate = errors.New("the pace that was asked for leaves the rest to another invocation")
+
+// longestPause bounds what the lowest rate makes of a body: longer than any invocation.
+const longestPause = 24 * time.Hour
+
+// paced keeps to a rate; nil: there is none. A batch whose turn does not come
+// in this invocation's time is not sent: it is refused for now.
+func (d *delivery) paced(do send, rate *Rate) send {
+	if rate == nil {
+		return do
+	}
+	return func(ctx context.Context, b *openpipeline.Batch) openpipeline.Result {
+		if err := d.await(ctx, rate, b.To-b.From); err != nil {
+			return openpipeline.Result{Outcome: openpipeline.Busy, Err: err}
+		}
+		return do(ctx, b)
+	}
+}
+
+// await waits until so many events may go out. They wait one behind the other.
+func (d *delivery) await(ctx context.Context, rate *Rate, events int64) error {
+	rate.mu.Lock()
+	defer rate.mu.Unlock()
+	now := d.o.Now()
+	if rate.free.After(now) {
+		if !rate.free.Before(d.win.Soft) {
+			return errRate
+		}
+		if err := d.o.Sleep(ctx, rate.free.Sub(now)); err != nil {
+			return err
+		}
+		now = rate.free
+	}
+	takes := min(float64(events)/rate.perSecond, longestPause.Seconds())
+	rate.free = now.Add(time.Duration(takes * float64(time.Second)))
+	return nil
+}
+
+// discard is an endpoint that accepts everything, and keeps nothing.
+type discard struct{}
+
+// Send accepts a body.
+func (discard) Send(context.Context, []byte, time.Time) openpipeline.Result {
+	return openpipeline.Result{Outcome: openpipeline.Accepted, Requests: 1}
+}

@@ -1,0 +1,124 @@
+package site
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"runecast-ingest/internal/archive"
+)
+
+// Night is the hour in which the runs of scans begin: the last whole one, by the
+// clock that a site begins with. It lies within one day.
+var Night = time.Now().UTC().Add(-time.Hour).Truncate(time.Hour)
+
+// Scan is a raw object to be.
+type Scan struct {
+	System string
+	// Minute of the run's start.
+	Minute int
+	// Failing objects of the rule CIS-1, and rules that pass.
+	Failing, Passing int
+	// Result, if it is not empty, is the result itself.
+	Result string
+}
+
+// Key is where the scan lies.
+func (s Scan) Key() string { return archive.RawKey(s.Started(), s.Run(), s.System, s.System) }
+
+// Started is when the run began.
+func (s Scan) Started() time.Time { return Night.Add(time.Duration(s.Minute) * time.Minute) }
+
+// Run is the id of the run.
+func (s Scan) Run() string { return s.Started().Format("20060102T150405Z") + "-4f3a" }
+
+// Body is the result.
+func (s Scan) Body() string {
+	if s.Result != "" {
+		return s.Result
+	}
+	var issues []string
+	if s.Failing > 0 {
+		var objects []string
+		for i := range s.Failing {
+			objects = append(objects, fmt.Sprintf(`{"vcUid":%q,"moid":"host-%d","name":"esx%d","type":"HostSystem","resultValues":[{"description":"d","value":"%d"}]}`, s.System, i, i, i))
+		}
+		issues = append(issues, fmt.Sprintf(`{"id":"1","issueDisplayId":"CIS-1","severity":"Critical","type":"CIS","title":"T","status":"FAIL","affectedObjectsCount":%d,"affectedObjects":[%s]}`,
+			s.Failing, strings.Join(objects, ",")))
+	}
+	for i := range s.Passing {
+		issues = append(issues, fmt.Sprintf(`{"id":"p%d","issueDisplayId":"CIS-P%d","severity":"Low","type":"CIS","title":"P","status":"PASS","affectedObjectsCount":0}`, i, i))
+	}
+	return `{"issues":[` + strings.Join(issues, ",") + `]}`
+}
+
+// Put archives a scan as the collector does, and returns its key.
+func (s *Site) Put(scan Scan) string { return s.PutAs(scan.Key(), scan) }
+
+// PutAs archives a scan under another key.
+func (s *Site) PutAs(key string, scan Scan) string {
+	s.T.Helper()
+	_, err := s.Store.PutRaw(s.T.Context(), key, func(w io.Writer) error {
+		err := archive.Envelope{
+			Run:    archive.EnvelopeRun{ID: scan.Run(), Trigger: "schedule", StartedAt: scan.Started()},
+			System: archive.System{ID: scan.System, Name: scan.System + ".example", Type: "VCENTER"},
+			Scan:   archive.EnvelopeScan{Status: "FINISHED_SUCCESSFULLY", CompletedAt: scan.Started().Add(time.Minute).Format(time.RFC3339)},
+		}.WriteHead(w)
+		if err == nil {
+			_, err = io.WriteString(w, scan.Body()+"}")
+		}
+		return err
+	})
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	s.Date(key)
+	return key
+}
+
+// Date lets S3 have stored an object just now, by the site's clock.
+func (s *Site) Date(key string) {
+	s.T.Helper()
+	if err := s.Srv.Date(s.Bucket, key, s.Clock.Now()); err != nil {
+		s.T.Fatal(err)
+	}
+}
+
+// Upload stores a document as a person does.
+func (s *Site) Upload(key string, body []byte) {
+	s.T.Helper()
+	if _, err := s.S3.PutObject(s.T.Context(), &s3.PutObjectInput{Bucket: &s.Bucket, Key: aws.String(key), Body: bytes.NewReader(body)}); err != nil {
+		s.T.Fatal(err)
+	}
+	s.Date(key)
+}
+
+// Saved is a v1 results document of systems as "uid failing@minute".
+func Saved(systems ...string) []byte {
+	var elements []string
+	for _, s := range systems {
+		var uid string
+		var failing, minute int
+		if _, err := fmt.Sscanf(s, "%s %d@%d", &uid, &failing, &minute); err != nil {
+			panic(err)
+		}
+		elements = append(elements, fmt.Sprintf(`{"uid":%q,"issues":%s,"scanStatus":{"status":"FINISHED_SUCCESSFULLY","timestamp":%q}}`,
+			uid, strings.TrimSuffix(strings.TrimPrefix(Scan{System: uid, Failing: failing, Passing: 1}.Body(), `{"issues":`), "}"), Scan{Minute: minute}.Started().Format(time.RFC3339)))
+	}
+	return []byte(`{"results":[null,` + strings.Join(elements, ",") + `]}`)
+}
+
+// Packed is a document as gzip packs it.
+func Packed(b []byte) []byte {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	_, _ = w.Write(b)
+	_ = w.Close()
+	return out.Bytes()
+}

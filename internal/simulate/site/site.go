@@ -1,0 +1,166 @@
+// Package site is what surrounds deliveries in tests: an archive on a real S3
+// server, a simulated receiver, a clock that waiting moves ahead, and what may
+// go wrong with each. It promises that a test sees what Dynatrace and S3 would
+// show, and that no test waits.
+package site
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/uuid"
+
+	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/deliver"
+	"runecast-ingest/internal/openpipeline"
+	"runecast-ingest/internal/secret"
+	"runecast-ingest/internal/simulate/receiver"
+	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/store"
+	"runecast-ingest/internal/telemetry"
+)
+
+// Token is the one that the receiver accepts.
+const Token = "dt0c01.PUBLIC.PRIVATE"
+
+// Site is an archive and a receiver.
+type Site struct {
+	T        *testing.T
+	Srv      *s3server.Server
+	S3       *s3.Client
+	Bucket   string
+	Store    *store.Store
+	Receiver *receiver.Receiver
+	Server   *httptest.Server
+	Config   config.Forwarder
+	Metrics  bytes.Buffer
+	Clock    *Clock
+	// Dead: the process has died, and writes nothing more.
+	Dead  atomic.Bool
+	Vault *Vault
+	mu    sync.Mutex
+	// Intercept is asked before the receiver: the number of the request, from 0.
+	// It reports whether it has answered.
+	Intercept func(n int, w http.ResponseWriter, r *http.Request) bool
+	// Requests is the number of all requests so far, Bodies what they held.
+	Requests int
+	Bodies   []string
+}
+
+// StartS3 starts an S3 server, for one site or for many.
+func StartS3(t *testing.T) *s3server.Server {
+	t.Helper()
+	srv, err := s3server.Start(t.Context(), s3server.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = srv.Close() })
+	return srv
+}
+
+// New makes a site with a bucket of its own on an S3 server. change may change
+// the settings; nil: it does not.
+func New(t *testing.T, srv *s3server.Server, bucket string, change func(*config.Forwarder)) *Site {
+	t.Helper()
+	s := &Site{T: t, Srv: srv, Clock: &Clock{}, Vault: &Vault{token: Token}}
+	var err error
+	s.S3 = store.Client(aws.Config{
+		BaseEndpoint: aws.String(srv.URL()), Region: srv.Region(),
+		Credentials: credentials.NewStaticCredentialsProvider(srv.AccessKey(), srv.SecretKey(), ""),
+	}, true)
+	s.Use(bucket)
+	s.Receiver = receiver.New(receiver.Options{Token: Token, Now: s.Clock.Now})
+	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
+	t.Cleanup(s.Server.Close)
+	s.Config, err = config.LoadForwarder(func(name string) string {
+		return map[string]string{"ARCHIVE_BUCKET": s.Bucket, "OPENPIPELINE_URL": s.Server.URL, "OPENPIPELINE_SECRET_ID": "s", "ALLOW_LOOPBACK": "true"}[name]
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(&s.Config)
+	}
+	return s
+}
+
+// Use makes another bucket the archive.
+func (s *Site) Use(bucket string) {
+	s.T.Helper()
+	if err := s.Srv.CreateBucket(s.T.Context(), bucket); err != nil {
+		s.T.Fatal(err)
+	}
+	s.Bucket, s.Config.Bucket, s.Store = bucket, bucket, store.New(&mortal{s.S3, &s.Dead}, bucket)
+}
+
+// mortal is S3 as seen by a process that may die.
+type mortal struct {
+	*s3.Client
+	dead *atomic.Bool
+}
+
+func (m *mortal) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+	if m.dead.Load() {
+		return nil, errors.New("the process is dead")
+	}
+	return m.Client.PutObject(ctx, in, o...)
+}
+
+func (s *Site) serve(w http.ResponseWriter, req *http.Request) {
+	body, _ := io.ReadAll(req.Body)
+	req.Body = io.NopCloser(strings.NewReader(string(body)))
+	s.mu.Lock()
+	n := s.Requests
+	s.Requests++
+	s.Bodies = append(s.Bodies, string(body))
+	intercept := s.Intercept
+	s.mu.Unlock()
+	if intercept == nil || !intercept(n, w, req) {
+		s.Receiver.Ingest(w, req)
+	}
+}
+
+// Sent returns the body of a request, by its number.
+func (s *Site) Sent(n int) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Bodies[n]
+}
+
+// Options are those of a deliverer as a new sandbox makes it.
+func (s *Site) Options() deliver.Options {
+	return s.Through(s.Store, s.Server.Client().Transport)
+}
+
+// Through are the options of a deliverer that sees the world through a store and
+// a transport.
+func (s *Site) Through(store *store.Store, transport http.RoundTripper) deliver.Options {
+	u, err := url.Parse(s.Config.URL.String())
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	sender := openpipeline.New(openpipeline.Options{
+		URL: u, Credentials: secret.NewCache(s.Vault, "s", s.Clock.Now), UserAgent: "test", Timeout: 20 * time.Second,
+		HTTP: func(secret.Credential) (*http.Client, error) { return client, nil },
+		Now:  s.Clock.Now, Sleep: s.Clock.Sleep, Jitter: func() float64 { return 1 },
+	})
+	return deliver.Options{
+		Config: s.Config, Archive: store, Sender: sender, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics(&s.Metrics, "forwarder", s.Clock.Now),
+		Now: s.Clock.Now, Sleep: s.Clock.Sleep, NewID: uuid.NewString,
+	}
+}
