@@ -39,7 +39,7 @@ type Appliance interface {
 	Systems(ctx context.Context) ([]runecast.System, error)
 	// Describe adds last scan and type where Systems could not tell them.
 	Describe(ctx context.Context, systems []runecast.System) error
-	// Statuses gives the last scan of these systems, and maybe of others, by id.
+	// Statuses returns the last scan of these systems, and maybe of others, by id.
 	Statuses(ctx context.Context, ids []string) (map[string]runecast.Scan, error)
 	// Trigger starts the analysis of a system.
 	Trigger(ctx context.Context, id string) error
