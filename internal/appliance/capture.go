@@ -22,7 +22,7 @@ const (
 	answerTime = 5 * time.Second
 )
 
-// plain is what may be told of a version or media type: enough for either, too
+// plain is what may be shown of a version or media type: enough for either, too
 // little for a name or an address.
 var (
 	plainVersion = regexp.MustCompile(`^[0-9]{1,6}(\.[0-9]{1,6}){0,4}$`)

@@ -30,7 +30,7 @@ func (c *Client) sawType(code string) {
 	}
 }
 
-// Issues copies v1's catalogue of all checks to dst, byte for byte. It helps to
+// Issues copies v1's catalogue of all rules to dst, byte for byte. It helps to
 // read old results, which stand without it: appliances are known to fail on all
 // of it at once (2020). Then it is asked for by each profile code that was seen
 // in results, and put together to one document; a part that fails is left out.
@@ -54,7 +54,7 @@ func (c *Client) issues(ctx context.Context, query string, read func(io.Reader) 
 	return c.readError(ctx, read(body))
 }
 
-// issuesByType gives the first error if no part could be read.
+// issuesByType returns the first error if no part could be read.
 func (c *Client) issuesByType(ctx context.Context, dst io.Writer, first error) error {
 	c.mu.Lock()
 	types := slices.Sorted(maps.Keys(c.types))

@@ -66,7 +66,7 @@ func (c *Client) probe(ctx context.Context) (string, error) {
 	return "", err
 }
 
-// settled gives the generation that is spoken.
+// settled returns the generation that is spoken.
 func (c *Client) settled(ctx context.Context) (generation, error) {
 	c.mu.Lock()
 	api := c.api
@@ -97,7 +97,7 @@ func (c *Client) Systems(ctx context.Context) ([]runecast.System, error) {
 	return all, nil
 }
 
-// Describe adds to systems what Systems could not tell of them: in v2 each
+// Describe adds to systems what Systems could not find out: in v2 each
 // costs one reading of its last results.
 func (c *Client) Describe(ctx context.Context, systems []runecast.System) error {
 	api, err := c.settled(ctx)

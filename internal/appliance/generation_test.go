@@ -68,7 +68,7 @@ func TestGeneration(t *testing.T) {
 const scan7 = `{"createdTs":1690270800000,"configScanResultSummary":{"foundCriticalIssuesCount":1,"foundLowIssuesCount":"2"},
 	"scannedIssues":[{"issue":{"type":"CIS","products":[{"name":"Amazon Web Services"}]},"status":"FAIL"},{"status":"PASS"}]}`
 
-var at7 = runecast.Scan{Timestamp: "2023-07-25T07:40:00Z", Found: "1/-/-/2/-", Checks: 2}
+var at7 = runecast.Scan{Timestamp: "2023-07-25T07:40:00Z", Found: "1/-/-/2/-", Rules: 2}
 
 func TestSystemsOfV2(t *testing.T) {
 	t.Parallel()

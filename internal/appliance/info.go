@@ -16,7 +16,7 @@ const (
 )
 
 // Info reads version and definitions. It is optional: an appliance whose API
-// does not offer it gives the zero value.
+// does not offer it has the zero value.
 func (c *Client) Info(ctx context.Context) runecast.Info {
 	for _, path := range []string{pathInfo, pathInfo1} {
 		info, err := small(ctx, c, path, runecast.DecodeInfo)

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"runecast-ingest/internal/runecast"
 )
 
 const (
@@ -57,14 +57,15 @@ type node struct {
 }
 
 // Reduce reads one JSON document, in memory that does not depend on its size,
-// and gives its shape, no value of it. With an error comes the shape of what
+// and returns its shape, no value of it. With an error comes the shape of what
 // was read, and how many bytes that were; the error quotes nothing.
 func Reduce(r io.Reader) (Shape, int64, error) {
 	return reduce(&meter{r: r, most: maxRead, text: maxToken})
 }
 
 func reduce(m *meter) (Shape, int64, error) {
-	d := &reducer{meter: m, dec: jsontext.NewDecoder(m, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
+	d := &reducer{Walker: runecast.NewWalker(m), meter: m}
+	m.passed = d.InputOffset
 	root := &node{}
 	err := d.value(root, 0)
 	return Shape{root}, m.read, d.explain(err)
@@ -72,15 +73,9 @@ func reduce(m *meter) (Shape, int64, error) {
 
 // reducer walks one document.
 type reducer struct {
-	dec   *jsontext.Decoder
+	runecast.Walker
 	meter *meter
 	nodes int
-}
-
-func (d *reducer) token() (jsontext.Token, error) {
-	tok, err := d.dec.ReadToken()
-	d.meter.consumed = d.dec.InputOffset()
-	return tok, err
 }
 
 // value adds the next value to a node; nil: passes over it.
@@ -90,17 +85,19 @@ func (d *reducer) value(n *node, depth int) error {
 		n = nil
 	}
 	if n == nil {
-		return d.skip()
+		return d.Skip()
 	}
-	tok, err := d.token()
-	if err != nil {
-		return err
-	}
-	switch tok.Kind() {
+	switch d.PeekKind() {
 	case '{':
 		return d.object(n, depth)
 	case '[':
 		return d.array(n, depth)
+	}
+	tok, err := d.ReadToken()
+	if err != nil {
+		return err
+	}
+	switch tok.Kind() {
 	case '"':
 		n.scalar("string(" + lengthClass(utf8.RuneCountInString(tok.String())) + ")")
 	case '0':
@@ -117,35 +114,21 @@ func (d *reducer) object(n *node, depth int) error {
 	if n.members == nil {
 		n.members = map[string]*node{}
 	}
-	for d.dec.PeekKind() != '}' {
-		name, err := d.token()
-		if err != nil {
-			return err
-		}
-		if err := d.value(d.member(n, name.String()), depth+1); err != nil {
-			return err
-		}
-	}
-	_, err := d.token()
-	return err
+	return d.Members(func(name []byte) error { return d.value(d.member(n, string(name)), depth+1) })
 }
 
 func (d *reducer) array(n *node, depth int) error {
 	n.arrays++
-	for d.dec.PeekKind() != ']' {
+	return d.Elements(func() error {
 		n.elements++
 		if n.element == nil {
 			n.element = d.node()
 		}
-		if err := d.value(n.element, depth+1); err != nil {
-			return err
-		}
-	}
-	_, err := d.token()
-	return err
+		return d.value(n.element, depth+1)
+	})
 }
 
-// member gives the node of a member; nil if there is no room for another.
+// member returns the node of a member; nil if there is no room for another.
 func (d *reducer) member(n *node, name string) *node {
 	if !memberName.MatchString(name) {
 		name = otherNames
@@ -173,20 +156,7 @@ func (d *reducer) node() *node {
 	return &node{}
 }
 
-// skip passes over one value of any size.
-func (d *reducer) skip() error {
-	depth := d.dec.StackDepth()
-	for {
-		if _, err := d.token(); err != nil {
-			return err
-		}
-		if d.dec.StackDepth() <= depth {
-			return nil
-		}
-	}
-}
-
-// explain tells a document that ends too early from one that is not JSON, and
+// explain names an error: a document that ends too early, or one that is not JSON; it
 // leaves the connection's own errors as they are.
 func (d *reducer) explain(err error) error {
 	switch {
@@ -207,7 +177,7 @@ func (n *node) scalar(class string) {
 	n.scalars[class]++
 }
 
-// lengthClass tells about a text's length only so much that it cannot serve to
+// lengthClass says of a text's length only so much that it cannot serve to
 // guess the text.
 func lengthClass(runes int) string {
 	switch {
@@ -273,8 +243,8 @@ type meter struct {
 	r          io.Reader
 	most, text int64 // bytes of the document, and of a single text
 	read       int64
-	consumed   int64 // offset up to which the decoder has returned tokens
-	err        error // sticky
+	passed     func() int64 // offset of the last token's end
+	err        error        // sticky
 }
 
 func (m *meter) Read(p []byte) (int, error) {
@@ -282,7 +252,7 @@ func (m *meter) Read(p []byte) (int, error) {
 	case m.err != nil:
 	case m.read >= m.most:
 		m.err = errEnough
-	case m.read-m.consumed > m.text:
+	case m.read-m.passed() > m.text:
 		m.err = errLongText
 	default:
 		var n int

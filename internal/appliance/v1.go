@@ -15,7 +15,7 @@ const (
 	apiV1        = "/rc2/api/v1"
 	pathVCenters = apiV1 + "/vcenters"
 	pathResults  = apiV1 + "/results"
-	// pathDetected leaves the checks out that found nothing: a small answer.
+	// pathDetected leaves the rules out that found nothing: a small answer.
 	pathDetected = pathResults + "?onlyDetectedIssues=true"
 	pathIssues   = apiV1 + "/issues"
 	pathLicences = apiV1 + "/licenses"

@@ -181,7 +181,7 @@ func (g *v2) untriggerable(err error, why string) error {
 		Cure: `use the mode "latest" for it and let the appliance scan by its own schedule, or set RUNECAST_SCAN_PATH to the path shown by the appliance's API browser`}
 }
 
-// join finds the uid that v1 knows a system by: no appliance gives both
+// join finds the uid that v1 knows a system by: no appliance shows both
 // identifiers, so the name must do, if it is one vCenter's alone. Empty: none.
 func (g *v2) join(ctx context.Context, id string) (string, error) {
 	g.mu.Lock()

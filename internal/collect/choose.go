@@ -13,7 +13,7 @@ import (
 // maxListed bounds the systems that an error lists.
 const maxListed = 50
 
-// choose gives the systems that the names or ids select, in the appliance's
+// choose returns the systems that the names or ids select, in the appliance's
 // order; no names select all. Names are compared without regard to case.
 func choose(all []runecast.System, names []string) ([]runecast.System, error) {
 	if len(all) == 0 {
@@ -57,9 +57,9 @@ func list(systems []runecast.System, text func(runecast.System) string) string {
 	return strings.Join(names, ", ")
 }
 
-// typeOf gives a system's type: the configured one, else the one found out
+// typeOf returns a system's type: the configured one, else the one found out
 // now, else the one that an earlier run found out. Evidence lies in failed
-// checks, so a system that passes all may show none this time.
+// rules, so a system that passes all may show none this time.
 func (c *Collector) typeOf(s runecast.System, before []archive.RunSystem) string {
 	if t, ok := c.o.SystemTypes[s.ID]; ok {
 		return t

@@ -6,9 +6,9 @@
 // archived at most once per run, whole, or not at all.
 //
 // What is reported instead of archived, because a dashboard would take it for
-// "all clear": a system whose results hold no check at all or nothing but
+// "all clear": a system whose results hold no rule at all or nothing but
 // UNLICENSED, one that the appliance lists no more, one that was never
-// analysed. Results with assessed checks of which none belongs to a security
+// analysed. Results with assessed rules of which none belongs to a security
 // profile (only knowledge-base articles, say) are archived, since a replay may
 // want them, and the run says so in the system's reason. A name in the systems
 // filter that fits two systems is an error that lists their ids.
@@ -39,13 +39,13 @@ type Appliance interface {
 	Systems(ctx context.Context) ([]runecast.System, error)
 	// Describe adds last scan and type where Systems could not tell them.
 	Describe(ctx context.Context, systems []runecast.System) error
-	// Statuses gives the last scan of these systems, and maybe of others, by id.
+	// Statuses returns the last scan of these systems, and maybe of others, by id.
 	Statuses(ctx context.Context, ids []string) (map[string]runecast.Scan, error)
 	// Trigger starts the analysis of a system.
 	Trigger(ctx context.Context, id string) error
 	// Results streams the last results of these systems, and maybe of others, one element each.
 	Results(ctx context.Context, ids []string, visit func(*runecast.Element) error) error
-	// Issues copies the catalogue of checks.
+	// Issues copies the catalogue of rules.
 	Issues(ctx context.Context, dst io.Writer) error
 	// Info describes the appliance; optional, so without an error.
 	Info(ctx context.Context) runecast.Info

@@ -103,7 +103,7 @@ func (v *invocation) catalogue(work context.Context, app Appliance) error {
 	case work.Err() != nil:
 		return err
 	case unread != nil:
-		v.o.Log.WarnContext(work, "no catalogue of checks", "run", v.run.ID, "error", err.Error())
+		v.o.Log.WarnContext(work, "no catalogue of rules", "run", v.run.ID, "error", err.Error())
 	default:
 		return err
 	}

@@ -68,7 +68,7 @@ func TestModeLatestOfV2(t *testing.T) {
 		w.machine("new").scan = runecast.Scan{}
 		w.machine("empty").issues = `[]`
 		a := w.must(t, `{"mode":"latest"}`)
-		if a.Archived != 1 || a.Failed != 2 || !strings.Contains(a.Failures[0].Reason, "never analysed") || !strings.Contains(a.Failures[1].Reason, "no check at all") {
+		if a.Archived != 1 || a.Failed != 2 || !strings.Contains(a.Failures[0].Reason, "never analysed") || !strings.Contains(a.Failures[1].Reason, "no rule at all") {
 			t.Errorf("first: %+v", a)
 		}
 		if a := w.must(t, `{"mode":"latest","systems":["a.example"]}`); a.Unchanged != 1 {

@@ -93,7 +93,7 @@ func (v *invocation) lastRuns(ctx context.Context) ([]PastRun, error) {
 	return runs, nil
 }
 
-// newest gives the ids of the last runs of a while, oldest first.
+// newest returns the ids of the last runs of a while, oldest first.
 func (v *invocation) newest(ctx context.Context, within time.Duration) ([]string, error) {
 	ids := make([]string, 0, shownRuns+1)
 	for id, err := range v.o.Store.Runs(ctx, v.o.Now().Add(-within)) {

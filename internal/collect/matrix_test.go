@@ -99,8 +99,8 @@ var matrix = map[string]trouble{
 			return false
 		}
 	}, perAPI(
-		`its results hold no check at all: enable security profiles for it, and look at its connection in the appliance`,
-		`not finished within SCAN_TIMEOUT (5h0m0s); last seen: the appliance shows an analysis without any check, and there were some before`), "", 1},
+		`its results hold no rule at all: enable security profiles for it, and look at its connection in the appliance`,
+		`not finished within SCAN_TIMEOUT (5h0m0s); last seen: the appliance shows an analysis without any rule, and there were some before`), "", 1},
 	"broken for it alone": {func(w *world, m *machine) {
 		w.wire.intercept = func(rec http.ResponseWriter, r *http.Request) bool {
 			return strings.Contains(r.URL.Path, "ecosystems/2773/config-scans/latest") && !m.begun.IsZero() && refuse(rec, http.StatusInternalServerError, "NullPointerException")

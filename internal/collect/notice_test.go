@@ -37,7 +37,7 @@ func TestNoticeTellsWhatARunCameTo(t *testing.T) {
 func TestNoticesOfRuns(t *testing.T) {
 	t.Parallel()
 	archived := archive.RunSystem{Name: "a", State: archive.SystemArchived}
-	remarked := archive.RunSystem{Name: "b", State: archive.SystemArchived, Reason: "archived, but no check of a security profile is in it"}
+	remarked := archive.RunSystem{Name: "b", State: archive.SystemArchived, Reason: "archived, but no rule of a security profile is in it"}
 	failed := archive.RunSystem{Name: "c\n\u202ed", State: archive.SystemFailed, Reason: "the answer was\n\"all clear\""}
 	late := archive.RunSystem{Name: "e", State: archive.SystemTimedOut, Reason: "not finished"}
 	for name, c := range map[string]struct {
@@ -45,7 +45,7 @@ func TestNoticesOfRuns(t *testing.T) {
 		systems []archive.RunSystem
 		want    Notice
 	}{
-		"done":          {archive.RunDone, []archive.RunSystem{archived, remarked}, Notice{State: "done", Title: "2 of 2", Text: "b: archived, but no check of a security profile is in it\nnext"}},
+		"done":          {archive.RunDone, []archive.RunSystem{archived, remarked}, Notice{State: "done", Title: "2 of 2", Text: "b: archived, but no rule of a security profile is in it\nnext"}},
 		"partly failed": {archive.RunDone, []archive.RunSystem{archived, failed, late}, Notice{State: "partly failed", Title: "1 of 3", Text: "c  d: failed, the answer was \"all clear\"\ne: timedout, not finished\nnext"}},
 		"failed":        {archive.RunFailed, []archive.RunSystem{late}, Notice{State: "failed", Title: "0 of 1", Text: "e: timedout, not finished\nnext"}},
 		"cancelled":     {archive.RunCancelled, []archive.RunSystem{archived}, Notice{State: "cancelled", Title: "1 of 1", Text: "next"}},

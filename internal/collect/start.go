@@ -112,7 +112,7 @@ func (v *invocation) begin(s runecast.System, req request, kind string) archive.
 	case req.Mode == modeAnalyze && s.Scan.Trouble != "":
 		rs.State, rs.Reason = archive.SystemFailed, "not analysed, because its last results could not be read: "+s.Scan.Trouble
 	case req.Mode == modeAnalyze && v.api == runecast.V2:
-		rs.Watch = &archive.Watch{Checks: s.Scan.Checks}
+		rs.Watch = &archive.Watch{Checks: s.Scan.Rules}
 		if never {
 			rs.Watch.Checks = -1
 		}

@@ -152,7 +152,7 @@ func (v *invocation) round(ctx, work context.Context, late bool) error {
 	return v.download(ctx, work, app, ready)
 }
 
-// inState gives the ids of the systems in a state.
+// inState returns the ids of the systems in a state.
 func (v *invocation) inState(state string) (ids []string) {
 	for _, s := range v.run.Systems {
 		if s.State == state {
@@ -162,7 +162,7 @@ func (v *invocation) inState(state string) (ids []string) {
 	return ids
 }
 
-// judge tells whether a system's results are to be downloaded.
+// judge reports whether a system's results are to be downloaded.
 func (v *invocation) judge(s *archive.RunSystem, scan runecast.Scan) bool {
 	latest := v.run.Mode == modeLatest
 	known := !latest && scan.Timestamp == s.Baseline || latest && scan.Timestamp != "" && scan.Key() == s.Baseline
@@ -200,11 +200,11 @@ func (v *invocation) missing(s *archive.RunSystem, others int) {
 
 const noResults = "the appliance shows no results of it"
 
-// settled tells of a scan whose end the appliance does not tell whether it
-// shows the same for long enough: at two looks in a row. A scan that lists
-// fewer checks than the one before, or is the first, may be slow: its calm is
-// longer. One without any check has likely just begun, unless the one before
-// had none either.
+// settled reports whether the results of a scan without an end marker have been
+// the same for long enough: at two looks in a row. A scan that lists fewer rules
+// than the one before, or is the first, may still grow slowly: it must stay the
+// same for longer. One without any rule has likely just begun, unless the one
+// before had none either.
 func (v *invocation) settled(s *archive.RunSystem, scan runecast.Scan) bool {
 	now, w := v.o.Now(), s.Watch
 	if w == nil {
@@ -218,14 +218,14 @@ func (v *invocation) settled(s *archive.RunSystem, scan runecast.Scan) bool {
 	}
 	analyze := v.run.Mode == modeAnalyze
 	switch {
-	case analyze && scan.Checks == 0 && w.Checks != 0:
-		s.Reason = "the appliance shows an analysis without any check, and there were some before"
+	case analyze && scan.Rules == 0 && w.Checks != 0:
+		s.Reason = "the appliance shows an analysis without any rule, and there were some before"
 		if w.Checks < 0 {
-			s.Reason = "the appliance shows its first analysis, without any check: enable a security profile for it"
+			s.Reason = "the appliance shows its first analysis, without any rule: enable a security profile for it"
 		}
 		return false
-	case analyze && (w.Checks < 0 || scan.Checks < w.Checks) && now.Sub(w.Since) < calm*v.o.PollInterval:
-		s.Reason = fmt.Sprintf("the appliance shows %d checks so far: they count when they stay the same for %s", scan.Checks, calm*v.o.PollInterval)
+	case analyze && (w.Checks < 0 || scan.Rules < w.Checks) && now.Sub(w.Since) < calm*v.o.PollInterval:
+		s.Reason = fmt.Sprintf("the appliance shows %d rules so far: they count when they stay the same for %s", scan.Rules, calm*v.o.PollInterval)
 		return false
 	}
 	return true

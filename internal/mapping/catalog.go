@@ -17,18 +17,18 @@ import (
 const (
 	// maxCatalog bounds what a catalogue takes in memory, in bytes.
 	maxCatalog = 14 << 20
-	// maxLongTexts is the size up to which check and fix texts are kept: 30,000
-	// checks, of which every fifth has both, stay below.
+	// maxLongTexts is the size up to which texts of tests and fixes are kept: 30,000
+	// rules, of which every fifth has both, stay below.
 	maxLongTexts = 11 << 20
 	// catalogBlock is the size of the pieces of memory, which are never copied.
 	catalogBlock = 256 << 10
-	// catalogIndex is what the index takes for a check beside its id, in bytes.
+	// catalogIndex is what the index takes for a rule beside its id, in bytes.
 	catalogIndex = 64
-	// maxCatalogID bounds the id of a check, which is a number in known appliances.
+	// maxCatalogID bounds the id of a rule, which is a number in known appliances.
 	maxCatalogID = 256
 )
 
-// Catalog holds what the appliance's check catalogue says beyond the results,
+// Catalog holds what the appliance's catalogue of rules says beyond the results,
 // in at most 16 MiB. A nil Catalog knows nothing.
 type Catalog struct {
 	blocks  [][]byte
@@ -36,11 +36,11 @@ type Catalog struct {
 	size    int
 }
 
-// span is where the texts of a check are: for each a byte for its place in
+// span is where the texts of a rule are: for each a byte for its place in
 // catalogMembers, its length, and itself.
 type span struct{ block, from, to uint32 }
 
-// catalogMember is a member of a catalogue's check that is shown.
+// catalogMember is a member of a catalogue's rule that is shown.
 type catalogMember struct {
 	name  string // as the appliance calls it; clients that read it ignore the case
 	shown string // as people read it
@@ -70,7 +70,7 @@ func catalogMembers() []catalogMember {
 
 // ReadCatalog reads a catalogue ({"issues":[…]}). Members of unexpected types
 // are passed over, texts are cut, the first entry of an id counts. Beyond 11
-// MiB the check and fix texts are left out, beyond 14 MiB whole checks.
+// MiB the texts of tests and fixes are left out, beyond 14 MiB whole rules.
 func ReadCatalog(r io.Reader) (*Catalog, error) {
 	c := &Catalog{entries: map[string]span{}}
 	reader := catalogReader{Walker: runecast.NewWalker(r), members: catalogMembers()}
@@ -92,7 +92,7 @@ func ReadCatalog(r io.Reader) (*Catalog, error) {
 	return c, nil
 }
 
-// catalogReader reads checks one by one into the same memory.
+// catalogReader reads rules one by one into the same memory.
 type catalogReader struct {
 	runecast.Walker
 	members []catalogMember
@@ -121,7 +121,7 @@ func (r *catalogReader) read() (id string, err error) {
 	return id, err
 }
 
-// keep takes the check that was read in.
+// keep takes the rule that was read in.
 func (c *Catalog) keep(id string, r *catalogReader) {
 	if _, again := c.entries[id]; again || id == "" || len(id) > maxCatalogID || c.size > maxCatalog {
 		return
@@ -151,7 +151,7 @@ func (c *Catalog) keep(id string, r *catalogReader) {
 	c.size += catalogIndex + len(id)
 }
 
-// of gives the texts of a check, by their place in catalogMembers.
+// of returns the texts of a rule, by their place in catalogMembers.
 func (c *Catalog) of(id string, places int) [][]byte {
 	texts := make([][]byte, places)
 	if c == nil {
@@ -168,10 +168,10 @@ func (c *Catalog) of(id string, places int) [][]byte {
 	return texts
 }
 
-// describe adds to a check what the catalogue and the issue itself say about
+// describe adds to a rule what the catalogue and the issue itself say about
 // the rule: its metadata, its place in the standard, what it asks for, and why
 // its status is what it is.
-func (c *Catalog) describe(check *securityevent.Check, h *runecast.Issue) {
+func (c *Catalog) describe(rule *securityevent.Rule, h *runecast.Issue) {
 	shown := catalogMembers()
 	texts := c.of(h.ID, len(shown))
 	b := quoted([]byte(`{"Runecast ID":`), h.ShownID(), 256)
@@ -190,10 +190,10 @@ func (c *Catalog) describe(check *securityevent.Check, h *runecast.Issue) {
 			b = quoted(b, string(text), shown[i].max)
 		}
 	}
-	check.MetadataJSON = string(append(b, '}'))
-	check.Control = or(string(texts[ofSTIG]), string(texts[ofVulnerability]))
-	check.Description = string(texts[ofCheck])
-	check.Reason = reasonOf(h.Status)
+	rule.MetadataJSON = string(append(b, '}'))
+	rule.Control = or(string(texts[ofSTIG]), string(texts[ofVulnerability]))
+	rule.Description = string(texts[ofCheck])
+	rule.Reason = reasonOf(h.Status)
 }
 
 func quoted(dst []byte, text string, characters int) []byte {

@@ -24,7 +24,7 @@ func catalogOf(t *testing.T, text string) *Catalog {
 }
 
 // shownOf is what the catalogue makes of a check.
-func shownOf(t *testing.T, c *Catalog, h runecast.Issue) (metadata map[string]string, check securityevent.Check) {
+func shownOf(t *testing.T, c *Catalog, h runecast.Issue) (metadata map[string]string, check securityevent.Rule) {
 	t.Helper()
 	c.describe(&check, &h)
 	if err := json.Unmarshal([]byte(check.MetadataJSON), &metadata); err != nil {

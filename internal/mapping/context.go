@@ -80,7 +80,7 @@ func awsAccount(name string) (id, alias string) {
 	return id, strings.Trim(strings.Join(rest, " "), " -_")
 }
 
-// uuidOnly gives back an id that is a UUID, and nothing else.
+// uuidOnly returns an id that is a UUID, and "" for any other.
 func uuidOnly(id string) string {
 	if len(id) != 36 || uuid.Validate(id) != nil {
 		return ""
@@ -88,7 +88,7 @@ func uuidOnly(id string) string {
 	return id
 }
 
-// organization gives the number of a Google organization.
+// organization returns the number of a Google organization; "" if the id is none.
 func organization(id string) string {
 	number := strings.TrimPrefix(id, "organizations/")
 	if strings.Trim(number, "0123456789") != "" {

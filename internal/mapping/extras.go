@@ -84,7 +84,7 @@ func (x *extra) vulnerability(h *runecast.Issue, onSystem bool) error {
 	severity, known := severityOf(h.Severity)
 	id := h.ShownID()
 	if id == "" {
-		return nil // nothing to tell it by
+		return nil // nothing identifies it
 	}
 	v := securityevent.Vulnerability{
 		ID: id, Title: or(h.Title, id), CVEs: cves(id + " " + h.Title + " " + h.URL), Severity: severity, RiskKnown: known,

@@ -1,5 +1,5 @@
 // Package mapping turns Runecast results into security events. It is pure: the
-// same document under the same settings gives the same events in the same
+// same document under the same settings makes the same events in the same
 // order, only scan ids and time stamps differ. It promises that what the
 // posture dashboard shows over its events is what the appliance shows.
 //
@@ -57,14 +57,14 @@ func (m *Mapper) Hash() string { return m.hash }
 // Input is one document to map.
 type Input struct {
 	Document *Document
-	// Catalog has the metadata of checks; may be nil.
+	// Catalog has the metadata of rules; may be nil.
 	Catalog *Catalog
 	// ScanID is given to every event: a random UUID of this generation.
 	ScanID string
 	// Now stamps the events.
 	Now func() time.Time
 	// Reopen reads the same document again, for issues whose objects are too
-	// many to be held, and gives what ends the reading; nil: they are all held.
+	// many to be held, and returns what ends the reading; nil: they are all held.
 	Reopen func() (*Document, func() error, error)
 	// Emit takes the next event, valid during the call only.
 	Emit func(event []byte) error
@@ -89,7 +89,7 @@ type Result struct {
 	Scan securityevent.Scan
 	// Mapped = sent + skipped by the settings, in events.
 	Mapped, Skipped int64
-	// Assessed reports whether a check was assessed that findings show: one of a
+	// Assessed reports whether a rule was assessed that findings show: one of a
 	// security profile, or of KB and BP where INCLUDE_TYPES names them. A scan
 	// without must not be committed: it would show as all clear.
 	Assessed bool
@@ -127,7 +127,7 @@ func (m *Mapper) Map(in Input) (Result, error) {
 	return w.res, err
 }
 
-// judge says what the checks of a document are worth, those of some classes
+// judge says what the rules of a document are worth, those of some classes
 // being asked for beside the security profiles.
 func (r *Result) judge(a *runecast.Assessment, beside []runecast.Class) {
 	if nothing := a.Nothing(beside...); nothing != nil {
@@ -238,13 +238,13 @@ func (w *work) takeSurvey(keepRaw bool) error {
 // listed in the document.
 func (w *work) issue(listed int) error {
 	h := &w.issues.Issue
-	check, v, ok := w.check(h)
+	rule, v, ok := w.rule(h)
 	if !ok {
 		return nil
 	}
-	check.Affected = max(h.Count, 0)
+	rule.Affected = max(h.Count, 0)
 	if h.Count < 0 {
-		check.Affected = int64(listed)
+		rule.Affected = int64(listed)
 	}
 	perObject := listed > 0 && (v.status != securityevent.Passed || w.m.settings.PassedObjects == "object")
 	first := w.issues.First()
@@ -253,10 +253,10 @@ func (w *work) issue(listed int) error {
 	case perObject && !ownStatus && h.Count >= 0 && int64(listed) > h.Count && v.status != securityevent.Passed:
 		w.res.Reasons[ReasonObjectsAmbiguous]++
 		perObject = false
-	case v.status == securityevent.Failed && int64(listed) < check.Affected:
+	case v.status == securityevent.Failed && int64(listed) < rule.Affected:
 		w.res.Reasons[ReasonObjectsShort]++
 	}
-	if w.skips(check) {
+	if w.skips(rule) {
 		rows := int64(1)
 		if perObject {
 			rows = int64(listed)
@@ -265,18 +265,18 @@ func (w *work) issue(listed int) error {
 		w.res.Skipped += rows
 		return nil
 	}
-	w.enc.SetCheck(check)
+	w.enc.SetRule(rule)
 	if w.m.settings.OriginalContent {
 		w.original.set(h)
 	}
 	if !perObject {
-		return w.emitSystem(check)
+		return w.emitSystem(rule)
 	}
-	return w.emitObjects(check, v)
+	return w.emitObjects(rule, v)
 }
 
-// check reads what the findings of an issue share; false: it is not sent at all.
-func (w *work) check(h *runecast.Issue) (*securityevent.Check, verdict, bool) {
+// rule reads what the findings of an issue share; false: it is not sent at all.
+func (w *work) rule(h *runecast.Issue) (*securityevent.Rule, verdict, bool) {
 	class, id := runecast.ClassOf(h.Profile), h.ShownID()
 	switch {
 	case class == runecast.NoProfile:
@@ -304,20 +304,20 @@ func (w *work) check(h *runecast.Issue) (*securityevent.Check, verdict, bool) {
 		w.unknown(ReasonUnknownSeverity, h.Severity)
 	}
 	std := w.m.standards.on(h.Profile, w.res.Scan.SystemType)
-	c := &securityevent.Check{
+	r := &securityevent.Rule{
 		RuleID: std.ruleID(h.Profile, id), Title: h.Title, Severity: severity, RiskKnown: known, VendorSeverity: h.Severity,
 		StandardShortName: std.shortName, StandardName: std.name, StandardURL: std.url,
 		URL: h.URL, IssueID: id, Profile: h.Profile, VendorStatus: h.Status, Status: v.status,
 	}
-	w.in.Catalog.describe(c, h)
-	if c.Title == "" {
-		c.Title = c.RuleID
+	w.in.Catalog.describe(r, h)
+	if r.Title == "" {
+		r.Title = r.RuleID
 		w.res.Reasons[ReasonNoTitle]++
 	}
-	return c, v, true
+	return r, v, true
 }
 
-// shows reports whether checks of a class become findings of compliance.
+// shows reports whether rules of a class become findings of compliance.
 func (m *Mapper) shows(c runecast.Class) bool {
 	return c == runecast.Security || (c == runecast.Knowledge || c == runecast.BestPractice) && slices.Contains(m.beside, c)
 }
@@ -330,11 +330,11 @@ func (w *work) unknown(reason, value string) {
 	}
 }
 
-// skips tells whether the settings leave a check out.
-func (w *work) skips(c *securityevent.Check) bool {
+// skips reports whether the settings leave a rule out.
+func (w *work) skips(r *securityevent.Rule) bool {
 	s := &w.m.settings
-	return !slices.Contains(s.IncludeResults, string(c.Status)) || rank(c.Severity) < w.m.minRank ||
-		slices.Contains(s.ExcludeTypes, runecast.NormalCode(c.Profile))
+	return !slices.Contains(s.IncludeResults, string(r.Status)) || rank(r.Severity) < w.m.minRank ||
+		slices.Contains(s.ExcludeTypes, runecast.NormalCode(r.Profile))
 }
 
 // system is the analysed system as a finding's object.
@@ -344,15 +344,15 @@ func (w *work) system() securityevent.Finding {
 }
 
 // emitSystem emits one finding on the system itself, without any object's evidence.
-func (w *work) emitSystem(c *securityevent.Check) error {
+func (w *work) emitSystem(r *securityevent.Rule) error {
 	f := w.system()
 	f.Original = w.original.of(nil)
-	return w.emit(c, &f)
+	return w.emit(r, &f)
 }
 
 // emitObjects emits one finding per affected object; one on the system if none
 // of those listed has the issue's own verdict.
-func (w *work) emitObjects(c *securityevent.Check, v verdict) error {
+func (w *work) emitObjects(r *securityevent.Rule, v verdict) error {
 	before := w.res.Mapped
 	for o, err := range w.issues.Objects() {
 		if err != nil {
@@ -361,28 +361,28 @@ func (w *work) emitObjects(c *securityevent.Check, v verdict) error {
 		if !v.has(o) {
 			continue
 		}
-		if err := w.emitObject(c, v, o); err != nil {
+		if err := w.emitObject(r, v, o); err != nil {
 			return err
 		}
 	}
 	if w.res.Mapped == before {
-		return w.emitSystem(c)
+		return w.emitSystem(r)
 	}
 	return nil
 }
 
-func (w *work) emitObject(c *securityevent.Check, v verdict, o *runecast.Object) error {
+func (w *work) emitObject(r *securityevent.Rule, v verdict, o *runecast.Object) error {
 	f := w.resource(o)
 	f.Original = w.original.of(o.Raw)
 	if v.status != securityevent.Passed {
 		w.evidence = w.evidenceOf(o, v)
 		f.Evidence = w.evidence
 	}
-	return w.emit(c, &f)
+	return w.emit(r, &f)
 }
 
 // resource is an affected object as the finding's object; one that cannot be
-// told from others is the system. Its id lives until the next call.
+// distinguished from others is the system. Its id lives until the next call.
 func (w *work) resource(o *runecast.Object) securityevent.Finding {
 	if len(o.MOID) == 0 && len(o.Name) == 0 {
 		return w.system()
@@ -425,9 +425,9 @@ func prefixed(b []byte, prefix string) bool {
 	return len(b) >= len(prefix) && string(b[:len(prefix)]) == prefix
 }
 
-func (w *work) emit(c *securityevent.Check, f *securityevent.Finding) error {
+func (w *work) emit(r *securityevent.Rule, f *securityevent.Finding) error {
 	w.res.Mapped++
-	w.summary.row(c)
+	w.summary.row(r)
 	w.event = w.enc.Append(w.event[:0], f, w.in.Now())
 	return w.in.Emit(w.event)
 }

@@ -28,7 +28,7 @@ func (o *original) set(h *runecast.Issue) {
 	o.head = append(o.head, `,"affectedObjects":[`...)
 }
 
-// of gives the content for one object, nil for a finding on the system itself;
+// of returns the content for one object, nil for a finding on the system itself;
 // empty if contents are not sent.
 func (o *original) of(raw []byte) []byte {
 	if len(o.head) == 0 {

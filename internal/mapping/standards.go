@@ -11,7 +11,7 @@ import (
 type standard struct {
 	shortName, name, url, prefix string
 	// general is the standard where nothing closer is known, editions are those
-	// of a type of system. A name that STANDARDS gives outranks both.
+	// of a type of system. A name in STANDARDS outranks both.
 	general  edition
 	editions map[string]edition
 }
@@ -95,10 +95,10 @@ func or(a, b string) string {
 	return b
 }
 
-// of gives the standard of a profile code, whatever the system.
+// of returns the standard of a profile code, whatever the system.
 func (t standardTable) of(code string) standard { return t.on(code, "") }
 
-// on gives the standard of a profile code as it is called on a type of system.
+// on returns the standard of a profile code as it is called on a type of system.
 func (t standardTable) on(code, systemType string) standard {
 	s, version, ok := t.find(code)
 	if !ok {
@@ -115,7 +115,7 @@ func (t standardTable) on(code, systemType string) standard {
 	return s
 }
 
-// find looks a code up as it is, then without a version at its end, and gives
+// find looks a code up as it is, then without a version at its end, and returns
 // that version as it is written: "PCI DSS 3.2.1", "NIST_800_53_R5", "STIG V2R4".
 func (t standardTable) find(code string) (s standard, version string, ok bool) {
 	n := normalise(code)
@@ -132,7 +132,7 @@ func (t standardTable) find(code string) (s standard, version string, ok bool) {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// versionOf gives the end of a code that has so many letters and digits, with
+// versionOf returns the end of a code that has so many letters and digits, with
 // dots for the punctuation in it. Three digits without any say nothing.
 func versionOf(code string, count int) string {
 	begin := len(code)

@@ -32,15 +32,15 @@ func newSummary() *summary {
 
 // row counts one finding. A rule's status is its worst row's: FAILED before
 // MANUAL before PASSED.
-func (s *summary) row(c *securityevent.Check) {
-	s.rows[Row{c.StandardShortName, c.Severity, c.Status}]++
-	r, ok := s.rules[c.RuleID]
-	if !ok || c.Status.Score() > r.worst.Score() {
+func (s *summary) row(r *securityevent.Rule) {
+	s.rows[Row{r.StandardShortName, r.Severity, r.Status}]++
+	state, ok := s.rules[r.RuleID]
+	if !ok || r.Status.Score() > state.worst.Score() {
 		if !ok {
-			r.standard = c.StandardShortName
+			state.standard = r.StandardShortName
 		}
-		r.worst = c.Status
-		s.rules[c.RuleID] = r
+		state.worst = r.Status
+		s.rules[r.RuleID] = state
 	}
 }
 

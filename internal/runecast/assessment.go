@@ -15,28 +15,28 @@ const (
 	maxWord  = 40
 )
 
-// Assessment counts the checks of one system's results by what they say. It is
+// Assessment counts the rules in one system's results by what they say. It is
 // the one judge of whether results have anything to show: the collector, the
 // check and the forwarder all ask it.
 type Assessment struct {
-	// Checks counts all checks.
-	Checks int
+	// Rules counts all rules: what an appliance calls issues.
+	Rules int
 	// Unlicensed counts those that were left out for want of a licence.
 	Unlicensed int
 
 	by [Vulnerability + 1]outcomes
 }
 
-// outcomes counts the checks of one class.
+// outcomes counts the rules of one class.
 type outcomes struct {
 	all, assessed, unlicensed, unknown int
 	words                              []string // statuses that are not known, as they came
 }
 
-// Add counts one check.
+// Add counts one rule.
 func (a *Assessment) Add(i *Issue) {
 	by := &a.by[ClassOf(i.Profile)]
-	a.Checks++
+	a.Rules++
 	by.all++
 	switch status := ParseStatus(i.Status); {
 	case status == StatusUnlicensed:
@@ -56,26 +56,26 @@ func (o *outcomes) note(word string) {
 	}
 }
 
-// Assessed counts the checks of a class that can be shown: they have an id and a
+// Assessed counts the rules of a class that can be shown: they have an id and a
 // result, that is a status which is known and not UNLICENSED.
 func (a *Assessment) Assessed(c Class) int { return a.by[c].assessed }
 
 // Empty returns why results say nothing at all about their system, so that they
-// are not worth to be kept: no check, or nothing but UNLICENSED. Nil: they do.
+// are not worth to be kept: no rule, or nothing but UNLICENSED. Nil: they do.
 func (a *Assessment) Empty() *fault.Error {
 	switch {
-	case a.Checks == 0:
-		return &fault.Error{Class: fault.Reject, What: "its results hold no check at all",
+	case a.Rules == 0:
+		return &fault.Error{Class: fault.Reject, What: "its results hold no rule at all",
 			Cure: "enable security profiles for it, and look at its connection in the appliance"}
-	case a.Unlicensed == a.Checks:
-		return &fault.Error{Class: fault.Reject, What: "its results hold nothing but UNLICENSED checks",
+	case a.Unlicensed == a.Rules:
+		return &fault.Error{Class: fault.Reject, What: "its results hold nothing but UNLICENSED rules",
 			Cure: "license it in the appliance (add a licence, or assign one), then analyse it again"}
 	}
 	return nil
 }
 
 // Nothing returns why results have nothing to show, and what was found instead.
-// Nil: a check of a security profile, or of a class asked for beside these, was
+// Nil: a rule of a security profile, or of a class asked for beside these, was
 // assessed.
 func (a *Assessment) Nothing(beside ...Class) *fault.Error {
 	wanted := append([]Class{Security}, beside...)
@@ -96,19 +96,19 @@ func (a *Assessment) Nothing(beside ...Class) *fault.Error {
 	case empty != nil:
 		return empty
 	case sum.all == 0:
-		return &fault.Error{Class: fault.Reject, What: "no check of a security profile is in its results, but only " + a.others(wanted),
+		return &fault.Error{Class: fault.Reject, What: "no rule of a security profile is in its results, but only " + a.others(wanted),
 			Cure: "enable security profiles for it in the appliance (Settings > Knowledge Profiles), then analyse it again"}
 	case sum.unknown > 0:
 		return &fault.Error{Class: fault.Reject, What: sum.found() + "; not known is: " + sum.quoted(),
 			Cure: "report these words and the appliance's version to the maintainers of this function, which knows " + KnownStatuses}
 	case sum.unlicensed == sum.all:
-		return &fault.Error{Class: fault.Reject, What: fmt.Sprintf("all its %d checks of security profiles are UNLICENSED", sum.all),
+		return &fault.Error{Class: fault.Reject, What: fmt.Sprintf("all its rules of security profiles (%d) are UNLICENSED", sum.all),
 			Cure: "license it in the appliance (add a licence, or assign one), then analyse it again"}
 	}
 	return &fault.Error{Class: fault.Reject, What: sum.found(), Cure: "report the appliance's version to the maintainers of this function"}
 }
 
-// found says what the checks are that cannot be shown.
+// found says what the rules are that cannot be shown.
 func (o *outcomes) found() string {
 	var parts []string
 	for _, p := range []struct {
@@ -119,7 +119,7 @@ func (o *outcomes) found() string {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
 		}
 	}
-	return fmt.Sprintf("of %d checks that could be shown %s", o.all, strings.Join(parts, ", "))
+	return fmt.Sprintf("of %d rules that could be shown %s", o.all, strings.Join(parts, ", "))
 }
 
 // quoted lists the statuses that are not known.
@@ -131,7 +131,7 @@ func (o *outcomes) quoted() string {
 	return strings.Join(quoted, ", ")
 }
 
-// others counts the checks of all other classes: "3 of KB, 12 of VUL".
+// others counts the rules of all other classes: "3 of KB, 12 of VUL".
 func (a *Assessment) others(wanted []Class) string {
 	var parts []string
 	for c := range Vulnerability + 1 {

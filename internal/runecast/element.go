@@ -25,7 +25,7 @@ type Element struct {
 	Name string
 	// Scan is the element's own scan status.
 	Scan Scan
-	// Assessment counts its checks.
+	// Assessment counts its rules.
 	Assessment Assessment
 
 	kind  evidence
@@ -41,7 +41,7 @@ type Element struct {
 type results struct {
 	*stream
 	issues issueWalker
-	// profile is called with the profile code of each check; may be nil.
+	// profile is called with the profile code of each issue; may be nil.
 	profile func(code string)
 }
 
@@ -139,7 +139,7 @@ func (e *Element) timestamp() error {
 	return err
 }
 
-// issue reads one check, and counts it.
+// issue reads one issue, and counts it.
 func (e *Element) issue() error {
 	issues := &e.r.issues
 	err := issues.begin()

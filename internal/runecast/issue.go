@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Issue is one check in a system's results, without its affected objects. A
+// Issue is one rule in a system's results, without its affected objects. A
 // text that is missing is empty.
 type Issue struct {
-	// ID and DisplayID identify the check; either may be missing.
+	// ID and DisplayID identify the rule; either may be missing.
 	ID, DisplayID string
 	// Profile is the code of the profile it belongs to (member type); see ClassOf.
 	Profile string
@@ -30,7 +30,7 @@ func (i *Issue) ShownID() string {
 }
 
 // issueWalker reads the members of issues, in v1 flat, in v2 with a member
-// issue that holds what defines the check.
+// issue that holds what defines the rule.
 type issueWalker struct {
 	Walker
 	// brief leaves out what an Assessment does not need: severity, texts, count.
@@ -109,7 +109,7 @@ func (r *issueWalker) member(name []byte) (err error) {
 	return err
 }
 
-// describe reads the members that describe a check.
+// describe reads the members that describe a rule.
 func (r *issueWalker) describe(name []byte) (err error) {
 	i, last := &r.Issue, &r.last
 	if r.brief {

@@ -2,12 +2,12 @@ package runecast
 
 import "strings"
 
-// Class is what kind of check a profile code (the member type of an issue)
-// stands for. Only checks of security profiles say something about compliance.
+// Class is what kind of rule a profile code (the member type of an issue)
+// stands for. Only rules of security profiles say something about compliance.
 type Class int
 
 const (
-	// NoProfile: the check names no profile.
+	// NoProfile: the rule names no profile.
 	NoProfile Class = iota
 	// Security: a profile of a standard, such as CIS or PCI DSS. The codes are an
 	// open set: every one that is none of the others.

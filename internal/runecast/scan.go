@@ -20,8 +20,8 @@ type Scan struct {
 	// Found is v2's summary: the counts of critical, major, medium and low
 	// issues and of vulnerabilities, as sent, with slashes between. Empty in v1.
 	Found string
-	// Checks is how many checks v2 lists; 0 in v1.
-	Checks int
+	// Rules is how many rules v2 lists; 0 in v1.
+	Rules int
 	// Trouble is why the scan could not be read, this time.
 	Trouble string
 }
@@ -48,13 +48,13 @@ func (s Scan) Key() string {
 	if s.Found == "" {
 		return s.Timestamp
 	}
-	return fmt.Sprintf("%s %s %d", s.Timestamp, s.Found, s.Checks)
+	return fmt.Sprintf("%s %s %d", s.Timestamp, s.Found, s.Rules)
 }
 
 // Shows reports whether results read after the look s are those that it saw. A download
-// with all objects may list more checks than the look did, never fewer.
+// with all objects may list more rules than the look did, never fewer.
 func (s Scan) Shows(read Scan) bool {
-	return read.Status == s.Status && read.Timestamp == s.Timestamp && read.Found == s.Found && read.Checks >= s.Checks
+	return read.Status == s.Status && read.Timestamp == s.Timestamp && read.Found == s.Found && read.Rules >= s.Rules
 }
 
 func says(status string, words ...string) bool {

@@ -2,7 +2,7 @@ package runecast
 
 import "strings"
 
-// Status is the result of a check. The words are those of the vendor's own
+// Status is the result of a rule. The words are those of the vendor's own
 // script (PowerCLI/RunecastFindingsSummaryReport.ps1, 2023).
 type Status int
 
@@ -48,5 +48,5 @@ func ParseStatus(word string) Status {
 	return StatusUnknown
 }
 
-// Failed reports whether the status says that a check failed.
+// Failed reports whether the status says that a rule failed.
 func (s Status) Failed() bool { return s == StatusFail || s == StatusManualFail }

@@ -10,14 +10,14 @@ import (
 const (
 	// maxHead bounds what is held of an element until its uid has passed.
 	maxHead = 1 << 20
-	// maxCheck bounds one entry of the catalogue where it is put together.
-	maxCheck = 1 << 20
+	// maxEntry bounds one entry of the catalogue where it is put together.
+	maxEntry = 1 << 20
 )
 
 // ReadV1 reads a v1 results document and calls visit for every element of
 // results[] that has a uid, in order. visit may take the element with WriteTo;
 // what it leaves is skipped. An error of visit ends the reading and comes back.
-// profile is called with the profile code of each check; nil: nobody wants it.
+// profile is called with the profile code of each issue; nil: nobody wants it.
 //
 // Nothing is held but one token and, until its uid has passed, 1 MiB of an
 // element. A document that is cut, malformed, followed by anything, or no
@@ -170,7 +170,7 @@ func (j *Join) Add(body io.Reader) error {
 				return err
 			}
 			entry.Reset()
-			s.begin(s.InputOffset()-1, &limited{buf: &entry, most: maxCheck, what: "an entry of the catalogue"})
+			s.begin(s.InputOffset()-1, &limited{buf: &entry, most: maxEntry, what: "an entry of the catalogue"})
 			if err := s.rest(); err != nil {
 				return err
 			}

@@ -193,7 +193,7 @@ func TestElementCounts(t *testing.T) {
 		if _, err := e.WriteTo(io.Discard); err != nil {
 			return err
 		}
-		got = append(got, [3]int{e.Assessment.Checks, e.Assessment.Checks - e.Assessment.Unlicensed, e.Assessment.Assessed(Security)})
+		got = append(got, [3]int{e.Assessment.Rules, e.Assessment.Rules - e.Assessment.Unlicensed, e.Assessment.Assessed(Security)})
 		return nil
 	})
 	if err != nil {

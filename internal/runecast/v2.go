@@ -73,11 +73,11 @@ func (e *Element) v2() error {
 	if err := e.r.End(); err != nil {
 		return err
 	}
-	e.Scan.Checks, e.ended = e.Assessment.Checks, true
+	e.Scan.Rules, e.ended = e.Assessment.Rules, true
 	return nil
 }
 
-// wanted reads one check, unless the copy has failed: nothing else follows.
+// wanted reads one issue, unless the copy has failed: nothing else follows.
 func (e *Element) wanted() error {
 	if err := e.r.sinkErr; err != nil {
 		return err
@@ -126,7 +126,7 @@ func found(counts map[string]string) string {
 }
 
 // DecodeInfo reads v2's list of analyzers, of which the first describes the
-// appliance itself. An empty list gives the zero value.
+// appliance itself. An empty list is the zero value.
 func DecodeInfo(r io.Reader) (Info, error) {
 	var doc struct {
 		RCAInstances []struct {

@@ -15,7 +15,7 @@ func BenchmarkAppend(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			e := securityevent.NewEncoder(securityevent.Both, scan())
-			e.SetCheck(check())
+			e.SetRule(rule())
 			event := e.Append(nil, &f, at())
 			b.SetBytes(int64(len(event)))
 			b.ReportAllocs()
@@ -32,7 +32,7 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 	for _, id := range []string{"44c4a75d/host-1", "arn:aws:ec2:eu-central-1:111122223333:instance/i-1", "/subscriptions/1/resourceGroups/rg/providers/a/b/c"} {
 		f.ObjectID = []byte(id)
 		e := securityevent.NewEncoder(securityevent.Both, scan())
-		e.SetCheck(check())
+		e.SetRule(rule())
 		event := e.Append(nil, &f, at())
 		if n := testing.AllocsPerRun(100, func() { event = e.Append(event[:0], &f, at()) }); n > 0 {
 			t.Errorf("%s: %v allocations per finding", id, n)

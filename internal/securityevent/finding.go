@@ -6,9 +6,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// Check is what all findings of one rule in one scan share. Texts over 4 KiB
+// Rule is what all findings of one rule in one scan share. Texts over 4 KiB
 // are cut, see the package comment.
-type Check struct {
+type Rule struct {
 	// RuleID is unique per standard and the same on every system: "CIS-66577".
 	// rule.id (both), compliance.rule.id (xspm): string, never empty.
 	RuleID string
@@ -50,7 +50,7 @@ type Check struct {
 	// URL leads to the explanation; may be empty.
 	// finding.url (both): string.
 	URL string
-	// IssueID is the appliance's id of the check.
+	// IssueID is the appliance's id of the rule.
 	// runecast.issue.id (both): string.
 	IssueID string
 	// Profile is the appliance's code of the profile, as it was sent.
@@ -60,7 +60,7 @@ type Check struct {
 	// runecast.status (both): string: FAIL, M_FAIL, MANUAL, PASS, M_PASS,
 	// NOT_RELEVANT, NOT_APPLICABLE or FILTERED.
 	VendorStatus string
-	// Status of the findings of this check.
+	// Status of the findings of this rule.
 	// compliance.result.status.level (xspm): FAILED, MANUAL, PASSED or NOT_RELEVANT;
 	// compliance.result.status.score (xspm): 10, 7, 4 or 1;
 	// compliance.status (external): FAILED, PASSED or NOT_RELEVANT, left out for MANUAL;
@@ -103,9 +103,9 @@ type Encoder struct {
 	// created is finding.time.created; zero: the time of sending.
 	created time.Time
 
-	check  []byte // the members that do not change within the check, without the closing brace
+	shared []byte // the members that do not change within the rule, without the closing brace
 	phrase []byte // the beginning of event.description, encoded
-	rule   string
+	ruleID string
 
 	id         []byte // what finding ids are made of; begins with the system
 	system     int    // how much of id is the system
@@ -127,87 +127,87 @@ func NewEncoder(model Model, scan *Scan) *Encoder {
 	return e
 }
 
-// SetCheck begins the findings of a rule.
-func (e *Encoder) SetCheck(c *Check) {
-	e.rule = c.RuleID
-	e.phrase = quoteText(e.phrase[:0], "Rule "+c.RuleID+c.Status.phrase())
-	o := begin(e.check[:0], TypeFinding, "Compliance finding event")
+// SetRule begins the findings of a rule.
+func (e *Encoder) SetRule(r *Rule) {
+	e.ruleID = r.RuleID
+	e.phrase = quoteText(e.phrase[:0], "Rule "+r.RuleID+r.Status.phrase())
+	o := begin(e.shared[:0], TypeFinding, "Compliance finding event")
 	o = o.scan(e.scan)
 	o = o.text("finding.type", "CONFIGURATION_ISSUE")
-	o = o.text("finding.title", c.Title)
-	o = o.optional("finding.description", c.Reason)
-	o = o.optional("finding.severity", c.VendorSeverity)
-	o = o.optional("finding.result", c.Status.result())
-	o = o.optional("finding.status", c.Status.lifecycle())
-	o = o.optional("finding.url", c.URL)
+	o = o.text("finding.title", r.Title)
+	o = o.optional("finding.description", r.Reason)
+	o = o.optional("finding.severity", r.VendorSeverity)
+	o = o.optional("finding.result", r.Status.result())
+	o = o.optional("finding.status", r.Status.lifecycle())
+	o = o.optional("finding.url", r.URL)
 	o = o.time("finding.time.created", e.created)
-	level, score := c.risk()
+	level, score := r.risk()
 	o = o.text("dt.security.risk.level", level)
 	o = o.number("dt.security.risk.score", score)
-	o = o.id("rule.id", c.RuleID)
-	o = o.text("rule.name", c.Title)
-	o = o.id("runecast.issue.id", c.IssueID)
-	o = o.id("runecast.profile", c.Profile)
-	o = o.text("runecast.status", c.VendorStatus)
-	o = o.integer("runecast.objects.affected", c.Affected)
+	o = o.id("rule.id", r.RuleID)
+	o = o.text("rule.name", r.Title)
+	o = o.id("runecast.issue.id", r.IssueID)
+	o = o.id("runecast.profile", r.Profile)
+	o = o.text("runecast.status", r.VendorStatus)
+	o = o.integer("runecast.objects.affected", r.Affected)
 	o = o.id("runecast.system.id", e.scan.SystemID)
 	if e.model != External {
-		o = o.xspm(c)
+		o = o.xspm(r)
 	}
 	if e.model != XSPM {
-		o = o.external(c)
+		o = o.external(r)
 	}
-	e.check = o
+	e.shared = o
 }
 
 // risk of a finding; an unknown severity is shown as such.
-func (c *Check) risk() (string, float64) {
+func (r *Rule) risk() (string, float64) {
 	switch {
-	case c.Status != Failed && c.Status != Manual:
+	case r.Status != Failed && r.Status != Manual:
 		return "NONE", 0
-	case !c.RiskKnown:
+	case !r.RiskKnown:
 		return "NOT_AVAILABLE", 0
 	}
-	return string(c.Severity), c.Severity.RiskScore()
+	return string(r.Severity), r.Severity.RiskScore()
 }
 
-func (o object) xspm(c *Check) object {
-	o = o.id("compliance.rule.id", c.RuleID)
-	o = o.text("compliance.rule.title", c.Title)
-	o = o.text("compliance.rule.severity.level", string(c.Severity))
-	o = o.number("compliance.rule.severity.score", c.Severity.RuleScore())
-	if c.MetadataJSON != "" {
-		o = quote(o.key("compliance.rule.metadata_json"), c.MetadataJSON)
+func (o object) xspm(r *Rule) object {
+	o = o.id("compliance.rule.id", r.RuleID)
+	o = o.text("compliance.rule.title", r.Title)
+	o = o.text("compliance.rule.severity.level", string(r.Severity))
+	o = o.number("compliance.rule.severity.score", r.Severity.RuleScore())
+	if r.MetadataJSON != "" {
+		o = quote(o.key("compliance.rule.metadata_json"), r.MetadataJSON)
 	}
-	o = o.id("compliance.standard.short_name", c.StandardShortName)
-	o = o.optional("compliance.standard.name", c.StandardName)
-	o = o.optional("compliance.standard.url", c.StandardURL)
-	o = o.text("compliance.result.status.level", string(c.Status))
-	o = o.number("compliance.result.status.score", c.Status.Score())
-	return o.optional("compliance.result.description", c.Reason)
+	o = o.id("compliance.standard.short_name", r.StandardShortName)
+	o = o.optional("compliance.standard.name", r.StandardName)
+	o = o.optional("compliance.standard.url", r.StandardURL)
+	o = o.text("compliance.result.status.level", string(r.Status))
+	o = o.number("compliance.result.status.score", r.Status.Score())
+	return o.optional("compliance.result.description", r.Reason)
 }
 
-func (o object) external(c *Check) object {
-	if c.Status != Manual { // the vocabulary of compliance.status has no MANUAL
-		o = o.text("compliance.status", string(c.Status))
+func (o object) external(r *Rule) object {
+	if r.Status != Manual { // the vocabulary of compliance.status has no MANUAL
+		o = o.text("compliance.status", string(r.Status))
 	}
-	standard := c.StandardName
+	standard := r.StandardName
 	if standard == "" {
-		standard = c.StandardShortName
+		standard = r.StandardShortName
 	}
 	o = o.list("compliance.standards", standard)
-	if c.Control != "" {
-		o = o.text("compliance.control", c.Control)
-		o = o.list("compliance.requirements", standard+"/"+c.Control)
+	if r.Control != "" {
+		o = o.text("compliance.control", r.Control)
+		o = o.list("compliance.requirements", standard+"/"+r.Control)
 	}
-	o = o.optional("rule.description", c.Description)
-	return o.id("rule.type", c.Profile)
+	o = o.optional("rule.description", r.Description)
+	return o.id("rule.type", r.Profile)
 }
 
-// Append appends one finding of the current check to dst, stamped with the
+// Append appends one finding of the current rule to dst, stamped with the
 // time it is sent: Dynatrace drops records over 24 hours old.
 func (e *Encoder) Append(dst []byte, f *Finding, at time.Time) []byte {
-	o := object(append(dst, e.check...))
+	o := object(append(dst, e.shared...))
 	finding := e.findingID(f.ObjectID)
 	o = o.uuid("finding.id", finding)
 	o = o.uuid("event.id", e.eventID(finding))
@@ -257,7 +257,7 @@ func (e *Encoder) result(o object, f *Finding) object {
 // findingID is the same for the same system, object and rule, for ever.
 func (e *Encoder) findingID(objectID []byte) uuid.UUID {
 	e.id = append(e.id[:e.system], objectID...)
-	e.id = append(append(e.id, 0), e.rule...)
+	e.id = append(append(e.id, 0), e.ruleID...)
 	return version5(e.id)
 }
 

@@ -17,7 +17,7 @@ func TestHostileTexts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := check()
+			c := rule()
 			c.Title, c.RuleID, c.Profile, c.StandardShortName, c.StandardName, c.Control, c.Description = text, text, text, text, text, text, text
 			c.VendorSeverity, c.VendorStatus, c.IssueID, c.URL, c.Reason = text, text, text, text, text
 			s := scan()
@@ -46,10 +46,10 @@ func TestVeryLongTextsAreCut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := check()
+			c := rule()
 			c.Title, c.RuleID, c.Profile = long, long, long
 			e := securityevent.NewEncoder(securityevent.Both, scan())
-			e.SetCheck(c)
+			e.SetRule(c)
 			event := e.Append(nil, &securityevent.Finding{ObjectID: []byte(long + "1"), ObjectName: []byte(long), ObjectType: []byte(long)}, at())
 			if len(event) > 600_000 {
 				t.Errorf("an event of %d bytes", len(event))
@@ -76,7 +76,7 @@ func TestJSONIsNotCut(t *testing.T) {
 	f := host()
 	value := strings.Repeat(`\u0000`, 3000)
 	f.Evidence = []byte(`[` + strings.Repeat(`{"type":"AUTOMATIC","description":"","value":"`+value+`"},`, 9) + `{"type":"MANUAL","description":"","value":""}]`)
-	if got := finding(t, securityevent.XSPM, scan(), check(), f)["compliance.result.object.evidence_json"]; got != string(f.Evidence) {
+	if got := finding(t, securityevent.XSPM, scan(), rule(), f)["compliance.result.object.evidence_json"]; got != string(f.Evidence) {
 		t.Errorf("evidence of %d bytes became %d", len(f.Evidence), len(got.(string)))
 	}
 }
@@ -98,7 +98,7 @@ func FuzzFinding(f *testing.F) {
 		o := securityevent.Finding{ObjectID: []byte(id), ObjectName: []byte(name), ObjectType: []byte(kind)}
 		for _, m := range []securityevent.Model{securityevent.Both, securityevent.XSPM, securityevent.External} {
 			e := securityevent.NewEncoder(m, s)
-			e.SetCheck(check())
+			e.SetRule(rule())
 			v.decode(t, e.Append(nil, &o, at()))
 		}
 		v.decode(t, securityevent.AppendCoverage(nil, s, &o, "raw/x", at()))

@@ -14,8 +14,8 @@ import (
 func TestIDs(t *testing.T) {
 	t.Parallel()
 	f := securityevent.Finding{ObjectID: []byte("o"), ObjectType: []byte("t")}
-	a := finding(t, securityevent.Both, scan(), check(), f)
-	b := finding(t, securityevent.XSPM, scan(), check(), f)
+	a := finding(t, securityevent.Both, scan(), rule(), f)
+	b := finding(t, securityevent.XSPM, scan(), rule(), f)
 	if a["finding.id"] != b["finding.id"] || a["event.id"] != b["event.id"] {
 		t.Error("ids depend on more than scan, system, object and rule")
 	}
@@ -30,7 +30,7 @@ func TestIDs(t *testing.T) {
 	}
 	next := scan()
 	next.ID = "6d1b7b1e-0000-4000-8000-000000000002"
-	c := finding(t, securityevent.Both, next, check(), f)
+	c := finding(t, securityevent.Both, next, rule(), f)
 	if c["finding.id"] != a["finding.id"] || c["event.id"] == a["event.id"] {
 		t.Error("a new generation keeps finding.id and has new event ids")
 	}
@@ -50,10 +50,10 @@ func TestIDsAreUnique(t *testing.T) {
 		for system := range systems {
 			s := &securityevent.Scan{ID: fmt.Sprintf("6d1b7b1e-%04x-4000-8000-00000000000%d", generation, system), SystemID: fmt.Sprintf("vc-%d", system)}
 			e := securityevent.NewEncoder(securityevent.External, s)
-			for rule := range rules {
-				c := check()
-				c.RuleID = fmt.Sprintf("CIS-%d", rule)
-				e.SetCheck(c)
+			for n := range rules {
+				r := rule()
+				r.RuleID = fmt.Sprintf("CIS-%d", n)
+				e.SetRule(r)
 				for object := range objects {
 					f := securityevent.Finding{ObjectID: fmt.Appendf(nil, "%s/host-%d", s.SystemID, object), ObjectType: []byte("HostSystem")}
 					event = e.Append(event[:0], &f, at())

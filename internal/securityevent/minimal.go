@@ -12,7 +12,7 @@ const maxMinimal = 512
 // Minimal reduces a finding to what the dashboard needs to count it: ids, scan,
 // severity, status, standard, object id and type, times. No free text is left;
 // the rule's id is its title; texts are ASCII and at most 512 bytes. It is what
-// a refused event is tried as once more. What is no flat JSON object gives nil.
+// a refused event is tried as once more. Nil: it is no flat JSON object.
 func Minimal(event []byte) []byte {
 	return reduce(event, func(name string, value jsontext.Value) (jsontext.Value, bool) {
 		switch name {
@@ -32,7 +32,7 @@ func Minimal(event []byte) []byte {
 }
 
 // WithoutEvidence takes the evidence and the appliance's own JSON out of a
-// finding that is too large. What is no flat JSON object gives nil.
+// finding that is too large. Nil: it is no flat JSON object.
 func WithoutEvidence(event []byte) []byte {
 	return reduce(event, func(name string, value jsontext.Value) (jsontext.Value, bool) {
 		switch name {
@@ -45,7 +45,7 @@ func WithoutEvidence(event []byte) []byte {
 	})
 }
 
-// reduce copies the members that keep wants, with the values it gives; a nil
+// reduce copies the members that keep wants, with the values that it returns; a nil
 // value stands for the rule's id.
 func reduce(event []byte, keep func(string, jsontext.Value) (jsontext.Value, bool)) []byte {
 	type member struct {

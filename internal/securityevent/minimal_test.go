@@ -10,10 +10,10 @@ import (
 
 func TestMinimal(t *testing.T) {
 	t.Parallel()
-	c := check()
+	c := rule()
 	c.Title, c.VendorSeverity = strings.Repeat("Ü", 9000), "Mäjor\u0000"
 	e := securityevent.NewEncoder(securityevent.Both, scan())
-	e.SetCheck(c)
+	e.SetRule(c)
 	full := e.Append(nil, &securityevent.Finding{ObjectID: []byte(strings.Repeat("i", 2000)), ObjectName: []byte("n"), ObjectType: []byte("T"), Evidence: []byte(`["x"]`)}, at())
 	small := securityevent.Minimal(full)
 	var before, got map[string]any
@@ -41,7 +41,7 @@ func TestMinimal(t *testing.T) {
 func TestWithoutEvidence(t *testing.T) {
 	t.Parallel()
 	e := securityevent.NewEncoder(securityevent.Both, scan())
-	e.SetCheck(check())
+	e.SetRule(rule())
 	f := securityevent.Finding{ObjectID: []byte("o"), ObjectType: []byte("T"), Evidence: []byte(`["` + strings.Repeat("x", 5000) + `"]`), Original: []byte(strings.Repeat("y", 5000))}
 	full := e.Append(nil, &f, at())
 	f.Evidence, f.Original = nil, nil

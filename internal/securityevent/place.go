@@ -81,10 +81,10 @@ func (o object) arn(s *Scan, arn []byte) object {
 	return o
 }
 
-// isAccount tells an AWS account number: 12 digits.
+// isAccount reports whether b is an AWS account number: 12 digits.
 func isAccount(b []byte) bool { return len(b) == 12 && only(b, isDigit) }
 
-// only tells that all bytes of b are of a kind.
+// only reports whether all bytes of b are of a kind.
 func only(b []byte, kind func(byte) bool) bool {
 	for _, c := range b {
 		if !kind(c) {
@@ -179,7 +179,7 @@ func (o object) kubernetes(id []byte, f *Finding) object {
 	return o
 }
 
-// isUUID tells the form 8-4-4-4-12 in hexadecimal digits.
+// isUUID reports whether b has the form 8-4-4-4-12 in hexadecimal digits.
 func isUUID(b []byte) bool {
 	return len(b) == 36 && b[8] == '-' && b[13] == '-' && b[18] == '-' && b[23] == '-' &&
 		only(b, func(c byte) bool { return c == '-' || isHex(c) || c >= 'A' && c <= 'F' }) && bytes.Count(b, []byte{'-'}) == 4

@@ -66,7 +66,7 @@ func TestPlace(t *testing.T) {
 				c.kind = "T"
 			}
 			s := &securityevent.Scan{ID: scan().ID, SystemID: "s", SystemType: c.system, Platform: platformOf(c.system)}
-			all := finding(t, securityevent.External, s, check(), securityevent.Finding{ObjectID: []byte(c.id), ObjectName: []byte(c.object), ObjectType: []byte(c.kind)})
+			all := finding(t, securityevent.External, s, rule(), securityevent.Finding{ObjectID: []byte(c.id), ObjectName: []byte(c.object), ObjectType: []byte(c.kind)})
 			got := members{}
 			for name, value := range all {
 				if regexp.MustCompile(`^(aws|azure|gcp|k8s)\.`).MatchString(name) {
@@ -85,7 +85,7 @@ func TestAccountOfTheSystemComesFirst(t *testing.T) {
 	t.Parallel()
 	s := scan()
 	s.SystemType, s.Platform, s.Context = "AWS", securityevent.AWS, []securityevent.Context{{Key: "cloud.provider", Value: "aws"}, {Key: "aws.account.id", Value: "444455556666"}}
-	got := finding(t, securityevent.Both, s, check(), securityevent.Finding{ObjectID: []byte("arn:aws:iam::111122223333:role/r"), ObjectType: []byte("Role")})
+	got := finding(t, securityevent.Both, s, rule(), securityevent.Finding{ObjectID: []byte("arn:aws:iam::111122223333:role/r"), ObjectType: []byte("Role")})
 	if got["aws.account.id"] != "444455556666" {
 		t.Errorf("account %v", got["aws.account.id"])
 	}

@@ -47,7 +47,7 @@ type Scan struct {
 // vmware.vcenter.name, k8s.cluster.uid … (both): string; an empty value is left out.
 type Context struct{ Key, Value string }
 
-// has tells whether the scan's context has a member.
+// has reports whether the scan's context has a member.
 func (s *Scan) has(key string) bool {
 	for _, c := range s.Context {
 		if c.Key == key && c.Value != "" {
@@ -126,7 +126,7 @@ func AppendCompleted(dst []byte, s *Scan, sum Summary, at time.Time) ([]byte, er
 
 // AppendCoverage appends a COMPLIANCE_SCAN event of the external model: this
 // object was looked at; nil: the system itself. Its id does not depend on the
-// scan's generation, so that a repetition can be told: key names the scan.
+// scan's generation, so that a repetition is recognised: key names the scan.
 func AppendCoverage(dst []byte, s *Scan, f *Finding, key string, at time.Time) []byte {
 	o := begin(dst, TypeCoverage, "Compliance scan event")
 	o = o.scan(s)

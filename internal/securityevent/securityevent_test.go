@@ -25,8 +25,8 @@ func scan() *securityevent.Scan {
 	}
 }
 
-func check() *securityevent.Check {
-	return &securityevent.Check{
+func rule() *securityevent.Rule {
+	return &securityevent.Rule{
 		RuleID: "CIS-1", Title: "T", Severity: securityevent.High, RiskKnown: true, VendorSeverity: "Major",
 		StandardShortName: "CIS", Status: securityevent.Failed, Affected: 2, IssueID: "1", Profile: "CIS", VendorStatus: "FAIL",
 	}
@@ -78,10 +78,10 @@ func (v validator) decode(t testing.TB, event []byte) map[string]any {
 	return members
 }
 
-func finding(t testing.TB, m securityevent.Model, s *securityevent.Scan, c *securityevent.Check, f securityevent.Finding) map[string]any {
+func finding(t testing.TB, m securityevent.Model, s *securityevent.Scan, c *securityevent.Rule, f securityevent.Finding) map[string]any {
 	t.Helper()
 	e := securityevent.NewEncoder(m, s)
-	e.SetCheck(c)
+	e.SetRule(c)
 	return newValidator(t).decode(t, e.Append(nil, &f, at()))
 }
 
@@ -93,7 +93,7 @@ func TestFinding(t *testing.T) {
 	t.Parallel()
 	f := host()
 	f.Evidence, f.Original = []byte(`[{"type":"AUTOMATIC","description":"d","value":"\""}]`), []byte(`{"id":1.50}`)
-	c := check()
+	c := rule()
 	c.StandardName, c.StandardURL, c.Control = "CIS Benchmarks", "https://cis.example", "3.2"
 	c.Description, c.Reason, c.URL, c.MetadataJSON = "Do it.", "Why.", "https://kb.example", `{"Section":"3"}`
 	core := map[string]any{
@@ -143,7 +143,7 @@ func TestFinding(t *testing.T) {
 // What is not known is left out, but for what consumers cannot do without.
 func TestFindingWithoutOptionalTexts(t *testing.T) {
 	t.Parallel()
-	c := check()
+	c := rule()
 	c.VendorSeverity = ""
 	got := finding(t, securityevent.Both, &securityevent.Scan{ID: scan().ID, SystemID: "s"}, c, securityevent.Finding{ObjectID: []byte("s/o"), ObjectType: []byte("T")})
 	for _, name := range []string{"product.version", "scan.name", "finding.description", "finding.severity", "finding.url", "event.original_content", "object.name",
@@ -166,11 +166,11 @@ func TestFindingWithoutOptionalTexts(t *testing.T) {
 func TestFindingIsCreatedWhenTheAnalysisEnded(t *testing.T) {
 	t.Parallel()
 	s := scan()
-	if got := finding(t, securityevent.XSPM, s, check(), host())["finding.time.created"]; got != "2026-11-22T02:59:00.005Z" {
+	if got := finding(t, securityevent.XSPM, s, rule(), host())["finding.time.created"]; got != "2026-11-22T02:59:00.005Z" {
 		t.Errorf("created %v, want the end", got)
 	}
 	s.Completed = time.Time{}
-	if got := finding(t, securityevent.XSPM, s, check(), host())["finding.time.created"]; got != "2026-11-22T02:00:00.005Z" {
+	if got := finding(t, securityevent.XSPM, s, rule(), host())["finding.time.created"]; got != "2026-11-22T02:00:00.005Z" {
 		t.Errorf("created %v, want the start", got)
 	}
 }
@@ -189,7 +189,7 @@ func TestStatuses(t *testing.T) {
 	} {
 		t.Run(string(status), func(t *testing.T) {
 			t.Parallel()
-			c := check()
+			c := rule()
 			c.Status = status
 			got := finding(t, securityevent.Both, scan(), c, host())
 			for name, value := range want {
@@ -204,14 +204,14 @@ func TestStatuses(t *testing.T) {
 func TestSeverities(t *testing.T) {
 	t.Parallel()
 	for severity, scores := range map[securityevent.Severity][2]float64{"CRITICAL": {10, 10}, "HIGH": {7, 8.9}, "MEDIUM": {4, 6.9}, "LOW": {1, 3.9}} {
-		c := check()
+		c := rule()
 		c.Severity = severity
 		got := finding(t, securityevent.Both, scan(), c, host())
 		if got["compliance.rule.severity.score"] != scores[0] || got["dt.security.risk.score"] != scores[1] || got["dt.security.risk.level"] != string(severity) {
 			t.Errorf("%s: %v %v %v", severity, got["compliance.rule.severity.score"], got["dt.security.risk.score"], got["dt.security.risk.level"])
 		}
 	}
-	c := check()
+	c := rule()
 	c.RiskKnown = false
 	if got := finding(t, securityevent.Both, scan(), c, host()); got["dt.security.risk.level"] != "NOT_AVAILABLE" || got["dt.security.risk.score"] != 0.0 {
 		t.Errorf("unknown severity: %v %v", got["dt.security.risk.level"], got["dt.security.risk.score"])
@@ -223,10 +223,10 @@ func TestMinimalEventsFitTheSchema(t *testing.T) {
 	v := newValidator(t)
 	for _, m := range []securityevent.Model{securityevent.Both, securityevent.XSPM, securityevent.External} {
 		for _, status := range []securityevent.Status{securityevent.Failed, securityevent.Manual, securityevent.NotRelevant} {
-			c := check()
+			c := rule()
 			c.Status, c.Title = status, "Prüfen\n"
 			e := securityevent.NewEncoder(m, scan())
-			e.SetCheck(c)
+			e.SetRule(c)
 			f := host()
 			v.decode(t, securityevent.Minimal(e.Append(nil, &f, at())))
 		}
@@ -237,7 +237,7 @@ func TestMinimalEventsFitTheSchema(t *testing.T) {
 func TestSchemaRefuses(t *testing.T) {
 	t.Parallel()
 	v := newValidator(t)
-	good := finding(t, securityevent.Both, scan(), check(), host())
+	good := finding(t, securityevent.Both, scan(), rule(), host())
 	for name, change := range map[string]func(map[string]any){
 		"no type":                func(e map[string]any) { delete(e, "event.type") },
 		"another type":           func(e map[string]any) { e["event.type"] = "DETECTION_FINDING" },

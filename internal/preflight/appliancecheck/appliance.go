@@ -129,7 +129,7 @@ func (c *check) licences(ctx context.Context) preflight.Row {
 	case valid < len(details), soon:
 		return preflight.Warn(detail, renew)
 	case all.Unlicensed != "" && all.Unlicensed != "0":
-		return preflight.Warn(detail, "license these hosts in the appliance: their checks are not assessed and never sent")
+		return preflight.Warn(detail, "license these hosts in the appliance: their rules are not assessed and never sent")
 	}
 	return preflight.Passed(detail)
 }

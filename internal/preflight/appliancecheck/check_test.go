@@ -107,10 +107,11 @@ func TestCheck(t *testing.T) {
 		"licence odd":       {is("/rc2/api/v1/licenses", text(`{"licenses":[{"name":7,"validUntil":"when pigs fly"}],"unlicensedHosts":[1]}`)), "licences", preflight.OK, "7 until when pigs fly", "", 0},
 		"licences absent":   {is("/rc2/api/v1/licenses", status(404)), "licences", preflight.Skipped, "does not know GET /rc2/api/v1/licenses (404)", "", 0},
 		"not connected":     {func(s *site) { s.options.Systems = []string{"VC1.example", "vc77"} }, "systems", preflight.Failed, "not connected: vc77", "take names or ids of: VC1.Example, vc2.example, ", 0},
-		"no compliance":     {results(`[{"id":"1","type":"KB","status":"FAIL"},{"id":"2","type":"VUL","status":"FAIL"}]`), "system vc1", preflight.Warning, "2 checks, 0 of security profiles", "enable security profiles", 0},
+		"no compliance":     {results(`[{"id":"1","type":"KB","status":"FAIL"},{"id":"2","type":"VUL","status":"FAIL"}]`), "system vc1", preflight.Warning, "2 rules, 0 of security profiles", "enable security profiles", 0},
 		"nothing to show":   {results(`[{"id":"1","type":"KB","status":"FAIL"}]`), "systems", preflight.Failed, "none of ", "enable security profiles", 0},
 		"unlicensed":        {results(`[{"id":"1","type":"CIS","status":"UNLICENSED"}]`), "system vc1", preflight.Warning, "nothing but UNLICENSED", "license it", 0},
-		"with compliance":   {results(`[{"id":"1","type":"CIS","status":"FAIL","products":[{"name":"vSphere"}]}]`), "system vc1", preflight.OK, "VCENTER, last analysed 2026-11-22T02:00:00Z, 1 checks, 1 of security profiles", "", 0},
+		"unknown statuses":  {results(`[{"id":"1","type":"CIS","status":"PASSED"}]`), "system vc1", preflight.Warning, `not known is: "PASSED"`, "report these words", 0},
+		"with compliance":   {results(`[{"id":"1","type":"CIS","status":"FAIL","products":[{"name":"vSphere"}]}]`), "system vc1", preflight.OK, "VCENTER, last analysed 2026-11-22T02:00:00Z, 1 rules, 1 of security profiles", "", 0},
 		"type not known":    {results(`[{"id":"1","type":"CIS","status":"FAIL"}]`), "system vc1", preflight.Warning, "its type is not known", `{"vc1":"AWS"}`, 0},
 		"type set": {func(s *site) {
 			results(`[{"id":"1","type":"CIS","status":"FAIL"}]`)(s)

@@ -76,7 +76,7 @@ func rank(r preflight.Row) int {
 	return 1
 }
 
-// unknown gives the configured names that no system has.
+// unknown returns the configured names that no system has.
 func (c *check) unknown(all []runecast.System) []string {
 	return slices.DeleteFunc(slices.Clone(c.o.Systems), func(name string) bool {
 		return slices.ContainsFunc(all, func(s runecast.System) bool { return s.ID == name || strings.EqualFold(s.Name, name) })
@@ -107,7 +107,7 @@ func (c *check) survey(ctx context.Context, all []runecast.System) (map[string]*
 	return seen, first
 }
 
-// typeSet gives the type that the settings say a system has; empty: none.
+// typeSet returns the type of a system in the settings; empty: none.
 func (c *check) typeSet(s runecast.System) string {
 	for key, kind := range c.o.SystemTypes {
 		if key == s.ID || strings.EqualFold(key, s.Name) {
@@ -117,7 +117,7 @@ func (c *check) typeSet(s runecast.System) string {
 	return ""
 }
 
-// judge tells what is known of one system: set is its type by the settings, e
+// judge says what is known of one system: set is its type by the settings, e
 // are its results, nil if it has none.
 func judge(s runecast.System, set string, e *runecast.Element) preflight.Row {
 	kind := cmp.Or(set, s.Type)
@@ -131,7 +131,7 @@ func judge(s runecast.System, set string, e *runecast.Element) preflight.Row {
 	if e.Scan.Status != "" && !e.Scan.Succeeded() {
 		detail += fmt.Sprintf(" (%.40s)", e.Scan.Status)
 	}
-	detail += fmt.Sprintf(", %d checks, %d of security profiles", e.Assessment.Checks, e.Assessment.Assessed(runecast.Security))
+	detail += fmt.Sprintf(", %d rules, %d of security profiles", e.Assessment.Rules, e.Assessment.Assessed(runecast.Security))
 	nothing := e.Assessment.Nothing()
 	switch {
 	case e.Scan.Failed():

@@ -22,9 +22,9 @@ import (
 
 // Objects is what the forwarder's check needs of the bucket.
 type Objects interface {
-	// List gives the objects under a prefix whose keys sort after another key.
+	// List returns the objects under a prefix whose keys sort after another key.
 	List(ctx context.Context, prefix, after string) iter.Seq2[archive.RawInfo, error]
-	// TryRead lists and reads under a prefix, and gives the key that was read, "" if there is none.
+	// TryRead lists and reads under a prefix, and returns the key that was read, "" if there is none.
 	TryRead(ctx context.Context, prefix string) (string, error)
 	// TryWrite writes and deletes an object.
 	TryWrite(ctx context.Context, key string) error
@@ -58,7 +58,7 @@ type Options struct {
 	Connect func(endpoint.Credentials, endpoint.Options) Ingest
 	// Metrics takes TokenDaysLeft and ChecksFailed; nil: nobody does.
 	Metrics *telemetry.Metrics
-	// NewID gives random UUIDs.
+	// NewID returns random UUIDs.
 	NewID func() string
 }
 

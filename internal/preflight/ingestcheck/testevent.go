@@ -36,7 +36,7 @@ func (c *check) testEvent(ctx context.Context) preflight.Row {
 func (c *check) marked(scan string) []byte {
 	const id = "runecast-ingest/check"
 	e := securityevent.NewEncoder(securityevent.Both, &securityevent.Scan{ID: scan, Name: "Test of runecast-ingest", SystemID: id})
-	e.SetCheck(&securityevent.Check{
+	e.SetRule(&securityevent.Rule{
 		RuleID: "TEST-1", Title: "Test event of runecast-ingest", Reason: "Sent by hand to prove the way to Dynatrace; it says nothing about any system.",
 		Severity: securityevent.Low, Status: securityevent.NotRelevant, VendorStatus: string(securityevent.NotRelevant),
 		StandardShortName: "TEST", IssueID: "1", Profile: "TEST",

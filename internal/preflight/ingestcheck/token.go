@@ -57,7 +57,7 @@ func (c *check) platformToken(limited context.Context) preflight.Row {
 	return row
 }
 
-// judge tells whether the token can be used, and for how long.
+// judge says whether the token can be used, and for how long.
 func (c *check) judge(state openpipeline.Token) preflight.Row {
 	renew := "create in Dynatrace " + c.ingest.Wanted() + ", and store it in the secret: it is read again every few minutes"
 	if state.Enabled != nil && !*state.Enabled {
