@@ -24,7 +24,7 @@ type rule struct {
 // The rooms of one side are never linked by the other; what is pure stays so.
 var rules = map[string]rule{
 	"the collector sends nothing":     {from: "functions/collector", not: []string{"internal/openpipeline", "internal/deliver", "internal/forward", "internal/preflight/ingestcheck"}},
-	"the collector maps nothing":      {from: "functions/collector", not: []string{"internal/mapping", "internal/securityevent"}, through: []string{"internal/posture"}},
+	"the collector maps nothing":      {from: "functions/collector", not: []string{"internal/mapping", "internal/securityevent"}},
 	"the forwarder asks no appliance": {from: "functions/forwarder", not: []string{"internal/appliance", "internal/collect", "internal/preflight/appliancecheck"}},
 	"the checks share no side":        {from: "internal/preflight", not: []string{"internal/appliance", "internal/openpipeline", "internal/store", "internal/archive"}},
 	"the appliance's check":           {from: "internal/preflight/appliancecheck", not: []string{"internal/openpipeline", "internal/mapping", "internal/securityevent"}},
@@ -32,7 +32,7 @@ var rules = map[string]rule{
 	"one service":                     {from: "internal/endpoint", not: []string{"internal/appliance", "internal/openpipeline", "internal/store", "internal/telemetry", "internal/config"}},
 	"the appliance's format is pure":  {from: "internal/runecast", not: []string{"net/http"}},
 	"the bucket's formats are pure":   {from: "internal/archive", not: []string{"net/http"}},
-	"the mapping is pure":             {from: "internal/mapping", not: []string{"github.com/aws/aws-sdk-go-v2/aws", "internal/appliance", "internal/store", "internal/openpipeline"}, through: []string{"internal/config"}},
+	"the mapping is pure":             {from: "internal/mapping", not: []string{"github.com/aws/aws-sdk-go-v2/aws", "internal/appliance", "internal/store", "internal/openpipeline"}},
 	"no dashboard in the collector":   {from: "functions/collector", not: []string{"internal/dashboard"}},
 	"no dashboard in the forwarder":   {from: "functions/forwarder", not: []string{"internal/dashboard"}},
 }

@@ -59,6 +59,31 @@ func TestForwarderCheck(t *testing.T) {
 	}
 }
 
+// With a platform token everything works, and the check says what it cannot
+// know; its test event proves it.
+func TestPlatformToken(t *testing.T) {
+	t.Parallel()
+	o := small(t)
+	o.platformToken = true
+	if text, err := playSmall(t, o); err != nil {
+		t.Fatalf("%v:\n%s", err, text)
+	}
+	s, err := startStack(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.close)
+	r := ask(t, s.forwarder, "forwarder-check-test-event.json")
+	for name, state := range map[string]string{"secret": preflight.OK, "token": preflight.Skipped, "scope": preflight.Skipped, "test event": preflight.OK} {
+		if row, found := r.Of(name); !found || row.State != state || (row.Cure == "") != (state == preflight.OK) {
+			t.Errorf("%s: %+v, want %s", name, row, state)
+		}
+	}
+	if !r.OK {
+		t.Errorf("%+v", r)
+	}
+}
+
 // A forwarder whose settings cannot be used still answers check.
 func TestForwarderWithoutSettings(t *testing.T) {
 	t.Parallel()

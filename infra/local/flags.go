@@ -123,6 +123,7 @@ func (o *options) faultFlags(f *flag.FlagSet) {
 		o.cuts = append(o.cuts, c)
 		return err
 	})
+	f.BoolVar(&o.platformToken, "platform-token", false, "the Dynatrace token is a platform token (dt0s16), not an access token (dt0c01)")
 	f.StringVar(&o.token, "token", "", "give the forwarder this Dynatrace token, a wrong one")
 	f.StringVar(&o.runecastToken, "runecast-token", "", "give the collector this Runecast token, a wrong one")
 }

@@ -30,6 +30,7 @@ type options struct {
 	analysis, runecastAPI string
 	mode                  trigger.Mode
 	keep                  bool
+	platformToken         bool          // the right Dynatrace token is a platform token
 	token                 string        // instead of the right Dynatrace token
 	runecastToken         string        // instead of the right Runecast token
 	tokenFor              time.Duration // how long that lives; 0: for ever

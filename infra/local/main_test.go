@@ -200,8 +200,11 @@ func TestAWrongTokenIsNamed(t *testing.T) {
 		change func(*options)
 		want   []string
 	}{
-		"Dynatrace": {func(o *options) { o.token = wrong }, []string{"the forwarder failed", "401", "forwarder.jsonl"}},
-		"Runecast":  {func(o *options) { o.runecastToken = wrong }, []string{"the collector failed", "401", "collector.jsonl"}},
+		"Dynatrace": {func(o *options) { o.token = wrong }, []string{"the forwarder failed", "401 Unauthorized to the access token", "forwarder.jsonl"}},
+		"Dynatrace, a platform token": {func(o *options) {
+			o.platformToken, o.token = true, "dt0s16.WRONG.VERYSECRETINDEED"
+		}, []string{"the forwarder failed", "401 Unauthorized to the platform token", "dt0s16.…", "forwarder.jsonl"}},
+		"Runecast": {func(o *options) { o.runecastToken = wrong }, []string{"the collector failed", "401", "collector.jsonl"}},
 		"Runecast, by a login page": {func(o *options) {
 			o.runecastToken, o.appliance.Faults.Login = wrong, appliance.LoginPage
 		}, []string{"the collector failed", "login page", "collector.jsonl"}},

@@ -166,6 +166,9 @@ func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 		return nil, nil, err
 	}
 	token := "dt0c01.LOCALSTACK." + rand.Text()
+	if s.o.platformToken {
+		token = "dt0s16.LOCALSTACK." + rand.Text()
+	}
 	s.receiver = receiver.New(receiver.Options{Token: token})
 
 	store := new(secrets.Manager)
