@@ -127,7 +127,7 @@ func TestOddAppliances(t *testing.T) {
 			says: []string{`not archived: VC1\.Example.*: not finished within SCAN_TIMEOUT`, `not archived: .*vc2\.example: not finished within SCAN_TIMEOUT`}},
 		"hanging": {args: "-hang vc2", patience: 5 * time.Second, systems: 7, says: []string{`not archived: vc2\.example: not finished within SCAN_TIMEOUT .*RUNNING`}},
 		"disconnected, emptied, new": {args: "-vanish vc2 -empty example.onmicrosoft.com -unscanned vc1", systems: 6,
-			says: []string{`not archived: vc2\.example: the appliance lists it no more`, `not archived: example\.onmicrosoft\.com: its results hold no check`, `vc1\.example +VCENTER`}},
+			says: []string{`not archived: vc2\.example: the appliance lists it no more`, `not archived: example\.onmicrosoft\.com: its results hold no rule`, `vc1\.example +VCENTER`}},
 		"latest results":          {args: "-mode latest -hang vc2", systems: 8},
 		"latest of none":          {args: "-mode latest -unscanned vc1", systems: 7, says: []string{`not archived: vc1\.example: it was never analysed`}},
 		"broken catalogue":        {args: "-broken-issues -conflict -errors html", systems: 8},
