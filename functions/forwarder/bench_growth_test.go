@@ -130,12 +130,13 @@ func costOf(t testing.TB, findings int) cost {
 	}, true)
 	store := store.New(client, benchBucket)
 	e := newEstate(findings/growthObjects, growthObjects)
-	e.started = e.started.Add(-time.Hour)
+	noon := time.Now().UTC().Truncate(24 * time.Hour).Add(36 * time.Hour) // of tomorrow: no midnight comes between
+	e.started = noon.Add(-time.Hour)
 	if _, err := store.PutRaw(t.Context(), e.key(), e.write); err != nil {
 		t.Fatal(err)
 	}
 	accepting := new(accepting)
-	f := newForwarder(t, store, accepting, e.started.Add(time.Hour))
+	f := newForwarder(t, store, accepting, noon)
 	calls.n.Store(0)
 	runtime.GC()
 	var before, after runtime.MemStats

@@ -20,6 +20,10 @@ import (
 // folder holds what is made here, in the repository's root.
 const folder = "out/calendar"
 
+// movedFile is the source of the package time that takes the place of time.go.
+// By this name it is no part of ./... itself.
+const movedFile = "time.go.txt"
+
 // drift is how far a program's time may be from what is expected of it: it has
 // to be built before it can say its time.
 const drift = 10 * time.Minute
@@ -77,7 +81,7 @@ func (w *world) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {source: w.file("time.go")}})
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {source: w.file(movedFile)}})
 	if err != nil {
 		return fmt.Errorf("describe the overlay: %w", err)
 	}
@@ -89,7 +93,7 @@ func (w *world) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for name, content := range map[string][]byte{"time.go": moved, "overlay.json": overlay, "goenv": settings} {
+	for name, content := range map[string][]byte{movedFile: moved, "overlay.json": overlay, "goenv": settings} {
 		if err := os.WriteFile(w.file(name), content, 0o644); err != nil {
 			return fmt.Errorf("write the overlay: %w", err)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"crypto/rand"
 	"crypto/tls"
 	"fmt"
@@ -132,7 +133,7 @@ func (s *stack) lock(out string) error {
 	if err != nil {
 		return err
 	}
-	s.opened(f)
+	s.opened(stackLock{f})
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return &fault.Error{
 			Class: fault.Config, Where: out, What: "another local stack is at work in this folder",
@@ -140,6 +141,15 @@ func (s *stack) lock(out string) error {
 		}
 	}
 	return nil
+}
+
+// stackLock is the file that a stack has locked.
+type stackLock struct{ *os.File }
+
+// Close unlocks the file, too: a child that this process is just starting may
+// hold the lock for a moment longer than the file is open here.
+func (l stackLock) Close() error {
+	return errors.Join(syscall.Flock(int(l.Fd()), syscall.LOCK_UN), l.File.Close())
 }
 
 func (s *stack) logFile(name string) (*os.File, error) {

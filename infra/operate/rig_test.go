@@ -38,6 +38,7 @@ const (
 // server whose events reach the forwarder, and the two simulators.
 type rig struct {
 	*testing.T
+	began     time.Time     // the present of what is typed here
 	dir       string        // the S3 server's folder
 	timeout   time.Duration // of an invocation
 	s3        *s3server.Server
@@ -61,7 +62,7 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{
-		T: t, timeout: time.Minute, dir: t.TempDir(), vault: new(secrets.Manager),
+		T: t, began: time.Now().UTC(), timeout: time.Minute, dir: t.TempDir(), vault: new(secrets.Manager),
 		logs: map[string]*logBuffer{collector: {}, forwarder: {}}, env: map[string][]string{},
 		functions: map[string]*lambda.Function{}, hidden: map[string]bool{}, handled: map[string]int{},
 	}

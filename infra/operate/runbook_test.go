@@ -105,22 +105,21 @@ func (r *rig) nextSecond() {
 
 // march is the month that stands for the documents' March: one in which the
 // rig has archived nothing.
-func march() time.Time {
-	now := time.Now().UTC()
-	return time.Date(now.Year(), now.Month()-8, 1, 0, 0, 0, 0, time.UTC)
+func (r *rig) march() time.Time {
+	return time.Date(r.began.Year(), r.began.Month()-8, 1, 0, 0, 0, 0, time.UTC)
 }
 
 // archiveMarch archives a scan of vc1.example that was made in the middle of March.
 func (r *rig) archiveMarch() {
 	r.Helper()
-	at := march().AddDate(0, 0, 13).Add(2 * time.Hour)
+	at := r.march().AddDate(0, 0, 13).Add(2 * time.Hour)
 	r.putOlder(r.fill(marchKey), r.fill(marchRun), at)
 	r.settle()
 }
 
 // fill puts what exists here in the place of the documents' examples.
 func (r *rig) fill(command string) string {
-	first := march()
+	first := r.march()
 	day := first.AddDate(0, 0, 13)
 	pairs := []string{
 		marchRun, day.Format("20060102") + strings.TrimPrefix(marchRun, "20260314"), "2026-03-14", day.Format(time.DateOnly),
