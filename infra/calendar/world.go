@@ -184,7 +184,7 @@ func (w *world) move(ctx context.Context, at time.Time) error {
 	}
 	seconds, err := strconv.ParseInt(strings.TrimSpace(string(out)), 10, 64)
 	if late := time.Unix(seconds, 0).Sub(at); err != nil || late < -time.Minute || late > drift {
-		return fmt.Errorf("a program that was built for %s says that it is %s (%s)", at.Format(time.RFC3339), time.Unix(seconds, 0).UTC().Format(time.RFC3339), cmp.Or(err, errors.New("its time is the wrong one")))
+		return fmt.Errorf("a program that was built for %s says that it is %s (%w)", at.Format(time.RFC3339), time.Unix(seconds, 0).UTC().Format(time.RFC3339), cmp.Or(err, errors.New("its time is the wrong one")))
 	}
 	return w.set(at) // again, since building that program took its time
 }

@@ -19,11 +19,11 @@ import (
 // errMoved: the element downloaded is of another scan than the one polled.
 var errMoved = errors.New("the results changed while they were read")
 
-// notArchivable is why results are reported instead of archived: a dashboard
+// notArchivableError is why results are reported instead of archived: a dashboard
 // would take them for "all clear".
-type notArchivable struct{ cause *fault.Error }
+type notArchivableError struct{ cause *fault.Error }
 
-func (n *notArchivable) Error() string { return n.cause.Error() }
+func (n *notArchivableError) Error() string { return n.cause.Error() }
 
 // download archives all systems that are ready: in v1 from one download, in v2
 // from one each. Each is saved when it is archived, so that the end of this
@@ -144,7 +144,7 @@ func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, sc
 		stored, err = v.o.Store.PutRaw(work, key, write)
 		return err
 	}, "key", key)
-	refused, _ := errors.AsType[*notArchivable](err)
+	refused, _ := errors.AsType[*notArchivableError](err)
 	switch {
 	case err == nil:
 		v.archived(s, stored, scan, remark(e))
@@ -189,7 +189,7 @@ func archivable(e *runecast.Element, polled runecast.Scan) error {
 		return errMoved
 	}
 	if empty := e.Assessment.Empty(); empty != nil {
-		return &notArchivable{empty}
+		return &notArchivableError{empty}
 	}
 	return nil
 }

@@ -194,7 +194,8 @@ func (g *generation) scanEvents(res mapping.Result, at time.Time) (*openpipeline
 		b.Body = append(securityevent.AppendCoverage(b.Body, &res.Scan, nil, g.d.key, at), ',')
 		b.To++
 	}
-	body, err := securityevent.AppendCompleted(b.Body, &res.Scan, res.Summary, at)
-	b.Body = append(body, ']')
+	var err error
+	b.Body, err = securityevent.AppendCompleted(b.Body, &res.Scan, res.Summary, at)
+	b.Body = append(b.Body, ']')
 	return b, err
 }

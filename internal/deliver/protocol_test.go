@@ -30,30 +30,30 @@ func TestDecisions(t *testing.T) {
 		generation int
 		keeps      bool // the scan id
 	}{
-		"first time":       {func(w *world) { w.exists, w.delivery, w.candidate.recorded = false, archive.Delivery{}, archive.Scan{} }, stepLook, stepSend, 1, false},
+		"first time":       {func(w *world) { w.exists, w.delivery, w.recorded = false, archive.Delivery{}, archive.Scan{} }, stepLook, stepSend, 1, false},
 		"released cleanly": {func(*world) {}, stepLook, stepSend, 2, true},
 		"live lease":       {func(w *world) { w.delivery.Lease = &archive.Lease{Until: now.Add(1)} }, stepBusy, stepSend, 3, false},
 		"expired lease":    {func(w *world) { w.delivery.Lease = &archive.Lease{Until: now} }, stepLook, stepSend, 3, false},
-		"in doubt":         {func(w *world) { w.candidate.recorded.Doubt = true }, stepLook, stepSend, 3, false},
+		"in doubt":         {func(w *world) { w.recorded.Doubt = true }, stepLook, stepSend, 3, false},
 		"other mapping":    {func(w *world) { w.mapping = "n" }, stepLook, stepSend, 3, false},
 		"other object":     {func(w *world) { w.etag = "f" }, stepLook, stepSend, 3, false},
 		"complete": {func(w *world) {
-			w.delivery.State, w.candidate.recorded.State, w.mapping = archive.DeliveryComplete, archive.DeliveryComplete, "n"
+			w.delivery.State, w.recorded.State, w.mapping = archive.DeliveryComplete, archive.DeliveryComplete, "n"
 		}, stepDone, stepDone, 3, false},
 		"complete, object replaced": {func(w *world) {
-			w.delivery.State, w.candidate.recorded.State, w.etag = archive.DeliveryComplete, archive.DeliveryComplete, "f"
+			w.delivery.State, w.recorded.State, w.etag = archive.DeliveryComplete, archive.DeliveryComplete, "f"
 		}, stepLook, stepSend, 3, false},
 		"failed": {func(w *world) {
-			w.delivery.State, w.candidate.recorded.State = archive.DeliveryFailed, archive.DeliveryFailed
+			w.delivery.State, w.recorded.State = archive.DeliveryFailed, archive.DeliveryFailed
 		}, stepDone, stepDone, 3, false},
-		"one of several is complete": {func(w *world) { w.candidate.recorded.State = archive.DeliveryComplete }, stepLook, stepDone, 3, false},
+		"one of several is complete": {func(w *world) { w.recorded.State = archive.DeliveryComplete }, stepLook, stepDone, 3, false},
 		"newer committed":            {func(w *world) { w.register.Order = order(2) }, stepLook, stepSupersede, 2, true},
 		"newer committed has failed": {func(w *world) { w.register.Order, w.registerFailed = order(2), true }, stepLook, stepSend, 2, true},
 		"newer committed, but forced": {func(w *world) {
-			w.register, w.candidate.recorded.Force, w.candidate.recorded.Over = archive.Register{Order: order(2), ScanID: "n"}, true, "n"
+			w.register, w.recorded.Force, w.recorded.Over = archive.Register{Order: order(2), ScanID: "n"}, true, "n"
 		}, stepLook, stepSend, 2, true},
 		"newer committed since it was forced": {func(w *world) {
-			w.register, w.candidate.recorded.Force, w.candidate.recorded.Over = archive.Register{Order: order(2), ScanID: "n"}, true, "o"
+			w.register, w.recorded.Force, w.recorded.Over = archive.Register{Order: order(2), ScanID: "n"}, true, "o"
 		}, stepLook, stepSupersede, 2, true},
 		"older committed":                      {func(w *world) { w.register.Order = order(0) }, stepLook, stepSend, 2, true},
 		"hand-made, older results":             {func(w *world) { w.handMade, w.completedAt, w.register.CompletedAt = true, now, now.Add(1) }, stepLook, stepSupersede, 2, true},
@@ -64,7 +64,7 @@ func TestDecisions(t *testing.T) {
 		}, stepLook, stepFinish, 2, true},
 		"above the register's generation": {func(w *world) {
 			w.register = archive.Register{Order: order(1), ScanID: "s9", RawKey: "k", Generation: 7}
-			w.candidate.recorded.Doubt = true
+			w.recorded.Doubt = true
 		}, stepLook, stepSend, 8, false},
 	}
 	for name, c := range cases {
@@ -75,7 +75,7 @@ func TestDecisions(t *testing.T) {
 				candidate{order: order(1), recorded: sent},
 			}
 			c.change(&w)
-			if got := w.situation.firstStep(); got != c.first {
+			if got := w.firstStep(); got != c.first {
 				t.Errorf("first step: %d, want %d", got, c.first)
 			}
 			if got := w.step(&w.candidate); got != c.step {

@@ -205,9 +205,9 @@ func (tr *trace) deliver(d *datadriven.TestData) {
 	d.MaybeScanArgs(tr.T, "job", &q.JobID)
 	d.MaybeScanArgs(tr.T, "dies", &tr.dies)
 	win := deliver.WindowOf(tr.T.Context(), tr.Clock.Now())
-	var minutes time.Duration
-	if d.MaybeScanArgs(tr.T, "minutes", (*int64)(&minutes)) {
-		end := tr.Clock.Now().Add(minutes * time.Minute)
+	var minutes int64
+	if d.MaybeScanArgs(tr.T, "minutes", &minutes) {
+		end := tr.Clock.Now().Add(time.Duration(minutes) * time.Minute)
 		win = deliver.Window{Soft: end.Add(-15 * time.Second), Hard: end.Add(-4 * time.Second), Deadline: end}
 	}
 	if tr.depth > 0 {

@@ -6,6 +6,7 @@ import "strings"
 // script (PowerCLI/RunecastFindingsSummaryReport.ps1, 2023).
 type Status int
 
+// The statuses of a rule.
 const (
 	// StatusUnknown: a word that is not known, or none.
 	StatusUnknown       Status = iota
