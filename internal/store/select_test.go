@@ -85,6 +85,7 @@ func TestSelect(t *testing.T) {
 	run := archive.NewRunID(at(1, 2), "x")
 	late := archive.NewRunID(at(3, 0).Add(time.Second-time.Minute), "late")
 	soon := at(7, 0)
+	longAgo := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // before the files of the S3 server, too, which have the real time
 	for name, tc := range map[string]struct {
 		q    store.Query
 		want string
@@ -96,8 +97,8 @@ func TestSelect(t *testing.T) {
 		"since an hour":           {store.Query{Since: at(1, 3), Until: at(3, 0)}, "2 a, 2 b"},
 		"since the start":         {store.Query{Since: at(1, 2), Until: at(2, 2)}, "1 a, 1 b"},
 		"a window, newest first":  {store.Query{Since: at(0, 12), Until: at(2, 2), Order: store.NewestFirst}, "1 a, 1 b"},
-		"before all":              {store.Query{Until: at(-19, 0)}, ""},
-		"before all, newest":      {store.Query{Until: at(-19, 0), Order: store.NewestFirst}, ""},
+		"before all":              {store.Query{Until: longAgo}, ""},
+		"before all, newest":      {store.Query{Until: longAgo, Order: store.NewestFirst}, ""},
 		"a run":                   {store.Query{Run: run}, "1 a, 1 b"},
 		"a run that began late":   {store.Query{Run: late}, "3 c"},
 		"an unknown run":          {store.Query{Run: archive.NewRunID(at(1, 2), "another")}, ""},
