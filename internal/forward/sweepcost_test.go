@@ -97,16 +97,24 @@ func (s *shelf) ListObjectsV2(_ context.Context, in *s3.ListObjectsV2Input, _ ..
 	return out, nil
 }
 
+func (s *shelf) read(key string) ([]byte, error) {
+	body, there := s.objects[key]
+	switch {
+	case key == s.forbidden:
+		return nil, answered(http.StatusForbidden)
+	case !there:
+		return nil, answered(http.StatusNotFound)
+	}
+	return body, nil
+}
+
 func (s *shelf) GetObject(_ context.Context, in *s3.GetObjectInput, _ ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls.gets++
-	body, there := s.objects[*in.Key]
-	switch {
-	case *in.Key == s.forbidden:
-		return nil, answered(http.StatusForbidden)
-	case !there:
-		return nil, answered(http.StatusNotFound)
+	body, err := s.read(*in.Key)
+	if err != nil {
+		return nil, err
 	}
 	return &s3.GetObjectOutput{Body: io.NopCloser(bytes.NewReader(body)), ETag: aws.String(etagOf(body)), ContentLength: aws.Int64(int64(len(body)))}, nil
 }
@@ -115,12 +123,9 @@ func (s *shelf) HeadObject(_ context.Context, in *s3.HeadObjectInput, _ ...func(
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls.heads++
-	body, there := s.objects[*in.Key]
-	switch {
-	case *in.Key == s.forbidden:
-		return nil, answered(http.StatusForbidden)
-	case !there:
-		return nil, answered(http.StatusNotFound)
+	body, err := s.read(*in.Key)
+	if err != nil {
+		return nil, err
 	}
 	return &s3.HeadObjectOutput{ETag: aws.String(etagOf(body)), ContentLength: aws.Int64(int64(len(body))), LastModified: &s.stored}, nil
 }
