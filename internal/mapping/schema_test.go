@@ -69,7 +69,7 @@ func everything(t testing.TB, m config.Mapping, text string, catalog *mapping.Ca
 		return err
 	}
 	if mapper.Extras() {
-		if err := mapper.Extra(input(), key, true); err != nil {
+		if _, err := mapper.Extra(input(), key, true); err != nil {
 			return err
 		}
 	}
