@@ -82,7 +82,7 @@ func (d *delivery) run(ctx context.Context) (Outcome, error) {
 	if err != nil || begun.over {
 		return begun.outcome, err
 	}
-	if d.doc.Value.Expired >= maxExpired {
+	if d.doc.Value.Expired >= maxExpired && d.deadly(begun.steps) {
 		for i, s := range d.scans {
 			s.Committed = s.Committed || begun.steps[i] == stepFinish // it may be shown
 		}
@@ -97,6 +97,18 @@ func (d *delivery) run(ctx context.Context) (Outcome, error) {
 		}
 	}
 	return d.release(ctx, end)
+}
+
+// deadly reports whether what kills the invocations may be given up: to send
+// findings, or what follows a scan that is shown. One that is committed, but not
+// shown, is not given up.
+func (d *delivery) deadly(steps []step) bool {
+	for i, s := range d.scans {
+		if steps[i] == stepSend || steps[i] == stepFinish && s.Committed {
+			return true
+		}
+	}
+	return false
 }
 
 // deliverScan is steps 4 to 7 for one scan, sending it again after doubt.
