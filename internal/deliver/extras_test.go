@@ -101,7 +101,9 @@ func TestVulnerabilitiesThatAreAllRefused(t *testing.T) {
 func TestFewRefusedVulnerabilities(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withVulnerabilities)
-	refused := func(b string) bool { return strings.Contains(b, `"VUL-12"`) || strings.Contains(b, `"VUL-40"`) || strings.Contains(b, `"CIS-3"`) }
+	refused := func(b string) bool {
+		return strings.Contains(b, `"VUL-12"`) || strings.Contains(b, `"VUL-40"`) || strings.Contains(b, `"CIS-3"`)
+	}
 	r.Intercept = site.Refusing(400, refused)
 	key := r.Put(weak(10, 60))
 	r.delivered(key, archive.DeliveryComplete)
@@ -123,7 +125,9 @@ func TestFewRefusedVulnerabilities(t *testing.T) {
 func TestMinimalVulnerabilityIsTried(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withVulnerabilities)
-	r.Intercept = site.Refusing(400, func(b string) bool { return strings.Contains(b, `"finding.title":"T"`) && strings.Contains(b, `"VUL-4"`) })
+	r.Intercept = site.Refusing(400, func(b string) bool {
+		return strings.Contains(b, `"finding.title":"T"`) && strings.Contains(b, `"VUL-4"`)
+	})
 	key := r.Put(weak(3, 5))
 	r.delivered(key, archive.DeliveryComplete)
 	r.conserved(key, 9, 0, 0)

@@ -20,10 +20,12 @@ type Answer struct {
 	// Objects is the number of raw objects in the event.
 	Objects int `json:"objects"`
 	// Complete, Superseded and Failed ended; Pending are left to a later trigger.
-	Complete    int      `json:"complete"`
-	Superseded  int      `json:"superseded"`
-	Failed      int      `json:"failed"`
-	Pending     int      `json:"pending"`
+	Complete   int `json:"complete"`
+	Superseded int `json:"superseded"`
+	Failed     int `json:"failed"`
+	Pending    int `json:"pending"`
+	// Gone are named by the event, but not in the archive any more.
+	Gone        int      `json:"gone,omitzero"`
 	Mapped      int64    `json:"mapped"`
 	Accepted    int64    `json:"accepted"`
 	Quarantined int64    `json:"quarantined"`
@@ -85,18 +87,14 @@ func unknownPayload(what string) error {
 		Cure: `send an S3 event, as in events/forwarder-s3.json, {"action":"sweep"}, or another of the files in events/`}
 }
 
-// direct delivers the objects of a bare S3 event. One error does not keep the
-// other objects from being delivered.
+// direct delivers the objects of a bare S3 event. One error, or a record of
+// another bucket, does not keep the other objects from being delivered.
 func (f *Forwarder) direct(ctx context.Context, payload []byte) (Answer, error) {
 	a := Answer{Reasons: []string{}}
-	keys, err := f.keys(payload)
-	if err != nil {
-		return a, err
-	}
-	var failed error
+	keys, failed := f.keys(payload)
 	win := deliver.WindowOf(ctx, f.o.Now())
 	for _, key := range keys {
-		out, err := f.deliverer.Deliver(ctx, key, win, deliver.Request{})
+		out, err := f.trigger(ctx, key, win)
 		failed = errors.Join(failed, err)
 		a.add(out)
 	}
@@ -123,14 +121,10 @@ func (f *Forwarder) queue(ctx context.Context, payload []byte) (events.SQSEventR
 }
 
 func (f *Forwarder) message(ctx context.Context, m events.SQSMessage, win deliver.Window) error {
-	keys, err := f.keys([]byte(m.Body))
-	if err != nil {
-		return err
-	}
-	var pending error
+	keys, pending := f.keys([]byte(m.Body))
 	for _, key := range keys {
-		out, err := f.deliverer.Deliver(ctx, key, win, deliver.Request{})
-		if err == nil && !out.Ended() {
+		out, err := f.trigger(ctx, key, win)
+		if err == nil && !out.Ended() && !over(&out) {
 			err = fmt.Errorf("%s is %s: %s", key, out.State, out.Reason)
 		}
 		pending = errors.Join(pending, err)
@@ -138,7 +132,8 @@ func (f *Forwarder) message(ctx context.Context, m events.SQSMessage, win delive
 	return pending
 }
 
-// keys gives the raw objects that an event says were created.
+// keys gives the raw objects that an event says were created. With an error come
+// those of the other records.
 func (f *Forwarder) keys(payload []byte) ([]string, error) {
 	var e struct {
 		Event   string                 `json:"Event"`
@@ -160,20 +155,22 @@ func (f *Forwarder) keys(payload []byte) ([]string, error) {
 		return nil, unknownPayload("it is no S3 event and has no action")
 	}
 	var keys []string
+	var foreign error
 	for _, r := range e.Records {
 		if !strings.HasPrefix(r.EventName, "ObjectCreated:") {
 			continue
 		}
 		key := r.S3.Object.URLDecodedKey // S3 encodes keys as in a URL's query
 		if err := f.ours(r.S3.Bucket.Name, key); err != nil {
-			return nil, err
+			foreign = errors.Join(foreign, err)
+			continue
 		}
 		if archive.IsFolder(key) {
 			continue
 		}
 		keys = append(keys, key)
 	}
-	return keys, nil
+	return keys, foreign
 }
 
 // ours refuses objects of another bucket and those that are not raw: what the
@@ -199,6 +196,8 @@ func (a *Answer) add(o deliver.Outcome) {
 		a.Superseded++
 	case archive.DeliveryFailed:
 		a.Failed++
+	case stateGone:
+		a.Gone++
 	default:
 		a.Pending++
 	}
@@ -220,6 +219,8 @@ func advice(a Answer) string {
 		return "mend what the reason says; the raw object stays in the archive"
 	case a.Pending > 0:
 		return "invoke again with the same event once the reason is mended; nothing is sent twice"
+	case a.Gone > 0 && a.Gone == a.Objects:
+		return "nothing: the event is about objects that are not in the archive any more"
 	case a.Objects == 0:
 		return "nothing: no object was created under raw/"
 	}
