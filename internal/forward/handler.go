@@ -24,6 +24,8 @@ type Answer struct {
 	Superseded int `json:"superseded"`
 	Failed     int `json:"failed"`
 	Pending    int `json:"pending"`
+	// Left are left to the sweep: a newer scan of their system is in the archive.
+	Left int `json:"left,omitzero"`
 	// Gone are named by the event, but not in the archive any more.
 	Gone        int      `json:"gone,omitzero"`
 	Mapped      int64    `json:"mapped"`
@@ -198,6 +200,8 @@ func (a *Answer) add(o deliver.Outcome) {
 		a.Failed++
 	case stateGone:
 		a.Gone++
+	case stateLeft:
+		a.Left++
 	default:
 		a.Pending++
 	}
