@@ -22,6 +22,7 @@ import (
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/openpipeline"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/s3server"
 	"runecast-ingest/internal/store"
@@ -143,7 +144,7 @@ func costOf(t testing.TB, findings int) cost {
 	runtime.ReadMemStats(&before)
 	answer, err := f.Handle(t.Context(), []byte(e.created()))
 	runtime.ReadMemStats(&after)
-	a, ok := answer.(forward.Answer)
+	a, ok := answer.(payload.DeliveryAnswer)
 	if err != nil || !ok || a.Complete != 1 || a.Accepted != int64(findings) || a.Bytes != accepting.bytes.Load() {
 		t.Fatalf("%+v, %v; %d bytes arrived", answer, err, accepting.bytes.Load())
 	}

@@ -26,7 +26,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"runecast-ingest/infra/local/secrets"
-	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/child"
 	"runecast-ingest/internal/simulate/lambda"
 	"runecast-ingest/internal/simulate/pki"
@@ -227,7 +227,7 @@ func (k *track) archive(e *estate) {
 
 // delivered is what one delivery took.
 type delivered struct {
-	answer    forward.Answer
+	answer    payload.DeliveryAnswer
 	took, cpu time.Duration
 	init      time.Duration
 	calls     int64

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"io"
 
-	"runecast-ingest/infra/local/schedule"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/dashboard"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/appliance"
 	"runecast-ingest/internal/simulate/expect"
 )
@@ -40,7 +40,7 @@ func (s *stack) systems(run archive.Run) (map[string]appliance.System, error) {
 // triggers tells whether the run can get results of the system: a mixed
 // appliance is triggered by API v1, which gives it the uids of vCenters only.
 func (o options) triggers(system appliance.System) bool {
-	return o.analysis == schedule.Latest || o.appliance.API != appliance.APIMixed || system.Type == "VCENTER"
+	return o.analysis == payload.Latest || o.appliance.API != appliance.APIMixed || system.Type == "VCENTER"
 }
 
 // spoiled gives the uids of the systems whose analysis comes to nothing.
@@ -49,7 +49,7 @@ func (o options) spoiled() (map[string]bool, error) {
 	// has no results, so that what lacks is what the names mean.
 	hidden := map[string]appliance.Quirk{}
 	for name, q := range o.appliance.Quirks {
-		if o.analysis == schedule.Analyze && (q.FailsAs != "" || q.Endless || q.Vanishes || q.Empties) {
+		if o.analysis == payload.Analyze && (q.FailsAs != "" || q.Endless || q.Vanishes || q.Empties) {
 			hidden[name] = appliance.Quirk{Unscanned: true}
 		}
 	}

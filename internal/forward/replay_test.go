@@ -15,12 +15,12 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/fault"
-	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/site"
 )
 
 // replay sends a replay with these members beside the action.
-func (r *rig) replay(ctx context.Context, members string) (forward.ReplayAnswer, error) {
+func (r *rig) replay(ctx context.Context, members string) (payload.ReplayAnswer, error) {
 	r.T.Helper()
 	a, err := r.forwarder().Replay(ctx, []byte(`{"action":"replay",`+members+`}`))
 	if d := r.Receiver.Stats().DuplicateFindings; d > 0 {
@@ -30,7 +30,7 @@ func (r *rig) replay(ctx context.Context, members string) (forward.ReplayAnswer,
 }
 
 // replayed expects a replay to go well.
-func (r *rig) replayed(members string) forward.ReplayAnswer {
+func (r *rig) replayed(members string) payload.ReplayAnswer {
 	r.T.Helper()
 	a, err := r.replay(r.T.Context(), members)
 	if err != nil {
