@@ -18,7 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/openpipeline"
@@ -160,7 +160,7 @@ func newForwarder(t testing.TB, store *store.Store, receiver http.RoundTripper, 
 	t.Helper()
 	began := time.Now()
 	now := func() time.Time { return at.Add(time.Since(began)) }
-	cfg, err := config.LoadForwarder(func(name string) string {
+	cfg, err := forwarderconfig.Load(func(name string) string {
 		return map[string]string{"ARCHIVE_BUCKET": benchBucket, "OPENPIPELINE_URL": "https://abc12345.live.dynatrace.com", "OPENPIPELINE_SECRET_ID": "s"}[name]
 	})
 	if err != nil {
@@ -172,7 +172,7 @@ func newForwarder(t testing.TB, store *store.Store, receiver http.RoundTripper, 
 		Now:  now, Sleep: endpoint.Sleep, Jitter: func() float64 { return 0 },
 	})
 	return forward.New(forward.Options{
-		Config: cfg, Archive: store, Sender: sender, Log: slog.New(slog.DiscardHandler), Now: now, Sleep: endpoint.Sleep, NewID: uuid.NewString,
+		Settings: cfg.Settings, Archive: store, Sender: sender, Log: slog.New(slog.DiscardHandler), Now: now, Sleep: endpoint.Sleep, NewID: uuid.NewString,
 	})
 }
 

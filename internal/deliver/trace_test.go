@@ -14,7 +14,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/simulate/site"
 	"runecast-ingest/internal/store"
@@ -59,7 +59,7 @@ func TestTraces(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(file), ".txt")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tr := newTrace(site.New(t, srv, strings.ReplaceAll(name, "_", "-"), func(c *config.Forwarder) {
+			tr := newTrace(site.New(t, srv, strings.ReplaceAll(name, "_", "-"), func(c *forwarderconfig.Settings) {
 				c.SendConcurrency, c.MaxBatchBytes = 1, 1 // each event goes alone
 				c.Mapping.Coverage = "none"
 			}))

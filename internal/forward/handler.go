@@ -157,7 +157,7 @@ func (f *Forwarder) keys(event []byte) ([]string, error) {
 // function writes itself must never come back to it.
 func (f *Forwarder) ours(bucket, key string) error {
 	switch {
-	case bucket != f.o.Config.Bucket:
+	case bucket != f.o.Archive.Bucket():
 		return &fault.Error{Class: fault.Reject, Where: "payload", What: fmt.Sprintf("bucket %q is not the archive", bucket),
 			Cure: "remove the notification of the other bucket"}
 	case !strings.HasPrefix(key, archive.RawPrefix):

@@ -26,7 +26,7 @@ import (
 	"github.com/google/uuid"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/store"
@@ -187,7 +187,7 @@ func (s *shelf) deliver(key string) {
 func sweepOver(t testing.TB, s *shelf, now time.Time) (payload.DeliveryAnswer, calls, error) {
 	t.Helper()
 	f := forward.New(forward.Options{
-		Config: config.Forwarder{SendConcurrency: 1, MaxBatchBytes: 60_000}, Archive: store.New(s, "archive"), Log: slog.New(slog.DiscardHandler),
+		Settings: deliver.Settings{SendConcurrency: 1, MaxBatchBytes: 60_000}, Archive: store.New(s, "archive"), Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return now }, NewID: uuid.NewString,
 	})
 	s.calls = calls{}
