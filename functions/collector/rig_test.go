@@ -300,7 +300,7 @@ func (s *site) uploads() int {
 	return len(out.Uploads)
 }
 
-// download gives an object as it is stored.
+// download returns an object as it is stored.
 func (s *site) download(key string) []byte {
 	s.Helper()
 	out, err := s.client.GetObject(s.Context(), &s3.GetObjectInput{Bucket: &s.bucket, Key: &key})

@@ -159,7 +159,7 @@ func (s *site) deploy(act func(*process) (alive bool), env ...string) *process {
 	return p
 }
 
-// serve starts a server, with TLS if it is set up for it, and gives its URL.
+// serve starts a server, with TLS if it is set up for it, and returns its URL.
 func (s *site) serve(server *httptest.Server) string {
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // of connections that a kill cut
 	if server.TLS != nil {

@@ -170,7 +170,7 @@ func (s *stack) deliver(ctx context.Context, show *display.Display) ([]delivery,
 	}
 }
 
-// givenUp tells whether the events of all these raw objects were given up.
+// givenUp reports whether the events of all these raw objects were given up.
 func givenUp(open []delivery, dead []trigger.Dead) bool {
 	for _, d := range open {
 		if lastTry(d.key, dead) == nil {

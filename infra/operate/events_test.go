@@ -117,7 +117,7 @@ func (r *rig) putOlder(key, run string, startedAt time.Time) {
 	}
 }
 
-// samples gives the action of each file of events/; "" is an event of AWS, or
+// samples returns the action of each file of events/; "" is an event of AWS, or
 // the collector's default.
 func samples(t *testing.T) map[string]string {
 	t.Helper()

@@ -19,7 +19,7 @@ type StatusRequest struct {
 	System string `json:"system,omitzero"`
 	// Prefix is how the keys of the objects begin.
 	Prefix string `json:"prefix,omitzero"`
-	// Limit is how many objects are looked at: 10,000 unless told, 100,000 at most.
+	// Limit is how many objects are looked at: 10,000 by default, 100,000 at most.
 	Limit int `json:"limit,omitzero"`
 	// Next is the cursor of an earlier answer: goes on where that one ended.
 	Next string `json:"next,omitzero"`

@@ -158,7 +158,7 @@ func (b *bucket) must(t testing.TB, req payload.StatusRequest) payload.StatusAns
 	return r
 }
 
-// pages asks until there is no cursor, and gives all answers.
+// pages asks until there is no cursor, and returns all answers.
 func (b *bucket) pages(t testing.TB, req payload.StatusRequest, most int) []payload.StatusAnswer {
 	t.Helper()
 	var all []payload.StatusAnswer

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// usualWindow is how far back an answer looks unless told.
+	// usualWindow is how far back an answer looks by default.
 	usualWindow = 7 * 24 * time.Hour
 	// usualLimit and mostLimit bound the objects that one call looks at.
 	usualLimit = 10_000

@@ -36,7 +36,7 @@ func (c *counting) GetObject(ctx context.Context, in *s3.GetObjectInput, o ...fu
 	return c.Client.GetObject(ctx, in, o...)
 }
 
-// onServer gives a client of a fresh, real S3 server, and its archive.
+// onServer returns a client of a fresh, real S3 server, and its archive.
 func onServer(t *testing.T) (*counting, *store.Store) {
 	t.Helper()
 	srv, err := s3server.Start(t.Context(), s3server.Options{Dir: t.TempDir()})

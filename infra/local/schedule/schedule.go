@@ -30,7 +30,7 @@ type Plan struct {
 	Mode string
 	// Pause is the time between an answer and the next tick.
 	Pause time.Duration
-	// GoesOn hears of an invocation that failed, and tells whether there is a
+	// GoesOn hears of an invocation that failed, and reports whether there is a
 	// run for a tick to go on with.
 	GoesOn func(error) bool
 }
