@@ -24,7 +24,7 @@ import (
 )
 
 // version counts the changes of the mapping that alter events or their order.
-const version = 1
+const version = 2
 
 // Mapper maps documents by its settings. It is safe for concurrent use.
 type Mapper struct {
@@ -246,10 +246,8 @@ func (w *work) issue(listed int) error {
 		rule.Affected = int64(listed)
 	}
 	perObject := listed > 0 && (v.status != securityevent.Passed || w.m.settings.PassedObjects == PassedOnObjects)
-	first := w.issues.First()
-	ownStatus := first != nil && len(first.Status) > 0
 	switch {
-	case perObject && !ownStatus && h.Count >= 0 && int64(listed) > h.Count && v.status != securityevent.Passed:
+	case perObject && v.status != securityevent.Passed && w.ambiguous(listed):
 		w.res.Reasons[ReasonObjectsAmbiguous]++
 		perObject = false
 	case v.status == securityevent.Failed && int64(listed) < rule.Affected:
@@ -272,6 +270,14 @@ func (w *work) issue(listed int) error {
 		return w.emitSystem(rule)
 	}
 	return w.emitObjects(rule, v)
+}
+
+// ambiguous reports whether more objects are listed than the current issue
+// affects, without a status of their own: which of them are is not known.
+func (w *work) ambiguous(listed int) bool {
+	first := w.issues.First()
+	ownStatus := first != nil && len(first.Status) > 0
+	return !ownStatus && w.issues.Issue.Count >= 0 && int64(listed) > w.issues.Issue.Count
 }
 
 // rule reads what the findings of an issue share; false: it is not sent at all.

@@ -68,7 +68,7 @@ func everything(t testing.TB, m mapping.Settings, text string, catalog *mapping.
 		return err
 	}
 	if mapper.Extras() {
-		if err := mapper.Extra(input(), key, true); err != nil {
+		if _, err := mapper.Extra(input(), key, true); err != nil {
 			return err
 		}
 	}

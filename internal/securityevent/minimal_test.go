@@ -58,3 +58,22 @@ func TestReducingWhatIsNoEvent(t *testing.T) {
 		}
 	}
 }
+
+// What follows the findings has a minimal form as well.
+func TestMinimalExtrasFitTheSchema(t *testing.T) {
+	t.Parallel()
+	v := newValidator(t)
+	f, s := host(), scan()
+	w := vulnerability()
+	w.Title, w.Component = "Lücke\n", "Größe"
+	for name, event := range map[string][]byte{
+		"vulnerability":      securityevent.AppendVulnerability(nil, s, w, &f, "raw/x", at()),
+		"vulnerability scan": securityevent.AppendVulnerabilityScan(nil, s, "raw/x", at()),
+		"coverage":           securityevent.AppendCoverage(nil, s, &f, "raw/x", at()),
+	} {
+		got := v.decode(t, securityevent.Minimal(event))
+		if got["scan.id"] != s.ID || got["object.name"] != nil || name == "vulnerability" && (got["vulnerability.title"] != "VMSA-1" || got["component.name"] != "Gr????e") {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
