@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/securityevent"
@@ -15,7 +15,7 @@ import (
 )
 
 // withVulnerabilities asks for vulnerabilities, in batches of a few events.
-func withVulnerabilities(c *config.Forwarder) {
+func withVulnerabilities(c *forwarderconfig.Settings) {
 	site.Small(c)
 	c.Mapping.IncludeTypes, c.SendConcurrency = []string{"VUL"}, 1
 }
@@ -137,7 +137,7 @@ func TestMinimalVulnerabilityIsTried(t *testing.T) {
 // What the settings leave out of the vulnerabilities is counted as skipped.
 func TestSkippedVulnerabilitiesAreCounted(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) { withVulnerabilities(c); c.Mapping.MinSeverity = "CRITICAL" })
+	r := newRig(t, func(c *forwarderconfig.Settings) { withVulnerabilities(c); c.Mapping.MinSeverity = "CRITICAL" })
 	key := r.Put(weak(3, 5))
 	r.delivered(key, archive.DeliveryComplete)
 	r.conserved(key, 9, 0, 8)
@@ -268,7 +268,7 @@ func TestObjectThatIsRefusedAsAWhole(t *testing.T) {
 // refused for its texts, in its minimal form.
 func TestMinimalFormAfterEvidenceWasCut(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) { c.MaxBatchBytes = 10_000 })
+	r := newRig(t, func(c *forwarderconfig.Settings) { c.MaxBatchBytes = 10_000 })
 	r.Intercept = func(n int, w http.ResponseWriter, req *http.Request) bool {
 		switch b := r.Sent(n); {
 		case len(b) > 5000:

@@ -178,7 +178,7 @@ func (g *generation) extrasUnfit(res *mapping.Result) error {
 			What: fmt.Sprintf("coverage and vulnerabilities are not conserved: %d mapped, but %d accepted + %d quarantined + %d skipped", res.Mapped, accepted, quarantined, res.Skipped),
 			Cure: "report this with the function's log"}
 	}
-	if limit, ok := mayLose(quarantined, s.Extra, g.d.o.Config.MaxQuarantine); !ok {
+	if limit, ok := mayLose(quarantined, s.Extra, g.d.o.Settings.MaxQuarantine); !ok {
 		return &fault.Error{Class: fault.Reject, What: fmt.Sprintf("%d of %d coverage and vulnerability events were refused, %d may be", quarantined, s.Extra, limit),
 			Cure: "look at quarantine/ for the answers, mend the mapping or leave these events out, then replay; the scan itself is shown"}
 	}

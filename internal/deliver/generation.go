@@ -76,7 +76,7 @@ func newGeneration(d *delivery, s *scan, part *PartOutcome, committed bool) *gen
 	}
 	g.quarantined = s.Quarantined
 	g.accepted = g.done.count() - g.quarantined
-	g.group.SetLimit(d.o.Config.SendConcurrency)
+	g.group.SetLimit(d.o.Settings.SendConcurrency)
 	return g
 }
 
@@ -239,7 +239,7 @@ func (g *generation) took(b *openpipeline.Batch) {
 func (g *generation) repeats() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	again := g.d.o.Config.Delivery == "at-least-once"
+	again := g.d.o.Settings.Delivery == AtLeastOnce
 	if g.follows { // their ids are the same: whoever counts them can tell
 		g.doubts++
 		again = g.doubts <= maxStartOver

@@ -10,6 +10,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/deliver"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
@@ -34,8 +35,8 @@ const (
 // newest scan comes first, so that older ones end as superseded. A sweep stops at the first
 // error of the endpoint, and where its time ends; the next one goes on. What
 // cannot be read of one object does not fail it.
-func (f *Forwarder) Sweep(ctx context.Context) (Answer, error) {
-	a := Answer{Reasons: []string{}}
+func (f *Forwarder) Sweep(ctx context.Context) (payload.DeliveryAnswer, error) {
+	a := payload.DeliveryAnswer{Reasons: []string{}}
 	memory, err := f.recall(ctx)
 	if err != nil {
 		return a, err
@@ -76,7 +77,7 @@ type sweep struct {
 	f       *Forwarder
 	win     deliver.Window
 	started time.Time
-	answer  *Answer
+	answer  *payload.DeliveryAnswer
 	memory  store.Doc[archive.Sweep]
 	// day is what the memory said when it was read last: the day that the quick look begins with.
 	day time.Time
@@ -203,7 +204,7 @@ func (w *sweep) deliver(ctx context.Context, info archive.RawInfo, r deliver.Req
 		w.leave(info, archive.DeliveryPending, err.Error())
 		return out, err
 	}
-	w.answer.add(out)
+	count(w.answer, out)
 	w.tried++
 	switch {
 	case err != nil:

@@ -12,7 +12,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
-	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/site"
 )
 
@@ -35,7 +35,7 @@ func TestCopiedArchiveIsNotSentWhole(t *testing.T) {
 	}
 	for _, key := range keys { // oldest first, as they were copied
 		got, err := r.invoke(s3Event(r.Bucket, key))
-		if a, ok := got.(forward.Answer); err != nil || !ok || a.Failed > 0 {
+		if a, ok := got.(payload.DeliveryAnswer); err != nil || !ok || a.Failed > 0 {
 			t.Fatalf("%+v %v", got, err)
 		}
 	}
@@ -72,10 +72,10 @@ func TestTriggerLeavesTheOlderToTheSweep(t *testing.T) {
 	if res, ok := got.(events.SQSEventResponse); err != nil || !ok || len(res.BatchItemFailures) != 0 || r.Document(left).State != "" {
 		t.Errorf("%+v %v", got, err)
 	}
-	if got, err := r.invoke(s3Event(r.Bucket, older)); err != nil || got.(forward.Answer).Complete != 1 {
+	if got, err := r.invoke(s3Event(r.Bucket, older)); err != nil || got.(payload.DeliveryAnswer).Complete != 1 {
 		t.Errorf("%+v %v", got, err)
 	}
-	if got, err := r.invoke(s3Event(r.Bucket, newest)); err != nil || got.(forward.Answer).Complete != 1 {
+	if got, err := r.invoke(s3Event(r.Bucket, newest)); err != nil || got.(payload.DeliveryAnswer).Complete != 1 {
 		t.Errorf("%+v %v", got, err)
 	}
 	if a, err := r.sweep(); err != nil || a.Superseded != 1 || r.Document(left).State != archive.DeliverySuperseded {
@@ -125,7 +125,7 @@ func TestEventOfAnObjectThatIsGoneEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := r.invoke(s3Event(r.Bucket, key))
-	if a, ok := got.(forward.Answer); err != nil || !ok || a.Gone != 1 || a.Pending != 0 || !strings.Contains(a.Next, "not in the archive any more") {
+	if a, ok := got.(payload.DeliveryAnswer); err != nil || !ok || a.Gone != 1 || a.Pending != 0 || !strings.Contains(a.Next, "not in the archive any more") {
 		t.Errorf("%+v %v", got, err)
 	}
 	got, err = r.invoke(sqs(s3Event(r.Bucket, key)))
@@ -133,7 +133,7 @@ func TestEventOfAnObjectThatIsGoneEnds(t *testing.T) {
 		t.Errorf("%+v %v", got, err)
 	}
 	record := fmt.Sprintf(`{"requestContext":{"requestId":"r","functionArn":"f","condition":"RetriesExhausted"},"requestPayload":%s}`, s3Event(r.Bucket, key))
-	if got, err = r.invoke(record); err != nil || got.(forward.Answer).Gone != 1 {
+	if got, err = r.invoke(record); err != nil || got.(payload.DeliveryAnswer).Gone != 1 {
 		t.Errorf("the record of a failed invocation: %+v %v", got, err)
 	}
 	if n := r.Counted("ObjectsGone"); n != 3 {
