@@ -66,6 +66,8 @@ type world struct {
 	// weak is how many vulnerabilities each scan has, which follow its commit,
 	// beside the coverage of objects in some rounds; 0: nothing follows.
 	weak int
+	// alone are scans with nothing but vulnerabilities, which have no commit.
+	alone []scan
 }
 
 func newWorld(t *testing.T, srv *s3server.Server, seed uint64, round int) *world {
@@ -76,6 +78,9 @@ func newWorld(t *testing.T, srv *s3server.Server, seed uint64, round int) *world
 	w.network = newNetwork(w.rig)
 	if w.rng.IntN(2) == 0 {
 		w.weak = 1 + w.rng.IntN(40)
+		for number := range w.rng.IntN(3) {
+			w.alone = append(w.alone, scan{System: "alone", Minute: 10 * number, Weak: w.weak})
+		}
 		w.Config.Mapping.IncludeTypes = []string{"VUL"}
 		w.Config.Mapping.Coverage = []mapping.Coverage{"system", "object"}[w.rng.IntN(2)]
 	}
@@ -140,7 +145,7 @@ func (w *world) poisonous(body string) *trouble {
 
 // storm archives the scans and triggers their deliveries.
 func (w *world) storm() {
-	var arrivals []scan
+	arrivals := slices.Clone(w.alone)
 	for _, system := range slices.Sorted(maps.Keys(w.scans)) {
 		arrivals = append(arrivals, w.scans[system]...)
 	}
@@ -203,7 +208,7 @@ func batchReplay(job uint64, bucket, key string) string {
 
 // scanOf finds the scan with a key.
 func (w *world) scanOf(key string) scan {
-	for _, scans := range w.scans {
+	for _, scans := range append(slices.Collect(maps.Values(w.scans)), w.alone) {
 		for _, s := range scans {
 			if s.Key() == key {
 				return s
@@ -281,6 +286,9 @@ func (w *world) check(srv *s3server.Server) {
 	w.T.Helper()
 	for _, v := range w.witness.violations {
 		w.T.Error(v)
+	}
+	for _, s := range w.alone {
+		w.ended(s, true)
 	}
 	var shown []dashboard.Event
 	for system, scans := range w.scans {
