@@ -45,7 +45,8 @@ type Rule struct {
 	// Control is the place in the standard: the STIG id, the section, else the
 	// rule's own id; never empty.
 	// compliance.control (both): string; compliance.requirements
-	// (external): string[] of one, "<standard>/<control>".
+	// (external): string[] of one, "<standard>/<control>", left out where that is
+	// the rule's own id.
 	Control string
 	// MetadataJSON is a JSON object as text; may be empty.
 	// compliance.rule.metadata_json (xspm): string that holds JSON.
@@ -202,7 +203,9 @@ func (o object) external(r *Rule) object {
 		standard = r.StandardShortName
 	}
 	o = o.list("compliance.standards", standard)
-	o = o.list("compliance.requirements", standard+"/"+r.Control)
+	if r.Control != r.RuleID {
+		o = o.list("compliance.requirements", standard+"/"+r.Control)
+	}
 	o = o.optional("rule.description", r.Description)
 	return o.id("rule.type", r.Profile)
 }
