@@ -27,7 +27,7 @@ func (m *Mapper) vulnerabilities() bool { return slices.Contains(m.beside, runec
 // in memory. key names the scan in the events' ids.
 func (m *Mapper) Extra(in Input, key string, committed bool) (Result, error) {
 	x := &extra{work: m.work(in), key: key, covers: committed && m.objectCoverage(), seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
-	err := x.read(false, x.issue)
+	err := x.read(m.settings.OriginalContent, x.issue)
 	if err == nil && x.found.Assessed(runecast.Vulnerability) > 0 {
 		err = x.send(securityevent.AppendVulnerabilityScan(x.event[:0], &x.res.Scan, key, in.Now()))
 	}
@@ -58,6 +58,9 @@ func (x *extra) send(event []byte) error {
 
 func (x *extra) issue(listed int) error {
 	h := &x.issues.Issue
+	if x.m.settings.OriginalContent {
+		x.original.set(h)
+	}
 	class, excluded := runecast.ClassOf(h.Profile), slices.Contains(x.m.settings.ExcludeTypes, runecast.NormalCode(h.Profile))
 	switch {
 	case class == runecast.Vulnerability && x.m.vulnerabilities():
@@ -80,6 +83,7 @@ func (x *extra) coverage() error {
 			return err
 		}
 		f := x.resource(o)
+		f.Original = x.original.of(o.Raw)
 		sum := maphash.Bytes(x.seed, f.ObjectID)
 		if _, again := x.seen[sum]; again || len(o.MOID)+len(o.Name) == 0 {
 			continue
@@ -121,6 +125,7 @@ func (x *extra) vulnerability(h *runecast.Issue, listed int, excluded bool) erro
 		return x.emitVulnerability(v)
 	}
 	f := x.system()
+	f.Original = x.original.of(nil)
 	return x.send(securityevent.AppendVulnerability(x.event[:0], &x.res.Scan, v, &f, x.key, x.in.Now()))
 }
 
@@ -137,6 +142,7 @@ func (x *extra) emitVulnerability(v *securityevent.Vulnerability) error {
 			continue
 		}
 		f := x.resource(o)
+		f.Original = x.original.of(o.Raw)
 		if err := x.send(securityevent.AppendVulnerability(x.event[:0], &x.res.Scan, v, &f, x.key, x.in.Now())); err != nil {
 			return err
 		}
@@ -145,6 +151,7 @@ func (x *extra) emitVulnerability(v *securityevent.Vulnerability) error {
 		return nil
 	}
 	f := x.system()
+	f.Original = x.original.of(nil)
 	return x.send(securityevent.AppendVulnerability(x.event[:0], &x.res.Scan, v, &f, x.key, x.in.Now()))
 }
 
