@@ -48,6 +48,19 @@ type Scan struct {
 	Reason string `json:"reason"`
 	// Extra is how many coverage and vulnerability events have gone out.
 	Extra int64 `json:"extra,omitzero"`
+	// BegunAt is when the generation was begun, before its first row was sent.
+	// Zero in documents of older releases.
+	BegunAt time.Time `json:"begunAt,omitzero"`
+	// Ended is how an earlier generation ended, if that is known for sure: the
+	// last one that did. Zero: none.
+	Ended Ended `json:"ended,omitzero"`
+}
+
+// Ended is how a generation ended.
+type Ended struct {
+	ScanID string `json:"scanId"`
+	// State is complete or failed.
+	State string `json:"state"`
 }
 
 // SystemScan is one system's part in a document of several.
