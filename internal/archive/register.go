@@ -41,11 +41,16 @@ type Commit struct {
 	CompletedAt time.Time `json:"completedAt,omitzero"`
 }
 
-// Commits returns the commits that the register knows, the newest first.
+// Commits returns the commits that the register knows, the newest first. What it
+// names was finished before it was committed, whatever the appliance's clock said.
 func (r *Register) Commits() []Commit {
 	var all []Commit
 	if r.ScanID != "" || r.Order != (Order{}) {
-		all = append(all, Commit{Order: r.Order, Generation: r.Generation, ScanID: r.ScanID, RawKey: r.RawKey, CompletedAt: r.CompletedAt})
+		one := Commit{Order: r.Order, Generation: r.Generation, ScanID: r.ScanID, RawKey: r.RawKey, CompletedAt: r.CompletedAt}
+		if !r.CommittedAt.IsZero() && r.CommittedAt.Before(one.CompletedAt) {
+			one.CompletedAt = r.CommittedAt
+		}
+		all = append(all, one)
 	}
 	if r.Before != (Commit{}) {
 		all = append(all, r.Before)

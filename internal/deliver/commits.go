@@ -19,7 +19,11 @@ type place struct {
 
 // placeOf is the place of a commit.
 func placeOf(c *archive.Commit) *place {
-	return &place{order: c.Order, completedAt: c.CompletedAt, handMade: archive.IsHandMade(c.RawKey)}
+	p := &place{order: c.Order, completedAt: c.CompletedAt, handMade: archive.IsHandMade(c.RawKey)}
+	if p.handMade {
+		p.storedAt = c.Order.StartedAt // its upload
+	}
+	return p
 }
 
 // compare returns -1, 0 or 1 as p is older than, the same as, or newer than q.
