@@ -184,7 +184,7 @@ func (h *history) inParts() {
 // paced: what the rate does not leave time for waits for the next call.
 func (h *history) paced() {
 	h.Helper()
-	a := h.replays(`{"action":"replay","prefix":"raw/","maxEventsPerSecond":0.001}`)
+	a := h.replays(`{"action":"replay","prefix":"raw/","maxEventsPerSecond":0.01}`)
 	if a.Pending != 1 || a.Cursor == "" {
 		h.Errorf("paced: %s, cursor %q", came(a), a.Cursor)
 	}
@@ -225,17 +225,17 @@ func (h *history) quarantined() {
 }
 
 // upload puts a document under raw/manual/ as a person does.
-func (h *history) upload(key string, document []byte) {
-	h.Helper()
-	_, err := h.store.PutRaw(h.Context(), key, func(w io.Writer) error {
+func (s *site) upload(key string, document []byte) {
+	s.Helper()
+	_, err := s.store.PutRaw(s.Context(), key, func(w io.Writer) error {
 		_, err := w.Write(document)
 		return err
 	})
 	if err == nil {
-		err = h.s3.Date(h.bucket, key, time.Now())
+		err = s.s3.Date(s.bucket, key, time.Now())
 	}
 	if err != nil {
-		h.Fatal(err)
+		s.Fatal(err)
 	}
 }
 

@@ -21,6 +21,9 @@ type Register struct {
 	// Before is the newest commit before this one: what counts if the delivery
 	// of this one fails. Zero: there was none.
 	Before Commit `json:"before,omitzero"`
+	// Earlier are the commits before that one, the newest first, as far as it is
+	// not known that the one behind them is shown. Mostly there are none.
+	Earlier []Commit `json:"earlier,omitzero"`
 }
 
 // DocumentSchema returns RegisterSchema.
@@ -32,4 +35,25 @@ type Commit struct {
 	Generation int   `json:"generation"`
 	// ScanID is empty in registers of older releases.
 	ScanID string `json:"scanId,omitzero"`
+	// RawKey and CompletedAt are those of the register that named it. Zero in
+	// registers of older releases.
+	RawKey      string    `json:"rawKey,omitzero"`
+	CompletedAt time.Time `json:"completedAt,omitzero"`
+}
+
+// Commits returns the commits that the register knows, the newest first. What it
+// names was finished before it was committed, whatever the appliance's clock said.
+func (r *Register) Commits() []Commit {
+	var all []Commit
+	if r.ScanID != "" || r.Order != (Order{}) {
+		one := Commit{Order: r.Order, Generation: r.Generation, ScanID: r.ScanID, RawKey: r.RawKey, CompletedAt: r.CompletedAt}
+		if !r.CommittedAt.IsZero() && r.CommittedAt.Before(one.CompletedAt) {
+			one.CompletedAt = r.CommittedAt
+		}
+		all = append(all, one)
+	}
+	if r.Before != (Commit{}) {
+		all = append(all, r.Before)
+	}
+	return append(all, r.Earlier...)
 }

@@ -110,6 +110,10 @@ func (d *delivery) takeLease(ctx context.Context, at *situation) ([]step, error)
 	if !slices.ContainsFunc(steps, changes) {
 		return steps, nil
 	}
+	if err := d.feasible(ctx, steps); err != nil {
+		d.idle = true
+		return nil, err
+	}
 	if !slices.ContainsFunc(steps, sends) {
 		d.doc.Value.Lease = nil // this write ends the delivery
 	} else if keep := d.o.KeepInView; keep != nil && (at.replay || !d.request.Remembered) {
@@ -160,19 +164,36 @@ func (d *delivery) decide(ctx context.Context, at *situation, s *scan) (step, er
 	return step, nil
 }
 
-// candidate reads what is committed of a scan's system, and whether the
-// delivery that the register names failed.
+// candidate reads what is committed of a scan's system, and what became of
+// those commits.
 func (d *delivery) candidate(ctx context.Context, s *scan) (*candidate, store.Doc[archive.Register], error) {
 	bucket := d.o.Archive
-	c := &candidate{order: s.order(), completedAt: mapping.CompletedAt(&s.Envelope), handMade: archive.IsHandMade(d.key), recorded: s.Scan}
+	c := &candidate{place: d.place(s), recorded: s.Scan}
 	reg, err := bucket.Register(ctx, s.Envelope.System.ID)
 	c.register = reg.Value
-	if err != nil || !reg.Exists() || reg.Value.RawKey == d.key {
+	if err != nil {
 		return c, reg, err
 	}
-	named, err := bucket.Delivery(ctx, reg.Value.RawKey)
-	c.registerFailed = failed(&named.Value, reg.Value.ScanID)
+	documents := map[string]*archive.Delivery{d.key: &d.doc.Value}
+	c.commits, err = standing(reg.Value.Commits(), func(one *archive.Commit) (fate, error) {
+		if documents[one.RawKey] == nil && one.RawKey != "" {
+			read, err := bucket.Delivery(ctx, one.RawKey)
+			if err != nil {
+				return fateOpen, err
+			}
+			documents[one.RawKey] = &read.Value
+		}
+		if document := documents[one.RawKey]; document != nil {
+			return fateOf(document, one.ScanID), nil
+		}
+		return fateOpen, nil
+	})
 	return c, reg, err
+}
+
+// place is where a scan of the object stands among those of its system.
+func (d *delivery) place(s *scan) place {
+	return place{order: s.order(), completedAt: mapping.CompletedAt(&s.Envelope), storedAt: d.info.LastModified, handMade: archive.IsHandMade(d.key)}
 }
 
 // recognise takes from an earlier commit what a saved document does not say of

@@ -19,7 +19,8 @@ import (
 const leastQuarantine = 5
 
 // finish is steps 6 and 7, for a generation whose events were all accepted.
-func (g *generation) finish(ctx context.Context, res mapping.Result) disposition {
+// again: there are tries left to start over.
+func (g *generation) finish(ctx context.Context, res mapping.Result, again bool) disposition {
 	d := g.d
 	for why, n := range res.Reasons {
 		d.o.Log.InfoContext(ctx, "not sent as it came", "key", d.key, "run", g.s.order().Run, "reason", why, "issues", n)
@@ -30,7 +31,7 @@ func (g *generation) finish(ctx context.Context, res mapping.Result) disposition
 	if g.s.Committed {
 		return g.goOnShown(ctx, res)
 	}
-	if g.s.Extras == nil {
+	if g.s.Extras == nil && !g.committed { // what is committed may be shown by now
 		if err := g.unfit(res); err != nil {
 			return dispose(becauseUnfit, err, false)
 		}
@@ -49,7 +50,7 @@ func (g *generation) finish(ctx context.Context, res mapping.Result) disposition
 	var reserved archive.Register
 	var stop *disposition
 	_ = telemetry.Trace(ctx, "commit", func(ctx context.Context) error {
-		if reserved, stop = g.passCommitPoint(ctx); stop != nil {
+		if reserved, stop = g.passCommitPoint(ctx, again); stop != nil {
 			return stop.cause()
 		}
 		return nil
@@ -108,7 +109,7 @@ func mayLose(refused, sent int64, share float64) (limit int64, ok bool) {
 // passCommitPoint reserves the commit in the register (step 6), and returns what
 // the register says of it or how the delivery ends instead. It comes before the scan-completed
 // event (rules 01 to 03).
-func (g *generation) passCommitPoint(ctx context.Context) (archive.Register, *disposition) {
+func (g *generation) passCommitPoint(ctx context.Context, again bool) (archive.Register, *disposition) {
 	d := g.d
 	end := func(why reason, err error) (archive.Register, *disposition) {
 		stop := dispose(why, err, false)
@@ -129,6 +130,10 @@ func (g *generation) passCommitPoint(ctx context.Context) (archive.Register, *di
 			return reg.Value, nil
 		case commitWait:
 			return end(becauseAhead, aheadError(reg.Key))
+		case commitAnew:
+			stop := dispose(becauseOld, fmt.Errorf("its first row is %s old: rows and scan-completed event belong into one timeframe of the dashboard",
+				now.Sub(g.s.BegunAt).Round(time.Minute)), again && now.Before(d.win.Soft))
+			return archive.Register{}, &stop
 		case commitWrite:
 		}
 		reg.Value = c.reservation(d.key, now)
@@ -170,6 +175,7 @@ func (g *generation) announceScan(ctx context.Context, res mapping.Result, reser
 	}
 	hard, cancel := context.WithDeadline(ctx, d.win.Hard)
 	defer cancel()
+	why := becauseUnannounced
 	for wait := time.Second; ; wait = min(2*wait, maxAnnounceWait) {
 		r := g.announce(hard, events)
 		switch r.Outcome {
@@ -178,16 +184,30 @@ func (g *generation) announceScan(ctx context.Context, res mapping.Result, reser
 			g.announced = true
 			return g.followUp(hard)
 		case openpipeline.Doubt:
+			why = becauseUnknown
 			if d.o.Now().Before(d.win.Soft) && d.o.Sleep(hard, wait) == nil {
 				continue
 			}
-		case openpipeline.Refused, openpipeline.TooLarge:
-			return dispose(becauseUnfit, fmt.Errorf("the scan-completed event was refused: %w", r.Err), false)
-		case openpipeline.Unusable:
-			return dispose(becauseDown, r.Err, false)
 		}
-		return dispose(becauseUnannounced, fmt.Errorf("the scan-completed event is not accepted yet: %w", r.Err), false)
+		return unannounced(why, &r)
 	}
+}
+
+// unannounced is how a delivery ends whose scan-completed event was not accepted
+// at last. Why says whether an earlier request may have been: a scan that is
+// failed then still counts as one that may be shown.
+func unannounced(why reason, r *openpipeline.Result) disposition {
+	doubt := why == becauseUnknown
+	err := fmt.Errorf("the scan-completed event is not accepted yet: %w", r.Err)
+	switch r.Outcome {
+	case openpipeline.Refused, openpipeline.TooLarge:
+		why, err = becauseUnfit, fmt.Errorf("the scan-completed event was refused: %w", r.Err)
+	case openpipeline.Unusable:
+		why, err = becauseDown, r.Err
+	}
+	end := dispose(why, err, false)
+	end.doubt = end.doubt || doubt
+	return end
 }
 
 // coversSystem reports whether a coverage event of the system goes out with the

@@ -85,9 +85,6 @@ func (d *delivery) run(ctx context.Context) (Outcome, error) {
 		return begun.outcome, err
 	}
 	if d.doc.Value.Expired >= maxExpired && d.deadly(begun.steps) {
-		for i, s := range d.scans {
-			s.Committed = s.Committed || begun.steps[i] == stepFinish // it may be shown
-		}
 		return d.reject(ctx, &fault.Error{Class: fault.Reject, Where: d.key,
 			What: fmt.Sprintf("%d invocations in a row ended without a word", maxExpired),
 			Cure: "look into the function's log for time-outs and memory, then replay"})
@@ -113,17 +110,18 @@ func (d *delivery) deadly(steps []step) bool {
 	return false
 }
 
-// deliverScan is steps 4 to 7 for one scan, sending it again after doubt.
+// deliverScan is steps 4 to 7 for one scan, sending it again after doubt, and
+// where it has grown too old on its way.
 func (d *delivery) deliverScan(ctx context.Context, s *scan, part *PartOutcome, step step) disposition {
 	for again := 0; ; again++ {
-		g := newGeneration(d, s, part, step == stepFinish)
+		g := newGeneration(d, s, part, step == stepFinish && again == 0)
 		end := g.deliver(ctx, again < maxStartOver)
 		if end.next != nextStartOver {
 			end = d.blame(ctx, s, end)
 			s.settle(end)
 			return end
 		}
-		d.o.Log.WarnContext(ctx, "it is not known what was accepted, starting over in a new generation",
+		d.o.Log.WarnContext(ctx, "starting over in a new generation", "disposition", end.reason.String(),
 			"key", d.key, "generation", s.Generation, "error", end.text())
 		if d.o.Sleep(ctx, time.Duration(again+1)*time.Second) != nil {
 			end = dispose(end.reason, end.err, false)
@@ -131,9 +129,11 @@ func (d *delivery) deliverScan(ctx context.Context, s *scan, part *PartOutcome, 
 			return end
 		}
 		d.startedOver++
-		s.abandon(d.o.NewID())
-		limit := min(d.batchBytes, g.batcher.Limit())
-		d.batchBytes = min(limit, max(limit/2, minBatchBytes)) // a smaller limit that was learned stays
+		s.abandon(d.o.NewID(), d.o.Now())
+		d.batchBytes = min(d.batchBytes, g.batcher.Limit()) // a smaller limit that was learned stays
+		if end.reason == becauseDoubt {
+			d.batchBytes = min(d.batchBytes, max(d.batchBytes/2, minBatchBytes))
+		}
 		// Before anything is sent under the new scan id (rule 06). A crash before
 		// this write leaves the lease of the old generation, one behind it that of
 		// the new one: in either case the lease runs out, and the next sweep begins

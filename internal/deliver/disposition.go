@@ -39,10 +39,12 @@ const (
 	becauseBusy        // the endpoint refuses for now
 	becauseAhead       // the reserved timestamp lies ahead of this clock
 	becauseUnannounced // committed, but the scan-completed event is not accepted yet
+	becauseUnknown     // the same, and nobody knows whether it is
 	becauseFollowUps   // shown, but the events that follow are not all sent
 	becauseInterrupted // something between failed: S3, the register
 	becauseDown        // the endpoint cannot be used until a person mends it
 	becauseHopeless    // the endpoint refuses whatever is sent
+	becauseOld         // its rows are too old to be committed
 	becauseDoubt       // it cannot be known what was accepted
 
 	// The scan is not this invocation's any more.
@@ -54,7 +56,7 @@ const (
 func (r reason) String() string {
 	return [...]string{
 		"error", "ended before", "leased", "older", "complete", "superseded", "unfit", "out of time", "rate", "endpoint busy", "timestamp ahead", "not announced",
-		"follow-ups left", "interrupted", "endpoint down", "everything refused", "doubt", "state not saved", "taken over",
+		"not known to be announced", "follow-ups left", "interrupted", "endpoint down", "everything refused", "too old", "doubt", "state not saved", "taken over",
 	}[r]
 }
 
@@ -122,7 +124,9 @@ func dispose(why reason, err error, again bool) disposition {
 		d.next, d.raised = nextReport, true
 	case becauseHopeless: // what was quarantined is not to blame: the next try begins anew
 		d.next, d.raised, d.doubt = nextReport, true, true
-	case becauseDoubt: // rule 09
+	case becauseUnknown: // should another be committed, it must count as shown
+		d.doubt = true
+	case becauseDoubt, becauseOld: // rules 09 and 14
 		d.doubt = true
 		if again {
 			d.next = nextStartOver

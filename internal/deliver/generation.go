@@ -90,7 +90,7 @@ func (g *generation) deliver(ctx context.Context, tries bool) disposition {
 	if err != nil {
 		end = dispose(g.reason, err, tries && g.d.o.Now().Before(g.d.win.Soft))
 	} else {
-		end = g.finish(ctx, res)
+		end = g.finish(ctx, res, tries)
 	}
 	g.account()
 	g.part.Sent.Add(g.counter.total())

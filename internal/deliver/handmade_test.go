@@ -3,6 +3,7 @@ package deliver_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -154,5 +155,58 @@ func TestRefusedEventsOfSeveralSystemsAreAllKept(t *testing.T) {
 	}
 	if kept := r.Quarantined(); len(kept) != 2 {
 		t.Errorf("%d events are in quarantine: %v", len(kept), slices.Sorted(maps.Keys(kept)))
+	}
+}
+
+// A hand-made document and the scan of a run are compared by when the appliance
+// finished them, in whatever order they come: an upload while a run goes on says
+// nothing of the age of what is uploaded.
+func TestHandMadeDocumentAndRunAreComparedByCompletion(t *testing.T) {
+	t.Parallel()
+	const yesterday = -24 * 60
+	for name, c := range map[string]struct {
+		// completed and uploaded are of the document, starts and ends of the run, in minutes.
+		completed, uploaded, starts, ends int
+		handMade                          bool // is shown in the end
+	}{
+		"uploaded while a run goes on, old":            {yesterday, 30, 0, 50, false},
+		"uploaded while a run goes on, of before it":   {-10, 30, 0, 50, false},
+		"uploaded while a run goes on, finished in it": {20, 30, 0, 50, false},
+		"uploaded while a run goes on, newer":          {45, 46, 0, 40, true},
+		"the run's own scan":                           {50, 55, 0, 50, true},
+		"uploaded before the run":                      {yesterday, -30, 0, 50, false},
+		"uploaded behind the run, old":                 {yesterday, 55, 0, 50, false},
+		"uploaded behind the run, newer":               {52, 55, 0, 50, true},
+		"of a clock that is ahead":                     {24 * 60, 30, 0, 50, false},
+	} {
+		for _, runFirst := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, run first=%t", name, runFirst), func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t, nil)
+				at := func(minute int) {
+					r.Clock.Advance(site.Night.Add(time.Duration(minute) * time.Minute).Sub(r.Clock.Now()))
+				}
+				key := "raw/manual/saved.json"
+				at(c.uploaded)
+				r.Upload(key, site.Saved(fmt.Sprintf("vc-a 5@%d", c.completed)))
+				at(c.ends + 5)
+				run := r.Put(scan{System: "vc-a", Minute: c.starts, Lasts: c.ends - c.starts, Failing: 1, Passing: 1})
+				at(60)
+				order := []string{key, run}
+				if runFirst {
+					slices.Reverse(order)
+				}
+				for _, key := range order {
+					if out, err := r.deliver(key); err != nil || !out.Ended() {
+						t.Fatalf("%+v, %v", out, err)
+					}
+				}
+				want := "vc-a failed=1 passed=1 posture=50"
+				if c.handMade {
+					want = "vc-a failed=5 passed=1 posture=50"
+				}
+				r.Shown(want)
+			})
+		}
 	}
 }

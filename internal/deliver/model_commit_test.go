@@ -27,7 +27,11 @@ func (m *model) decide(w world, i int, when string, then successor) {
 	case todo == commitWait:
 		m.settle(v, m.rules.dispose(becauseAhead, false))
 		what = "finds its commit reserved for later"
+	case todo == commitAnew:
+		v.stage = stageDoubt
+		what = "finds its rows too old"
 	case todo == commitSupersede:
+		w.held = w.held || m.heldBack(&w, v.object)
 		m.settle(v, m.rules.dispose(becauseSuperseded, false))
 		what = "finds a newer scan committed"
 	case todo == commitStop:
@@ -181,6 +185,9 @@ func (v *invocation) end() { *v = invocation{stage: stageEnded} }
 func (s *sink) receive(batch *message) {
 	r := &s.rows[batch.object][batch.scan]
 	r.mixed = r.mixed || r.count != [batches]uint8{} && r.mapping != batch.mapping
+	if r.count == [batches]uint8{} || batch.day < r.day {
+		r.day = batch.day
+	}
 	r.mapping = batch.mapping
 	r.count[batch.batch] = min(2, r.count[batch.batch]+1)
 }

@@ -24,15 +24,17 @@ type remains struct {
 	deliveries [objects]deliveryID
 	register   registerID
 	sink       sink
-	forced     [objects]uint8
+	forced     forced
 	clock      uint8
 	hours      uint8
+	days       uint8
 	mapping    uint8
 }
 
 // explore gives the trace to the first violation, or none, and the number of worlds.
 func explore(m *model) (trace []string, worlds int) {
 	m.ledger = newLedger()
+	m.objects, m.batches = cmp.Or(m.objects, 2), cmp.Or(m.batches, batches)
 	e := &exploration{model: m, seen: map[world]struct{}{}, ends: map[remains]string{}}
 	e.visit(m.first(), -1)
 	for i := 0; i < len(e.worlds); i++ {
@@ -92,6 +94,9 @@ func (e *exploration) trace(i int) (steps []string) {
 
 // violation is what must never be seen.
 func (m *model) violation(from, to *world) string {
+	if to.held {
+		return "a scan is held back by one that failed"
+	}
 	if from.register != to.register && !m.registers[to.register].Timestamp.After(m.registers[from.register].Timestamp) {
 		return "the register's timestamp does not grow"
 	}
@@ -106,7 +111,7 @@ func (m *model) incomplete(w *world, id registerID) string {
 	if scan == "" {
 		return ""
 	}
-	for b, rows := range w.sink.rows[objectOf(scan)][scanNumber(scan)].count {
+	for b, rows := range w.sink.rows[objectOf(scan)][scanNumber(scan)].count[:m.batches] {
 		if rows == 0 {
 			return fmt.Sprintf("batch %d of %s was not accepted", b+1, scan)
 		}
@@ -133,6 +138,8 @@ func (m *model) shownWrong(w *world) string {
 	switch {
 	case r.mixed:
 		return "two mappings are mixed in " + shown.ScanID
+	case r.day != dayOf(shown.Timestamp):
+		return "the rows of " + shown.ScanID + " are older than its scan event"
 	case s.tie:
 		return "two scans have the same timestamp"
 	}
@@ -146,7 +153,7 @@ func (m *model) shownOlder(w *world, shown *archive.Register) string {
 		accepted := &m.registers[id]
 		switch {
 		case id == 0 || m.failed(w, accepted):
-		case uint8(o) > object && uint8(accepted.Generation) > w.forced[object]:
+		case uint8(o) > object && !m.wanted(w, object, uint8(o)):
 			return "an older scan is shown: " + shown.ScanID + " over " + accepted.ScanID
 		case uint8(o) == object && accepted.Generation > shown.Generation:
 			return "an older generation is shown: " + shown.ScanID + " over " + accepted.ScanID
@@ -155,9 +162,31 @@ func (m *model) shownOlder(w *world, shown *archive.Register) string {
 	return ""
 }
 
+// wanted reports whether it was asked for to show an object over what was
+// accepted of a newer one: it was forced over that, or over what has hidden that
+// since. Where an older one was forced and is shown, those between may be, too.
+func (m *model) wanted(w *world, object, newer uint8) bool {
+	over := &m.registers[w.sink.greatest[newer]]
+	for o := range object + 1 {
+		for between := object + 1; between < newer; between++ { // over one that was forced itself
+			if w.forced[o][between] > 0 && w.forced[between][newer] >= uint8(over.Generation) {
+				return true
+			}
+		}
+		for n := newer; n < m.objects; n++ {
+			hiding := &m.registers[w.sink.greatest[n]]
+			forced := w.sink.greatest[n] != 0 && w.forced[o][n] >= uint8(hiding.Generation) && !hiding.Timestamp.Before(over.Timestamp)
+			if since := &m.registers[w.sink.greatest[o]]; forced && (o == object || since.Timestamp.After(over.Timestamp)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // failed tells that a scan is not to be shown after all.
 func (m *model) failed(w *world, r *archive.Register) bool {
-	return r.RawKey != "" && failed(&m.deliveries[w.deliveries[objectOf(r.RawKey)]], r.ScanID)
+	return r.RawKey != "" && fateOf(&m.deliveries[w.deliveries[objectOf(r.RawKey)]], r.ScanID) == fateFailed
 }
 
 // recover tells whether sweeps alone bring everything to a good end, when
@@ -169,10 +198,12 @@ func (e *exploration) recover(w *world) string {
 	}
 	dead := world{deliveries: w.deliveries, register: w.register, sink: w.sink, forced: w.forced}
 	e.normalise(&dead)
-	r := remains{dead.deliveries, dead.register, dead.sink, dead.forced, w.clock, w.spent.hours, w.mapping}
+	r := remains{dead.deliveries, dead.register, dead.sink, dead.forced, w.clock, w.spent.hours, w.spent.days, w.mapping}
 	end, known := e.ends[r]
 	if !known {
-		end = cmp.Or(e.sweep(r, 1, 0), e.sweep(r, 0, 1))
+		newestFirst := []uint8{2, 1, 0}[objects-e.objects:]
+		oldestFirst := []uint8{0, 1, 2}[:e.objects]
+		end = cmp.Or(e.sweep(r, newestFirst...), e.sweep(r, oldestFirst...))
 		e.ends[r] = end
 	}
 	return end
@@ -181,10 +212,10 @@ func (e *exploration) recover(w *world) string {
 // sweep delivers one object after the other, twice over, without a fault. Its
 // clock is where the fastest was: it is later by now.
 func (e *exploration) sweep(r remains, order ...uint8) string {
-	calm := &model{ledger: e.ledger, limit: faults{expiries: 1}, skew: e.skew, rules: e.rules}
+	calm := &model{ledger: e.ledger, objects: e.objects, batches: e.batches, limit: faults{expiries: 1}, skew: e.skew, rules: e.rules}
 	w := world{deliveries: r.deliveries, register: r.register, sink: r.sink, forced: r.forced, clock: r.clock, mapping: r.mapping}
-	for _, object := range append(order, order...) {
-		w.invocations[0], w.spent = invocation{}, faults{hours: r.hours}
+	for _, object := range slices.Concat(order, order) {
+		w.invocations[0], w.spent = invocation{}, faults{hours: r.hours, days: r.days}
 		calm.begin(w, object, true, func(to world, _, _ string) { w = to })
 		for steps := 0; w.invocations[0].stage != stageEnded && w.invocations[0].stage != stageIdle; steps++ {
 			to, what := calm.firstStep(w)
@@ -215,9 +246,14 @@ func (m *model) firstStep(w world) (first world, what string) {
 
 // unfinished tells what is missing at the end.
 func (m *model) unfinished(w *world) string {
-	for o, id := range w.deliveries {
-		if d := &m.deliveries[id]; !d.Final() {
+	newest := ""
+	for o, id := range w.deliveries[:m.objects] {
+		d := &m.deliveries[id]
+		if !d.Final() {
 			return rawKey(uint8(o)) + " is not delivered"
+		}
+		if d.State == archive.DeliveryComplete {
+			newest = d.RawKey
 		}
 	}
 	committed, shown := &m.registers[w.register], &m.registers[w.sink.shown]
@@ -226,7 +262,9 @@ func (m *model) unfinished(w *world) string {
 		return "" // the old posture stays
 	case shown.ScanID != committed.ScanID:
 		return "committed is " + committed.ScanID + ", but shown is " + shown.ScanID
-	case w.forced == [objects]uint8{} && m.deliveries[w.deliveries[objects-1]].State != archive.DeliveryFailed && shown.RawKey != rawKey(objects-1):
+	case w.forced == forced{} && shown.RawKey != newest:
+		return "the newest that was delivered is not shown, but " + shown.ScanID
+	case w.forced == forced{} && m.deliveries[w.deliveries[m.objects-1]].State != archive.DeliveryFailed && shown.RawKey != rawKey(m.objects-1):
 		return "the newest scan is not shown, but " + shown.ScanID
 	}
 	return ""

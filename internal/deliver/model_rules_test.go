@@ -38,6 +38,11 @@ func TestModelNeedsItsRules(t *testing.T) {
 		"a replay begins another generation":                   {rules: rules{replaysInPlace: true}, limit: faults{replays: 1}},
 		"force is for the commit that stood when it was asked": {rules: rules{forcesForEver: true}, invocations: 3, force: true, limit: faults{expiries: 1, replays: 1}},
 		"what was forced away still counts":                    {rules: rules{forgetsForced: true}, invocations: 3, force: true, limit: faults{expiries: 1, replays: 1}},
+
+		"14 what is too old is not committed":               {rules: rules{ageless: true}, limit: faults{days: 1}},
+		"how a generation ended is remembered":              {rules: rules{forgetsEnded: true}, objects: 3, batches: 1, oneByOne: true, invocations: 3, limit: faults{refusals: 2, replays: 1}},
+		"a forced scan that is not shown yet hides nothing": {rules: rules{headOnly: true}, objects: 3, batches: 1, oneByOne: true, invocations: 3, force: true, limit: faults{replays: 1}},
+		"more than one commit before is kept":               {rules: rules{keepsOne: true}, objects: 3, batches: 1, oneByOne: true, invocations: 3, force: true, limit: faults{refusals: 1, replays: 1, days: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -75,6 +80,10 @@ type rules struct {
 	replaysInPlace    bool // a replay sends again under the same scan id
 	forcesForEver     bool // what is forced replaces whatever is newer
 	forgetsForced     bool // what a forced scan replaced plays no part at the commit point
+	ageless           bool // 14: a generation of any age is committed
+	forgetsEnded      bool // how an earlier generation ended is forgotten
+	headOnly          bool // only the newest commit that counts is looked at
+	keepsOne          bool // the register keeps one commit beside the newest
 }
 
 func (r *rules) whenAllDone() stage {
@@ -115,7 +124,17 @@ func (r *rules) begin(s *situation, c *candidate, rawKey, newScanID string) arch
 	var begun scan
 	begun.begin(&seen, c, rawKey, newScanID)
 	begun.Doubt = begun.Doubt && !r.trustsCommitted
-	return begun.Scan
+	return r.remembered(begun.Scan)
+}
+
+// remembered is what a delivery document keeps of a scan; of the time of its
+// beginning only the day plays a part.
+func (r *rules) remembered(s archive.Scan) archive.Scan {
+	if r.forgetsEnded {
+		s.Ended = archive.Ended{}
+	}
+	s.BegunAt = epoch().Add(time.Duration(dayOf(s.BegunAt)) * day)
+	return s
 }
 
 // done is what is kept of what was accepted.
@@ -131,10 +150,13 @@ func (r *rules) atCommitPoint(c *candidate, now time.Time) commitStep {
 		c.register.Generation = 0
 	}
 	if r.forcesForEver {
-		c.recorded.Over = c.register.ScanID
+		c.recorded.Over = c.other()
 	}
-	if r.forgetsForced && !c.registerFailed {
-		c.register.Before = archive.Commit{}
+	if r.forgetsForced {
+		c.register.Before, c.register.Earlier = archive.Commit{}, nil
+	}
+	if r.ageless {
+		c.recorded.BegunAt = now
 	}
 	return c.atCommitPoint(now)
 }
@@ -146,7 +168,10 @@ func (r *rules) reservation(c *candidate, rawKey string, now time.Time) archive.
 		register.Timestamp = now
 	}
 	if r.forgetsBefore {
-		register.Before = archive.Commit{}
+		register.Before, register.Earlier = archive.Commit{}, nil
+	}
+	if r.keepsOne {
+		register.Earlier = nil
 	}
 	return register
 }

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"slices"
 	"time"
 
 	"runecast-ingest/internal/archive"
@@ -16,6 +17,7 @@ type faults struct {
 	replays  uint8 // asked for
 	refusals uint8 // of scan events, for good
 	hours    uint8 // a reservation grows old
+	days     uint8 // generations grow too old
 	releases uint8 // with another mapping, deployed
 }
 
@@ -23,6 +25,9 @@ type faults struct {
 type model struct {
 	*ledger
 	invocations int
+	objects     uint8 // 0: two
+	batches     uint8 // 0: two
+	oneByOne    bool  // an invocation begins once the others are dead or have ended
 	limit       faults
 	skew        time.Duration // of a fast clock
 	force       bool          // replays are forced
@@ -47,7 +52,12 @@ func (m *model) successors(w world, then successor) {
 		m.arrive(w, i, then)
 	}
 	m.deploy(w, then)
-	for o := range uint8(objects) {
+	if w.spent.days < m.limit.days {
+		later := w
+		later.spent.days++
+		then(later, "a day passes", "")
+	}
+	for o := range m.objects {
 		m.begin(w, o, false, then)
 		if m.skew > 0 {
 			m.begin(w, o, true, then)
@@ -129,11 +139,18 @@ func (m *model) start(w world, v invocation, what string, then successor) {
 		return
 	}
 	*idle = v
+	if m.oneByOne {
+		for i := 1; i < len(w.invocations); i++ {
+			if w.invocations[i].stage != stageIdle {
+				w.invocations[i].end()
+			}
+		}
+	}
 	then(w, what, rawKey(v.object))
 }
 
 func (m *model) now(w *world, v *invocation) time.Time {
-	now := epoch().Add(time.Duration(w.clock)*time.Millisecond + time.Duration(w.spent.hours)*2*maxReserved)
+	now := epoch().Add(time.Duration(w.clock)*time.Millisecond + time.Duration(w.spent.hours)*2*maxReserved + time.Duration(w.spent.days)*day)
 	if v.fast {
 		now = now.Add(m.skew)
 	}
@@ -148,9 +165,15 @@ func (m *model) situation(w *world, v *invocation) situation {
 
 // candidate is what the code reads by its method of the same name.
 func (m *model) candidate(w *world, v *invocation) candidate {
-	c := candidate{order: orderOf(v.object), recorded: m.deliveries[v.delivery].Scan, register: m.registers[w.register]}
-	if key := c.register.RawKey; key != "" && key != rawKey(v.object) {
-		c.registerFailed = failed(&m.deliveries[w.deliveries[objectOf(key)]], c.register.ScanID)
+	c := candidate{place: place{order: orderOf(v.object)}, recorded: m.deliveries[v.delivery].Scan, register: m.registers[w.register]}
+	c.commits, _ = standing(c.register.Commits(), func(one *archive.Commit) (fate, error) {
+		if one.RawKey == rawKey(v.object) {
+			return fateOf(&m.deliveries[v.delivery], one.ScanID), nil
+		}
+		return fateOf(&m.deliveries[w.deliveries[objectOf(one.RawKey)]], one.ScanID), nil
+	})
+	if m.rules.headOnly {
+		c.commits = c.commits[:min(1, len(c.commits))]
 	}
 	return c
 }
@@ -203,8 +226,8 @@ func (m *model) look(w world, i int, then successor) {
 	v := &w.invocations[i]
 	s, c := m.situation(&w, v), m.candidate(&w, v)
 	v.ask.request().mark(&s, &c)
-	if over := &c.register; v.ask == askForced && over.Order.Compare(c.order) > 0 {
-		w.forced[v.object] = max(w.forced[v.object], uint8(over.Generation))
+	if v.ask == askForced {
+		m.forceOver(&w, v.object, &c.register)
 	}
 	d := s.delivery
 	d.RawKey, d.ETag, d.Mapping = rawKey(v.object), s.etag, s.mapping
@@ -216,6 +239,7 @@ func (m *model) look(w world, i int, then successor) {
 		then(w, "leaves it: a newer scan is committed", d.ScanID)
 		return
 	case stepSupersede:
+		w.held = w.held || m.heldBack(&w, v.object)
 		d.Order, d.State, d.Lease = c.order, archive.DeliverySuperseded, nil
 	default:
 		d.Scan = m.rules.begin(&s, &c, d.RawKey, m.newID(&w, v))
@@ -223,6 +247,33 @@ func (m *model) look(w world, i int, then successor) {
 	v.finishes = todo == stepFinish
 	v.delivery, v.stage = m.keepDelivery(d), stageTake
 	then(w, "reads the register", d.ScanID)
+}
+
+// forceOver puts down what an object was asked to be shown over.
+func (m *model) forceOver(w *world, object uint8, register *archive.Register) {
+	over := &w.forced[object]
+	for _, one := range register.Commits() {
+		o := objectOf(one.RawKey)
+		over[o] = max(over[o], uint8(one.Generation))
+	}
+	for o, id := range w.sink.greatest {
+		over[o] = max(over[o], uint8(m.registers[id].Generation))
+	}
+}
+
+// heldBack reports whether nothing newer than an object is shown, nor can be: one
+// that failed in doubt can, and one that was committed and never refused.
+func (m *model) heldBack(w *world, object uint8) bool {
+	for o := object + 1; o < m.objects; o++ {
+		d := &m.deliveries[w.deliveries[o]]
+		failed := d.State == archive.DeliveryFailed && !d.Doubt
+		if w.sink.greatest[o] != 0 || d.ScanID != "" && !failed && d.State != archive.DeliverySuperseded {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(m.registers[w.register].Commits(), func(one archive.Commit) bool {
+		return objectOf(one.RawKey) > object && !w.sink.refused.hasID(one.ScanID)
+	})
 }
 
 // take is step 3.
@@ -233,23 +284,25 @@ func (m *model) take(w world, i int, then successor) {
 	switch {
 	case d.State == archive.DeliverySuperseded:
 		after = stageEnded
-	case v.finishes || allDone(&d.Scan):
+	case v.finishes || m.allDone(&d.Scan):
 		after = m.rules.whenAllDone()
 	}
 	m.writeDelivery(w, i, after, "takes the lease", then)
 }
 
-func allDone(s *archive.Scan) bool { return (&doneRanges{s.Done}).count() == batches }
+func (m *model) allDone(s *archive.Scan) bool {
+	return (&doneRanges{s.Done}).count() == int64(m.batches)
+}
 
 // post is step 4: any batch that is not done, for senders overtake each other.
 func (m *model) post(w world, i int, then successor) {
 	v := w.invocations[i]
 	d := m.deliveries[v.delivery]
 	for b, done := range doneBatches(&d.Scan) {
-		if done {
+		if done || b >= int(m.batches) {
 			continue
 		}
-		request := message{kind: lateBatch, object: v.object, scan: scanNumber(d.ScanID), batch: uint8(b), mapping: v.mapping}
+		request := message{kind: lateBatch, object: v.object, scan: scanNumber(d.ScanID), batch: uint8(b), mapping: v.mapping, day: w.spent.days}
 		accepted := w
 		accepted.sink.receive(&request)
 		if w.spent.gateway < m.limit.gateway {
@@ -275,7 +328,7 @@ func (m *model) post(w world, i int, then successor) {
 		own.Done = r.ranges()
 		u := &accepted.invocations[i]
 		u.delivery = m.keepDelivery(own)
-		if allDone(&own.Scan) {
+		if m.allDone(&own.Scan) {
 			u.stage = m.rules.whenAllDone()
 		}
 		then(accepted, "sends a batch: accepted", d.ScanID)
@@ -295,8 +348,8 @@ func (m *model) doubt(w world, i int, then successor) {
 	m.settle(&released.invocations[i], m.rules.dispose(becauseDoubt, false))
 	if end := m.rules.dispose(becauseDoubt, true); end.next == nextStartOver {
 		next := scan{SystemScan: archive.SystemScan{Scan: d.Scan}}
-		next.abandon(m.newID(&w, v))
-		d.Scan = next.Scan
+		next.abandon(m.newID(&w, v), m.now(&w, v))
+		d.Scan = m.rules.remembered(next.Scan)
 	}
 	v.delivery = m.keepDelivery(d)
 	if m.rules.unwritten {

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	objects     = 2 // raw objects of one system: A, and B, which is newer
+	objects     = 3 // raw objects of one system, at most: A, and B, which is newer, and C
 	batches     = 2 // of each object, one event long
-	invocations = 3
+	invocations = 5 // at most
 	inFlight    = 3 // requests that were given up, but may still arrive
 	scanIDs     = 8 // of one object, in use at the same time
 )
@@ -26,10 +26,15 @@ type world struct {
 	invocations [invocations]invocation
 	network     [inFlight]message
 	spent       faults
-	clock       uint8          // milliseconds since epoch; grows with every commit
-	forced      [objects]uint8 // the generation of the newer one that it was asked to be shown over
-	mapping     uint8          // of the release that is deployed
+	clock       uint8 // milliseconds since epoch; grows with every commit
+	forced      forced
+	mapping     uint8 // of the release that is deployed
+	held        bool  // a scan was held back, and nothing newer can be shown any more
 }
+
+// forced are, of each object, the generations of the newer ones that it was asked
+// to be shown over.
+type forced [objects][objects]uint8
 
 // stage is what an invocation does next.
 type stage uint8
@@ -100,6 +105,7 @@ type message struct {
 	batch    uint8
 	scan     uint8 // number of the scan id
 	mapping  uint8
+	day      uint8 // on which it was sent
 	delivery deliveryID
 	register registerID
 }
@@ -121,6 +127,7 @@ type rows struct {
 	count   [batches]uint8
 	mapping uint8
 	mixed   bool
+	day     uint8 // of the first row
 }
 
 // deliveryID and registerID name documents in the ledger; 0: there is none.
@@ -135,7 +142,7 @@ type ledger struct {
 	deliveries  []archive.Delivery
 	registers   []archive.Register
 	deliveryIDs map[deliveryKey]deliveryID
-	registerIDs map[archive.Register]registerID
+	registerIDs map[registerKey]registerID
 }
 
 // deliveryKey is what tells deliveries apart in the model.
@@ -144,17 +151,25 @@ type deliveryKey struct {
 	generation                           int
 	done                                 [batches]bool
 	doubt, force, leased                 bool
+	begunAt                              time.Time
+	ended                                archive.Ended
+}
+
+// registerKey is what tells registers apart: their reservations, with what stood before.
+type registerKey struct {
+	commits   [objects * 3]archive.Commit
+	timestamp time.Time
 }
 
 func newLedger() *ledger {
 	return &ledger{
 		deliveries: make([]archive.Delivery, 1), deliveryIDs: map[deliveryKey]deliveryID{{}: 0},
-		registers: make([]archive.Register, 1), registerIDs: map[archive.Register]registerID{{}: 0},
+		registers: make([]archive.Register, 1), registerIDs: map[registerKey]registerID{{}: 0},
 	}
 }
 
 func (l *ledger) keepDelivery(d archive.Delivery) deliveryID {
-	k := deliveryKey{d.RawKey, d.State, d.ScanID, d.Over, d.Mapping, d.Generation, doneBatches(&d.Scan), d.Doubt, d.Force, d.Lease != nil}
+	k := deliveryKey{d.RawKey, d.State, d.ScanID, d.Over, d.Mapping, d.Generation, doneBatches(&d.Scan), d.Doubt, d.Force, d.Lease != nil, d.BegunAt, d.Ended}
 	id, ok := l.deliveryIDs[k]
 	if !ok {
 		id = deliveryID(len(l.deliveries))
@@ -164,10 +179,14 @@ func (l *ledger) keepDelivery(d archive.Delivery) deliveryID {
 }
 
 func (l *ledger) keepRegister(r archive.Register) registerID {
-	id, ok := l.registerIDs[r]
+	k := registerKey{timestamp: r.Timestamp}
+	if copy(k.commits[:], r.Commits()) < len(r.Commits()) {
+		panic("a register names more commits than the model can keep")
+	}
+	id, ok := l.registerIDs[k]
 	if !ok {
 		id = registerID(len(l.registers))
-		l.registerIDs[r], l.registers = id, append(l.registers, r)
+		l.registerIDs[k], l.registers = id, append(l.registers, r)
 	}
 	return id
 }
@@ -195,6 +214,12 @@ func orderOf(object uint8) archive.Order {
 
 func epoch() time.Time { return time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC) }
 
+// day is a time after which a generation is too old.
+const day = 2 * maxAge
+
+// dayOf returns the day of a time.
+func dayOf(at time.Time) uint8 { return uint8(at.Sub(epoch()) / day) }
+
 // references are the scan ids that something outside the rows still names, as
 // a bit each.
 type references uint32
@@ -221,9 +246,12 @@ func (l *ledger) references(w *world) (r references) {
 	for _, id := range ids {
 		r.add(l.deliveries[id].ScanID)
 		r.add(l.deliveries[id].Over)
+		r.add(l.deliveries[id].Ended.ScanID)
 	}
 	for _, id := range commits {
-		r.add(l.registers[id].ScanID)
+		for _, one := range l.registers[id].Commits() {
+			r.add(one.ScanID)
+		}
 	}
 	return r
 }
@@ -265,7 +293,7 @@ func (v *invocation) rank() uint64 {
 }
 
 func (m *message) rank() uint64 {
-	return uint64(m.kind)<<56 | uint64(m.object)<<48 | uint64(m.mapping)<<46 | uint64(m.batch)<<44 | uint64(m.scan)<<40 | uint64(m.delivery)<<16 | uint64(m.register)
+	return uint64(m.kind)<<56 | uint64(m.object)<<48 | uint64(m.mapping)<<46 | uint64(m.batch)<<44 | uint64(m.day)<<38 | uint64(m.scan)<<40 | uint64(m.delivery)<<16 | uint64(m.register)
 }
 
 // send puts a request that was given up into the network.

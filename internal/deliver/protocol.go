@@ -24,8 +24,11 @@ package deliver
 //	11 A clock that is ahead changes nothing about what is sent.
 //	12 Each reserved timestamp is greater than the one before, whatever the clock.
 //	13 After an attempt to release nothing is sent, whatever became of it.
+//	14 A generation that is too old is not committed: rows and scan event belong
+//	   into one timeframe of the dashboard.
 
 import (
+	"slices"
 	"time"
 
 	"runecast-ingest/internal/archive"
@@ -71,16 +74,12 @@ func (s *situation) sameVersion() bool { return s.exists && s.delivery.ETag == s
 // candidate is one scan of the object, what the document says of it, and what
 // is committed of its system.
 type candidate struct {
-	order archive.Order
-	// completedAt is when the appliance finished it; used for hand-made documents only.
-	completedAt time.Time
-	handMade    bool
+	place
 	// recorded is what the delivery document says of it.
 	recorded archive.Scan
 	register archive.Register
-	// registerFailed: the delivery that the register names is failed, so that
-	// the commit before it counts.
-	registerFailed bool
+	// commits are those of the register that count, the newest first; see standing.
+	commits []archive.Commit
 }
 
 // step decides what is done with one scan (step 2).
@@ -89,7 +88,7 @@ func (s *situation) step(c *candidate) step {
 	switch {
 	case ended && (!s.replay || c.outdated()):
 		return stepDone
-	case s.pastCommitPoint(c):
+	case s.pastCommitPoint(c), c.recorded.Committed && s.inExtras(c): // however old: nothing that is joined to it is sent any more
 		return stepFinish
 	case c.outdated():
 		return stepSupersede
@@ -97,23 +96,26 @@ func (s *situation) step(c *candidate) step {
 	return stepSend
 }
 
-// newest is the newest commit that counts: one whose delivery has failed does not.
-func (c *candidate) newest() archive.Commit {
-	if c.registerFailed {
-		return c.register.Before
-	}
-	return archive.Commit{Order: c.register.Order, Generation: c.register.Generation, ScanID: c.register.ScanID}
-}
-
-// outdated reports whether a newer scan of the system is committed, other than the
-// one that it was forced over. A hand-made document is ordered by its upload, so
-// its own time must not be older.
+// outdated reports whether a newer scan of the system is committed, other than
+// the one that it was forced over. All commits that count are looked at: as long
+// as it is not known that a scan is shown which was forced over a newer one,
+// nothing may take the newer one's place.
 func (c *candidate) outdated() bool {
-	if c.recorded.Force && c.recorded.Over == c.register.ScanID {
+	if c.recorded.Force && c.recorded.Over == c.other() {
 		return false
 	}
-	return c.newest().Order.Compare(c.order) > 0 ||
-		c.handMade && !c.registerFailed && c.completedAt.Before(c.register.CompletedAt)
+	return slices.ContainsFunc(c.commits, func(one archive.Commit) bool { return placeOf(&one).compare(&c.place) > 0 })
+}
+
+// other returns the scan id of the newest commit of another scan, whatever
+// generations of this one were committed over it; empty: there is none.
+func (c *candidate) other() string {
+	for _, one := range c.register.Commits() {
+		if one.Order.Compare(c.order) != 0 {
+			return one.ScanID
+		}
+	}
+	return ""
 }
 
 // mine reports whether the register names this generation of the scan already.
@@ -122,17 +124,18 @@ func (c *candidate) mine() bool {
 }
 
 // pastCommitPoint reports whether the commit point has passed, and what was sent
-// is what would be sent now. A replay begins another generation all the same.
+// is what would be sent now, and not long ago. A replay begins another generation
+// all the same.
 func (s *situation) pastCommitPoint(c *candidate) bool {
-	return !s.replay && s.sameVersion() && s.delivery.Mapping == s.mapping && c.mine()
+	return !s.replay && s.sameVersion() && s.delivery.Mapping == s.mapping && c.mine() && !tooOld(&c.recorded, s.now)
 }
 
 // resumable reports whether a generation can go on: released cleanly, the same
-// object, the same mapping (step 3).
+// object, the same mapping, and not too old (step 3).
 func (s *situation) resumable(c *candidate) bool {
 	d := &s.delivery
 	return s.sameVersion() && d.Lease == nil && d.Mapping == s.mapping &&
-		c.recorded.State == archive.DeliverySending && !c.recorded.Doubt && c.recorded.Generation > 0
+		c.recorded.State == archive.DeliverySending && !c.recorded.Doubt && c.recorded.Generation > 0 && !tooOld(&c.recorded, s.now)
 }
 
 // inExtras reports whether all findings of a scan were dealt with, and only what
@@ -152,37 +155,48 @@ const (
 	commitWait                        // so it is, but for a time ahead of this clock
 	commitSupersede                   // a newer scan is committed
 	commitStop                        // a higher generation of this scan is committed
+	commitAnew                        // its rows are too old for a commit (rule 14)
 )
 
 // atCommitPoint decides what is done at the commit point (step 6). A reservation
 // that has grown old is written anew.
 func (c *candidate) atCommitPoint(now time.Time) commitStep {
-	newest := c.newest()
+	old := tooOld(&c.recorded, now)
 	switch {
+	case !c.mine() && c.outdated():
+		return commitSupersede
+	case !c.mine() && c.overtaken(): // rule 10
+		return commitStop
+	case old: // rule 14
+		return commitAnew
 	case c.mine() && tooEarly(c.register.Timestamp, now):
 		return commitWait
-	case c.mine() && now.Sub(c.register.Timestamp) > maxReserved:
-		return commitWrite
-	case c.mine():
+	case c.mine() && now.Sub(c.register.Timestamp) <= maxReserved:
 		return commitMine
-	case c.outdated():
-		return commitSupersede
-	case newest.Order.Compare(c.order) == 0 && newest.Generation >= c.recorded.Generation: // rule 10
-		return commitStop
-	case c.register.Before.Order.Compare(c.order) == 0 && c.register.Before.Generation > c.recorded.Generation: // what stands was forced over it
-		return commitStop
 	}
 	return commitWrite
+}
+
+// overtaken reports whether a higher generation of the scan is committed, also if
+// something else was committed over it since.
+func (c *candidate) overtaken() bool {
+	higher := func(one archive.Commit, than int) bool {
+		return one.Order.Compare(c.order) == 0 && one.Generation > than
+	}
+	commits := c.register.Commits()
+	return len(commits) > 0 && higher(commits[0], c.recorded.Generation-1) ||
+		slices.ContainsFunc(commits, func(one archive.Commit) bool { return higher(one, c.recorded.Generation) })
 }
 
 // reservation is what the register says from the commit point on.
 func (c *candidate) reservation(rawKey string, now time.Time) archive.Register {
 	r := archive.Register{
 		Order: c.order, Generation: c.recorded.Generation, ScanID: c.recorded.ScanID, RawKey: rawKey,
-		Timestamp: reserve(c.register.Timestamp, now), CompletedAt: c.completedAt, CommittedAt: now.UTC(), Before: c.newest(),
+		Timestamp: reserve(c.register.Timestamp, now), CompletedAt: c.completedAt, CommittedAt: now.UTC(),
 	}
-	if c.mine() {
-		r.Before = c.register.Before
+	before := slices.DeleteFunc(slices.Clone(c.commits), func(one archive.Commit) bool { return one.ScanID == c.recorded.ScanID })
+	if len(before) > 0 {
+		r.Before, r.Earlier = before[0], before[1:]
 	}
 	return r
 }
@@ -192,7 +206,18 @@ const (
 	maxReserved = time.Hour
 	// maxAhead is how far in the future: Dynatrace moves what is 10 minutes ahead.
 	maxAhead = 5 * time.Minute
+	// maxAge is how old a generation may be at its commit. The dashboard joins rows
+	// and scan event within one timeframe, 24 hours at the least that people use:
+	// rows leave it before their scan event does, by as much as they are older.
+	// Six hours are less than lies between two nightly runs, and enough for a busy
+	// endpoint and a slow pace.
+	maxAge = 6 * time.Hour
 )
+
+// tooOld reports whether a generation was begun too long ago, or nobody knows
+// when: its rows and its scan event would not be in one timeframe (rule 14).
+// One that was begun in the future was begun by a wrong clock.
+func tooOld(s *archive.Scan, now time.Time) bool { return now.Sub(s.BegunAt).Abs() > maxAge }
 
 // tooEarly reports whether a reserved timestamp cannot be announced yet.
 func tooEarly(reserved, now time.Time) bool { return reserved.After(now.Add(maxAhead)) }

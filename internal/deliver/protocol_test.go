@@ -15,14 +15,31 @@ func order(minute int) archive.Order {
 	return archive.Order{StartedAt: time.Date(2026, 11, 22, 2, minute, 0, 0, time.UTC), Run: "r"}
 }
 
+// commits are those that count of a register, the delivery of whose newest may
+// have failed.
+func commits(t *testing.T, r *archive.Register, failed bool) []archive.Commit {
+	t.Helper()
+	all, err := standing(r.Commits(), func(one *archive.Commit) (fate, error) {
+		if failed && one.ScanID == r.ScanID {
+			return fateFailed, nil
+		}
+		return fateOpen, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 func TestDecisions(t *testing.T) {
 	t.Parallel()
 	now := order(30).StartedAt
 	type world struct {
 		situation
 		candidate
+		registerFailed bool
 	}
-	sent := archive.Scan{State: archive.DeliverySending, ScanID: "s1", Generation: 2, Order: order(1)}
+	sent := archive.Scan{State: archive.DeliverySending, ScanID: "s1", Generation: 2, Order: order(1), BegunAt: now.Add(-maxAge)}
 	cases := map[string]struct {
 		change     func(*world)
 		first      step
@@ -30,13 +47,16 @@ func TestDecisions(t *testing.T) {
 		generation int
 		keeps      bool // the scan id
 	}{
-		"first time":       {func(w *world) { w.exists, w.delivery, w.recorded = false, archive.Delivery{}, archive.Scan{} }, stepLook, stepSend, 1, false},
-		"released cleanly": {func(*world) {}, stepLook, stepSend, 2, true},
-		"live lease":       {func(w *world) { w.delivery.Lease = &archive.Lease{Until: now.Add(1)} }, stepBusy, stepSend, 3, false},
-		"expired lease":    {func(w *world) { w.delivery.Lease = &archive.Lease{Until: now} }, stepLook, stepSend, 3, false},
-		"in doubt":         {func(w *world) { w.recorded.Doubt = true }, stepLook, stepSend, 3, false},
-		"other mapping":    {func(w *world) { w.mapping = "n" }, stepLook, stepSend, 3, false},
-		"other object":     {func(w *world) { w.etag = "f" }, stepLook, stepSend, 3, false},
+		"first time":             {func(w *world) { w.exists, w.delivery, w.recorded = false, archive.Delivery{}, archive.Scan{} }, stepLook, stepSend, 1, false},
+		"released cleanly":       {func(*world) {}, stepLook, stepSend, 2, true},
+		"live lease":             {func(w *world) { w.delivery.Lease = &archive.Lease{Until: now.Add(1)} }, stepBusy, stepSend, 3, false},
+		"expired lease":          {func(w *world) { w.delivery.Lease = &archive.Lease{Until: now} }, stepLook, stepSend, 3, false},
+		"too old":                {func(w *world) { w.recorded.BegunAt = now.Add(-maxAge - 1) }, stepLook, stepSend, 3, false},
+		"age is not known":       {func(w *world) { w.recorded.BegunAt = time.Time{} }, stepLook, stepSend, 3, false},
+		"begun by a wrong clock": {func(w *world) { w.recorded.BegunAt = now.Add(maxAge + 1) }, stepLook, stepSend, 3, false},
+		"in doubt":               {func(w *world) { w.recorded.Doubt = true }, stepLook, stepSend, 3, false},
+		"other mapping":          {func(w *world) { w.mapping = "n" }, stepLook, stepSend, 3, false},
+		"other object":           {func(w *world) { w.etag = "f" }, stepLook, stepSend, 3, false},
 		"complete": {func(w *world) {
 			w.delivery.State, w.recorded.State, w.mapping = archive.DeliveryComplete, archive.DeliveryComplete, "n"
 		}, stepDone, stepDone, 3, false},
@@ -55,13 +75,21 @@ func TestDecisions(t *testing.T) {
 		"newer committed since it was forced": {func(w *world) {
 			w.register, w.recorded.Force, w.recorded.Over = archive.Register{Order: order(2), ScanID: "n"}, true, "o"
 		}, stepLook, stepSupersede, 2, true},
-		"older committed":                      {func(w *world) { w.register.Order = order(0) }, stepLook, stepSend, 2, true},
-		"hand-made, older results":             {func(w *world) { w.handMade, w.completedAt, w.register.CompletedAt = true, now, now.Add(1) }, stepLook, stepSupersede, 2, true},
-		"archived, older by appliance's clock": {func(w *world) { w.completedAt, w.register.CompletedAt = now, now.Add(1) }, stepLook, stepSend, 2, true},
+		"older committed": {func(w *world) { w.register.Order = order(0) }, stepLook, stepSend, 2, true},
+		"hand-made, older results": {func(w *world) {
+			w.handMade, w.completedAt, w.register = true, now, archive.Register{Order: order(0), ScanID: "n", CompletedAt: now.Add(1), CommittedAt: now.Add(1)}
+		}, stepLook, stepSupersede, 2, true},
+		"archived, older by appliance's clock": {func(w *world) {
+			w.completedAt, w.register = now, archive.Register{Order: order(0), ScanID: "n", CompletedAt: now.Add(1), CommittedAt: now.Add(1)}
+		}, stepLook, stepSend, 2, true},
 		"commit point passed": {func(w *world) {
 			w.register = archive.Register{Order: order(1), ScanID: "s1", RawKey: "k", Generation: 2}
 			w.delivery.Lease = &archive.Lease{Until: now}
 		}, stepLook, stepFinish, 2, true},
+		"commit point passed, too old": {func(w *world) {
+			w.register = archive.Register{Order: order(1), ScanID: "s1", RawKey: "k", Generation: 2}
+			w.recorded.BegunAt = now.Add(-maxAge - 1)
+		}, stepLook, stepSend, 3, false},
 		"above the register's generation": {func(w *world) {
 			w.register = archive.Register{Order: order(1), ScanID: "s9", RawKey: "k", Generation: 7}
 			w.recorded.Doubt = true
@@ -72,9 +100,10 @@ func TestDecisions(t *testing.T) {
 			t.Parallel()
 			w := world{
 				situation{delivery: archive.Delivery{ETag: "e", Mapping: "m", Scan: sent}, exists: true, etag: "e", mapping: "m", now: now},
-				candidate{order: order(1), recorded: sent},
+				candidate{place: place{order: order(1)}, recorded: sent}, false,
 			}
 			c.change(&w)
+			w.commits = commits(t, &w.register, w.registerFailed)
 			if got := w.firstStep(); got != c.first {
 				t.Errorf("first step: %d, want %d", got, c.first)
 			}
@@ -97,13 +126,13 @@ func TestCommittedGenerationIsInDoubtUntilComplete(t *testing.T) {
 	for name, released := range map[string]bool{"released": true, "holder is gone": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sent := archive.Scan{State: archive.DeliverySending, ScanID: "s1", Generation: 2, Order: order(1)}
+			sent := archive.Scan{State: archive.DeliverySending, ScanID: "s1", Generation: 2, Order: order(1), BegunAt: order(30).StartedAt}
 			s := situation{delivery: archive.Delivery{ETag: "e", Mapping: "m", Scan: sent}, exists: true, etag: "e", mapping: "m", now: order(30).StartedAt}
 			if !released {
 				s.delivery.Lease = &archive.Lease{Until: s.now}
 			}
 			var got scan
-			got.begin(&s, &candidate{order: order(1), recorded: sent, register: archive.Register{ScanID: "s1"}}, "k", "new")
+			got.begin(&s, &candidate{place: place{order: order(1)}, recorded: sent, register: archive.Register{ScanID: "s1"}}, "k", "new")
 			end := dispose(becauseError, context.DeadlineExceeded, true)
 			if got.settle(end); end.next != nextRelease || end.cause() != nil {
 				t.Errorf("%+v", end)
@@ -144,9 +173,13 @@ func TestCommit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := (&candidate{order: order(1), recorded: archive.Scan{Generation: 2, ScanID: "s1"}, register: c.reg, registerFailed: c.failed}).atCommitPoint(now)
-			if got != c.want {
+			at := candidate{place: place{order: order(1)}, recorded: archive.Scan{Generation: 2, ScanID: "s1", BegunAt: now}, register: c.reg, commits: commits(t, &c.reg, c.failed)}
+			if got := at.atCommitPoint(now); got != c.want {
 				t.Errorf("got %d, want %d", got, c.want)
+			}
+			at.recorded.BegunAt = now.Add(-maxAge - 1)
+			if got := at.atCommitPoint(now); got != c.want && got != commitAnew || got == commitMine || got == commitWrite || got == commitWait {
+				t.Errorf("too old: got %d", got)
 			}
 		})
 	}
@@ -168,7 +201,7 @@ func TestReservationKeepsTheCommitBefore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			scan := candidate{order: order(2), recorded: archive.Scan{ScanID: c.scanID, Generation: 3}, register: register, registerFailed: c.failed}
+			scan := candidate{place: place{order: order(2)}, recorded: archive.Scan{ScanID: c.scanID, Generation: 3}, register: register, commits: commits(t, &register, c.failed)}
 			got := scan.reservation("k", order(30).StartedAt)
 			if got.Before != c.want || got.Order != order(2) || got.Generation != 3 || got.ScanID != c.scanID || got.RawKey != "k" {
 				t.Errorf("%+v", got)

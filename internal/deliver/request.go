@@ -29,6 +29,6 @@ func (r *Request) asks(at *situation) bool {
 // so anew, a trigger leaves it as it is.
 func (r *Request) mark(at *situation, c *candidate) {
 	if at.replay || r.Force {
-		c.recorded.Force, c.recorded.Over = r.Force, c.register.ScanID
+		c.recorded.Force, c.recorded.Over = r.Force, c.other()
 	}
 }

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"slices"
+	"time"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/notice"
@@ -43,17 +44,30 @@ func (s *scan) begin(at *situation, c *candidate, rawKey, newScanID string) {
 	if c.register.RawKey == rawKey {
 		s.Generation = max(s.Generation, c.register.Generation)
 	}
-	s.abandon(newScanID)
+	s.abandon(newScanID, at.now)
 }
 
 // abandon begins the next generation: a new scan id, nothing sent (rules 06 and
 // 09). The rows of the one before stay invisible, since its scan id is never
 // committed.
-func (s *scan) abandon(newScanID string) {
+func (s *scan) abandon(newScanID string, now time.Time) {
 	s.Scan = archive.Scan{
 		Order: s.Order, State: archive.DeliverySending, ScanID: newScanID, Generation: s.Generation + 1, Force: s.Force, Over: s.Over,
-		RefusedWhole: s.RefusedWhole,
+		RefusedWhole: s.RefusedWhole, BegunAt: now.UTC(), Ended: s.ended(),
 	}
+}
+
+// ended is how the generation ended that the scan is in, or one before it: what
+// the register says of that generation is judged by it.
+func (s *scan) ended() archive.Ended {
+	if s.Committed { // what follows it does not take it back
+		return archive.Ended{ScanID: s.ScanID, State: archive.DeliveryComplete}
+	}
+	certain := s.State == archive.DeliveryComplete || s.State == archive.DeliveryFailed && !s.Doubt
+	if s.ScanID != "" && certain {
+		return archive.Ended{ScanID: s.ScanID, State: s.State}
+	}
+	return s.Ended
 }
 
 // figures are what was sent of a generation, in all invocations together.
@@ -75,7 +89,11 @@ func (s *scan) sent(f figures) {
 func (s *scan) supersede(why string) { s.State, s.Reason = archive.DeliverySuperseded, why }
 
 // fail ends the scan: the object itself is to blame. Only a replay tries again.
-func (s *scan) fail(why string) { s.State, s.Reason = archive.DeliveryFailed, why }
+// In doubt it may be shown all the same.
+func (s *scan) fail(why string, doubt bool) {
+	s.Ended = s.ended() // a generation that is complete stays so, if no other was begun
+	s.State, s.Reason, s.Doubt = archive.DeliveryFailed, why, s.Doubt || doubt
+}
 
 // complete ends the scan: it is shown.
 func (s *scan) complete() {
@@ -95,7 +113,7 @@ func (s *scan) settle(d disposition) {
 	case archive.DeliverySuperseded:
 		s.supersede(d.text())
 	case archive.DeliveryFailed:
-		s.fail(d.text())
+		s.fail(d.text(), d.doubt)
 	case archive.DeliverySending:
 		s.leave(d.text(), d.doubt)
 	}

@@ -149,6 +149,11 @@ func (d *delivery) settlePace(at *situation) {
 	}
 }
 
+// takes is how long so many events take.
+func (r *Rate) takes(events int64) time.Duration {
+	return time.Duration(min(float64(events)/r.perSecond, longestPause.Seconds()) * float64(time.Second))
+}
+
 var errRate = errors.New("the pace that was asked for leaves the rest to another invocation")
 
 // longestPause bounds what the lowest rate makes of a body: longer than any invocation.
@@ -182,8 +187,7 @@ func (d *delivery) await(ctx context.Context, rate *Rate, events int64) error {
 		}
 		now = rate.free
 	}
-	takes := min(float64(events)/rate.perSecond, longestPause.Seconds())
-	rate.free = now.Add(time.Duration(takes * float64(time.Second)))
+	rate.free = now.Add(rate.takes(events))
 	return nil
 }
 

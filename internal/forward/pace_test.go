@@ -2,8 +2,11 @@ package forward_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config/forwarderconfig"
@@ -23,14 +26,15 @@ func TestDryRunTakesNoNoticeOfThePace(t *testing.T) {
 	}
 }
 
-// However slow the pace, it is kept.
-func TestSlowestPaceIsKept(t *testing.T) {
+// However slow the pace, it is kept: within an invocation's time a few events go
+// out, one by one.
+func TestSlowPaceIsKept(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
 	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
 	r.delivered(k, archive.DeliveryComplete)
 	before := r.Requests
-	if a := r.replayed(key(k) + `,"maxEventsPerSecond":1e-300`); a.Pending != 1 || r.Requests != before+1 {
+	if a := r.replayed(key(k) + `,"maxEventsPerSecond":0.0058`); a.Pending != 1 || r.Requests <= before || r.Requests > before+6 {
 		t.Errorf("%d requests, %+v", r.Requests-before, a)
 	}
 }
@@ -125,5 +129,24 @@ func TestPacedReplayDoesNotHoldUpTheSweep(t *testing.T) {
 	}
 	if a, err := r.sweep(); err != nil || a.Complete != 5 || a.Pending != 1 {
 		t.Errorf("%+v %v", a, err)
+	}
+}
+
+// A pace that is too slow for the rows and their scan event to be shown together
+// is refused, with the one that suffices; the replay goes on with another pace.
+func TestPaceThatIsTooSlowIsRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, site.Small)
+	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
+	r.delivered(k, archive.DeliveryComplete)
+	before := r.Requests
+	for _, pace := range []string{"1e-300", "0.005"} {
+		_, err := r.forwarder().Handle(t.Context(), jsontext.Value(`{"action":"replay",`+key(k)+`,"maxEventsPerSecond":`+pace+`}`))
+		if err == nil || !strings.Contains(err.Error(), "at least 0.006 events per second") {
+			t.Errorf("pace %s: %v", pace, err)
+		}
+	}
+	if d := r.Document(k); r.Requests != before || d.State != archive.DeliveryComplete {
+		t.Errorf("%d requests, %s", r.Requests-before, d.State)
 	}
 }

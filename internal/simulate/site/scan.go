@@ -2,6 +2,7 @@ package site
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"fmt"
 	"io"
@@ -23,6 +24,9 @@ type Scan struct {
 	System string
 	// Minute of the run's start.
 	Minute int
+	// Lasts is how many minutes after the run's start the appliance finishes the
+	// scan; 0: one.
+	Lasts int
 	// Failing objects of the rule CIS-1, and rules that pass.
 	Failing, Passing int
 	// Weak is the number of vulnerabilities, which are on the system.
@@ -36,6 +40,11 @@ func (s Scan) Key() string { return archive.RawKey(s.Started(), s.Run(), s.Syste
 
 // Started is when the run began.
 func (s Scan) Started() time.Time { return Night.Add(time.Duration(s.Minute) * time.Minute) }
+
+// Completed is when the appliance finished the scan.
+func (s Scan) Completed() time.Time {
+	return s.Started().Add(time.Duration(cmp.Or(s.Lasts, 1)) * time.Minute)
+}
 
 // Run is the id of the run.
 func (s Scan) Run() string { return s.Started().Format("20060102T150405Z") + "-4f3a" }
@@ -73,7 +82,7 @@ func (s *Site) PutAs(key string, scan Scan) string {
 		err := archive.Envelope{
 			Run:    archive.EnvelopeRun{ID: scan.Run(), Trigger: "schedule", StartedAt: scan.Started()},
 			System: archive.System{ID: scan.System, Name: scan.System + ".example", Type: "VCENTER"},
-			Scan:   archive.EnvelopeScan{Status: "FINISHED_SUCCESSFULLY", CompletedAt: scan.Started().Add(time.Minute).Format(time.RFC3339)},
+			Scan:   archive.EnvelopeScan{Status: "FINISHED_SUCCESSFULLY", CompletedAt: scan.Completed().Format(time.RFC3339)},
 		}.WriteHead(w)
 		if err == nil {
 			_, err = io.WriteString(w, scan.Body()+"}")
