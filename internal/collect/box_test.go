@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/runecast"
 )
 
@@ -79,8 +80,8 @@ func (b *box) Systems(context.Context) (all []runecast.System, err error) {
 	return all, err
 }
 
-func (b *box) Generation(_ context.Context, begun string) (string, error) {
-	b.begun = append(b.begun, begun)
+func (b *box) Generation(_ context.Context, past appliance.Past) (string, error) {
+	b.begun = append(b.begun, past.Run)
 	return runecast.V1, nil
 }
 

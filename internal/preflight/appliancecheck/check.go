@@ -23,12 +23,13 @@ type Archive interface {
 	TryWrite(ctx context.Context, key string) error
 	// ActiveRun reads runs/active.json; a missing one is no error.
 	ActiveRun(ctx context.Context) (store.Doc[archive.Run], error)
+	store.RunReader
 }
 
 // Appliance is what a check needs of the client of the appliance.
 type Appliance interface {
 	// Generation settles the API generation.
-	Generation(ctx context.Context, begun string) (string, error)
+	Generation(ctx context.Context, past appliance.Past) (string, error)
 	// Systems lists all connected systems.
 	Systems(ctx context.Context) ([]runecast.System, error)
 	// Results streams the last results of these systems, and maybe of others.
@@ -86,7 +87,7 @@ func (k *Checker) Capture(ctx context.Context) (appliance.Recording, error) {
 type check struct {
 	*Checker
 	preflight.Route
-	last   *archive.Run // what runs/active.json holds; nil: unreadable
+	last   *archive.Run // the last run, which may go on; nil: unreadable
 	app    Appliance
 	v1, v2 error  // of the one list of systems that each generation has
 	speak  string // the generation in use
@@ -137,6 +138,9 @@ func (c *check) archive(ctx context.Context) preflight.Row {
 	var run store.Doc[archive.Run]
 	if err == nil {
 		run, err = c.o.Archive.ActiveRun(limited)
+	}
+	if err == nil && !run.Exists() { // lost, or there was no run yet
+		run.Value, err = store.LastRun(limited, c.o.Archive)
 	}
 	if err != nil {
 		return c.S3(limited, err)
