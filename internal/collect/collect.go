@@ -47,6 +47,8 @@ type Appliance interface {
 	Results(ctx context.Context, ids []string, visit func(*runecast.Element) error) error
 	// Issues copies the catalogue of rules.
 	Issues(ctx context.Context, dst io.Writer) error
+	// Received is how many bytes of answers have been read so far.
+	Received() int64
 	// Info describes the appliance; optional, so without an error.
 	Info(ctx context.Context) runecast.Info
 }

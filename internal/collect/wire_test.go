@@ -40,6 +40,8 @@ type wire struct {
 	intercept func(http.ResponseWriter, *http.Request) bool
 	// cut breaks the body of an answer after some bytes; below 0: it does not.
 	cut func(*http.Request) int
+	// served counts the bytes of results.
+	served int64
 	// down refuses connections until then.
 	down time.Time
 }
@@ -113,15 +115,24 @@ func (w *wire) answer(rec http.ResponseWriter, r *http.Request) {
 	case v1 && post && strings.HasPrefix(path, "/rc2/api/v1/scan/"):
 		w.post(rec, func(i int, m *machine) bool { return "/rc2/api/v1/scan/"+m.id == path })
 	case read && path == "/rc2/api/v1/results":
-		if r.URL.RawQuery == "" {
+		detected := r.URL.RawQuery != ""
+		if detected {
+			w.polls++
+		} else {
 			w.gets++
 		}
 		for _, m := range w.present() {
-			if m.scan != (runecast.Scan{}) {
-				list = append(list, w.element(m))
+			if m.scan == (runecast.Scan{}) {
+				continue
 			}
+			shown := *m
+			if detected {
+				shown.issues = cmp.Or(m.detected, m.issues)
+			}
+			list = append(list, w.element(&shown))
 		}
-		fmt.Fprintf(rec, `{"results":[%s]}`, strings.Join(list, ","))
+		n, _ := fmt.Fprintf(rec, `{"results":[%s]}`, strings.Join(list, ","))
+		w.served += int64(n)
 	case read && path == "/rc2/api/v1/issues":
 		fmt.Fprint(rec, `{"issues":[]}`)
 	case v2 && path == "/rca/api/v2/rca-instances/1/ecosystems":
