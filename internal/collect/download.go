@@ -231,7 +231,8 @@ func remark(e *runecast.Element) string {
 }
 
 // adopt takes over what an earlier invocation of this run has stored without
-// being able to say so. It is read back: what it is, and of which scan.
+// being able to say so. It is read back: what it is, of which system, since a key
+// holds only a part of its name and of its id's hash, and of which scan.
 func (v *invocation) adopt(work context.Context, s *archive.RunSystem, key string, polled runecast.Scan) error {
 	stored, envelope, err := v.o.Store.Inspect(work, key)
 	if errors.Is(err, store.ErrMissing) { // two uploads met and neither won: the next round uploads anew
@@ -240,6 +241,11 @@ func (v *invocation) adopt(work context.Context, s *archive.RunSystem, key strin
 	}
 	if err != nil {
 		return fmt.Errorf("adopt %s: %w", key, err)
+	}
+	if other := envelope.System; other.ID != s.ID {
+		return &fault.Error{Class: fault.Reject, Where: key,
+			What: fmt.Sprintf("not archived, because the results of another system of this run have the same key: %s (%s)", other.Name, other.ID),
+			Cure: "rename one of the two in the appliance: names and ids of both shorten to the same"}
 	}
 	scan := runecast.Scan{Status: envelope.Scan.Status, Timestamp: envelope.Scan.CompletedAt}
 	if scan.Timestamp == polled.Timestamp {
