@@ -161,7 +161,7 @@ func (s *stack) logFile(name string) (*os.File, error) {
 }
 
 // endpoints starts the appliance and Dynatrace's ingest, with TLS by an
-// authority of their own, and gives the functions' settings for them.
+// authority of their own, and returns the functions' settings for them.
 func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 	authority, err := pki.New()
 	if err != nil {
@@ -246,7 +246,7 @@ func (o options) scanTimeout() time.Duration {
 }
 
 // services starts S3, with the trigger as its webhook, the event bus and the
-// X-Ray daemon, and gives the functions' settings for them.
+// X-Ray daemon, and returns the functions' settings for them.
 func (s *stack) services(ctx context.Context, out string) ([]string, error) {
 	hook, err := s.serve(s.trigger, nil)
 	if err != nil {

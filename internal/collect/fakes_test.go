@@ -22,6 +22,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/store"
 )
@@ -327,19 +328,25 @@ func newWorld(ids ...string) *world {
 }
 
 // handle is one invocation of a function with 15 minutes.
-func (w *world) handle(t *testing.T, payload string) (Answer, error) {
+func (w *world) handle(t *testing.T, text string) (payload.RunAnswer, error) {
 	t.Helper()
 	w.newProcess()
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
-	return New(w.options).Handle(ctx, []byte(payload))
+	return runAnswer(New(w.options).Handle(ctx, []byte(text)))
 }
 
-func (w *world) must(t *testing.T, payload string) Answer {
+// runAnswer takes an answer about a run.
+func runAnswer(a any, err error) (payload.RunAnswer, error) {
+	run, _ := a.(payload.RunAnswer)
+	return run, err
+}
+
+func (w *world) must(t *testing.T, text string) payload.RunAnswer {
 	t.Helper()
-	a, err := w.handle(t, payload)
+	a, err := w.handle(t, text)
 	if err != nil {
-		t.Fatalf("%s: %v", payload, err)
+		t.Fatalf("%s: %v", text, err)
 	}
 	return a
 }

@@ -11,11 +11,12 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/runecast"
 )
 
 // start is what the schedule sends in the night that it is.
-func (w *world) start(t *testing.T) (Answer, error) {
+func (w *world) start(t *testing.T) (payload.RunAnswer, error) {
 	t.Helper()
 	return w.handle(t, fmt.Sprintf(`{"action":"start","scheduledTime":%q}`, time.Now().UTC().Format(time.RFC3339)))
 }

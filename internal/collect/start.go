@@ -7,6 +7,7 @@ import (
 
 	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
@@ -15,13 +16,13 @@ import (
 // start begins a run, or does what a start means while there is one: the same
 // start event delivered again goes on with its run, another one is skipped
 // while the run is young enough and ends it when it is not.
-func (v *invocation) start(ctx context.Context, req request) (Answer, error) {
+func (v *invocation) start(ctx context.Context, req request) (payload.RunAnswer, error) {
 	if err := v.load(ctx); err != nil {
-		return Answer{}, err
+		return payload.RunAnswer{}, err
 	}
 	if !v.doc.Exists() {
 		if err := v.recall(ctx); err != nil {
-			return Answer{}, err
+			return payload.RunAnswer{}, err
 		}
 	}
 	now := v.o.Now()
@@ -35,20 +36,20 @@ func (v *invocation) start(ctx context.Context, req request) (Answer, error) {
 		return skipped(v.run), nil
 	case state == archive.RunRunning:
 		if err := v.expire(ctx); err != nil {
-			return Answer{}, err
+			return payload.RunAnswer{}, err
 		}
 	case state != "" && state != archive.RunIdle: // its last invocation ended while closing it
 		if _, err := v.close(ctx); err != nil {
-			return Answer{}, err
+			return payload.RunAnswer{}, err
 		}
 	}
 	if done, err := v.o.Store.FinishedRun(ctx, id); err != nil {
-		return Answer{}, fmt.Errorf("look for the run %s: %w", id, err)
+		return payload.RunAnswer{}, fmt.Errorf("look for the run %s: %w", id, err)
 	} else if done.Exists() {
 		return finished(&done.Value), nil
 	}
 	if err := v.create(ctx, req, id); err != nil {
-		return Answer{}, err
+		return payload.RunAnswer{}, err
 	}
 	return v.work(ctx)
 }
@@ -135,14 +136,14 @@ func (v *invocation) begin(s runecast.System, req request, kind string) archive.
 	rs := archive.RunSystem{ID: s.ID, Name: s.Name, Type: kind, State: archive.SystemPending, Baseline: s.Scan.Timestamp}
 	never := s.Scan == (runecast.Scan{})
 	switch {
-	case req.Mode == modeAnalyze && s.Scan.Trouble != "":
+	case req.Mode == payload.Analyze && s.Scan.Trouble != "":
 		rs.State, rs.Reason = archive.SystemFailed, "not analysed, because its last results could not be read: "+s.Scan.Trouble
-	case req.Mode == modeAnalyze && v.api == runecast.V2:
+	case req.Mode == payload.Analyze && v.api == runecast.V2:
 		rs.Watch = &archive.Watch{Checks: s.Scan.Rules}
 		if never {
 			rs.Watch.Checks = -1
 		}
-	case req.Mode == modeAnalyze:
+	case req.Mode == payload.Analyze:
 	case never:
 		rs.State, rs.Baseline = archive.SystemFailed, ""
 		rs.Reason = `it was never analysed: start it with the mode "analyze", or analyse it in the appliance`

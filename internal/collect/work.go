@@ -8,6 +8,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/telemetry"
 )
@@ -22,7 +23,7 @@ const patience = 5
 const calm = 20
 
 // work takes the run as far as this invocation's time allows.
-func (v *invocation) work(ctx context.Context) (Answer, error) {
+func (v *invocation) work(ctx context.Context) (payload.RunAnswer, error) {
 	err := v.rounds(ctx)
 	lost := errors.As(err, new(*stateError))
 	switch {
@@ -30,17 +31,17 @@ func (v *invocation) work(ctx context.Context) (Answer, error) {
 		v.o.Log.WarnContext(ctx, "stopped: another invocation works on the run", "run", v.run.ID)
 		return busy(v.run), nil
 	case lost: // nothing more may be written
-		return Answer{}, err
+		return payload.RunAnswer{}, err
 	case !v.anyOpen():
 		return v.end(ctx, v.outcome())
 	}
 	// A crash before this write costs only time: the next tick waits for the lease to run out.
 	v.run.Lease = nil
 	if serr := v.save(ctx); serr != nil && !errors.Is(serr, errTaken) {
-		return Answer{}, errors.Join(err, serr)
+		return payload.RunAnswer{}, errors.Join(err, serr)
 	}
 	if err != nil {
-		return Answer{}, fmt.Errorf("run %s is not finished and goes on with the next tick: %w", v.run.ID, err)
+		return payload.RunAnswer{}, fmt.Errorf("run %s is not finished and goes on with the next tick: %w", v.run.ID, err)
 	}
 	return goesOn(v.run), nil
 }
@@ -173,7 +174,7 @@ func (v *invocation) inState(state string) (ids []string) {
 
 // judge reports whether a system's results are to be downloaded.
 func (v *invocation) judge(s *archive.RunSystem, scan runecast.Scan) bool {
-	latest := v.run.Mode == modeLatest
+	latest := v.run.Mode == payload.Latest
 	known := !latest && scan.Timestamp == s.Baseline || latest && scan.Timestamp != "" && scan.Key() == s.Baseline
 	switch {
 	case scan.Trouble != "":
@@ -199,7 +200,7 @@ func (v *invocation) judge(s *archive.RunSystem, scan runecast.Scan) bool {
 // missing is about a system that has no results. A vCenter has none before
 // its first analysis, and an appliance that starts lists none at all.
 func (v *invocation) missing(s *archive.RunSystem, others int) {
-	had := s.Baseline != "" || v.run.Mode == modeLatest
+	had := s.Baseline != "" || v.run.Mode == payload.Latest
 	if had && others > 0 {
 		v.fail(s, "the appliance lists it no more: connect it again, or leave it out of the run")
 		return
@@ -225,7 +226,7 @@ func (v *invocation) settled(s *archive.RunSystem, scan runecast.Scan) bool {
 		s.Reason = "new results appear: they count when they stay the same"
 		return false
 	}
-	analyze := v.run.Mode == modeAnalyze
+	analyze := v.run.Mode == payload.Analyze
 	switch {
 	case analyze && scan.Rules == 0 && w.Checks != 0:
 		s.Reason = "the appliance shows an analysis without any rule, and there were some before"

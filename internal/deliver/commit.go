@@ -67,7 +67,7 @@ func (g *generation) unfit(res mapping.Result) error {
 			What: fmt.Sprintf("events are not conserved: %d mapped, but %d accepted + %d quarantined + %d skipped", s.Mapped, s.Accepted, s.Quarantined, s.Skipped),
 			Cure: "report this with the function's log; the scan was not committed"}
 	}
-	return tolerable(s, g.d.o.Config.MaxQuarantine)
+	return tolerable(s, g.d.o.Settings.MaxQuarantine)
 }
 
 // finishUncommitted ends a scan that has nothing but what was asked for beside
@@ -183,8 +183,8 @@ func (g *generation) announceScan(ctx context.Context, res mapping.Result, reser
 // coversSystem reports whether a coverage event of the system goes out with the
 // scan-completed event.
 func (g *generation) coversSystem() bool {
-	m := g.d.o.Config.Mapping
-	return m.EventModel != string(securityevent.XSPM) && m.Coverage == "system"
+	m := g.d.o.Settings.Mapping
+	return m.EventModel != securityevent.XSPM && m.Coverage == mapping.CoverageSystem
 }
 
 // scanEvents is the body that ends a scan. The scan-completed event comes last.

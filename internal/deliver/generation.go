@@ -66,7 +66,7 @@ func newGeneration(d *delivery, s *scan, part *PartOutcome, committed bool) *gen
 	}
 	g.quarantined = s.Quarantined
 	g.accepted = g.done.count() - g.quarantined
-	g.group.SetLimit(d.o.Config.SendConcurrency)
+	g.group.SetLimit(d.o.Settings.SendConcurrency)
 	return g
 }
 
@@ -203,7 +203,7 @@ func (g *generation) take(ctx context.Context, b *openpipeline.Batch, r *openpip
 		g.tooLarge(ctx, b, r)
 	default:
 		why := reasonOf(r)
-		if why == becauseDoubt && g.d.o.Config.Delivery == "at-least-once" && g.d.o.Now().Before(g.d.win.Soft) {
+		if why == becauseDoubt && g.d.o.Settings.Delivery == AtLeastOnce && g.d.o.Now().Before(g.d.win.Soft) {
 			g.mu.Lock()
 			defer g.mu.Unlock()
 			g.duplicates = true

@@ -15,6 +15,7 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/dashboard"
 	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/s3server"
 	"runecast-ingest/internal/simulate/site"
 )
@@ -73,9 +74,9 @@ func undisturbed(t *testing.T, srv *s3server.Server, bucket string, scans ...sca
 }
 
 // handle invokes a forwarder with a payload.
-func handle(ctx context.Context, f *forward.Forwarder, payload string) (forward.Answer, error) {
-	got, err := f.Handle(ctx, jsontext.Value(payload))
-	a, _ := got.(forward.Answer)
+func handle(ctx context.Context, f *forward.Forwarder, text string) (payload.DeliveryAnswer, error) {
+	got, err := f.Handle(ctx, jsontext.Value(text))
+	a, _ := got.(payload.DeliveryAnswer)
 	return a, err
 }
 

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/simulate/site"
 )
 
@@ -37,7 +37,7 @@ func TestSlowestPaceIsKept(t *testing.T) {
 // Coverage of objects goes at the pace of the findings before it.
 func TestPaceHoldsForCoverage(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) {
+	r := newRig(t, func(c *forwarderconfig.Settings) {
 		site.Small(c)
 		c.Mapping.Coverage = "object"
 	})

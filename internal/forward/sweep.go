@@ -10,6 +10,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/deliver"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
@@ -33,8 +34,8 @@ const (
 // remembered state can hide an object for longer than a day. Of each system the
 // newest scan comes first, so that older ones end as superseded. A sweep stops at the first
 // error of the endpoint, and where its time ends; the next one goes on.
-func (f *Forwarder) Sweep(ctx context.Context) (Answer, error) {
-	a := Answer{Reasons: []string{}}
+func (f *Forwarder) Sweep(ctx context.Context) (payload.DeliveryAnswer, error) {
+	a := payload.DeliveryAnswer{Reasons: []string{}}
 	memory, err := f.recall(ctx)
 	if err != nil {
 		return a, err
@@ -75,7 +76,7 @@ type sweep struct {
 	f       *Forwarder
 	win     deliver.Window
 	started time.Time
-	answer  *Answer
+	answer  *payload.DeliveryAnswer
 	memory  store.Doc[archive.Sweep]
 	// day is what the memory said when it was read last: the day that the quick look begins with.
 	day time.Time
@@ -174,7 +175,7 @@ func (w *sweep) deliverOpen(ctx context.Context, open []archive.RawInfo) error {
 			}
 			return err // the rest would end the same way
 		}
-		w.answer.add(out)
+		count(w.answer, out)
 		switch {
 		case err != nil:
 			w.failed = errors.Join(w.failed, err)

@@ -10,12 +10,12 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
-	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/site"
 	"runecast-ingest/internal/store"
 )
 
-func (r *rig) sweep() (forward.Answer, error) {
+func (r *rig) sweep() (payload.DeliveryAnswer, error) {
 	r.T.Helper()
 	return r.forwarder().Sweep(r.T.Context())
 }

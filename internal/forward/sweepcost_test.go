@@ -26,8 +26,9 @@ import (
 	"github.com/google/uuid"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/store"
 )
 
@@ -183,10 +184,10 @@ func (s *shelf) deliver(key string) {
 }
 
 // sweepOver sweeps at a time, and returns the calls that it took.
-func sweepOver(t testing.TB, s *shelf, now time.Time) (forward.Answer, calls, error) {
+func sweepOver(t testing.TB, s *shelf, now time.Time) (payload.DeliveryAnswer, calls, error) {
 	t.Helper()
 	f := forward.New(forward.Options{
-		Config: config.Forwarder{SendConcurrency: 1, MaxBatchBytes: 60_000}, Archive: store.New(s, "archive"), Log: slog.New(slog.DiscardHandler),
+		Settings: deliver.Settings{SendConcurrency: 1, MaxBatchBytes: 60_000}, Archive: store.New(s, "archive"), Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return now }, NewID: uuid.NewString,
 	})
 	s.calls = calls{}

@@ -14,7 +14,7 @@ import (
 func (m *Mapper) Extras() bool { return m.objectCoverage() || m.vulnerabilities() }
 
 func (m *Mapper) objectCoverage() bool {
-	return m.settings.Coverage == "object" && m.settings.EventModel != string(securityevent.XSPM)
+	return m.settings.Coverage == CoverageObject && m.settings.EventModel != securityevent.XSPM
 }
 
 func (m *Mapper) vulnerabilities() bool { return slices.Contains(m.beside, runecast.Vulnerability) }

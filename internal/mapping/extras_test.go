@@ -8,11 +8,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/mapping"
 )
 
-func extras(t *testing.T, m config.Mapping, text string) []event {
+func extras(t *testing.T, m mapping.Settings, text string) []event {
 	t.Helper()
 	d, err := mapping.Open(strings.NewReader(text))
 	if err != nil {
@@ -38,7 +37,7 @@ func TestVulnerabilitiesAreSentWhenAskedFor(t *testing.T) {
 		issue("VUL-8", "VUL", "Low", "PASS", 0), issue("CIS-1", "CIS", "Low", "FAIL", 1, object("host-1", "")),
 	}, ","))
 	var got []string
-	for _, e := range extras(t, settings(func(m *config.Mapping) { m.IncludeTypes = []string{"VUL"} }), doc) {
+	for _, e := range extras(t, settings(func(m *mapping.Settings) { m.IncludeTypes = []string{"VUL"} }), doc) {
 		got = append(got, fmt.Sprint(e["event.type"], " ", e["object.id"], " ", e["vulnerability.id"], " ", e["vulnerability.references.cve"], " ", e["dt.security.risk.level"], " ", e["component.name"], " ", e["event.category"]))
 	}
 	want := []string{
@@ -61,7 +60,7 @@ func TestObjectCoverage(t *testing.T) {
 		issue("CIS-1", "CIS", "Low", "FAIL", 2, object("host-1", ""), object("host-2", "")),
 		issue("CIS-2", "CIS", "Low", "FAIL", 1, object("host-1", "")), issue("KB-2", "KB", "Low", "FAIL", 1, object("host-9", "")),
 	}, ","))
-	events := extras(t, settings(func(m *config.Mapping) { m.Coverage = "object" }), doc)
+	events := extras(t, settings(func(m *mapping.Settings) { m.Coverage = "object" }), doc)
 	ids := map[any]bool{}
 	for _, e := range events {
 		ids[e["event.id"]] = true

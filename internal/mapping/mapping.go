@@ -19,7 +19,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/securityevent"
 )
@@ -29,7 +28,7 @@ const version = 1
 
 // Mapper maps documents by its settings. It is safe for concurrent use.
 type Mapper struct {
-	settings  config.Mapping
+	settings  Settings
 	standards standardTable
 	beside    []runecast.Class // that INCLUDE_TYPES names
 	minRank   int
@@ -37,10 +36,10 @@ type Mapper struct {
 }
 
 // New makes a mapper.
-func New(settings config.Mapping) *Mapper {
+func New(settings Settings) *Mapper {
 	text, _ := json.Marshal(settings, json.Deterministic(true)) // plain strings and booleans
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", version, text))
-	minRank := rank(securityevent.Severity(settings.MinSeverity))
+	minRank := rank(settings.MinSeverity)
 	var beside []runecast.Class
 	for _, code := range settings.IncludeTypes {
 		if c := runecast.ClassOf(code); c != runecast.Security && c != runecast.NoProfile {
@@ -115,7 +114,7 @@ func (m *Mapper) Map(in Input) (Result, error) {
 	if m.settings.OriginalContent {
 		w.res.Scan.Original, _ = json.Marshal(&in.Document.Envelope) // plain texts and times
 	}
-	w.enc = securityevent.NewEncoder(securityevent.Model(m.settings.EventModel), &w.res.Scan)
+	w.enc = securityevent.NewEncoder(m.settings.EventModel, &w.res.Scan)
 	var seen runecast.Assessment
 	err := w.read(m.settings.OriginalContent, func(listed int) error {
 		seen.Add(&w.issues.Issue)
@@ -246,7 +245,7 @@ func (w *work) issue(listed int) error {
 	if h.Count < 0 {
 		rule.Affected = int64(listed)
 	}
-	perObject := listed > 0 && (v.status != securityevent.Passed || w.m.settings.PassedObjects == "object")
+	perObject := listed > 0 && (v.status != securityevent.Passed || w.m.settings.PassedObjects == PassedOnObjects)
 	first := w.issues.First()
 	ownStatus := first != nil && len(first.Status) > 0
 	switch {
@@ -333,6 +332,6 @@ func (w *work) unknown(reason, value string) {
 // skips reports whether the settings leave a rule out.
 func (w *work) skips(r *securityevent.Rule) bool {
 	s := &w.m.settings
-	return !slices.Contains(s.IncludeResults, string(r.Status)) || rank(r.Severity) < w.m.minRank ||
+	return !slices.Contains(s.IncludeResults, r.Status) || rank(r.Severity) < w.m.minRank ||
 		slices.Contains(s.ExcludeTypes, runecast.NormalCode(r.Profile))
 }

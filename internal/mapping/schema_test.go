@@ -11,7 +11,6 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/runecast"
@@ -53,7 +52,7 @@ func valid(schema *jsonschema.Schema, event []byte) error {
 
 // everything maps a document as a delivery does: the findings, what belongs to
 // the scan beside them, and the event that completes the scan.
-func everything(t testing.TB, m config.Mapping, text string, catalog *mapping.Catalog, emit func([]byte) error) error {
+func everything(t testing.TB, m mapping.Settings, text string, catalog *mapping.Catalog, emit func([]byte) error) error {
 	t.Helper()
 	const key = "raw/v1/dt=2026-11-22/run=20261122T020000Z-4f3a/system.json.gz"
 	mapper := mapping.New(m)
@@ -141,8 +140,8 @@ func TestEventsOfAnEstateFitTheSchema(t *testing.T) {
 		t.Run(model, func(t *testing.T) {
 			t.Parallel()
 			schema := eventSchema(t)
-			m := settings(func(m *config.Mapping) {
-				m.EventModel, m.IncludeResults = model, []string{"FAILED", "MANUAL", "PASSED", "NOT_RELEVANT"}
+			m := settings(func(m *mapping.Settings) {
+				m.EventModel, m.IncludeResults = securityevent.Model(model), []securityevent.Status{"FAILED", "MANUAL", "PASSED", "NOT_RELEVANT"}
 				m.Coverage, m.PassedObjects, m.OriginalContent, m.IncludeTypes = "object", "object", true, []string{"KB", "BP", "VUL"}
 			})
 			types, faults := map[string]bool{}, 0
@@ -187,8 +186,8 @@ func FuzzSchema(f *testing.F) {
 		if err != nil {
 			catalog = nil
 		}
-		m := settings(func(m *config.Mapping) {
-			m.IncludeResults, m.IncludeTypes = []string{"FAILED", "MANUAL", "PASSED", "NOT_RELEVANT"}, []string{"KB", "BP", "VUL"}
+		m := settings(func(m *mapping.Settings) {
+			m.IncludeResults, m.IncludeTypes = []securityevent.Status{"FAILED", "MANUAL", "PASSED", "NOT_RELEVANT"}, []string{"KB", "BP", "VUL"}
 			m.Coverage, m.PassedObjects = "object", "object"
 		})
 		err = everything(t, m, text, catalog, func(event []byte) error {

@@ -3,7 +3,6 @@ package mapping
 import (
 	"strings"
 
-	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/runecast"
 )
 
@@ -77,7 +76,7 @@ func single(shortName, prefix, title, version, url string) standard {
 // shown as it is.
 type standardTable map[string]standard
 
-func newStandardTable(more map[string]config.Standard) standardTable {
+func newStandardTable(more map[string]StandardNames) standardTable {
 	builtin, t := standardTable(builtinStandards()), standardTable(builtinStandards())
 	for code, s := range more {
 		known := builtin.of(code)

@@ -3,8 +3,6 @@ package mapping
 import (
 	"strings"
 	"testing"
-
-	"runecast-ingest/internal/config"
 )
 
 func TestStandards(t *testing.T) {
@@ -62,7 +60,7 @@ func TestStandards(t *testing.T) {
 // STANDARDS renames, completes and adds.
 func TestStandardsAreExtended(t *testing.T) {
 	t.Parallel()
-	table := newStandardTable(map[string]config.Standard{
+	table := newStandardTable(map[string]StandardNames{
 		"cis":    {Name: "CIS, our edition", URL: "https://wiki.example/cis"},
 		"STIG":   {ShortName: "STIG"},
 		"ACME":   {ShortName: "Acme"},

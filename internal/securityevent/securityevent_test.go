@@ -58,7 +58,7 @@ func newValidator(t testing.TB) validator {
 	return validator{schema}
 }
 
-// decode gives the members of a valid event.
+// decode returns the members of a valid event.
 func (v validator) decode(t testing.TB, event []byte) map[string]any {
 	t.Helper()
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(event))

@@ -33,6 +33,9 @@ type Store struct {
 // New returns the archive in a bucket.
 func New(api API, bucket string) *Store { return &Store{api: api, bucket: bucket} }
 
+// Bucket returns the bucket's name.
+func (s *Store) Bucket() string { return s.bucket }
+
 var (
 	// ErrExists: the object is there already; it is never rewritten.
 	ErrExists = errors.New("the object exists already")

@@ -8,7 +8,7 @@ import (
 // standard is what a profile code stands for.
 type standard struct{ code, name, prefix string }
 
-// ruleID gives the id of a rule as the dashboard shows it: "CIS-66577".
+// ruleID returns the id of a rule as the dashboard shows it: "CIS-66577".
 func (s standard) ruleID(id string) string {
 	if begins(id, s.code+"-") || begins(id, s.prefix+"-") {
 		return id

@@ -111,7 +111,7 @@ func (r *Receiver) Ingest(w http.ResponseWriter, req *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// Events gives what was accepted and not dropped, in order of arrival. The
+// Events returns what was accepted and not dropped, in order of arrival. The
 // slice is shared: it must not be changed.
 func (r *Receiver) Events() []dashboard.Event {
 	r.mu.Lock()
@@ -119,17 +119,17 @@ func (r *Receiver) Events() []dashboard.Event {
 	return slices.Clip(r.events)
 }
 
-// Raw gives the first accepted events as they were sent, up to Options.KeepRaw.
+// Raw returns the first accepted events as they were sent, up to Options.KeepRaw.
 func (r *Receiver) Raw() []jsontext.Value {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clip(r.raw)
 }
 
-// Tiles gives what the dashboard shows now.
+// Tiles returns what the dashboard shows now.
 func (r *Receiver) Tiles() dashboard.Tiles { return dashboard.Compute(r.Events()) }
 
-// Stats gives the counts so far.
+// Stats returns the counts so far.
 func (r *Receiver) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
