@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
@@ -55,6 +56,9 @@ type Options struct {
 	Systems []string
 	// SystemTypes overrides a system's type, by id or name.
 	SystemTypes map[string]string
+	// ScanTimeout is how long a run may take, and Period the least time between two
+	// starts of the schedule; 0: not known.
+	ScanTimeout, Period time.Duration
 	// Archive is the bucket.
 	Archive Archive
 	// Connect makes a client of the appliance that makes each request once,
@@ -121,13 +125,20 @@ func (k *Checker) Check(ctx context.Context) preflight.Report {
 	return preflight.Walk(ctx, k.o.Log, c.steps(), `start an analysis with {}, or {"mode":"latest"} with a read-only token`)
 }
 
-// configuration can only succeed: settings that cannot be used never get here.
+// configuration cannot fail: settings that cannot be used never get here. Starts by
+// hand, and schedules that are made beside the stack's own, are not known here.
 func (c *check) configuration(context.Context) preflight.Row {
 	systems := "all systems"
 	if len(c.o.Systems) > 0 {
 		systems = "the systems " + preflight.Listed(c.o.Systems)
 	}
-	return preflight.Passed(fmt.Sprintf("appliance %s, API %s, %s, archive %s, version %s", c.o.URL, c.o.API, systems, c.o.Bucket, c.o.Version))
+	detail := fmt.Sprintf("appliance %s, API %s, %s, archive %s, version %s; a run may take %s",
+		c.o.URL, c.o.API, systems, c.o.Bucket, c.o.Version, c.o.ScanTimeout)
+	if c.o.Period == 0 {
+		return preflight.Warn(detail+", and how often the schedule starts one is not known",
+			"see to it that SCAN_TIMEOUT is shorter than the time between two starts: a start that meets a run is skipped")
+	}
+	return preflight.Passed(fmt.Sprintf("%s, and one starts every %s at most", detail, c.o.Period))
 }
 
 // archive writes, deletes and reads in the bucket.

@@ -54,7 +54,7 @@ func newSite(change func(*site)) *site {
 		token: adminToken, store: &bucket{}, log: &strings.Builder{}, methods: make(chan string, 1000),
 		appliance: appliance.Options{Findings: 500, Token: adminToken, API: appliance.APIBoth},
 	}
-	s.options = Options{API: "auto", Archive: s.store, Settings: preflight.Settings{
+	s.options = Options{API: "auto", Archive: s.store, ScanTimeout: 5 * time.Hour, Period: day, Settings: preflight.Settings{
 		Region: "eu-central-1", Bucket: "archive", AllowLoopback: true, Version: "test",
 		Lookup: func(context.Context, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
