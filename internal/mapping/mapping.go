@@ -24,7 +24,7 @@ import (
 )
 
 // version counts the changes of the mapping that alter events or their order.
-const version = 1
+const version = 2
 
 // Mapper maps documents by its settings. It is safe for concurrent use.
 type Mapper struct {
