@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 	"runecast-ingest/internal/simulate/eventbridge"
 	"runecast-ingest/internal/simulate/lambda"
 	"runecast-ingest/internal/simulate/pki"
+	"runecast-ingest/internal/simulate/readers"
 	"runecast-ingest/internal/simulate/receiver"
 	"runecast-ingest/internal/simulate/s3server"
 )
@@ -47,6 +49,7 @@ type stack struct {
 	bucket    bucket
 	appliance *appliance.Appliance
 	receiver  *receiver.Receiver
+	accepted  atomic.Int64 // events that were inspected, or could have been
 	traces    *tracing.Sink
 	bus       eventbridge.Bus
 	trigger   *trigger.Trigger
@@ -179,7 +182,7 @@ func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 	if s.o.platformToken {
 		token = "dt0s16.LOCALSTACK." + rand.Text()
 	}
-	s.receiver = receiver.New(receiver.Options{Token: token})
+	s.receiver = receiver.New(receiver.Options{Token: token, Inspect: s.missedByReaders})
 
 	store := new(secrets.Manager)
 	manager, err := s.serve(store, nil)
@@ -217,6 +220,21 @@ func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 	}
 	forwarderEnv = append(slices.Clone(common), "OPENPIPELINE_URL="+url, "OPENPIPELINE_SECRET_ID="+arn, "NOTICES=on")
 	return collectorEnv, forwarderEnv, nil
+}
+
+// inspected is up to how many events each is held against what reads it, and
+// fewOf every how many-th after that: a map of each would make large runs slow.
+const (
+	inspected = 20_000
+	fewOf     = 50
+)
+
+// missedByReaders returns what the readers of an event would miss.
+func (s *stack) missedByReaders(event []byte) []string {
+	if n := s.accepted.Add(1); n > inspected && n%fewOf != 0 {
+		return nil
+	}
+	return readers.Faults(event, readers.Expect{Texts: true})
 }
 
 // pollInterval is to an analysis what it is where one takes an hour: how long

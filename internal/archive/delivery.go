@@ -46,8 +46,24 @@ type Scan struct {
 	// ones it may replace only that. Empty: there was none.
 	Over   string `json:"over,omitzero"`
 	Reason string `json:"reason"`
-	// Extra is how many coverage and vulnerability events have gone out.
+	// Committed: its scan event was accepted, or may have been, and coverage or
+	// vulnerabilities follow. Should these fail, the commit stands all the same.
+	Committed bool `json:"committed,omitzero"`
+	// Extra is how many coverage and vulnerability events are accepted or quarantined.
 	Extra int64 `json:"extra,omitzero"`
+	// Extras says more of these events; nil: none of them was begun.
+	Extras *Extras `json:"extras,omitzero"`
+	// RefusedWhole counts the generations in a row of which nothing was accepted.
+	RefusedWhole int `json:"refusedWhole,omitzero"`
+}
+
+// Extras are the coverage and vulnerability events of a scan. Their event
+// indexes follow those of its findings.
+type Extras struct {
+	// From is the event index of the first.
+	From int64 `json:"from"`
+	// Quarantined of them; the scan's own figure includes these.
+	Quarantined int64 `json:"quarantined,omitzero"`
 }
 
 // SystemScan is one system's part in a document of several.

@@ -147,7 +147,7 @@ func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, sc
 		s.Type = v.typeOf(runecast.System{ID: s.ID, Name: s.Name, Type: e.Type()}, nil)
 	}
 	envelope := archive.Envelope{
-		Run:       archive.EnvelopeRun{ID: v.run.ID, Trigger: v.run.Trigger, StartedAt: v.run.StartedAt},
+		Run:       archive.EnvelopeRun{ID: v.run.ID, Trigger: v.run.Trigger, Mode: v.run.Mode, StartedAt: v.run.StartedAt},
 		Appliance: v.run.Appliance,
 		System:    archive.System{ID: s.ID, Name: s.Name, Type: s.Type},
 		Scan:      archive.EnvelopeScan{Status: scan.Status, CompletedAt: scan.Timestamp},

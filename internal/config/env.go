@@ -184,6 +184,20 @@ func (e *Env) Object(name string, into any) {
 	}
 }
 
+// Parsed reads a text by its own parser; cure says how it is written. The zero
+// value: it is not set.
+func Parsed[T any](e *Env, name string, parse func(string) (T, error), cure string) (v T) {
+	text := e.text(name)
+	if text == "" {
+		return v
+	}
+	v, err := parse(text)
+	if err != nil {
+		e.fail(name, err.Error(), cure)
+	}
+	return v
+}
+
 // PathTemplate reads a path with {id} in it; empty: it is not set.
 func (e *Env) PathTemplate(name, example string) string {
 	v := e.text(name)

@@ -27,8 +27,13 @@ func (g *generation) finish(ctx context.Context, res mapping.Result) disposition
 	for _, word := range res.Unknown {
 		d.o.Log.WarnContext(ctx, "unknown value in the results", "key", d.key, "value", word)
 	}
-	if err := g.unfit(res); err != nil {
-		return dispose(becauseUnfit, err, false)
+	if g.s.Committed {
+		return g.goOnShown(ctx, res)
+	}
+	if g.s.Extras == nil {
+		if err := g.unfit(res); err != nil {
+			return dispose(becauseUnfit, err, false)
+		}
 	}
 	if !res.Assessed {
 		return g.finishUncommitted(ctx)
@@ -78,19 +83,26 @@ func (g *generation) unfit(res mapping.Result) error {
 func (g *generation) finishUncommitted(ctx context.Context) disposition {
 	hard, cancel := context.WithDeadline(ctx, g.d.win.Hard)
 	defer cancel()
-	return g.followUp(hard, false)
+	return g.followUp(hard)
 }
 
 // tolerable reports by an error that more events were refused than a scan may
 // lose: a share of those sent.
 func tolerable(s *archive.Scan, share float64) error {
 	q, sent := s.Quarantined, s.Accepted+s.Quarantined
-	limit := max(int64(share*float64(sent)), leastQuarantine)
-	if q == 0 || q < sent && q <= limit {
+	limit, ok := mayLose(q, sent, share)
+	if ok {
 		return nil
 	}
 	return &fault.Error{Class: fault.Reject, What: fmt.Sprintf("%d of %d events were refused, %d may be", q, sent, limit),
 		Cure: "look at quarantine/ for the answers, mend the mapping, then replay; the old posture stays"}
+}
+
+// mayLose reports whether so many of the events sent may be refused, and returns
+// how many may be.
+func mayLose(refused, sent int64, share float64) (limit int64, ok bool) {
+	limit = max(int64(share*float64(sent)), leastQuarantine)
+	return limit, refused == 0 || refused < sent && refused <= limit
 }
 
 // passCommitPoint reserves the commit in the register (step 6), and returns what
@@ -163,10 +175,8 @@ func (g *generation) announceScan(ctx context.Context, res mapping.Result, reser
 		switch r.Outcome {
 		case openpipeline.Accepted:
 			g.keepVerdicts(hard, res.Rules, reserved)
-			if d.mapper.Extras() {
-				return g.followUp(hard, true)
-			}
-			return dispose(becauseComplete, nil, false)
+			g.announced = true
+			return g.followUp(hard)
 		case openpipeline.Doubt:
 			if d.o.Now().Before(d.win.Soft) && d.o.Sleep(hard, wait) == nil {
 				continue

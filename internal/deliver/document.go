@@ -87,12 +87,12 @@ func known(v *archive.Delivery, etag string) []*scan {
 	return scans
 }
 
-// failed reports whether the delivery of this very scan failed, whatever became
-// of others in the same object.
+// failed reports whether the delivery of this very scan failed before it was
+// shown, whatever became of others in the same object.
 func failed(v *archive.Delivery, scanID string) bool {
 	for _, r := range recorded(v) {
 		if r.ScanID == scanID {
-			return r.State == archive.DeliveryFailed
+			return r.State == archive.DeliveryFailed && !r.Committed
 		}
 	}
 	return false

@@ -135,6 +135,14 @@ func (s *situation) resumable(c *candidate) bool {
 		c.recorded.State == archive.DeliverySending && !c.recorded.Doubt && c.recorded.Generation > 0
 }
 
+// inExtras reports whether all findings of a scan were dealt with, and only what
+// follows them is left: it goes on whoever sent it, and whenever, for what was
+// sent is written down after each request.
+func (s *situation) inExtras(c *candidate) bool {
+	return !s.replay && s.sameVersion() && s.delivery.Mapping == s.mapping &&
+		c.recorded.State == archive.DeliverySending && c.recorded.Extras != nil && (!c.recorded.Committed || c.mine())
+}
+
 // commitStep is what the commit point finds.
 type commitStep int
 

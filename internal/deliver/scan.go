@@ -17,6 +17,8 @@ type scan struct {
 	// notice is what people are told once the scan's delivery is complete; nil
 	// until its scan event is accepted.
 	notice *notice.Committed
+	// settled: this invocation has disposed of it.
+	settled bool
 }
 
 // order is the scan's place among the scans of its system.
@@ -31,7 +33,10 @@ func (s *scan) order() archive.Order {
 func (s *scan) begin(at *situation, c *candidate, rawKey, newScanID string) {
 	s.Scan = c.recorded // with the marks of a replay
 	s.Order = c.order
-	if at.pastCommitPoint(c) || at.resumable(c) {
+	if at.replay || !at.sameVersion() {
+		s.RefusedWhole = 0
+	}
+	if at.pastCommitPoint(c) || at.resumable(c) && (!s.Committed || c.mine()) || at.inExtras(c) {
 		s.State, s.Doubt = archive.DeliverySending, !at.resumable(c)
 		return
 	}
@@ -47,6 +52,7 @@ func (s *scan) begin(at *situation, c *candidate, rawKey, newScanID string) {
 func (s *scan) abandon(newScanID string) {
 	s.Scan = archive.Scan{
 		Order: s.Order, State: archive.DeliverySending, ScanID: newScanID, Generation: s.Generation + 1, Force: s.Force, Over: s.Over,
+		RefusedWhole: s.RefusedWhole,
 	}
 }
 
@@ -82,6 +88,7 @@ func (s *scan) leave(why string, doubt bool) { s.Reason, s.Doubt = why, s.Doubt 
 
 // settle makes the transition that a disposition asks for.
 func (s *scan) settle(d disposition) {
+	s.settled = true
 	switch d.becomes {
 	case archive.DeliveryComplete:
 		s.complete()

@@ -32,7 +32,12 @@ func golden() map[string]mapping.Settings {
 		"vcenter.external": settings(func(m *mapping.Settings) {
 			m.EventModel, m.IncludeResults = "external", []securityevent.Status{"FAILED"}
 		}),
-		"nsxt":       all(nil),
+		"vcenter.original": all(func(m *mapping.Settings) {
+			m.OriginalContent, m.IncludeTypes, m.Coverage, m.RuleTexts = true, []string{"VUL"}, "object", "full"
+		}),
+		"nsxt": all(func(m *mapping.Settings) {
+			m.RuleTexts, m.SecurityContext = "off", mapping.SecurityContext{Of: map[string]string{"NSXT": "team-network"}}
+		}),
 		"aws":        all(perObject),
 		"azure":      all(perObject),
 		"gcp":        all(perObject),

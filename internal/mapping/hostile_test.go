@@ -52,7 +52,7 @@ func TestHostileDocuments(t *testing.T) {
 				t.Fatalf("%d events, %v", len(events), err)
 			}
 			for i, names := range [][]string{
-				{"finding.title", "object.name", "object.type", "finding.severity", "finding.url", "compliance.rule.title"},
+				{"finding.title", "object.name", "object.type", "runecast.severity", "finding.url", "compliance.rule.title"},
 				{"object.name"}, {"object.name"}, {"object.name", "vmware.vcenter.name"},
 			} {
 				for _, n := range names {

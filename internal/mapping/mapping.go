@@ -111,9 +111,6 @@ type Result struct {
 // bad input, else those of Emit or of the document's reader.
 func (m *Mapper) Map(in Input) (Result, error) {
 	w := m.work(in)
-	if m.settings.OriginalContent {
-		w.res.Scan.Original, _ = json.Marshal(&in.Document.Envelope) // plain texts and times
-	}
 	w.enc = securityevent.NewEncoder(m.settings.EventModel, &w.res.Scan)
 	var seen runecast.Assessment
 	err := w.read(m.settings.OriginalContent, func(listed int) error {
@@ -155,10 +152,14 @@ type work struct {
 }
 
 func (m *Mapper) work(in Input) *work {
-	return &work{
+	w := &work{
 		m: m, in: in, summary: newSummary(),
-		res: Result{Scan: scanOf(&in.Document.Envelope, in.ScanID), Reasons: map[string]int64{}},
+		res: Result{Scan: m.scanOf(&in.Document.Envelope, in.ScanID), Reasons: map[string]int64{}},
 	}
+	if m.settings.OriginalContent {
+		w.res.Scan.Original, _ = json.Marshal(&in.Document.Envelope) // plain texts and times
+	}
+	return w
 }
 
 // read calls each for every issue of the document, with the number of objects
@@ -246,10 +247,8 @@ func (w *work) issue(listed int) error {
 		rule.Affected = int64(listed)
 	}
 	perObject := listed > 0 && (v.status != securityevent.Passed || w.m.settings.PassedObjects == PassedOnObjects)
-	first := w.issues.First()
-	ownStatus := first != nil && len(first.Status) > 0
 	switch {
-	case perObject && !ownStatus && h.Count >= 0 && int64(listed) > h.Count && v.status != securityevent.Passed:
+	case perObject && v.status != securityevent.Passed && w.ambiguous(listed):
 		w.res.Reasons[ReasonObjectsAmbiguous]++
 		perObject = false
 	case v.status == securityevent.Failed && int64(listed) < rule.Affected:
@@ -272,6 +271,14 @@ func (w *work) issue(listed int) error {
 		return w.emitSystem(rule)
 	}
 	return w.emitObjects(rule, v)
+}
+
+// ambiguous reports whether more objects are listed than the current issue
+// affects, without a status of their own: which of them are is not known.
+func (w *work) ambiguous(listed int) bool {
+	first := w.issues.First()
+	ownStatus := first != nil && len(first.Status) > 0
+	return !ownStatus && w.issues.Issue.Count >= 0 && int64(listed) > w.issues.Issue.Count
 }
 
 // rule reads what the findings of an issue share; false: it is not sent at all.
@@ -308,7 +315,7 @@ func (w *work) rule(h *runecast.Issue) (*securityevent.Rule, verdict, bool) {
 		StandardShortName: std.shortName, StandardName: std.name, StandardURL: std.url,
 		URL: h.URL, IssueID: id, Profile: h.Profile, VendorStatus: h.Status, Status: v.status,
 	}
-	w.in.Catalog.describe(r, h)
+	w.in.Catalog.describe(r, h, w.m.settings.RuleTexts)
 	if r.Title == "" {
 		r.Title = r.RuleID
 		w.res.Reasons[ReasonNoTitle]++

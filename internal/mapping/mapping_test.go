@@ -97,7 +97,7 @@ func TestStatuses(t *testing.T) {
 		"FILTERED":                     {issue: issue("CIS-1", "CIS", "Critical", "FILTERED", 2, two...), skipped: 2},
 		"UNLICENSED":                   {issue: issue("CIS-1", "CIS", "Critical", "UNLICENSED", 0), reasons: map[string]int64{"unlicensed": 1}},
 		"unknown status":               {issue: issue("CIS-1", "CIS", "Critical", "PENDING", 0), reasons: map[string]int64{"unknown_status": 1}},
-		"unknown severity":             {issue: issue("CIS-1", "CIS", "Blocker", "FAIL", 0), want: []string{"FAILED s-1 NOT_AVAILABLE 0"}, reasons: map[string]int64{"unknown_severity": 1}},
+		"unknown severity":             {issue: issue("CIS-1", "CIS", "Blocker", "FAIL", 0), want: []string{"FAILED s-1 NOT_AVAILABLE <nil>"}, reasons: map[string]int64{"unknown_severity": 1}},
 		"KB":                           {issue: issue("KB-1", "KB", "Low", "FAIL", 0), reasons: map[string]int64{"not_compliance": 1}},
 		"no profile":                   {issue: issue("CIS-1", "", "Low", "FAIL", 0), reasons: map[string]int64{"no_profile": 1}},
 		"object without moid":          {issue: issue("CIS-1", "CIS", "Low", "FAIL", 1, `{"name":"n","type":null}`), want: []string{"FAILED s-1/n LOW 3.9"}},

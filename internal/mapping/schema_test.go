@@ -16,6 +16,7 @@ import (
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/securityevent"
 	"runecast-ingest/internal/simulate/appliance"
+	"runecast-ingest/internal/simulate/readers"
 )
 
 // eventSchema is the schema that users are given.
@@ -68,7 +69,7 @@ func everything(t testing.TB, m mapping.Settings, text string, catalog *mapping.
 		return err
 	}
 	if mapper.Extras() {
-		if err := mapper.Extra(input(), key, true); err != nil {
+		if _, err := mapper.Extra(input(), key, true); err != nil {
 			return err
 		}
 	}
@@ -143,6 +144,7 @@ func TestEventsOfAnEstateFitTheSchema(t *testing.T) {
 			m := settings(func(m *mapping.Settings) {
 				m.EventModel, m.IncludeResults = securityevent.Model(model), []securityevent.Status{"FAILED", "MANUAL", "PASSED", "NOT_RELEVANT"}
 				m.Coverage, m.PassedObjects, m.OriginalContent, m.IncludeTypes = "object", "object", true, []string{"KB", "BP", "VUL"}
+				m.SecurityContext.All = "team"
 			})
 			types, faults := map[string]bool{}, 0
 			for name, text := range documents {
@@ -152,6 +154,10 @@ func TestEventsOfAnEstateFitTheSchema(t *testing.T) {
 					if err := valid(schema, event); err != nil && faults < 5 {
 						faults++
 						t.Errorf("%s: %v\n%s", name, err, event)
+					}
+					if missed := readers.Faults(event, readers.Expect{Texts: true, Originals: true, SecurityContext: "team"}); missed != nil && faults < 5 {
+						faults++
+						t.Errorf("%s: %v\n%s", name, missed, event)
 					}
 					return nil
 				})

@@ -23,6 +23,10 @@ type Settings struct {
 	Coverage Coverage
 	// PassedObjects sends a passed rule once per system, or per object.
 	PassedObjects PassedObjects
+	// RuleTexts says how much of a rule's description and remediation is sent.
+	RuleTexts RuleTexts
+	// SecurityContext is dt.security_context of all events of a system.
+	SecurityContext SecurityContext
 	// Standards extend the table of standards, by profile code.
 	Standards map[string]StandardNames
 }
@@ -45,6 +49,31 @@ const (
 	PassedOnSystem  PassedObjects = "system"
 	PassedOnObjects PassedObjects = "object"
 )
+
+// RuleTexts says how much of the texts of a rule each of its findings carries.
+type RuleTexts string
+
+// The first 300 characters of each text, all that is known of it (512
+// characters), or no text.
+const (
+	TextsShort RuleTexts = "short"
+	TextsFull  RuleTexts = "full"
+	TextsOff   RuleTexts = "off"
+)
+
+// shortText is how many characters TextsShort leaves of a text.
+const shortText = 300
+
+// of returns as much of a text as is sent.
+func (t RuleTexts) of(text []byte) string {
+	switch t {
+	case TextsOff:
+		return ""
+	case TextsFull:
+		return string(text)
+	}
+	return string(cut(text, shortText))
+}
 
 // StandardNames are how a profile code is shown.
 type StandardNames struct {

@@ -110,6 +110,20 @@ func (s *Store) Registers(ctx context.Context) ([]Committed, error) {
 	return slices.Clip(all), nil
 }
 
+// CommittedSince reports whether a scan of another system than this one was
+// committed since a time, by one listing.
+func (s *Store) CommittedSince(ctx context.Context, since time.Time, otherThan string) (bool, error) {
+	for info, err := range s.registers(ctx) {
+		if err != nil {
+			return false, err
+		}
+		if info.Key != archive.RegisterKey(otherThan) && info.LastModified.After(since) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // registers lists the commit registers, without the roll-ups beside them.
 func (s *Store) registers(ctx context.Context) iter.Seq2[archive.RawInfo, error] {
 	return func(yield func(archive.RawInfo, error) bool) {

@@ -67,6 +67,8 @@ func mappingOf(e *config.Env) mapping.Settings {
 	m.OriginalContent = e.Switch("ORIGINAL_CONTENT", "off", "on")
 	m.Coverage = config.OneOf(e, "COVERAGE", mapping.CoverageSystem, mapping.CoverageObject, mapping.CoverageNone)
 	m.PassedObjects = config.OneOf(e, "PASSED_OBJECTS", mapping.PassedOnSystem, mapping.PassedOnObjects)
+	m.RuleTexts = config.OneOf(e, "RULE_TEXTS", mapping.TextsShort, mapping.TextsFull, mapping.TextsOff)
+	m.SecurityContext = config.Parsed(e, "SECURITY_CONTEXT", mapping.ParseSecurityContext, `set it to a text, or to {"vc1.example":"team-a","AWS":"team-b"}`)
 	e.Object("STANDARDS", &m.Standards)
 	return m
 }

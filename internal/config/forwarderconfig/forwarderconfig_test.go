@@ -66,9 +66,14 @@ func TestValues(t *testing.T) {
 			check: func(f Settings) bool { return f.Mapping.Standards["ACME"].Prefix == "AC" }},
 		"case of enums": {env: map[string]string{"LOG_LEVEL": "WARN", "MIN_SEVERITY": "high"},
 			check: func(f Settings) bool { return f.LogLevel == slog.LevelWarn && f.Mapping.MinSeverity == "HIGH" }},
-		"no notices":   {check: func(f Settings) bool { return !f.Notices }},
-		"notices":      {env: map[string]string{"NOTICES": "On"}, check: func(f Settings) bool { return f.Notices }},
-		"some notices": {env: map[string]string{"NOTICES": "some"}, wrong: "NOTICES"},
+		"no texts":                          {env: map[string]string{"RULE_TEXTS": "OFF"}, check: func(f Settings) bool { return f.Mapping.RuleTexts == mapping.TextsOff }},
+		"one security context":              {env: map[string]string{"SECURITY_CONTEXT": " team-a "}, check: func(f Settings) bool { return f.Mapping.SecurityContext.All == "team-a" }},
+		"security contexts":                 {env: map[string]string{"SECURITY_CONTEXT": `{"AWS":"team-b"}`}, check: func(f Settings) bool { return f.Mapping.SecurityContext.Of["AWS"] == "team-b" }},
+		"security context of another shape": {env: map[string]string{"SECURITY_CONTEXT": `{"AWS":1}`}, wrong: "SECURITY_CONTEXT"},
+		"security context too long":         {env: map[string]string{"SECURITY_CONTEXT": strings.Repeat("x", 257)}, wrong: "256"},
+		"no notices":                        {check: func(f Settings) bool { return !f.Notices }},
+		"notices":                           {env: map[string]string{"NOTICES": "On"}, check: func(f Settings) bool { return f.Notices }},
+		"some notices":                      {env: map[string]string{"NOTICES": "some"}, wrong: "NOTICES"},
 		"loopback http": {env: map[string]string{"OPENPIPELINE_URL": "http://127.0.0.1:8080", "ALLOW_LOOPBACK": "true"},
 			check: func(f Settings) bool { return f.URL.Scheme == "http" }},
 		"loopback http not allowed": {env: map[string]string{"OPENPIPELINE_URL": "http://127.0.0.1:8080"}, wrong: "https"},
@@ -103,7 +108,7 @@ func TestValues(t *testing.T) {
 
 func TestVariables(t *testing.T) {
 	t.Parallel()
-	if v := Variables(); len(v) != 21 || !slices.Contains(v, "STANDARDS") || !slices.IsSorted(v) {
+	if v := Variables(); len(v) != 23 || !slices.Contains(v, "STANDARDS") || !slices.IsSorted(v) {
 		t.Errorf("%v", v)
 	}
 }

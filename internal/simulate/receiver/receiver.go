@@ -45,6 +45,9 @@ type Options struct {
 	// Intercept, if set, sees every request first; true means that it has
 	// answered. A lost answer is Receiver.Ingest into a discarded recorder.
 	Intercept func(http.ResponseWriter, *http.Request) bool
+	// Inspect, if set, names what is wrong with an accepted event beside what the
+	// receiver itself looks for; Stats count it with the shape errors.
+	Inspect func(event []byte) []string
 	// KeepRaw is how many accepted events are kept as they were sent.
 	KeepRaw int
 }
@@ -172,7 +175,7 @@ func (r *Receiver) read(req *http.Request) (batch, *refusal) {
 	}
 	limit := r.options.MaxBytes
 	body := &io.LimitedReader{R: req.Body, N: limit + 1}
-	b, err := decode(body, r.options.Now(), r.options.KeepRaw)
+	b, err := decode(body, r.options.Now(), &r.options)
 	switch {
 	case body.N == 0:
 		return batch{}, refuse(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", limit)
