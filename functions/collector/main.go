@@ -65,7 +65,7 @@ func run(ctx context.Context, cfg collectorconfig.Settings, log *slog.Logger) er
 				URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
 				Secrets: func() endpoint.Credentials { return secret.NewCache(api, cfg.SecretID, time.Now) },
 			},
-			API: cfg.API, Systems: cfg.Systems, SystemTypes: cfg.SystemTypes, Archive: bucket,
+			API: cfg.API, Systems: cfg.Systems, SystemTypes: cfg.SystemTypes, ScanTimeout: cfg.ScanTimeout, Period: cfg.Period, Archive: bucket,
 			Connect: func(creds endpoint.Credentials, limits endpoint.Options) appliancecheck.Appliance {
 				o := talk
 				o.Credentials, o.Limits, o.Once = creds, limits, true

@@ -186,6 +186,10 @@ func ruleCases() map[string]attempts {
 			refused: map[string][]string{"AnalysisMode": {"latest"}, "RunecastScanPath": {"/scan/{id}"}},
 			taken:   map[string][]string{"AnalysisMode": {"latest"}},
 		},
+		"OftenNeedsShortTimeout": {
+			refused: map[string][]string{"ScheduleExpression": {"rate(1 hour)"}},
+			taken:   map[string][]string{"ScheduleExpression": {"rate(1 hour)"}, "ScanTimeout": {"50m"}},
+		},
 	}
 }
 

@@ -44,15 +44,15 @@ func answer(r *archive.Run, next string) payload.RunAnswer {
 
 // outcome counts what a run came to.
 func outcome(a *payload.RunAnswer) []telemetry.Metric {
-	ended := telemetry.Count("RunsDone", 1)
+	ended, failed := telemetry.Count("RunsDone", 1), a.Failed+a.TimedOut
 	switch a.State {
 	case archive.RunFailed:
 		ended = telemetry.Count("RunsFailed", 1)
 	case archive.RunCancelled:
-		ended = telemetry.Count("RunsCancelled", 1)
+		ended, failed = telemetry.Count("RunsCancelled", 1), 0 // who cancelled it has seen the systems: no alarm
 	}
 	return []telemetry.Metric{
-		ended, telemetry.Count("SystemsArchived", a.Archived), telemetry.Count("SystemsFailed", a.Failed+a.TimedOut), telemetry.Bytes("BytesArchived", a.Bytes),
+		ended, telemetry.Count("SystemsArchived", a.Archived), telemetry.Count("SystemsFailed", failed), telemetry.Bytes("BytesArchived", a.Bytes),
 	}
 }
 

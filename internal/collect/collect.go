@@ -35,8 +35,8 @@ import (
 
 // Appliance is what a run needs of the client of one appliance.
 type Appliance interface {
-	// Generation settles the API generation: the one given, else what is found.
-	Generation(ctx context.Context, begun string) (string, error)
+	// Generation settles the API generation: by what is set, the past, or what is found.
+	Generation(ctx context.Context, past appliance.Past) (string, error)
 	// Systems lists all connected systems.
 	Systems(ctx context.Context) ([]runecast.System, error)
 	// Describe adds last scan and type where Systems could not tell them.
@@ -49,6 +49,8 @@ type Appliance interface {
 	Results(ctx context.Context, ids []string, visit func(*runecast.Element) error) error
 	// Issues copies the catalogue of rules.
 	Issues(ctx context.Context, dst io.Writer) error
+	// Received is how many bytes of answers have been read so far.
+	Received() int64
 	// Info describes the appliance; optional, so without an error.
 	Info(ctx context.Context) runecast.Info
 }

@@ -127,10 +127,12 @@ type memory struct {
 	raced   int              // uploads yet to end with ErrRace
 	broken  map[string]error // documents that cannot be read
 	order   []string         // keys in the order of their first write
+	stored  map[string]time.Time
+	saves   int // writes of runs/active.json
 }
 
 func newMemory(o *outside) *memory {
-	return &memory{outside: o, objects: map[string]string{}, etags: map[string]string{}, puts: map[string]int{}}
+	return &memory{outside: o, objects: map[string]string{}, etags: map[string]string{}, puts: map[string]int{}, stored: map[string]time.Time{}}
 }
 
 func (m *memory) ActiveRun(context.Context) (store.Doc[archive.Run], error) {
@@ -204,6 +206,10 @@ func (m *memory) SaveRun(ctx context.Context, doc *store.Doc[archive.Run]) error
 func (m *memory) write(key, body string) {
 	if m.etags[key] == "" {
 		m.order = append(m.order, key)
+		m.stored[key] = time.Now()
+	}
+	if key == archive.ActiveRunKey {
+		m.saves++
 	}
 	m.objects[key], m.etags[key] = body, uuid.NewString()
 }

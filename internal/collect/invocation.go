@@ -43,6 +43,7 @@ type invocation struct {
 	attempts     map[string]int      // failed triggers, by system id
 	notices      []payload.RunNotice // of the runs that ended
 	catalogTried bool
+	unread       error // of the last download of all results; nil: it was read, or there was none
 }
 
 func (c *Collector) invocation(ctx context.Context) *invocation {
@@ -156,7 +157,7 @@ func (v *invocation) cancel(ctx context.Context) (payload.RunAnswer, error) {
 // tick ends without looking at the systems again; a crash after it a run that the
 // next tick closes.
 func (v *invocation) end(ctx context.Context, state string) (payload.RunAnswer, error) {
-	v.run.State, v.run.Lease = state, nil
+	v.run.State, v.run.Lease, v.run.NextLook = state, nil, time.Time{}
 	if err := v.save(ctx); err != nil {
 		return payload.RunAnswer{}, err
 	}
@@ -210,11 +211,14 @@ func open(s *archive.RunSystem) bool {
 	return s.State == archive.SystemPending || s.State == archive.SystemTriggering || s.State == archive.SystemScanning
 }
 
-func (v *invocation) anyOpen() bool {
+func (v *invocation) anyOpen() bool { return v.countOpen() > 0 }
+
+func (v *invocation) countOpen() int {
+	n := 0
 	for i := range v.run.Systems {
 		if open(&v.run.Systems[i]) {
-			return true
+			n++
 		}
 	}
-	return false
+	return n
 }

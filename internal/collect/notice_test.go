@@ -180,7 +180,7 @@ func TestCancelledRunIsNotCountedAsDone(t *testing.T) {
 		w.options.Metrics = telemetry.NewMetrics(&out, "collector", time.Now)
 		w.must(t, `{}`)
 		w.must(t, `{"action":"cancel"}`)
-		if got := out.String(); strings.Contains(got, "RunsDone") || !strings.Contains(got, `"RunsCancelled":1`) {
+		if got := out.String(); strings.Contains(got, "RunsDone") || !strings.Contains(got, `"RunsCancelled":1,"SystemsArchived":0,"SystemsFailed":0,`) {
 			t.Error(got)
 		}
 	})

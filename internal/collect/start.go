@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"time"
 
+	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/runecast"
+	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -17,6 +19,11 @@ import (
 func (v *invocation) start(ctx context.Context, req request) (payload.RunAnswer, error) {
 	if err := v.load(ctx); err != nil {
 		return payload.RunAnswer{}, err
+	}
+	if !v.doc.Exists() {
+		if err := v.recall(ctx); err != nil {
+			return payload.RunAnswer{}, err
+		}
 	}
 	now := v.o.Now()
 	id := req.runID(now)
@@ -45,6 +52,25 @@ func (v *invocation) start(ctx context.Context, req request) (payload.RunAnswer,
 		return payload.RunAnswer{}, err
 	}
 	return v.work(ctx)
+}
+
+// recall takes what a new run has to know of those before from the last one that
+// has ended, where runs/active.json is missing: it was lost, or there was none yet.
+// Lost for good is then only which scans are archived already, so that a run in
+// mode latest may archive one again, and a run that went on.
+func (v *invocation) recall(ctx context.Context) error {
+	last, err := store.LastRun(ctx, v.o.Store)
+	if err != nil {
+		return fmt.Errorf("look for the runs before, because runs/active.json is missing: %w", err)
+	}
+	if last.ID == "" {
+		return nil // this is the first run
+	}
+	v.o.Log.WarnContext(ctx, "runs/active.json is missing: the last run that has ended stands in for it", "last", last.ID)
+	last.Header = v.run.Header
+	*v.run = last
+	v.run.State = archive.RunIdle
+	return nil
 }
 
 func (v *invocation) expire(ctx context.Context) error {
@@ -85,7 +111,7 @@ func (v *invocation) create(ctx context.Context, req request, id string) error {
 	}
 	before := v.run.Systems
 	if last := v.run.Appliance.API; last != "" && last != v.api {
-		v.o.Log.WarnContext(ctx, "the API's generation is another than that of the last run: it knows the systems by other ids", "last", last, "now", v.api)
+		v.o.Log.WarnContext(ctx, "RUNECAST_API has changed the API's generation: every system has another id from now on", "last", last, "now", v.api)
 	}
 	*v.run = archive.Run{
 		Header: v.run.Header, ID: id, Trigger: req.trigger(), Mode: req.Mode, State: archive.RunRunning,
@@ -131,7 +157,8 @@ func (v *invocation) begin(s runecast.System, req request, kind string) archive.
 }
 
 // appliance connects once per invocation. A run goes on with the generation of
-// the API that it began with: its systems' ids are of that one.
+// the API that it began with, and a new run with that of the runs before: the
+// systems' ids are of that one.
 func (v *invocation) appliance(ctx context.Context) (Appliance, error) {
 	if v.app != nil {
 		return v.app, nil
@@ -140,11 +167,11 @@ func (v *invocation) appliance(ctx context.Context) (Appliance, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to the appliance: %w", err)
 	}
-	begun := ""
+	past := appliance.Past{Before: v.run.Appliance.API}
 	if v.run.State == archive.RunRunning {
-		begun = v.run.Appliance.API
+		past = appliance.Past{Run: v.run.Appliance.API}
 	}
-	if v.api, err = app.Generation(ctx, begun); err != nil {
+	if v.api, err = app.Generation(ctx, past); err != nil {
 		return nil, err
 	}
 	v.app = app

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 
 	"runecast-ingest/internal/archive"
@@ -93,7 +92,7 @@ func (v *invocation) rounds(ctx context.Context) error {
 		if !v.anyOpen() {
 			return nil
 		}
-		wait := v.o.PollInterval/2 + rand.N(v.o.PollInterval)
+		wait := v.wait()
 		if !v.stop.IsZero() && !v.o.Now().Add(wait).Before(v.stop) {
 			return nil
 		}
@@ -127,10 +126,10 @@ func (v *invocation) round(ctx, work context.Context, late bool) error {
 		}
 	}
 	ids := v.inState(archive.SystemScanning)
-	if len(ids) == 0 {
+	if len(ids) == 0 || !late && v.o.Now().Before(v.run.NextLook) {
 		return nil
 	}
-	scans, err := app.Statuses(work, ids)
+	scans, err := v.look(work, app, ids)
 	if err != nil {
 		return err
 	}
@@ -147,10 +146,20 @@ func (v *invocation) round(ctx, work context.Context, late bool) error {
 			ready[s.ID] = scan
 		}
 	}
-	if len(ready) == 0 {
-		return nil
+	return v.download(ctx, work, app, ready, late)
+}
+
+// look reads the scans of these systems, and says in the run when to look again.
+func (v *invocation) look(work context.Context, app Appliance, ids []string) (map[string]runecast.Scan, error) {
+	before := app.Received()
+	scans, err := app.Statuses(work, ids)
+	if v.run.Appliance.API != runecast.V2 {
+		now := v.o.Now()
+		if next := pause(v.o.PollInterval, app.Received()-before, v.run.Downloads.Last.Add(period).Sub(now)); next > v.o.PollInterval {
+			v.run.NextLook = now.Add(next).UTC()
+		}
 	}
-	return v.download(ctx, work, app, ready)
+	return scans, err
 }
 
 // inState returns the ids of the systems in a state.

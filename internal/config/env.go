@@ -28,6 +28,9 @@ func (e *Env) fail(name, what, cure string) {
 	e.faults = append(e.faults, &fault.Error{Class: fault.Config, Where: name, What: what, Cure: cure})
 }
 
+// Refuse adds a fault that is not in one value alone.
+func (e *Env) Refuse(name, what, cure string) { e.fail(name, what, cure) }
+
 // Err returns all faults in one error of class config; nil: there is none.
 func (e *Env) Err() error {
 	if len(e.faults) == 0 {

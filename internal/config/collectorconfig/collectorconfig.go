@@ -2,7 +2,9 @@
 package collectorconfig
 
 import (
+	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"runecast-ingest/internal/appliance"
@@ -26,8 +28,12 @@ type Settings struct {
 	ScanPath string
 	// AllObjects asks v2 for objects that passed, too.
 	AllObjects bool
-	// ScanTimeout is how long a run may take; at least 5 s.
+	// ScanTimeout is how long a run may take; at least 5 s, and at most Period.
 	ScanTimeout time.Duration
+	// Schedule says when runs start, in the words of EventBridge Scheduler; empty: it
+	// is not known. Period is the least time between two starts; 0: not known.
+	Schedule string
+	Period   time.Duration
 	// PollInterval is the time between two looks at the scan status; at least 1 s.
 	PollInterval time.Duration
 }
@@ -44,6 +50,14 @@ func Load(getenv func(string) string) (Settings, error) {
 		AllObjects:   e.Switch("RUNECAST_ALL_OBJECTS", "false", "true"),
 		ScanTimeout:  e.Duration("SCAN_TIMEOUT", 5*time.Hour+30*time.Minute, 5*time.Second),
 		PollInterval: e.Duration("POLL_INTERVAL", 30*time.Second, time.Second),
+	}
+	s.Schedule = strings.TrimSpace(getenv("SCHEDULE"))
+	if period, known := Period(s.Schedule); known {
+		s.Period = period
+	}
+	if s.Period > 0 && s.ScanTimeout > s.Period {
+		e.Refuse("SCAN_TIMEOUT", fmt.Sprintf("%s is longer than the %s between two starts of the schedule %s: one system that hangs would keep all others from being analysed",
+			s.ScanTimeout, s.Period, s.Schedule), "set it to less than "+s.Period.String()+", or let the schedule start less often")
 	}
 	e.Object("RUNECAST_SYSTEM_TYPES", &s.SystemTypes)
 	s.URL = e.Endpoint("RUNECAST_URL", s.AllowLoopback, "https://runecast.example.com")
