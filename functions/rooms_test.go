@@ -33,6 +33,11 @@ var rules = map[string]rule{
 	"the appliance's format is pure":  {from: "internal/runecast", not: []string{"net/http"}},
 	"the bucket's formats are pure":   {from: "internal/archive", not: []string{"net/http"}},
 	"the mapping is pure":             {from: "internal/mapping", not: []string{"github.com/aws/aws-sdk-go-v2/aws", "internal/appliance", "internal/store", "internal/openpipeline"}},
+	"payloads are pure":               {from: "internal/payload", not: []string{"net/http", "internal/store", "internal/securityevent"}},
+	"a delivery reads no settings":    {from: "internal/deliver", not: []string{"internal/config", "internal/payload", "internal/forward"}},
+	"the mapping reads no settings":   {from: "internal/mapping", not: []string{"internal/config"}},
+	"the collector's settings":        {from: "internal/config/collectorconfig", not: []string{"internal/mapping", "internal/openpipeline"}},
+	"the forwarder's settings":        {from: "internal/config/forwarderconfig", not: []string{"internal/appliance"}},
 	"no dashboard in the collector":   {from: "functions/collector", not: []string{"internal/dashboard"}},
 	"no dashboard in the forwarder":   {from: "functions/forwarder", not: []string{"internal/dashboard"}},
 }

@@ -77,7 +77,7 @@ func (s *site) archiveOnce() time.Duration {
 	return r.Duration
 }
 
-// floorOnce runs the floor, and gives its time and its peak memory in bytes.
+// floorOnce runs the floor, and returns its time and its peak memory in bytes.
 func (s *site) floorOnce(program string) (time.Duration, int64) {
 	s.Helper()
 	cmd := exec.Command(program)

@@ -16,7 +16,7 @@ import (
 
 	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/collect"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/collectorconfig"
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/preflight/appliancecheck"
@@ -30,7 +30,7 @@ var version = "dev"
 
 func main() {
 	ctx := context.Background()
-	cfg, err := config.LoadCollector(os.Getenv)
+	cfg, err := collectorconfig.Load(os.Getenv)
 	log := telemetry.Logger(os.Stdout, cfg.LogLevel)
 	if err != nil {
 		log.Error("the settings cannot be used", "error", err.Error())
@@ -43,7 +43,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, cfg config.Collector, log *slog.Logger) error {
+func run(ctx context.Context, cfg collectorconfig.Settings, log *slog.Logger) error {
 	// Little is live while results stream through: without a limit the parts of
 	// an upload that has ended would be kept beside those of the next.
 	debug.SetMemoryLimit(40 << 20)
@@ -65,7 +65,7 @@ func run(ctx context.Context, cfg config.Collector, log *slog.Logger) error {
 				URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
 				Secrets: func() endpoint.Credentials { return secret.NewCache(api, cfg.SecretID, time.Now) },
 			},
-			API: cfg.API, Systems: cfg.Systems, SystemTypes: cfg.SystemTypes, Archive: bucket,
+			API: cfg.API, Systems: cfg.Systems, SystemTypes: cfg.SystemTypes, ScanTimeout: cfg.ScanTimeout, Period: cfg.Period, Archive: bucket,
 			Connect: func(creds endpoint.Credentials, limits endpoint.Options) appliancecheck.Appliance {
 				o := talk
 				o.Credentials, o.Limits, o.Once = creds, limits, true

@@ -25,7 +25,7 @@ import (
 
 	"runecast-ingest/infra/local/secrets"
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/collect"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/gate"
 	"runecast-ingest/internal/simulate/lambda"
 	"runecast-ingest/internal/simulate/pki"
@@ -233,14 +233,14 @@ func (s *site) invoke(payload string) lambda.Result {
 }
 
 // must is an invocation that has to succeed.
-func (s *site) must(payload string) collect.Answer {
+func (s *site) must(text string) payload.RunAnswer {
 	s.Helper()
-	r := s.invoke(payload)
-	var a collect.Answer
+	r := s.invoke(text)
+	var a payload.RunAnswer
 	if err := r.Err(); err != nil {
-		s.Fatalf("%s: %v", payload, err)
+		s.Fatalf("%s: %v", text, err)
 	} else if err := json.Unmarshal(r.Payload, &a); err != nil {
-		s.Fatalf("%s answered %s: %v", payload, r.Payload, err)
+		s.Fatalf("%s answered %s: %v", text, r.Payload, err)
 	}
 	return a
 }
@@ -300,7 +300,7 @@ func (s *site) uploads() int {
 	return len(out.Uploads)
 }
 
-// download gives an object as it is stored.
+// download returns an object as it is stored.
 func (s *site) download(key string) []byte {
 	s.Helper()
 	out, err := s.client.GetObject(s.Context(), &s3.GetObjectInput{Bucket: &s.bucket, Key: &key})

@@ -88,7 +88,7 @@ func lenient() jsontext.Options {
 	return json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// tiles gives what the dashboard has to show of these issues.
+// tiles returns what the dashboard has to show of these issues.
 func (a *analysis) tiles(t testing.TB, issues []jsontext.Value) dashboard.Tiles {
 	t.Helper()
 	part := *a
@@ -96,7 +96,7 @@ func (a *analysis) tiles(t testing.TB, issues []jsontext.Value) dashboard.Tiles 
 	return tilesOf(t, &part)
 }
 
-// tilesOf gives what the dashboard has to show of these analyses, each of
+// tilesOf returns what the dashboard has to show of these analyses, each of
 // another system.
 func tilesOf(t testing.TB, analyses ...*analysis) dashboard.Tiles {
 	t.Helper()
@@ -213,7 +213,7 @@ func (s *site) checkComplete(a *analysis, generation int) {
 	}
 }
 
-// committed gives the scan ids of all scan-completed events.
+// committed returns the scan ids of all scan-completed events.
 func (s *site) committed() []string {
 	var ids []string
 	for _, e := range s.receiver.Events() {

@@ -28,7 +28,7 @@ func (h *history) task(version, arguments, encodedKey string) string {
 // again are the arguments of a job that replays.
 const again = `,"userArguments":{"action":"replay"}`
 
-// runsTask sends a task, and gives its result code and what it says.
+// runsTask sends a task, and returns its result code and what it says.
 func (h *history) runsTask(payload string) string {
 	h.Helper()
 	var answer struct {

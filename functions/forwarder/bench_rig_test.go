@@ -26,7 +26,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"runecast-ingest/infra/local/secrets"
-	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/child"
 	"runecast-ingest/internal/simulate/lambda"
 	"runecast-ingest/internal/simulate/pki"
@@ -89,7 +89,7 @@ func (s *scale) keeps(size int64) bool {
 	return !s.taken && int64(len(s.largest)) < size
 }
 
-// take gives what was counted since the last call.
+// take returns what was counted since the last call.
 func (s *scale) take() (requests, bytes int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -227,7 +227,7 @@ func (k *track) archive(e *estate) {
 
 // delivered is what one delivery took.
 type delivered struct {
-	answer    forward.Answer
+	answer    payload.DeliveryAnswer
 	took, cpu time.Duration
 	init      time.Duration
 	calls     int64
@@ -285,7 +285,7 @@ func cpuTime(t testing.TB, pid int) time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
-// floor posts as many bytes as a delivery did, and gives its time and CPU time.
+// floor posts as many bytes as a delivery did, and returns its time and CPU time.
 func (k *track) floor(program, body string, size int64) (took, cpu time.Duration) {
 	k.Helper()
 	cmd := exec.Command(program)

@@ -32,7 +32,7 @@ type scene struct {
 
 func (sc *scene) newest() *analysis { return sc.analyses[len(sc.analyses)-1] }
 
-// prepare archives what the scene is about, and gives the generation that an
+// prepare archives what the scene is about, and returns the generation that an
 // undisturbed invocation delivers.
 func (sc *scene) prepare(s *site) int {
 	for _, a := range sc.analyses {
@@ -201,7 +201,7 @@ func (s *site) showsAllOrNothing(a *analysis) {
 	}
 }
 
-// due gives the generation that the next invocation has to deliver under, by
+// due returns the generation that the next invocation has to deliver under, by
 // what the dead one has left: a new one only if rows may have been sent that
 // are not committed.
 func (s *site) due(a *analysis) (generation int, outcome string) {

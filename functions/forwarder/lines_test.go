@@ -16,7 +16,7 @@ import (
 // function write lines of each kind: of each payload, and of what fails where
 // the function's own code does not write the line.
 
-// payloads gives the files of events/ for the forwarder, about this object of
+// payloads returns the files of events/ for the forwarder, about this object of
 // this bucket.
 func payloads(t *testing.T, bucket, key string) map[string]string {
 	t.Helper()

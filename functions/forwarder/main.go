@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/uuid"
 
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/eventbus"
@@ -35,7 +35,7 @@ var version = "dev"
 
 func main() {
 	ctx := context.Background()
-	cfg, err := config.LoadForwarder(os.Getenv)
+	cfg, err := forwarderconfig.Load(os.Getenv)
 	log := telemetry.Logger(os.Stdout, cfg.LogLevel)
 	if err != nil {
 		log.Error("the settings cannot be used", "error", err.Error())
@@ -48,7 +48,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, cfg config.Forwarder, log *slog.Logger) error {
+func run(ctx context.Context, cfg forwarderconfig.Settings, log *slog.Logger) error {
 	// The bodies in flight and the one being packed are nearly all that is live:
 	// without a limit the garbage collector would let as much garbage gather
 	// beside them. A higher one saves no CPU time, a lower one costs much.
@@ -76,7 +76,7 @@ func run(ctx context.Context, cfg config.Forwarder, log *slog.Logger) error {
 	})
 	sender := client(cfg, fresh(), endpoint.Options{AllowLoopback: cfg.AllowLoopback})
 	f := forward.New(forward.Options{
-		Config: cfg, Archive: bucket, Sender: sender, Check: check.Handle, Notices: notices(cfg, aws),
+		Settings: cfg.Settings, Archive: bucket, Sender: sender, Check: check.Handle, Notices: notices(cfg, aws),
 		Log: log, Metrics: metrics, Now: time.Now, Sleep: endpoint.Sleep, NewID: uuid.NewString,
 	})
 	telemetry.Serve(ctx, log, f.Handle)
@@ -84,7 +84,7 @@ func run(ctx context.Context, cfg config.Forwarder, log *slog.Logger) error {
 }
 
 // notices returns where notices go; nil: nowhere.
-func notices(cfg config.Forwarder, conf aws.Config) deliver.Publisher {
+func notices(cfg forwarderconfig.Settings, conf aws.Config) deliver.Publisher {
 	if !cfg.Notices {
 		return nil
 	}
@@ -92,7 +92,7 @@ func notices(cfg config.Forwarder, conf aws.Config) deliver.Publisher {
 }
 
 // client sends to the ingest.
-func client(cfg config.Forwarder, creds endpoint.Credentials, limits endpoint.Options) *openpipeline.Client {
+func client(cfg forwarderconfig.Settings, creds endpoint.Credentials, limits endpoint.Options) *openpipeline.Client {
 	return openpipeline.New(openpipeline.Options{
 		URL: cfg.URL, Credentials: creds, Limits: limits, UserAgent: "runecast-ingest/" + version, Timeout: 45 * time.Second,
 	})

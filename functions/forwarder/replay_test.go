@@ -11,7 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/payload"
 )
 
 // replay is the payload that sends again what one member chooses.
@@ -63,19 +63,19 @@ func newHistory(t *testing.T) *history {
 func (h *history) undelivered() *analysis { return h.runs[3][7] }
 
 // replays sends a replay that has to succeed.
-func (h *history) replays(payload string) (a forward.ReplayAnswer) {
+func (h *history) replays(text string) (a payload.ReplayAnswer) {
 	h.Helper()
-	r := h.process.invoke(payload)
+	r := h.process.invoke(text)
 	if err := r.Err(); err != nil {
-		h.Errorf("%s: %v", payload, err)
+		h.Errorf("%s: %v", text, err)
 	} else if err := json.Unmarshal(r.Payload, &a); err != nil {
-		h.Errorf("%s answered %s: %v", payload, r.Payload, err)
+		h.Errorf("%s answered %s: %v", text, r.Payload, err)
 	}
 	return a
 }
 
 // came is what a replay came to.
-func came(a forward.ReplayAnswer) string {
+func came(a payload.ReplayAnswer) string {
 	return fmt.Sprintf("selected %d, complete %d, superseded %d, failed %d, pending %d, older %d", a.Selected, a.Complete, a.Superseded, a.Failed, a.Pending, a.Older)
 }
 

@@ -23,7 +23,7 @@ import (
 
 	"runecast-ingest/infra/local/secrets"
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/eventbridge"
 	"runecast-ingest/internal/simulate/gate"
 	"runecast-ingest/internal/simulate/lambda"
@@ -159,7 +159,7 @@ func (s *site) deploy(act func(*process) (alive bool), env ...string) *process {
 	return p
 }
 
-// serve starts a server, with TLS if it is set up for it, and gives its URL.
+// serve starts a server, with TLS if it is set up for it, and returns its URL.
 func (s *site) serve(server *httptest.Server) string {
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // of connections that a kill cut
 	if server.TLS != nil {
@@ -218,13 +218,13 @@ func (p *process) invoke(payload string) lambda.Result {
 }
 
 // must is an invocation that has to succeed.
-func (p *process) must(payload string) forward.Answer {
+func (p *process) must(text string) payload.DeliveryAnswer {
 	p.Helper()
-	return p.answer(p.invoke(payload))
+	return p.answer(p.invoke(text))
 }
 
 // answer reads what a successful invocation said.
-func (s *site) answer(r lambda.Result) (a forward.Answer) {
+func (s *site) answer(r lambda.Result) (a payload.DeliveryAnswer) {
 	s.Helper()
 	if err := r.Err(); err != nil {
 		s.Fatal(err)

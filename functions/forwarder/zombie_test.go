@@ -52,7 +52,7 @@ func (z *zombie) freeze(payload string) {
 	}
 }
 
-// thaw lets the function go on, and gives how its invocation ended.
+// thaw lets the function go on, and returns how its invocation ended.
 func (z *zombie) thaw() lambda.Result {
 	z.function.Current().Continue()
 	close(z.thawed)
@@ -142,7 +142,7 @@ func TestZombies(t *testing.T) {
 	}
 }
 
-// documents gives which write was the last to each document that a delivery
+// documents returns which write was the last to each document that a delivery
 // changes.
 func (s *site) documents(a *analysis) [2]string {
 	s.Helper()

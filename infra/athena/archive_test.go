@@ -26,7 +26,7 @@ func table(t *testing.T) column {
 	return parseColumns(t, definition[strings.Index(definition, "("):])
 }
 
-// envelopePaths gives the dotted names that a struct has in JSON.
+// envelopePaths returns the dotted names that a struct has in JSON.
 func envelopePaths(kind reflect.Type) []string {
 	var paths []string
 	for field := range kind.Fields() {
@@ -42,7 +42,7 @@ func envelopePaths(kind reflect.Type) []string {
 	return paths
 }
 
-// occurring gives the dotted names that a value has, arrays aside.
+// occurring returns the dotted names that a value has, arrays aside.
 func occurring(into map[string]bool, prefix string, value any) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -189,7 +189,7 @@ func TestQueriesNameExistingColumns(t *testing.T) {
 	}
 }
 
-// readable gives the names of a query that what it reads from does not have.
+// readable returns the names of a query that what it reads from does not have.
 func readable(query, view string, columns column) []string {
 	if strings.Contains(query, "runecast_rules") {
 		return unknown(query, column{}, viewColumns(view))

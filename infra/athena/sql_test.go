@@ -15,7 +15,7 @@ type column struct {
 	members []column // in order; none for a text
 }
 
-// find gives the column that a dotted path leads to, whatever the case: Athena
+// find returns the column that a dotted path leads to, whatever the case: Athena
 // does not tell cases apart.
 func (c column) find(path string) (column, bool) {
 	first, rest, more := strings.Cut(path, ".")
@@ -31,7 +31,7 @@ func (c column) find(path string) (column, bool) {
 	return column{}, false
 }
 
-// paths gives the dotted paths of the texts.
+// paths returns the dotted paths of the texts.
 func (c column) paths() []string {
 	var paths []string
 	for _, m := range c.members {
@@ -45,7 +45,7 @@ func (c column) paths() []string {
 	return paths
 }
 
-// names gives the names of the members, in order.
+// names returns the names of the members, in order.
 func (c column) names() []string {
 	var names []string
 	for _, m := range c.members {
@@ -146,7 +146,7 @@ func statements(t *testing.T) (table, view string, queries []string) {
 	return all[0], all[1], all[2:]
 }
 
-// unknown gives the names in a statement that are neither SQL, nor a column,
+// unknown returns the names in a statement that are neither SQL, nor a column,
 // nor declared in the statement itself.
 func unknown(statement string, table column, given []string) []string {
 	bare := regexp.MustCompile(`'[^']*'`).ReplaceAllString(statement, "''")

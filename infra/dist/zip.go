@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// zipped gives the zip that Lambda takes: the binary alone, executable, under
+// zipped returns the zip that Lambda takes: the binary alone, executable, under
 // the name that the runtime provided.al2023 starts. Nothing of the file but its
 // content gets in.
 func zipped(path string) ([]byte, error) {

@@ -28,7 +28,7 @@ func (c *checker) fault(format string, args ...any) {
 	c.faults = append(c.faults, fmt.Sprintf(format, args...))
 }
 
-// check gives the fields of a query's result.
+// check returns the fields of a query's result.
 func (c *checker) check(query string) scope {
 	tokens, err := lex(query)
 	if err != nil {
@@ -182,7 +182,7 @@ func (c *checker) member(tokens []token, i int) {
 	}
 }
 
-// assigned gives the names before an equals sign.
+// assigned returns the names before an equals sign.
 func assigned(tokens []token) []string {
 	var names []string
 	for i, t := range tokens {
@@ -193,7 +193,7 @@ func assigned(tokens []token) []string {
 	return names
 }
 
-// outputs gives what a list makes: the assigned names, and the plain ones.
+// outputs returns what a list makes: the assigned names, and the plain ones.
 func outputs(list []token) scope {
 	s := scope{}
 	for _, item := range split(list, ",") {
@@ -204,7 +204,7 @@ func outputs(list []token) scope {
 	return s
 }
 
-// parameter gives the list of a named parameter, as by:{a, b}.
+// parameter returns the list of a named parameter, as by:{a, b}.
 func parameter(tokens []token, name string) []token {
 	for i, t := range tokens {
 		if t.text == name && at(tokens, i+1).is(":") {
@@ -215,7 +215,7 @@ func parameter(tokens []token, name string) []token {
 	return nil
 }
 
-// exports gives the names that a pattern of parse assigns to: JSON:name.
+// exports returns the names that a pattern of parse assigns to: JSON:name.
 func exports(pattern string) []string {
 	var names []string
 	for _, m := range regexp.MustCompile(`[A-Z]+:(\w+)`).FindAllStringSubmatch(pattern, -1) {

@@ -75,7 +75,7 @@ func split(tokens []token, at string) [][]token {
 	return append(parts, tokens[begin:])
 }
 
-// bracketed gives what lies between the bracket at the beginning and the one
+// bracketed returns what lies between the bracket at the beginning and the one
 // that closes it, and what follows.
 func bracketed(tokens []token) (inside, after []token) {
 	depth := 0
@@ -96,7 +96,7 @@ func bracketed(tokens []token) (inside, after []token) {
 	return nil, tokens
 }
 
-// at gives the token of an index, or none.
+// at returns the token of an index, or none.
 func at(tokens []token, i int) token {
 	if i < 0 || i >= len(tokens) {
 		return token{kind: sign}

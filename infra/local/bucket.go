@@ -23,7 +23,7 @@ type delivery struct {
 
 func (b bucket) path(key string) string { return filepath.Join(string(b), filepath.FromSlash(key)) }
 
-// size gives an object's size in bytes, 0 if it is not there.
+// size returns an object's size in bytes, 0 if it is not there.
 func (b bucket) size(key string) int64 {
 	info, err := os.Stat(b.path(key))
 	if err != nil {
@@ -32,21 +32,21 @@ func (b bucket) size(key string) int64 {
 	return info.Size()
 }
 
-// run gives the run under way, empty if there is none.
+// run returns the run under way, empty if there is none.
 func (b bucket) run() archive.Run {
 	var r archive.Run
 	b.read(archive.ActiveRunKey, &r)
 	return r
 }
 
-// finished gives a run that is over, empty if there is none of this id.
+// finished returns a run that is over, empty if there is none of this id.
 func (b bucket) finished(id string) archive.Run {
 	var r archive.Run
 	b.read(archive.RunKey(id), &r)
 	return r
 }
 
-// deliveries gives all raw objects, in the order of their keys.
+// deliveries returns all raw objects, in the order of their keys.
 func (b bucket) deliveries() ([]delivery, error) {
 	var out []delivery
 	err := filepath.WalkDir(b.path(archive.RawPrefix), func(path string, entry fs.DirEntry, err error) error {
@@ -77,7 +77,7 @@ func (b bucket) read(key string, into any) {
 	}
 }
 
-// ofRun tells whether the raw object was archived by this run.
+// ofRun reports whether the raw object was archived by this run.
 func (d delivery) ofRun(run string) bool { return strings.Contains(d.key, "/run="+run+"/") }
 
 // name is the raw object's file name, without its endings.

@@ -12,15 +12,15 @@ import (
 	"strings"
 	"time"
 
-	"runecast-ingest/infra/local/schedule"
 	"runecast-ingest/infra/local/trigger"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/appliance"
 )
 
 // parse reads the flags, and tells stderr what is wrong with them.
 func parse(args []string, stderr io.Writer) (options, error) {
 	o := options{
-		mode: trigger.Direct(), patience: 10 * time.Second, tick: 3 * time.Second, settle: 5 * time.Second, analysis: schedule.Analyze,
+		mode: trigger.Direct(), patience: 10 * time.Second, tick: 3 * time.Second, settle: 5 * time.Second, analysis: payload.Analyze,
 		root: ".", out: "out", bin: filepath.Join("out", "bin"),
 	}
 	o.appliance.Quirks = map[string]appliance.Quirk{}
@@ -130,7 +130,7 @@ func (o *options) faultFlags(f *flag.FlagSet) {
 
 // runFlags are about the product and this run of it.
 func (o *options) runFlags(f *flag.FlagSet) {
-	f.Func("mode", "`analyze` the systems, or archive their latest results (default analyze)", choice(&o.analysis, schedule.Analyze, schedule.Latest))
+	f.Func("mode", "`analyze` the systems, or archive their latest results (default analyze)", choice(&o.analysis, payload.Analyze, payload.Latest))
 	f.Func("runecast-api", "the collector's setting RUNECAST_API, `auto`, v1 or v2 (default auto)", choice(&o.runecastAPI, "auto", "v1", "v2"))
 	f.DurationVar(&o.collectorTimeout, "collector-timeout", functionTimeout, "how long one invocation of the collector may take")
 	f.Func("trigger", "how S3 calls the forwarder, `direct` or queue (default direct)", func(way string) error {

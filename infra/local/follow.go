@@ -15,6 +15,7 @@ import (
 	"runecast-ingest/infra/local/trigger"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/dashboard/report"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/lambda"
 )
 
@@ -22,9 +23,9 @@ import (
 const redraw = 200 * time.Millisecond
 
 // collect drives the collector through one run while it shows how far it is.
-func (s *stack) collect(ctx context.Context, show *display.Display) (schedule.Answer, error) {
+func (s *stack) collect(ctx context.Context, show *display.Display) (payload.RunAnswer, error) {
 	type outcome struct {
-		answer schedule.Answer
+		answer payload.RunAnswer
 		err    error
 	}
 	over, failures := make(chan outcome, 1), make(chan error)
@@ -83,7 +84,7 @@ func (s *stack) collect(ctx context.Context, show *display.Display) (schedule.An
 }
 
 // collected judges the collector's last answer.
-func (s *stack) collected(show *display.Display, a schedule.Answer) error {
+func (s *stack) collected(show *display.Display, a payload.RunAnswer) error {
 	show.Done("%d of %d systems, %s", a.Archived, a.Systems, size(a.Bytes))
 	var reasons []string
 	systems := map[string][]string{} // by reason
@@ -169,7 +170,7 @@ func (s *stack) deliver(ctx context.Context, show *display.Display) ([]delivery,
 	}
 }
 
-// givenUp tells whether the events of all these raw objects were given up.
+// givenUp reports whether the events of all these raw objects were given up.
 func givenUp(open []delivery, dead []trigger.Dead) bool {
 	for _, d := range open {
 		if lastTry(d.key, dead) == nil {

@@ -57,7 +57,7 @@ func small(t *testing.T, args ...string) options {
 	return o
 }
 
-// playSmall runs it and gives what it printed.
+// playSmall runs it and returns what it printed.
 func playSmall(t *testing.T, o options) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), o.timeout)

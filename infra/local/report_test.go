@@ -10,16 +10,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"runecast-ingest/infra/local/schedule"
 	"runecast-ingest/infra/local/tracing"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/dashboard/report"
+	"runecast-ingest/internal/payload"
 )
 
 func TestAccount(t *testing.T) {
 	t.Parallel()
 	v := verdict{
-		answer: schedule.Answer{Systems: 3, Archived: 2, Bytes: 12_400_000, Failures: []schedule.Failure{{System: "vc2.example", Reason: "it was never analysed"}}},
+		answer: payload.RunAnswer{RunCounts: payload.RunCounts{Systems: 3, Archived: 2, Bytes: 12_400_000}, Failures: []payload.RunFailure{{System: "vc2.example", Reason: "it was never analysed"}}},
 		deliveries: []delivery{
 			delivered("raw/v1/run=r/a.json.gz", archive.DeliveryComplete, 10_403, 10_400),
 			delivered("raw/v1/run=r/b.json.gz", archive.DeliveryComplete, 13, 10),

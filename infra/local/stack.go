@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 	"runecast-ingest/internal/simulate/eventbridge"
 	"runecast-ingest/internal/simulate/lambda"
 	"runecast-ingest/internal/simulate/pki"
+	"runecast-ingest/internal/simulate/readers"
 	"runecast-ingest/internal/simulate/receiver"
 	"runecast-ingest/internal/simulate/s3server"
 )
@@ -47,6 +49,7 @@ type stack struct {
 	bucket    bucket
 	appliance *appliance.Appliance
 	receiver  *receiver.Receiver
+	accepted  atomic.Int64 // events that were inspected, or could have been
 	traces    *tracing.Sink
 	bus       eventbridge.Bus
 	trigger   *trigger.Trigger
@@ -161,7 +164,7 @@ func (s *stack) logFile(name string) (*os.File, error) {
 }
 
 // endpoints starts the appliance and Dynatrace's ingest, with TLS by an
-// authority of their own, and gives the functions' settings for them.
+// authority of their own, and returns the functions' settings for them.
 func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 	authority, err := pki.New()
 	if err != nil {
@@ -179,7 +182,7 @@ func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 	if s.o.platformToken {
 		token = "dt0s16.LOCALSTACK." + rand.Text()
 	}
-	s.receiver = receiver.New(receiver.Options{Token: token})
+	s.receiver = receiver.New(receiver.Options{Token: token, Inspect: s.missedByReaders})
 
 	store := new(secrets.Manager)
 	manager, err := s.serve(store, nil)
@@ -219,6 +222,21 @@ func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 	return collectorEnv, forwarderEnv, nil
 }
 
+// inspected is up to how many events each is held against what reads it, and
+// fewOf every how many-th after that: a map of each would make large runs slow.
+const (
+	inspected = 20_000
+	fewOf     = 50
+)
+
+// missedByReaders returns what the readers of an event would miss.
+func (s *stack) missedByReaders(event []byte) []string {
+	if n := s.accepted.Add(1); n > inspected && n%fewOf != 0 {
+		return nil
+	}
+	return readers.Faults(event, readers.Expect{Texts: true})
+}
+
 // pollInterval is to an analysis what it is where one takes an hour: how long
 // results must stay the same to be taken for complete is counted in it.
 func (o options) pollInterval() time.Duration {
@@ -246,7 +264,7 @@ func (o options) scanTimeout() time.Duration {
 }
 
 // services starts S3, with the trigger as its webhook, the event bus and the
-// X-Ray daemon, and gives the functions' settings for them.
+// X-Ray daemon, and returns the functions' settings for them.
 func (s *stack) services(ctx context.Context, out string) ([]string, error) {
 	hook, err := s.serve(s.trigger, nil)
 	if err != nil {

@@ -4,14 +4,14 @@ import (
 	"fmt"
 	"io"
 
-	"runecast-ingest/infra/local/schedule"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/dashboard"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/appliance"
 	"runecast-ingest/internal/simulate/expect"
 )
 
-// systems gives the systems, by uid, that this run must bring to the dashboard:
+// systems returns the systems, by uid, that this run must bring to the dashboard:
 // those with results, but for what is odd about them. They are shown as the
 // API that the run reads has them.
 func (s *stack) systems(run archive.Run) (map[string]appliance.System, error) {
@@ -37,19 +37,19 @@ func (s *stack) systems(run archive.Run) (map[string]appliance.System, error) {
 	return shown, nil
 }
 
-// triggers tells whether the run can get results of the system: a mixed
+// triggers reports whether the run can get results of the system: a mixed
 // appliance is triggered by API v1, which gives it the uids of vCenters only.
 func (o options) triggers(system appliance.System) bool {
-	return o.analysis == schedule.Latest || o.appliance.API != appliance.APIMixed || system.Type == "VCENTER"
+	return o.analysis == payload.Latest || o.appliance.API != appliance.APIMixed || system.Type == "VCENTER"
 }
 
-// spoiled gives the uids of the systems whose analysis comes to nothing.
+// spoiled returns the uids of the systems whose analysis comes to nothing.
 func (o options) spoiled() (map[string]bool, error) {
 	// The appliance knows all names of its systems. One that was never analysed
 	// has no results, so that what lacks is what the names mean.
 	hidden := map[string]appliance.Quirk{}
 	for name, q := range o.appliance.Quirks {
-		if o.analysis == schedule.Analyze && (q.FailsAs != "" || q.Endless || q.Vanishes || q.Empties) {
+		if o.analysis == payload.Analyze && (q.FailsAs != "" || q.Endless || q.Vanishes || q.Empties) {
 			hidden[name] = appliance.Quirk{Unscanned: true}
 		}
 	}

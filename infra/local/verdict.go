@@ -11,13 +11,13 @@ import (
 	"strings"
 
 	"runecast-ingest/infra/local/display"
-	"runecast-ingest/infra/local/schedule"
 	"runecast-ingest/infra/local/tracing"
 	"runecast-ingest/infra/local/trigger"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/dashboard"
 	"runecast-ingest/internal/dashboard/report"
 	"runecast-ingest/internal/notice"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/receiver"
 )
 
@@ -26,7 +26,7 @@ const nameLimit = 36
 
 // verdict is what a run has come to.
 type verdict struct {
-	answer     schedule.Answer
+	answer     payload.RunAnswer
 	deliveries []delivery // of this run
 	dead       []trigger.Dead
 	stats      receiver.Stats
@@ -43,7 +43,7 @@ type verdict struct {
 }
 
 // judge computes the tiles of what the appliance has and of what was sent.
-func (s *stack) judge(ctx context.Context, a schedule.Answer, all []delivery) (verdict, error) {
+func (s *stack) judge(ctx context.Context, a payload.RunAnswer, all []delivery) (verdict, error) {
 	v := verdict{
 		answer: a, stats: s.receiver.Stats(), got: s.receiver.Tiles(), traces: s.traces.Stats(), types: map[string]string{},
 		dead: s.trigger.Status().Dead, memory: [2]int64{s.collector.MaxMemory(), s.forwarder.MaxMemory()}, archive: filepath.Join(s.o.out, bucketName), report: s.o.report(),

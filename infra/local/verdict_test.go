@@ -8,12 +8,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"runecast-ingest/infra/local/schedule"
 	"runecast-ingest/infra/local/tracing"
 	"runecast-ingest/infra/local/trigger"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/dashboard"
 	"runecast-ingest/internal/notice"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/receiver"
 )
 
@@ -31,7 +31,7 @@ func TestSummary(t *testing.T) {
 	t.Parallel()
 	long := system("2", "https://very-long-name.of-a-cluster.eu-central-1.example", "Kubernetes", 1, 0, 0)
 	v := verdict{
-		answer: schedule.Answer{Systems: 2, Archived: 2, Bytes: 12_400_000, Notice: &schedule.Notice{Title: "Runecast analysis r: done"}},
+		answer: payload.RunAnswer{RunCounts: payload.RunCounts{Systems: 2, Archived: 2, Bytes: 12_400_000}, Notice: &payload.RunNotice{Title: "Runecast analysis r: done"}},
 		told:   append([]notice.Committed{{Title: "unchanged"}}, slices.Repeat([]notice.Committed{{Title: "Runecast vc1: posture 80 %", Changed: true}}, 11)...),
 		deliveries: []delivery{
 			delivered("raw/v1/dt=2026-11-22/run=r/a.json.gz", archive.DeliveryComplete, 10_403, 10_400),

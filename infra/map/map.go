@@ -17,7 +17,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/dashboard"
 	"runecast-ingest/internal/dashboard/report"
 	"runecast-ingest/internal/deliver"
@@ -55,7 +55,7 @@ type work struct {
 // Map maps the file. Every scan in it is shown, whatever its age. Errors name
 // the file, or what is wrong with its content.
 func Map(file string, o Options) error {
-	settings, err := config.LoadMapping(o.Getenv)
+	settings, err := forwarderconfig.LoadMapping(o.Getenv)
 	if err != nil {
 		return err
 	}

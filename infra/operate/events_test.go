@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/klauspost/compress/gzip"
+
+	"runecast-ingest/internal/payload"
 )
 
 // outcomes are what the payload files of events/ come to, sent in this order
@@ -115,7 +117,7 @@ func (r *rig) putOlder(key, run string, startedAt time.Time) {
 	}
 }
 
-// samples gives the action of each file of events/; "" is an event of AWS, or
+// samples returns the action of each file of events/; "" is an event of AWS, or
 // the collector's default.
 func samples(t *testing.T) map[string]string {
 	t.Helper()
@@ -129,11 +131,11 @@ func samples(t *testing.T) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var payload struct{ Action string }
-		if err := json.Unmarshal(text, &payload); err != nil {
+		var asked payload.Action
+		if err := json.Unmarshal(text, &asked); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
-		actions[filepath.Base(file)] = payload.Action
+		actions[filepath.Base(file)] = asked.Action
 	}
 	return actions
 }
@@ -150,8 +152,8 @@ func TestEveryActionHasAFile(t *testing.T) {
 			t.Errorf("functions/README.md does not name events/%s", file)
 		}
 	}
-	for function, sources := range map[string]string{collector: "internal/collect/*.go", forwarder: "internal/forward/*.go"} {
-		for _, action := range actions(t, sources) {
+	for function, actions := range map[string][]string{collector: payload.OfCollector(), forwarder: payload.OfForwarder()} {
+		for _, action := range actions {
 			if !has[function+" "+action] {
 				t.Errorf("no file of events/ has the %s's action %s", function, action)
 			}
@@ -160,28 +162,4 @@ func TestEveryActionHasAFile(t *testing.T) {
 			}
 		}
 	}
-}
-
-// actions are those that the source of a package declares.
-func actions(t *testing.T, sources string) []string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(root, sources))
-	if err != nil {
-		t.Fatal(err)
-	}
-	declared := regexp.MustCompile(`(?m)^\s*action[A-Z]\w*\s*=\s*"(\w+)"`)
-	var all []string
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range declared.FindAllSubmatch(text, -1) {
-			all = append(all, string(m[1]))
-		}
-	}
-	if len(all) < 5 {
-		t.Fatalf("%s declares only %v", sources, all)
-	}
-	return all
 }

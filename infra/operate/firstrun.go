@@ -11,6 +11,7 @@ import (
 
 	"runecast-ingest/infra/dynatrace"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 )
 
 // firstRun shows after a deployment that the whole way works.
@@ -40,7 +41,7 @@ func (r *firstRun) do(ctx context.Context) error {
 		return err
 	}
 	r.title("a run without an analysis")
-	a, err := r.ask(ctx, collector, start{Action: "start", Mode: "latest"})
+	a, err := r.ask(ctx, collector, payload.RunRequest{Action: payload.Start, Mode: payload.Latest})
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func (r *firstRun) ended(ctx context.Context, a answer) (outcome, err error) {
 			return nil, err
 		}
 		waited = true
-		if a, err = r.invoke(ctx, collector, action{"status"}); err != nil {
+		if a, err = r.invoke(ctx, collector, payload.Action{Action: payload.Status}); err != nil {
 			return nil, err
 		}
 	}
@@ -79,7 +80,7 @@ func (r *firstRun) ended(ctx context.Context, a answer) (outcome, err error) {
 // delivered waits until nothing waits to be delivered, and returns what is wrong.
 func (r *firstRun) delivered(ctx context.Context) (outcome, err error) {
 	for {
-		a, err := r.invoke(ctx, forwarder, look{Action: "status"})
+		a, err := r.invoke(ctx, forwarder, payload.Action{Action: payload.Status})
 		if err != nil {
 			return nil, err
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"github.com/spf13/cobra"
+
+	"runecast-ingest/internal/payload"
 )
 
 func (s *session) checkCommand() *cobra.Command {
@@ -14,7 +16,7 @@ func (s *session) checkCommand() *cobra.Command {
 
 // check tries both functions' ways. What is wrong with one does not hide the other.
 func (s *session) check(ctx context.Context) error {
-	return s.both(func(function string) error { return s.must(ctx, function, action{"check"}) })
+	return s.both(func(function string) error { return s.must(ctx, function, payload.Action{Action: payload.Check}) })
 }
 
 // both does something with each function, under its title.
@@ -28,13 +30,13 @@ func (s *session) both(do func(function string) error) error {
 }
 
 func (s *session) statusCommand() *cobra.Command {
-	p := look{Action: "status"}
+	p := inspection{Action: payload.Status}
 	c := s.asking("status", "Show how the runs and the deliveries stand", func(ctx context.Context, _ []string) error {
 		return s.both(func(function string) error {
 			if function == forwarder {
 				return s.pages(ctx, p)
 			}
-			_, err := s.ask(ctx, collector, action{"status"})
+			_, err := s.ask(ctx, collector, payload.Action{Action: payload.Status})
 			return err
 		})
 	})
@@ -47,7 +49,7 @@ func (s *session) statusCommand() *cobra.Command {
 }
 
 func (s *session) quarantineCommand() *cobra.Command {
-	p := refusals{Action: "quarantine"}
+	p := inspection{Action: payload.Quarantine}
 	index := new(int64)
 	var c *cobra.Command
 	c = s.asking("quarantine", "Show what Dynatrace refused, and why", func(ctx context.Context, _ []string) error {

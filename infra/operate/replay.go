@@ -7,10 +7,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 )
 
 func (s *session) replayCommand() *cobra.Command {
-	p := replay{Action: "replay"}
+	p := replay{payload.ReplayRequest{Action: payload.Replay}}
 	c := s.asking("replay", "Send archived scans again", func(ctx context.Context, _ []string) error { return s.pages(ctx, p) })
 	c.Long = "Sends archived scans again. Of the objects chosen the newest scan of each system is sent, and only if no newer one is\n" +
 		"committed; --key with --force shows an older one knowingly."
@@ -25,9 +26,9 @@ func (s *session) replayCommand() *cobra.Command {
 	f.StringVar(&p.Until, "until", "", "those of runs until this `day` or time")
 	f.StringVar(&p.State, "state", "", "those whose delivery has this `state`: complete, superseded, failed, pending or quarantined")
 	f.IntVar(&p.Limit, "limit", 0, "most scans of one invocation (default what its time allows)")
-	f.Float64Var(&p.Rate, "rate", 0, "most events a second (default no limit)")
+	f.Float64Var(&p.MaxEventsPerSecond, "rate", 0, "most events a second (default no limit)")
 	f.BoolVar(&p.DryRun, "dry-run", false, "count what would be sent; send and write nothing")
-	f.Float64Var(&p.Price, "price", 0, "with --dry-run, what a GiB costs")
+	f.Float64Var(&p.PricePerGiB, "price", 0, "with --dry-run, what a GiB costs")
 	f.BoolVar(&p.Force, "force", false, "with --key, show this scan even if a newer one is committed")
 	return completing(c, "state", "complete", "superseded", "failed", "pending", "quarantined")
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/receiver"
 )
 
@@ -85,11 +86,11 @@ func (r *rig) archiveAgain(systems ...string) {
 	r.Helper()
 	r.nextSecond()
 	before := len(r.raw())
-	payload, err := json.Marshal(start{Action: "start", Mode: "latest", Force: true, Systems: systems})
+	text, err := json.Marshal(payload.RunRequest{Action: payload.Start, Mode: payload.Latest, Force: true, Systems: systems})
 	if err != nil {
 		r.Fatal(err)
 	}
-	res, err := r.invoke(r.Context(), collector, payload)
+	res, err := r.invoke(r.Context(), collector, text)
 	if err != nil || res.Err() != nil || len(r.raw()) == before {
 		r.Fatalf("%s, %v", res.Payload, err)
 	}

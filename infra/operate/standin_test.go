@@ -152,7 +152,7 @@ func (r *rig) lambdaInvoke(req *http.Request, given map[string]string, rest []st
 	return said{Stdout: string(text) + "\n"}
 }
 
-// receiveMessage gives the first message that nobody has received. As the CLI
+// receiveMessage returns the first message that nobody has received. As the CLI
 // does, it says nothing at all when there is none.
 func (r *rig) receiveMessage(queue string) said {
 	r.mu.Lock()

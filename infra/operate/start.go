@@ -5,10 +5,12 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"runecast-ingest/internal/payload"
 )
 
 func (s *session) startCommand() *cobra.Command {
-	p := start{Action: "start"}
+	p := payload.RunRequest{Action: payload.Start}
 	var systems string
 	c := s.asking("start", "Start a run", func(ctx context.Context, _ []string) error {
 		p.Systems = names(systems)
@@ -34,13 +36,13 @@ func names(list string) []string {
 }
 
 func (s *session) tickCommand() *cobra.Command {
-	return s.once("tick", "Carry the active run on; the schedule does it every 5 minutes", collector, action{"tick"})
+	return s.once("tick", "Carry the active run on; the schedule does it every 5 minutes", collector, payload.Action{Action: payload.Tick})
 }
 
 func (s *session) cancelCommand() *cobra.Command {
-	return s.once("cancel", "End the active run", collector, action{"cancel"})
+	return s.once("cancel", "End the active run", collector, payload.Action{Action: payload.Cancel})
 }
 
 func (s *session) sweepCommand() *cobra.Command {
-	return s.once("sweep", "Deliver now what is not delivered yet; the schedule does it every 15 minutes", forwarder, action{"sweep"})
+	return s.once("sweep", "Deliver now what is not delivered yet; the schedule does it every 15 minutes", forwarder, payload.Action{Action: payload.Sweep})
 }

@@ -14,6 +14,7 @@ func alarmChecks() map[string]check {
 		"the dashboard costs the memory that is set":      dashboardCostsMemory,
 		"everything that can go wrong has an alarm":       troubleRings,
 		"silence rings": silenceRings,
+		"alarms over several metrics add all of them up":      alarmsAddUp,
 		"every alarm says where to look, and tells the topic": alarmsSpeak,
 		"every alarm is on the dashboard":                     alarmsAreShown,
 	}
@@ -133,6 +134,9 @@ func troubleRings(template node) {
 	template.same("alarms", []string{
 		"AWS/Lambda Errors ${CollectorFunction}", "AWS/Lambda Errors ${ForwarderFunction}",
 		"AWS/Lambda Throttles ${CollectorFunction}", "AWS/Lambda Throttles ${ForwarderFunction}",
+		"AWS/Lambda AsyncEventsDropped ${CollectorFunction}", "AWS/Lambda AsyncEventsDropped ${ForwarderFunction}",
+		"AWS/Lambda DestinationDeliveryFailures ${CollectorFunction}", "AWS/Lambda DestinationDeliveryFailures ${ForwarderFunction}",
+		"AWS/Events FailedInvocations ${AWS::StackName}-notice", "AWS/Events FailedInvocations ${AWS::StackName}-scan-notice",
 		"AWS/SQS ApproximateNumberOfMessagesVisible ${DeadLetterQueue.QueueName}",
 		"AWS/Scheduler TargetErrorCount ${ScheduleGroup}", "AWS/Scheduler InvocationDroppedCount ${ScheduleGroup}",
 		"RunecastIngest ScansCommitted ${ForwarderFunction}", "RunecastIngest ScansFailed ${ForwarderFunction}",
@@ -142,6 +146,28 @@ func troubleRings(template node) {
 		"RunecastIngest TokenDaysLeft ${ForwarderFunction}", "RunecastIngest ChecksFailed ${ForwarderFunction}",
 		"RunecastIngest SystemsFailed ${CollectorFunction}", "RunecastIngest NoticesFailed ${ForwarderFunction}",
 	}, got)
+}
+
+// An alarm over several metrics rings by one expression that names each of them, and
+// takes one without figures for 0.
+func alarmsAddUp(template node) {
+	for _, alarm := range template.resources("AWS::CloudWatch::Alarm") {
+		if !alarm.has("Metrics") {
+			continue
+		}
+		expression, parts := "", []string{}
+		for _, m := range alarm.at("Metrics").list() {
+			if m.has("Expression") {
+				expression += m.at("Expression").text()
+				continue
+			}
+			m.at("ReturnData").want("false")
+			parts = append(parts, "FILL("+m.at("Id").text()+", 0)")
+		}
+		if want := strings.Join(parts, " + "); expression != want {
+			alarm.wrong("rings by %q, not by %q", expression, want)
+		}
+	}
 }
 
 func watched(metric node) string {

@@ -88,7 +88,7 @@ func archiveIsWrittenOnce(template node) {
 	}
 }
 
-// lifecycle gives the archive's rules by prefix; those without one have "".
+// lifecycle returns the archive's rules by prefix; those without one have "".
 func lifecycle(template node) map[string][]node {
 	rules := map[string][]node{}
 	for _, rule := range template.properties("ArchiveBucket").at("LifecycleConfiguration", "Rules").list() {

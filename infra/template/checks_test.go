@@ -42,7 +42,7 @@ func TestTemplate(t *testing.T) {
 	}
 }
 
-// missing gives the members of want that got lacks, and the other way round.
+// missing returns the members of want that got lacks, and the other way round.
 func missing(want, got []string) (lacks, extra []string) {
 	for _, w := range want {
 		if !slices.Contains(got, w) {

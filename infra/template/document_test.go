@@ -156,7 +156,7 @@ func (n node) text() string {
 	return ""
 }
 
-// texts gives a member that is one text or a list of them.
+// texts returns a member that is one text or a list of them.
 func (n node) texts() []string {
 	items := []node{n}
 	if _, ok := n.value.([]any); ok {
@@ -187,7 +187,7 @@ func (n node) branches() []node {
 	return out
 }
 
-// when tells whether a value stands only under a condition: !If [name, value, AWS::NoValue].
+// when reports whether a value stands only under a condition: !If [name, value, AWS::NoValue].
 func (n node) when(name string) node {
 	m, _ := n.value.(map[string]any)
 	branches, ok := m["Fn::If"].([]any)
@@ -205,7 +205,7 @@ func (n node) want(want string) {
 	}
 }
 
-// resources gives the properties of all resources of one type, by name.
+// resources returns the properties of all resources of one type, by name.
 func (n node) resources(kind string) map[string]node {
 	found := map[string]node{}
 	all := n.at("Resources")
@@ -231,7 +231,7 @@ func (n node) statements() []node {
 	return out
 }
 
-// roleStatements gives the statements of a role's own policies.
+// roleStatements returns the statements of a role's own policies.
 func (n node) roleStatements(role string) []node {
 	var out []node
 	for _, policy := range n.properties(role).at("Policies").list() {

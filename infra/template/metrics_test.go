@@ -64,7 +64,7 @@ func emittedMetrics() (metrics, error) {
 	return found, err
 }
 
-// selected gives X of an expression pkg.X, else "".
+// selected returns X of an expression pkg.X, else "".
 func selected(e ast.Expr, pkg string) string {
 	if index, ok := e.(*ast.IndexExpr); ok { // an instantiation, pkg.X[int]
 		e = index.X

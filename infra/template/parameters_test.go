@@ -75,6 +75,7 @@ func patternCases() map[string]values {
 		"RunecastScanPath":       {good: []string{"", "/rc2/api/v1/scan/{id}"}, bad: []string{"/scan", "scan/{id}"}},
 		"RunecastSystemTypes":    {good: []string{"", `{"a":"AWS"}`}, bad: []string{"a=AWS"}},
 		"Standards":              {good: []string{"", "{\n\"X\":{}\n}"}, bad: []string{"[]"}},
+		"SecurityContext":        {good: []string{"", "team-a", "team a/b", "{\"vc1.example\":\"team-a\"}"}, bad: []string{"{", "a}", " team", "{\"a\":1} x"}},
 		"IncludeResults":         {good: []string{"", "all", "FAILED", "FAILED,PASSED"}, bad: []string{"FAIL", "FAILED,", "all,FAILED"}},
 		"IncludeTypes":           {good: []string{"", "KB,BP", "VUL"}, bad: []string{",", "KB,", "KB;BP"}},
 		"ExcludeTypes":           {good: []string{"", "NIST,DORA", "PCI DSS"}, bad: []string{",", "NIST,,DORA"}},
@@ -184,6 +185,10 @@ func ruleCases() map[string]attempts {
 		"LatestTriggersNothing": {
 			refused: map[string][]string{"AnalysisMode": {"latest"}, "RunecastScanPath": {"/scan/{id}"}},
 			taken:   map[string][]string{"AnalysisMode": {"latest"}},
+		},
+		"OftenNeedsShortTimeout": {
+			refused: map[string][]string{"ScheduleExpression": {"rate(1 hour)"}},
+			taken:   map[string][]string{"ScheduleExpression": {"rate(1 hour)"}, "ScanTimeout": {"50m"}},
 		},
 	}
 }

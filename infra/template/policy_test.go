@@ -81,7 +81,7 @@ func (n node) matches(c call) bool {
 		(!n.has("Condition") || n.at("Condition").met(c.Context))
 }
 
-// met tells whether all conditions of a statement hold.
+// met reports whether all conditions of a statement hold.
 func (n node) met(context map[string]string) bool {
 	for _, operator := range n.names() {
 		for _, key := range n.at(operator).names() {

@@ -9,7 +9,7 @@ type deployment struct {
 	given      map[string][]string
 }
 
-// allowed tells whether a rule of the template takes the deployment.
+// allowed reports whether a rule of the template takes the deployment.
 func (d deployment) allowed(rule node) bool {
 	if !d.holds(rule.at("RuleCondition")) {
 		return true
@@ -43,7 +43,7 @@ func (d deployment) holds(condition node) bool {
 	return false
 }
 
-// values gives a value, or that of the parameter which it names.
+// values returns a value, or that of the parameter which it names.
 func (d deployment) values(value node) []string {
 	if !value.has("Ref") {
 		return value.texts()

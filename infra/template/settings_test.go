@@ -4,7 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/collectorconfig"
+	"runecast-ingest/internal/config/forwarderconfig"
 )
 
 func settingChecks() map[string]check {
@@ -25,8 +26,8 @@ type settings struct {
 
 func functionSettings() map[string]settings {
 	return map[string]settings{
-		"CollectorFunction": {config.CollectorVariables(), func(get func(string) string) error { _, err := config.LoadCollector(get); return err }},
-		"ForwarderFunction": {config.ForwarderVariables(), func(get func(string) string) error { _, err := config.LoadForwarder(get); return err }},
+		"CollectorFunction": {collectorconfig.Variables(), func(get func(string) string) error { _, err := collectorconfig.Load(get); return err }},
+		"ForwarderFunction": {forwarderconfig.Variables(), func(get func(string) string) error { _, err := forwarderconfig.Load(get); return err }},
 	}
 }
 

@@ -36,7 +36,7 @@ func writeRights() []string {
 	return []string{"id-token", "attestations", "contents"} // sign or take a role, attest, publish
 }
 
-// check gives what is wrong with a workflow.
+// check returns what is wrong with a workflow.
 func check(content string, targets []string) ([]string, error) {
 	var w workflow
 	if err := yaml.Unmarshal([]byte(content), &w); err != nil {

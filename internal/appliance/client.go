@@ -9,9 +9,11 @@ package appliance
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"runecast-ingest/internal/endpoint"
@@ -56,6 +58,8 @@ type Client struct {
 	mu    sync.Mutex
 	api   generation      // nil: not settled yet
 	types map[string]bool // profile codes seen in results, for Issues
+
+	received atomic.Int64
 }
 
 // New makes a client; it does not connect yet.
@@ -72,6 +76,22 @@ func New(o Options) *Client {
 
 // HangUp closes the connections that no request uses.
 func (c *Client) HangUp() { c.service.HangUp() }
+
+// Received is how many bytes of results have been read so far, uncompressed:
+// looks and downloads.
+func (c *Client) Received() int64 { return c.received.Load() }
+
+// counting counts what is read of results.
+type counting struct {
+	io.Reader
+	bytes *atomic.Int64
+}
+
+func (r counting) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.bytes.Add(int64(n))
+	return n, err
+}
 
 // get opens the JSON body of a path below the base; it must be closed. Errors
 // are *fault.Error inside, or the context's.

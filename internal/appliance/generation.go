@@ -2,6 +2,7 @@ package appliance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -22,17 +23,33 @@ type generation interface {
 	trigger(ctx context.Context, id string) error
 }
 
+// Past is what is known of the generation from before; both may be empty.
+type Past struct {
+	// Run is the generation that the run which goes on began with.
+	Run string
+	// Before is the generation of the runs that have ended.
+	Before string
+}
+
 // Generation settles which generation is spoken from now on, and names it: the
-// one that a run began with, if given; else the one that is set; else v2 where
-// its list of systems answers, and v1 where v2 is unknown. Trouble of another
-// kind is an error and not a reason for v1: the two know a system by different
-// ids.
-func (c *Client) Generation(ctx context.Context, begun string) (string, error) {
-	speak := begun
-	if speak == "" {
+// one that a run began with; else the one that is set; else the one that the
+// runs before used; else, at the first run, v2 where its list of systems
+// answers, and v1 where v2 is unknown. The two know a system by different ids,
+// so that only a person may change from one to the other: trouble of another
+// kind is an error and not a reason for v1, and where the generation of the runs
+// before is not known to the appliance any more, the error says what to set.
+func (c *Client) Generation(ctx context.Context, past Past) (string, error) {
+	speak := past.Run
+	if speak == "" && c.o.API != Auto {
 		speak = c.o.API
 	}
-	if speak == "" || speak == Auto {
+	if speak == "" && past.Before != "" {
+		if err := c.keep(ctx, past.Before); err != nil {
+			return "", err
+		}
+		speak = past.Before
+	}
+	if speak == "" {
 		var err error
 		if speak, err = c.probe(ctx); err != nil {
 			return "", fmt.Errorf("find out the API's generation: %w", err)
@@ -53,17 +70,51 @@ func (c *Client) Generation(ctx context.Context, begun string) (string, error) {
 	return speak, nil
 }
 
-// probe asks for the list of systems of v2. An appliance without v2 knows
-// nothing of its path, or leads to its user interface.
+// keep proves that the generation of the runs before is still there.
+func (c *Client) keep(ctx context.Context, before string) error {
+	_, err := c.Answers(ctx, before)
+	if !unknown(err) {
+		if err != nil {
+			return fmt.Errorf("ask for API %s, which the runs before used: %w", before, err)
+		}
+		return nil
+	}
+	other := runecast.V1
+	if before == runecast.V1 {
+		other = runecast.V2
+	}
+	why := err.Error()
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		why = f.What
+	}
+	return &fault.Error{Class: fault.Config, Where: c.service.Host(),
+		What: fmt.Sprintf("API %s, which the runs before used, does not answer now: %s", before, why),
+		Cure: fmt.Sprintf("wait if the appliance is being updated: the next start tries again. If API %s is gone for good, set RUNECAST_API=%s; "+
+			`each system gets another id by that, so read "The appliance's API has changed" in the runbook first`, before, other)}
+}
+
+// probe asks for the list of systems of v2.
 func (c *Client) probe(ctx context.Context) (string, error) {
 	_, err := (&v2{Client: c}).ecosystems(ctx)
-	switch code := endpoint.StatusOf(err); {
+	switch {
 	case err == nil:
 		return runecast.V2, nil
-	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed, code == http.StatusNotImplemented, code >= 200 && code < 400:
+	case unknown(err):
 		return runecast.V1, nil
 	}
 	return "", err
+}
+
+// unknown reports whether an error says that the appliance does not have what was
+// asked for: an appliance without a generation of the API knows nothing of its
+// paths, or leads to its user interface.
+func unknown(err error) bool {
+	switch code := endpoint.StatusOf(err); code {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return true
+	default:
+		return err != nil && code >= 200 && code < 400
+	}
 }
 
 // settled returns the generation that is spoken.
@@ -74,7 +125,7 @@ func (c *Client) settled(ctx context.Context) (generation, error) {
 	if api != nil {
 		return api, nil
 	}
-	if _, err := c.Generation(ctx, ""); err != nil {
+	if _, err := c.Generation(ctx, Past{}); err != nil {
 		return nil, err
 	}
 	c.mu.Lock()

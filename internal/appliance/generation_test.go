@@ -25,11 +25,12 @@ func TestGeneration(t *testing.T) {
 	t.Parallel()
 	list := ok(`{"ecosystems":[]}`)
 	cases := map[string]struct {
-		set, begun string
-		answers    []answer
-		want       string
-		class      fault.Class
-		requests   int
+		set, begun, before string
+		answers            []answer // of v2
+		answers1           []answer // of v1
+		want               string
+		class              fault.Class
+		requests           int
 	}{
 		"v2 answers":             {set: Auto, answers: list, want: runecast.V2, requests: 1},
 		"nothing set":            {answers: list, want: runecast.V2, requests: 1},
@@ -48,13 +49,24 @@ func TestGeneration(t *testing.T) {
 		"begun with v1":          {set: Auto, begun: runecast.V1, answers: list, want: runecast.V1},
 		"begun with v2":          {set: runecast.V1, begun: runecast.V2, want: runecast.V2},
 		"begun with another":     {begun: "v3", class: fault.Config},
+		"v2 before":              {set: Auto, before: runecast.V2, answers: list, want: runecast.V2, requests: 1},
+		"v2 before, unknown":     {set: Auto, before: runecast.V2, answers: []answer{{code: 404}}, class: fault.Config, requests: 1},
+		"v2 before, redirect":    {set: Auto, before: runecast.V2, answers: []answer{{code: 302, header: map[string]string{"Location": "/rc2/login"}}}, class: fault.Config, requests: 1},
+		"v2 before, page":        {set: Auto, before: runecast.V2, answers: []answer{{code: 200, kind: "text/html", body: "<html>"}}, class: fault.Config, requests: 1},
+		"v2 before, bad token":   {set: Auto, before: runecast.V2, answers: []answer{{code: 401}}, class: fault.Auth, requests: 1},
+		"v2 before, broken":      {set: Auto, before: runecast.V2, answers: []answer{{code: 500}}, class: fault.Retry, requests: 1},
+		"v1 before, and v2":      {set: Auto, before: runecast.V1, answers: list, answers1: ok(`{"vcenters":[]}`), want: runecast.V1, requests: 1},
+		"v1 before, unknown":     {set: Auto, before: runecast.V1, answers: list, answers1: []answer{{code: 404}}, class: fault.Config, requests: 1},
+		"v1 before, v2 set":      {set: runecast.V2, before: runecast.V1, answers: list, want: runecast.V2},
+		"another before":         {set: Auto, before: "v3", answers1: ok(`{"vcenters":[]}`), class: fault.Config, requests: 1},
+		"begun, another before":  {set: Auto, begun: runecast.V1, before: runecast.V2, want: runecast.V1},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := &stub{answers: map[string][]answer{getEcosystems: c.answers}}
+			s := &stub{answers: map[string][]answer{getEcosystems: c.answers, getVCenters: c.answers1}}
 			cl, _ := client(t, s, func(o *Options) { o.API = c.set })
-			got, err := cl.Generation(t.Context(), c.begun)
+			got, err := cl.Generation(t.Context(), Past{Run: c.begun, Before: c.before})
 			if got != c.want || (err != nil) != (c.class != "") || err != nil && fault.ClassOf(err) != c.class {
 				t.Errorf("%q, %v; want %q or an error of class %q", got, err, c.want, c.class)
 			}
@@ -224,7 +236,7 @@ func TestTriggerOfV2(t *testing.T) {
 			t.Parallel()
 			s := &stub{answers: c.answers}
 			cl, _ := client(t, s, func(o *Options) { o.API, o.ScanPath = firstOf(c.api, Auto), c.path })
-			if _, err := cl.Generation(t.Context(), runecast.V2); err != nil {
+			if _, err := cl.Generation(t.Context(), Past{Run: runecast.V2}); err != nil {
 				t.Fatal(err)
 			}
 			err := cl.Trigger(t.Context(), "7")
@@ -246,7 +258,7 @@ func TestJoinIsKept(t *testing.T) {
 		getVCenters: ok(`{"vcenters":[{"uid":"u","address":"a"}]}`), getEcosystems: ok(`{"ecosystems":[{"id":7,"viewName":"a"}]}`), "POST /rc2/api/v1/scan/u": {{code: 202}},
 	}}
 	c, _ := client(t, s, auto)
-	if _, err := c.Generation(t.Context(), runecast.V2); err != nil {
+	if _, err := c.Generation(t.Context(), Past{Run: runecast.V2}); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {

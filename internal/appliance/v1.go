@@ -96,7 +96,7 @@ func (g v1) read(ctx context.Context, path string, visit func(*runecast.Element)
 	}
 	defer body.Close()
 	var visitErr error
-	err = runecast.ReadV1(body, g.sawType, func(e *runecast.Element) error {
+	err = runecast.ReadV1(counting{body, &g.received}, g.sawType, func(e *runecast.Element) error {
 		visitErr = visit(e)
 		return visitErr
 	})

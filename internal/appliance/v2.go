@@ -140,7 +140,7 @@ func (g *v2) read(ctx context.Context, id string, allObjects bool, visit func(*r
 	}
 	defer body.Close()
 	var visitErr error
-	err = runecast.ReadV2(body, id, func(e *runecast.Element) error {
+	err = runecast.ReadV2(counting{body, &g.received}, id, func(e *runecast.Element) error {
 		visitErr = visit(e)
 		return visitErr
 	})

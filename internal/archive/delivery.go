@@ -46,8 +46,13 @@ type Scan struct {
 	// ones it may replace only that. Empty: there was none.
 	Over   string `json:"over,omitzero"`
 	Reason string `json:"reason"`
-	// Extra is how many coverage and vulnerability events have gone out.
+	// Committed: its scan event was accepted, or may have been, and coverage or
+	// vulnerabilities follow. Should these fail, the commit stands all the same.
+	Committed bool `json:"committed,omitzero"`
+	// Extra is how many coverage and vulnerability events are accepted or quarantined.
 	Extra int64 `json:"extra,omitzero"`
+	// Extras says more of these events; nil: none of them was begun.
+	Extras *Extras `json:"extras,omitzero"`
 	// BegunAt is when the generation was begun, before its first row was sent.
 	// Zero in documents of older releases.
 	BegunAt time.Time `json:"begunAt,omitzero"`
@@ -59,6 +64,8 @@ type Scan struct {
 	// Ended is how an earlier generation ended, if that is known for sure: the
 	// last one that did. Zero: none.
 	Ended Ended `json:"ended,omitzero"`
+	// RefusedWhole counts the generations in a row of which nothing was accepted.
+	RefusedWhole int `json:"refusedWhole,omitzero"`
 }
 
 // Ended is how a generation ended.
@@ -66,6 +73,15 @@ type Ended struct {
 	ScanID string `json:"scanId"`
 	// State is complete or failed.
 	State string `json:"state"`
+}
+
+// Extras are the coverage and vulnerability events of a scan. Their event
+// indexes follow those of its findings.
+type Extras struct {
+	// From is the event index of the first.
+	From int64 `json:"from"`
+	// Quarantined of them; the scan's own figure includes these.
+	Quarantined int64 `json:"quarantined,omitzero"`
 }
 
 // SystemScan is one system's part in a document of several.
@@ -103,6 +119,10 @@ type Delivery struct {
 	Lease   *Lease `json:"lease"`
 	// Replay is the id of the job, or of the call, that asked last to send it again; empty: nobody did.
 	Replay string `json:"replay,omitzero"`
+	// MaxEventsPerSecond is the pace that a replay asked for, whoever goes on with
+	// it; 0: none. PacedUntil is when the next events may go out.
+	MaxEventsPerSecond float64   `json:"maxEventsPerSecond,omitzero"`
+	PacedUntil         time.Time `json:"pacedUntil,omitzero"`
 	// Expired counts the leases in a row that were not given back.
 	Expired   int       `json:"expired,omitzero"`
 	UpdatedAt time.Time `json:"updatedAt"`

@@ -30,8 +30,12 @@ type Envelope struct {
 
 // EnvelopeRun is the analysis run that archived the object.
 type EnvelopeRun struct {
-	ID        string    `json:"id"`
-	Trigger   string    `json:"trigger"` // schedule or console
+	ID      string `json:"id"`
+	Trigger string `json:"trigger"` // schedule or console
+	// Mode is analyze if the run had the system analysed, latest if it took what
+	// the appliance had; empty in objects of before this member, and in documents
+	// of people.
+	Mode      string    `json:"mode,omitzero"`
 	StartedAt time.Time `json:"startedAt"`
 }
 

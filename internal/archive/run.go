@@ -76,8 +76,24 @@ type Run struct {
 	Appliance Appliance   `json:"appliance,omitzero"`
 	// Catalog is the key of the check catalogue that this run archived; may be empty.
 	Catalog string `json:"catalog,omitzero"`
+	// Downloads are those of all results at once, which is how API v1 has them.
+	Downloads Downloads `json:"downloads,omitzero"`
+	// NextLook is when the scans are looked at again, where a look reads much.
+	NextLook time.Time `json:"nextLook,omitzero"`
 	// Last is, per system id, the scan timestamp of its last archived result.
 	Last map[string]string `json:"last,omitzero"`
+}
+
+// Downloads are how often a run has downloaded the results of all systems.
+type Downloads struct {
+	// Whole are those after which every system that was ready had ended, Failed the
+	// others: cut ones, those whose invocation died, those of which a system could
+	// not be archived.
+	Whole  int `json:"whole"`
+	Failed int `json:"failed"`
+	// Last is when the last one began, and Repeat whether it was one that failed.
+	Last   time.Time `json:"last"`
+	Repeat bool      `json:"repeat"`
 }
 
 // DocumentSchema returns RunSchema.

@@ -104,7 +104,7 @@ func asIs(ca string) string { return ca }
 func TestWithAppliance(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "admin", asIs, nil)
-	a, err := s.collector.Handle(t.Context(), []byte(nightly))
+	a, err := runAnswer(s.collector.Handle(t.Context(), []byte(nightly)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestWithApplianceOfV2(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSiteOf(t, appliance.Options{API: c.api, TextIDs: c.textIDs}, "admin", client.Options{AllObjects: c.all}, asIs)
-			a, err := s.collector.Handle(t.Context(), []byte(nightly))
+			a, err := runAnswer(s.collector.Handle(t.Context(), []byte(nightly)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -237,7 +237,7 @@ func TestBadInput(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, c.token, c.trust, c.intercept)
-			_, err := s.collector.Handle(t.Context(), []byte(nightly))
+			_, err := runAnswer(s.collector.Handle(t.Context(), []byte(nightly)))
 			if err == nil || fault.ClassOf(err) != c.class || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "127.0.0.1") {
 				t.Errorf("error %v (%s), want %q (%s)", err, fault.ClassOf(err), c.says, c.class)
 			}
@@ -251,14 +251,14 @@ func TestBadInput(t *testing.T) {
 func TestReadOnlyToken(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "reader", asIs, nil)
-	a, err := s.collector.Handle(t.Context(), []byte(nightly))
+	a, err := runAnswer(s.collector.Handle(t.Context(), []byte(nightly)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if a.State != archive.RunFailed || a.Failed != a.Systems || !strings.Contains(a.Failures[0].Reason, `mode "latest"`) {
 		t.Errorf("analyze: %+v", a)
 	}
-	a, err = s.collector.Handle(t.Context(), []byte(`{"mode":"latest"}`))
+	a, err = runAnswer(s.collector.Handle(t.Context(), []byte(`{"mode":"latest"}`)))
 	if err != nil || a.State != archive.RunDone || a.Archived != a.Systems {
 		t.Errorf("latest: %+v, %v", a, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/runecast"
 )
 
@@ -16,6 +17,7 @@ type machine struct {
 	id, name string
 	scan     runecast.Scan
 	issues   string
+	detected string        // issues that found something; empty: all of them
 	takes    time.Duration // of its analysis; 0: at once
 	ends     string        // status of its next analysis; empty: success
 	refuses  error         // of a trigger
@@ -79,10 +81,12 @@ func (b *box) Systems(context.Context) (all []runecast.System, err error) {
 	return all, err
 }
 
-func (b *box) Generation(_ context.Context, begun string) (string, error) {
-	b.begun = append(b.begun, begun)
+func (b *box) Generation(_ context.Context, past appliance.Past) (string, error) {
+	b.begun = append(b.begun, past.Run)
 	return runecast.V1, nil
 }
+
+func (b *box) Received() int64 { return 0 }
 
 func (b *box) Describe(context.Context, []runecast.System) error { return nil }
 

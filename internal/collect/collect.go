@@ -16,15 +16,17 @@ package collect
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"iter"
 	"log/slog"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/store"
@@ -33,8 +35,8 @@ import (
 
 // Appliance is what a run needs of the client of one appliance.
 type Appliance interface {
-	// Generation settles the API generation: the one given, else what is found.
-	Generation(ctx context.Context, begun string) (string, error)
+	// Generation settles the API generation: by what is set, the past, or what is found.
+	Generation(ctx context.Context, past appliance.Past) (string, error)
 	// Systems lists all connected systems.
 	Systems(ctx context.Context) ([]runecast.System, error)
 	// Describe adds last scan and type where Systems could not tell them.
@@ -47,6 +49,8 @@ type Appliance interface {
 	Results(ctx context.Context, ids []string, visit func(*runecast.Element) error) error
 	// Issues copies the catalogue of rules.
 	Issues(ctx context.Context, dst io.Writer) error
+	// Received is how many bytes of answers have been read so far.
+	Received() int64
 	// Info describes the appliance; optional, so without an error.
 	Info(ctx context.Context) runecast.Info
 }
@@ -120,17 +124,21 @@ func New(o Options) *Collector {
 }
 
 // Handle carries out one payload: start, tick, status, cancel, check or
-// capture. It works
-// until the run is over, or until a while before the context's deadline: the
+// capture. It answers with a payload.RunAnswer, with a preflight.Report to check,
+// and with an appliance.Recording to capture. It works until the run is over, or until a while before the context's deadline: the
 // smaller of 60 s and a quarter of the time there was. An error means that
 // nobody can go on without help or another attempt; what happened to single
 // systems is in the answer.
-func (c *Collector) Handle(ctx context.Context, payload json.RawMessage) (Answer, error) {
-	req, err := parse(payload)
+func (c *Collector) Handle(ctx context.Context, text jsontext.Value) (any, error) {
+	parsed, err := payload.ParseRun(text)
 	if err != nil {
-		return Answer{}, err
+		return nil, err
 	}
-	var a Answer
+	req, err := requestOf(parsed)
+	if err != nil {
+		return nil, err
+	}
+	var a any
 	err = telemetry.Trace(ctx, req.Action, func(ctx context.Context) (err error) {
 		a, err = c.do(ctx, req)
 		return err
@@ -141,13 +149,12 @@ func (c *Collector) Handle(ctx context.Context, payload json.RawMessage) (Answer
 	return a, err
 }
 
-func (c *Collector) do(ctx context.Context, req request) (Answer, error) {
+func (c *Collector) do(ctx context.Context, req request) (any, error) {
 	switch req.Action {
-	case actionCheck:
-		return Answer{Preflight: c.o.Preflight.Check(ctx)}, nil
-	case actionCapture:
-		found, err := c.o.Preflight.Capture(ctx)
-		return Answer{Preflight: found}, err
+	case payload.Check:
+		return c.o.Preflight.Check(ctx), nil
+	case payload.Capture:
+		return c.o.Preflight.Capture(ctx)
 	}
 	v := c.invocation(ctx)
 	a, err := v.do(ctx, req)
@@ -155,16 +162,16 @@ func (c *Collector) do(ctx context.Context, req request) (Answer, error) {
 	return a, err
 }
 
-func (v *invocation) do(ctx context.Context, req request) (Answer, error) {
+func (v *invocation) do(ctx context.Context, req request) (payload.RunAnswer, error) {
 	switch req.Action {
-	case actionTick:
+	case payload.Tick:
 		return v.tick(ctx)
-	case actionStatus:
+	case payload.Status:
 		return v.status(ctx)
-	case actionCancel:
+	case payload.Cancel:
 		return v.decide(ctx, v.cancel)
 	}
-	return v.decide(ctx, func(ctx context.Context) (Answer, error) { return v.start(ctx, req) })
+	return v.decide(ctx, func(ctx context.Context) (payload.RunAnswer, error) { return v.start(ctx, req) })
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -13,6 +13,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/runecast"
 )
 
@@ -27,15 +28,15 @@ func TestRunArchivesEverySystem(t *testing.T) {
 			size += int64(len(body))
 		}
 		id := a.Run
-		want := Answer{Run: id, State: "done", Systems: 2, Archived: 2, Bytes: size, Failures: []Failure{},
+		want := payload.RunAnswer{Run: id, State: "done", RunCounts: payload.RunCounts{Systems: 2, Archived: 2, Bytes: size}, Failures: []payload.RunFailure{},
 			Next: "nothing to do: the forwarder delivers what was archived; see raw/v1/dt=2026-11-22/run=" + id + "/"}
-		if d := cmp.Diff(want, a, cmpopts.IgnoreFields(Answer{}, "Notice")); d != "" {
+		if d := cmp.Diff(want, a, cmpopts.IgnoreFields(payload.RunAnswer{}, "Notice")); d != "" {
 			t.Error(d)
 		}
 		if !strings.HasPrefix(id, "20261122T020000Z-") || len(id) != len("20261122T020000Z-4f3a") {
 			t.Errorf("run id %q", id)
 		}
-		head := `{"schema":"runecast-raw/1","run":{"id":"` + id + `","trigger":"schedule","startedAt":"2026-11-22T02:00:00Z"},` +
+		head := `{"schema":"runecast-raw/1","run":{"id":"` + id + `","trigger":"schedule","mode":"analyze","startedAt":"2026-11-22T02:00:00Z"},` +
 			`"appliance":{"url":"https://rc.example","api":"v1","instanceUuid":"instance","version":"6.9.12.0","definitions":"6.9.12.1"},` +
 			`"system":{"id":"a","name":"a.example","type":"VCENTER"},"scan":{"status":"FINISHED_SUCCESSFULLY","completedAt":"2026-11-22T02:01:00Z"},` +
 			`"catalog":"catalog/13.json.gz","result":{ "uid":"a",`
@@ -83,10 +84,10 @@ func TestOverlappingStartsAreOneRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld("a", "b")
-		answers := make(chan Answer)
+		answers := make(chan payload.RunAnswer)
 		for range 3 {
 			go func() {
-				a, err := New(w.options).Handle(t.Context(), []byte(nightly))
+				a, err := runAnswer(New(w.options).Handle(t.Context(), []byte(nightly)))
 				if err != nil {
 					t.Error(err)
 				}
@@ -348,9 +349,9 @@ func TestCancelStopsTheOtherInvocation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld("a", "b")
 		w.machine("b").takes = 10 * time.Minute
-		first := make(chan Answer)
+		first := make(chan payload.RunAnswer)
 		go func() {
-			a, err := New(w.options).Handle(t.Context(), []byte(nightly))
+			a, err := runAnswer(New(w.options).Handle(t.Context(), []byte(nightly)))
 			if err != nil {
 				t.Error(err)
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/runecast"
 )
 
@@ -167,9 +168,9 @@ func TestFrozenInvocation(t *testing.T) {
 			w.box.hold = nil
 			<-frozen
 		}
-		first := make(chan Answer)
+		first := make(chan payload.RunAnswer)
 		go func() {
-			a, err := New(w.options).Handle(t.Context(), []byte(nightly))
+			a, err := runAnswer(New(w.options).Handle(t.Context(), []byte(nightly)))
 			if err != nil {
 				t.Error(err)
 			}

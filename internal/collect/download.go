@@ -25,15 +25,12 @@ type notArchivableError struct{ cause *fault.Error }
 
 func (n *notArchivableError) Error() string { return n.cause.Error() }
 
-// download archives all systems that are ready: in v1 from one download, in v2
-// from one each. Each is saved when it is archived, so that the end of this
-// invocation costs nothing.
-func (v *invocation) download(ctx, work context.Context, app Appliance, ready map[string]runecast.Scan) error {
+// download archives all systems that are ready: in v1 from one download, which
+// may have to wait for others, in v2 from one each. Each is saved when it is
+// archived, so that the end of this invocation costs nothing.
+func (v *invocation) download(ctx, work context.Context, app Appliance, ready map[string]runecast.Scan, late bool) error {
 	if v.run.Appliance.API != runecast.V2 {
-		if err := v.catalogue(work, app); err != nil {
-			return err
-		}
-		return v.take(ctx, work, app, slices.Sorted(maps.Keys(ready)), ready)
+		return v.downloadAll(ctx, work, app, ready, late)
 	}
 	for _, id := range slices.Sorted(maps.Keys(ready)) {
 		if err := v.take(ctx, work, app, []string{id}, ready); err != nil {
@@ -41,6 +38,37 @@ func (v *invocation) download(ctx, work context.Context, app Appliance, ready ma
 		}
 	}
 	return nil
+}
+
+// downloadAll downloads the results of all systems if it is time to, or if this is
+// the run's last look.
+func (v *invocation) downloadAll(ctx, work context.Context, app Appliance, ready map[string]runecast.Scan, late bool) error {
+	past := &v.run.Downloads
+	p := progress{began: v.run.StartedAt, now: v.o.Now(), next: v.nextLook(), ready: len(ready), open: v.countOpen() - len(ready), past: *past}
+	if !p.due() && (!late || len(ready) == 0) {
+		for id := range ready {
+			v.system(id).Reason = "its analysis has finished; its results are downloaded together with those of others, within half an hour"
+		}
+		if len(ready) > 0 && past.Repeat {
+			return v.unread // of this invocation's own last download, so that somebody hears of it
+		}
+		return nil
+	}
+	if err := v.catalogue(work, app); err != nil {
+		return err
+	}
+	// A crash after this write leaves a download that counts as failed: the next tick
+	// repeats it.
+	past.Failed, past.Last, past.Repeat = past.Failed+1, p.now.UTC(), true
+	if err := v.save(ctx); err != nil {
+		return err
+	}
+	wanted := slices.Sorted(maps.Keys(ready))
+	v.unread = v.take(ctx, work, app, wanted, ready)
+	if v.unread == nil && !slices.ContainsFunc(wanted, func(id string) bool { return open(v.system(id)) }) {
+		past.Failed, past.Whole, past.Repeat = past.Failed-1, past.Whole+1, false
+	}
+	return v.unread
 }
 
 // take archives the systems that are ready of one download.
@@ -119,7 +147,7 @@ func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, sc
 		s.Type = v.typeOf(runecast.System{ID: s.ID, Name: s.Name, Type: e.Type()}, nil)
 	}
 	envelope := archive.Envelope{
-		Run:       archive.EnvelopeRun{ID: v.run.ID, Trigger: v.run.Trigger, StartedAt: v.run.StartedAt},
+		Run:       archive.EnvelopeRun{ID: v.run.ID, Trigger: v.run.Trigger, Mode: v.run.Mode, StartedAt: v.run.StartedAt},
 		Appliance: v.run.Appliance,
 		System:    archive.System{ID: s.ID, Name: s.Name, Type: s.Type},
 		Scan:      archive.EnvelopeScan{Status: scan.Status, CompletedAt: scan.Timestamp},
@@ -203,7 +231,8 @@ func remark(e *runecast.Element) string {
 }
 
 // adopt takes over what an earlier invocation of this run has stored without
-// being able to say so. It is read back: what it is, and of which scan.
+// being able to say so. It is read back: what it is, of which system, since a key
+// holds only a part of its name and of its id's hash, and of which scan.
 func (v *invocation) adopt(work context.Context, s *archive.RunSystem, key string, polled runecast.Scan) error {
 	stored, envelope, err := v.o.Store.Inspect(work, key)
 	if errors.Is(err, store.ErrMissing) { // two uploads met and neither won: the next round uploads anew
@@ -212,6 +241,11 @@ func (v *invocation) adopt(work context.Context, s *archive.RunSystem, key strin
 	}
 	if err != nil {
 		return fmt.Errorf("adopt %s: %w", key, err)
+	}
+	if other := envelope.System; other.ID != s.ID {
+		return &fault.Error{Class: fault.Reject, Where: key,
+			What: fmt.Sprintf("not archived, because the results of another system of this run have the same key: %s (%s)", other.Name, other.ID),
+			Cure: "rename one of the two in the appliance: names and ids of both shorten to the same"}
 	}
 	scan := runecast.Scan{Status: envelope.Scan.Status, Timestamp: envelope.Scan.CompletedAt}
 	if scan.Timestamp == polled.Timestamp {

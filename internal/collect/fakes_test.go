@@ -22,6 +22,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/store"
 )
@@ -126,10 +127,12 @@ type memory struct {
 	raced   int              // uploads yet to end with ErrRace
 	broken  map[string]error // documents that cannot be read
 	order   []string         // keys in the order of their first write
+	stored  map[string]time.Time
+	saves   int // writes of runs/active.json
 }
 
 func newMemory(o *outside) *memory {
-	return &memory{outside: o, objects: map[string]string{}, etags: map[string]string{}, puts: map[string]int{}}
+	return &memory{outside: o, objects: map[string]string{}, etags: map[string]string{}, puts: map[string]int{}, stored: map[string]time.Time{}}
 }
 
 func (m *memory) ActiveRun(context.Context) (store.Doc[archive.Run], error) {
@@ -203,6 +206,10 @@ func (m *memory) SaveRun(ctx context.Context, doc *store.Doc[archive.Run]) error
 func (m *memory) write(key, body string) {
 	if m.etags[key] == "" {
 		m.order = append(m.order, key)
+		m.stored[key] = time.Now()
+	}
+	if key == archive.ActiveRunKey {
+		m.saves++
 	}
 	m.objects[key], m.etags[key] = body, uuid.NewString()
 }
@@ -321,19 +328,25 @@ func newWorld(ids ...string) *world {
 }
 
 // handle is one invocation of a function with 15 minutes.
-func (w *world) handle(t *testing.T, payload string) (Answer, error) {
+func (w *world) handle(t *testing.T, text string) (payload.RunAnswer, error) {
 	t.Helper()
 	w.newProcess()
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
-	return New(w.options).Handle(ctx, []byte(payload))
+	return runAnswer(New(w.options).Handle(ctx, []byte(text)))
 }
 
-func (w *world) must(t *testing.T, payload string) Answer {
+// runAnswer takes an answer about a run.
+func runAnswer(a any, err error) (payload.RunAnswer, error) {
+	run, _ := a.(payload.RunAnswer)
+	return run, err
+}
+
+func (w *world) must(t *testing.T, text string) payload.RunAnswer {
 	t.Helper()
-	a, err := w.handle(t, payload)
+	a, err := w.handle(t, text)
 	if err != nil {
-		t.Fatalf("%s: %v", payload, err)
+		t.Fatalf("%s: %v", text, err)
 	}
 	return a
 }

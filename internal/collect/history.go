@@ -8,6 +8,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 )
 
 const (
@@ -19,38 +20,12 @@ const (
 	seldom   = 93 * 24 * time.Hour
 )
 
-// OpenSystem is a system that the active run still works on.
-type OpenSystem struct {
-	System string `json:"system"`
-	// State is pending, triggering or scanning.
-	State string `json:"state"`
-	// Reason is what was seen last of it; may be empty.
-	Reason string `json:"reason"`
-}
-
-// PastRun sums up a finished run.
-type PastRun struct {
-	Run string `json:"run"`
-	// State is done, failed, cancelled, or unreadable if its document is.
-	State     string    `json:"state"`
-	Trigger   string    `json:"trigger"` // schedule or console
-	Mode      string    `json:"mode"`    // analyze or latest
-	StartedAt time.Time `json:"startedAt"`
-	Systems   int       `json:"systems"`
-	Archived  int       `json:"archived"`
-	Unchanged int       `json:"unchanged"`
-	Failed    int       `json:"failed"`
-	TimedOut  int       `json:"timedout"`
-	Bytes     int64     `json:"bytes"`
-	Failures  []Failure `json:"failures"`
-}
-
 const stateUnreadable = "unreadable"
 
 // status shows the active run and the last ones.
-func (v *invocation) status(ctx context.Context) (Answer, error) {
+func (v *invocation) status(ctx context.Context) (payload.RunAnswer, error) {
 	if err := v.load(ctx); err != nil {
-		return Answer{}, err
+		return payload.RunAnswer{}, err
 	}
 	a := idle(v.run)
 	if v.run.State != "" && v.run.State != archive.RunIdle {
@@ -62,11 +37,11 @@ func (v *invocation) status(ctx context.Context) (Answer, error) {
 	return a, err
 }
 
-func openSystems(r *archive.Run) []OpenSystem {
-	var all []OpenSystem
+func openSystems(r *archive.Run) []payload.OpenSystem {
+	var all []payload.OpenSystem
 	for i := range r.Systems {
 		if s := &r.Systems[i]; open(s) && len(all) < maxFailures {
-			all = append(all, OpenSystem{System: s.Name, State: s.State, Reason: s.Reason})
+			all = append(all, payload.OpenSystem{System: s.Name, State: s.State, Reason: s.Reason})
 		}
 	}
 	return all
@@ -74,7 +49,7 @@ func openSystems(r *archive.Run) []OpenSystem {
 
 // lastRuns reads the newest runs, the newest first. S3 lists them oldest first,
 // so it looks at a week, and further back only where that has too few.
-func (v *invocation) lastRuns(ctx context.Context) ([]PastRun, error) {
+func (v *invocation) lastRuns(ctx context.Context) ([]payload.PastRun, error) {
 	ids, err := v.newest(ctx, recently)
 	if err == nil && len(ids) < shownRuns {
 		ids, err = v.newest(ctx, seldom)
@@ -82,7 +57,7 @@ func (v *invocation) lastRuns(ctx context.Context) ([]PastRun, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the runs: %w", err)
 	}
-	runs := make([]PastRun, 0, len(ids))
+	runs := make([]payload.PastRun, 0, len(ids))
 	for _, id := range slices.Backward(ids) {
 		p, err := v.pastRun(ctx, id)
 		if err != nil {
@@ -108,19 +83,19 @@ func (v *invocation) newest(ctx context.Context, within time.Duration) ([]string
 }
 
 // pastRun reads one run. A document that cannot be read hides none of the others.
-func (v *invocation) pastRun(ctx context.Context, id string) (PastRun, error) {
+func (v *invocation) pastRun(ctx context.Context, id string) (payload.PastRun, error) {
 	doc, err := v.o.Store.FinishedRun(ctx, id)
 	if err != nil {
 		if fault.ClassOf(err) != fault.Reject {
-			return PastRun{}, fmt.Errorf("read the run %s: %w", id, err)
+			return payload.PastRun{}, fmt.Errorf("read the run %s: %w", id, err)
 		}
-		return PastRun{Run: id, State: stateUnreadable, Failures: []Failure{{Reason: err.Error()}}}, nil
+		return payload.PastRun{Run: id, State: stateUnreadable, Failures: []payload.RunFailure{{Reason: err.Error()}}}, nil
 	}
 	r := &doc.Value
 	a := answer(r, "")
-	return PastRun{
-		Run: id, State: r.State, Trigger: r.Trigger, Mode: r.Mode, StartedAt: r.StartedAt, Systems: a.Systems, Archived: a.Archived,
-		Unchanged: a.Unchanged, Failed: a.Failed, TimedOut: a.TimedOut, Bytes: a.Bytes, Failures: a.Failures[:min(len(a.Failures), shownFailures)],
+	return payload.PastRun{
+		Run: id, State: r.State, Trigger: r.Trigger, Mode: r.Mode, StartedAt: r.StartedAt,
+		RunCounts: a.RunCounts, Failures: a.Failures[:min(len(a.Failures), shownFailures)],
 	}, nil
 }
 

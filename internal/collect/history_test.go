@@ -12,6 +12,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/store"
 )
 
@@ -19,7 +20,7 @@ import (
 func (w *world) keep(t *testing.T, ago time.Duration, n int, change func(*archive.Run)) string {
 	t.Helper()
 	at := time.Now().Add(-ago).UTC()
-	r := archive.Run{ID: fmt.Sprintf("%s-%04x", at.Format("20060102T150405Z"), n), State: archive.RunDone, Mode: modeAnalyze, Trigger: triggerSchedule, StartedAt: at,
+	r := archive.Run{ID: fmt.Sprintf("%s-%04x", at.Format("20060102T150405Z"), n), State: archive.RunDone, Mode: payload.Analyze, Trigger: triggerSchedule, StartedAt: at,
 		Systems: []archive.RunSystem{{Name: "a", State: archive.SystemArchived, Bytes: 7}}}
 	if change != nil {
 		change(&r)
@@ -39,7 +40,7 @@ func hourly(n int) []time.Duration {
 	return ages
 }
 
-func runs(a Answer) []string {
+func runs(a payload.RunAnswer) []string {
 	var ids []string
 	for _, r := range a.Runs {
 		ids = append(ids, r.Run)
@@ -93,7 +94,7 @@ func TestStatusSumsUpWhatBecameOfRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld("a")
 		w.keep(t, 3*time.Hour, 3, func(r *archive.Run) {
-			r.State, r.Mode, r.Trigger = archive.RunFailed, modeLatest, triggerConsole
+			r.State, r.Mode, r.Trigger = archive.RunFailed, payload.Latest, triggerConsole
 			r.Systems = nil
 			for i := range 30 {
 				state := []string{archive.SystemFailed, archive.SystemTimedOut, archive.SystemUnchanged}[i%3]
@@ -113,7 +114,7 @@ func TestStatusSumsUpWhatBecameOfRuns(t *testing.T) {
 		if r := a.Runs[1]; r.Run != bad || r.State != "unreadable" || !strings.Contains(r.Failures[0].Reason, "not readable") {
 			t.Errorf("%+v", r)
 		}
-		if r := a.Runs[2]; r.State != archive.RunFailed || r.Mode != modeLatest || r.Failed != 10 || r.TimedOut != 10 || r.Unchanged != 10 || len(r.Failures) != shownFailures || r.Failures[0] != (Failure{"s0", "because"}) {
+		if r := a.Runs[2]; r.State != archive.RunFailed || r.Mode != payload.Latest || r.Failed != 10 || r.TimedOut != 10 || r.Unchanged != 10 || len(r.Failures) != shownFailures || r.Failures[0] != (payload.RunFailure{System: "s0", Reason: "because"}) {
 			t.Errorf("%+v", r)
 		}
 		w.store.broken = map[string]error{archive.RunKey(bad): &fault.Error{Class: fault.Config, What: "403"}}
@@ -133,7 +134,7 @@ func TestStatusShowsTheOpenSystems(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			if _, err := New(w.options).Handle(t.Context(), []byte(nightly)); err != nil {
+			if _, err := runAnswer(New(w.options).Handle(t.Context(), []byte(nightly))); err != nil {
 				t.Error(err)
 			}
 		}()

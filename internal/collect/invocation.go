@@ -10,6 +10,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/store"
 )
 
@@ -37,11 +38,12 @@ type invocation struct {
 	doc   store.Doc[archive.Run]
 	run   *archive.Run // within doc
 
-	app          Appliance      // nil until needed
-	api          string         // its generation
-	attempts     map[string]int // failed triggers, by system id
-	notices      []Notice       // of the runs that ended
+	app          Appliance           // nil until needed
+	api          string              // its generation
+	attempts     map[string]int      // failed triggers, by system id
+	notices      []payload.RunNotice // of the runs that ended
 	catalogTried bool
+	unread       error // of the last download of all results; nil: it was read, or there was none
 }
 
 func (c *Collector) invocation(ctx context.Context) *invocation {
@@ -95,20 +97,20 @@ func (e *stateError) Error() string { return "save the run: " + e.err.Error() }
 func (e *stateError) Unwrap() error { return e.err }
 
 // decide repeats a decision that another invocation overtook.
-func (v *invocation) decide(ctx context.Context, do func(context.Context) (Answer, error)) (Answer, error) {
+func (v *invocation) decide(ctx context.Context, do func(context.Context) (payload.RunAnswer, error)) (payload.RunAnswer, error) {
 	for range decisions {
 		a, err := do(ctx)
 		if !errors.Is(err, errTaken) {
 			return a, err
 		}
 	}
-	return Answer{}, &fault.Error{Class: fault.Retry, What: "other invocations keep changing the run", Cure: "try again in a minute"}
+	return payload.RunAnswer{}, &fault.Error{Class: fault.Retry, What: "other invocations keep changing the run", Cure: "try again in a minute"}
 }
 
 // tick goes on with the active run, if there is one and nobody else does.
-func (v *invocation) tick(ctx context.Context) (Answer, error) {
+func (v *invocation) tick(ctx context.Context) (payload.RunAnswer, error) {
 	if err := v.load(ctx); err != nil {
-		return Answer{}, err
+		return payload.RunAnswer{}, err
 	}
 	switch v.run.State {
 	case "", archive.RunIdle:
@@ -120,7 +122,7 @@ func (v *invocation) tick(ctx context.Context) (Answer, error) {
 }
 
 // resume takes the run over, unless its lease is live.
-func (v *invocation) resume(ctx context.Context) (Answer, error) {
+func (v *invocation) resume(ctx context.Context) (payload.RunAnswer, error) {
 	if v.run.Lease.Live(v.o.Now()) {
 		return busy(v.run), nil
 	}
@@ -130,15 +132,15 @@ func (v *invocation) resume(ctx context.Context) (Answer, error) {
 	case errors.Is(err, errTaken):
 		return busy(v.run), nil
 	case err != nil:
-		return Answer{}, err
+		return payload.RunAnswer{}, err
 	}
 	v.o.Log.InfoContext(ctx, "run resumed", "run", v.run.ID)
 	return v.work(ctx)
 }
 
-func (v *invocation) cancel(ctx context.Context) (Answer, error) {
+func (v *invocation) cancel(ctx context.Context) (payload.RunAnswer, error) {
 	if err := v.load(ctx); err != nil {
-		return Answer{}, err
+		return payload.RunAnswer{}, err
 	}
 	switch v.run.State {
 	case "", archive.RunIdle:
@@ -154,10 +156,10 @@ func (v *invocation) cancel(ctx context.Context) (Answer, error) {
 // before the state is saved leaves a run without open systems, which the next
 // tick ends without looking at the systems again; a crash after it a run that the
 // next tick closes.
-func (v *invocation) end(ctx context.Context, state string) (Answer, error) {
-	v.run.State, v.run.Lease = state, nil
+func (v *invocation) end(ctx context.Context, state string) (payload.RunAnswer, error) {
+	v.run.State, v.run.Lease, v.run.NextLook = state, nil, time.Time{}
 	if err := v.save(ctx); err != nil {
-		return Answer{}, err
+		return payload.RunAnswer{}, err
 	}
 	return v.close(ctx)
 }
@@ -167,12 +169,12 @@ func (v *invocation) end(ctx context.Context, state string) (Answer, error) {
 // or start finds the document of the run in its place (412) and sets
 // runs/active.json to idle. The invocation that does so publishes the notice; if
 // it dies right after that write, nobody does.
-func (v *invocation) close(ctx context.Context) (Answer, error) {
+func (v *invocation) close(ctx context.Context) (payload.RunAnswer, error) {
 	kept := store.Doc[archive.Run]{Key: archive.RunKey(v.run.ID), Value: *v.run}
 	kept.Value.Last = nil
 	err := v.write(ctx, &kept)
 	if err != nil && !errors.Is(err, store.ErrConflict) {
-		return Answer{}, fmt.Errorf("keep the finished run: %w", err)
+		return payload.RunAnswer{}, fmt.Errorf("keep the finished run: %w", err)
 	}
 	a := finished(v.run)
 	told := noticeOf(v.run, &a)
@@ -181,7 +183,7 @@ func (v *invocation) close(ctx context.Context) (Answer, error) {
 	case errors.Is(err, errTaken):
 		return a, nil // somebody else closed it, and tells of it
 	case err != nil:
-		return Answer{}, err
+		return payload.RunAnswer{}, err
 	}
 	v.notices = append(v.notices, told)
 	v.o.Log.InfoContext(ctx, "run ended", "run", a.Run, "state", a.State, "systems", a.Systems, "archived", a.Archived,
@@ -209,11 +211,14 @@ func open(s *archive.RunSystem) bool {
 	return s.State == archive.SystemPending || s.State == archive.SystemTriggering || s.State == archive.SystemScanning
 }
 
-func (v *invocation) anyOpen() bool {
+func (v *invocation) anyOpen() bool { return v.countOpen() > 0 }
+
+func (v *invocation) countOpen() int {
+	n := 0
 	for i := range v.run.Systems {
 		if open(&v.run.Systems[i]) {
-			return true
+			n++
 		}
 	}
-	return false
+	return n
 }

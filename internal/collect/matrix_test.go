@@ -10,6 +10,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/runecast"
 )
 
@@ -162,7 +163,7 @@ func TestMatrix(t *testing.T) {
 					row.happens(w, odd)
 					_, err := w.handle(t, nightly)
 					for i := 0; err == nil && i < 100; i++ {
-						var a Answer
+						var a payload.RunAnswer
 						if a, err = w.handle(t, `{"action":"tick"}`); a.State == archive.RunIdle {
 							break
 						}
@@ -224,7 +225,7 @@ func TestMatrixOfStarts(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWire(api, "a")
 				w.machine("a").takes = 20 * time.Minute
-				answers := make(chan Answer)
+				answers := make(chan payload.RunAnswer)
 				go func() {
 					time.Sleep(time.Minute)
 					a, err := w.handle(t, `{}`) // another start
@@ -237,7 +238,7 @@ func TestMatrixOfStarts(t *testing.T) {
 					}
 					answers <- a
 				}()
-				first := make(chan Answer)
+				first := make(chan payload.RunAnswer)
 				go func() {
 					a, err := w.handle(t, nightly)
 					if err != nil {

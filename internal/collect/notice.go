@@ -6,23 +6,12 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/chat"
+	"runecast-ingest/internal/payload"
 )
 
-// Notice is what people are told when a run has ended: how many systems were
-// archived, and of which there is something to say, above all that they were
-// not. What the results say is told by the forwarder, which sends them.
-type Notice struct {
-	// Title is one line, Text the whole message.
-	Title string `json:"title"`
-	Text  string `json:"text"`
-	Run   string `json:"run"`
-	// State is done, partly failed, failed or cancelled.
-	State string `json:"state"`
-}
-
 // noticeOf words the end of a run.
-func noticeOf(r *archive.Run, a *Answer) Notice {
-	n := Notice{Run: r.ID, State: r.State}
+func noticeOf(r *archive.Run, a *payload.RunAnswer) payload.RunNotice {
+	n := payload.RunNotice{Run: r.ID, State: r.State}
 	if r.State == archive.RunDone && a.Failed+a.TimedOut > 0 {
 		n.State = "partly failed"
 	}
@@ -52,7 +41,7 @@ func noticeOf(r *archive.Run, a *Answer) Notice {
 
 // merge makes one notice of several: a start may also end the run before. Of
 // none it makes none.
-func merge(all []Notice) *Notice {
+func merge(all []payload.RunNotice) *payload.RunNotice {
 	if len(all) == 0 {
 		return nil
 	}

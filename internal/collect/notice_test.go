@@ -13,6 +13,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
@@ -24,7 +25,7 @@ func TestNoticeTellsWhatARunCameTo(t *testing.T) {
 		w := newWorld("a", "b", "c")
 		w.machine("c").ends = "FAILED"
 		a := w.must(t, `{}`)
-		want := Notice{
+		want := payload.RunNotice{
 			Title: "Runecast analysis " + a.Run + ": partly failed, 2 of 3 systems archived", Run: a.Run, State: "partly failed",
 			Text: "c.example: failed, the analysis ended with the status \"FAILED\": look at the system in the appliance\n" + a.Next,
 		}
@@ -43,12 +44,12 @@ func TestNoticesOfRuns(t *testing.T) {
 	for name, c := range map[string]struct {
 		state   string
 		systems []archive.RunSystem
-		want    Notice
+		want    payload.RunNotice
 	}{
-		"done":          {archive.RunDone, []archive.RunSystem{archived, remarked}, Notice{State: "done", Title: "2 of 2", Text: "b: archived, but no rule of a security profile is in it\nnext"}},
-		"partly failed": {archive.RunDone, []archive.RunSystem{archived, failed, late}, Notice{State: "partly failed", Title: "1 of 3", Text: "c  d: failed, the answer was \"all clear\"\ne: timedout, not finished\nnext"}},
-		"failed":        {archive.RunFailed, []archive.RunSystem{late}, Notice{State: "failed", Title: "0 of 1", Text: "e: timedout, not finished\nnext"}},
-		"cancelled":     {archive.RunCancelled, []archive.RunSystem{archived}, Notice{State: "cancelled", Title: "1 of 1", Text: "next"}},
+		"done":          {archive.RunDone, []archive.RunSystem{archived, remarked}, payload.RunNotice{State: "done", Title: "2 of 2", Text: "b: archived, but no rule of a security profile is in it\nnext"}},
+		"partly failed": {archive.RunDone, []archive.RunSystem{archived, failed, late}, payload.RunNotice{State: "partly failed", Title: "1 of 3", Text: "c  d: failed, the answer was \"all clear\"\ne: timedout, not finished\nnext"}},
+		"failed":        {archive.RunFailed, []archive.RunSystem{late}, payload.RunNotice{State: "failed", Title: "0 of 1", Text: "e: timedout, not finished\nnext"}},
+		"cancelled":     {archive.RunCancelled, []archive.RunSystem{archived}, payload.RunNotice{State: "cancelled", Title: "1 of 1", Text: "next"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -157,7 +158,7 @@ func TestNoticeIsGivenByTheOneThatClosesTheRun(t *testing.T) {
 		w := newWorld("a")
 		var out bytes.Buffer
 		w.options.Metrics = telemetry.NewMetrics(&out, "collector", time.Now)
-		var other Answer
+		var other payload.RunAnswer
 		slow := *w
 		slow.options.Store = &rival{w.store, func() { other = w.must(t, `{"action":"tick"}`) }}
 		mine := slow.must(t, `{}`)
@@ -179,7 +180,7 @@ func TestCancelledRunIsNotCountedAsDone(t *testing.T) {
 		w.options.Metrics = telemetry.NewMetrics(&out, "collector", time.Now)
 		w.must(t, `{}`)
 		w.must(t, `{"action":"cancel"}`)
-		if got := out.String(); strings.Contains(got, "RunsDone") || !strings.Contains(got, `"RunsCancelled":1`) {
+		if got := out.String(); strings.Contains(got, "RunsDone") || !strings.Contains(got, `"RunsCancelled":1,"SystemsArchived":0,"SystemsFailed":0,`) {
 			t.Error(got)
 		}
 	})

@@ -15,13 +15,14 @@ import (
 	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/runecast"
 )
 
 func TestPayloads(t *testing.T) {
 	t.Parallel()
-	for payload, says := range map[string]string{
+	for text, says := range map[string]string{
 		`{"action":"scan"}`:                     `"scan" is not known`,
 		`{"mode":"fast"}`:                       `"fast" is not known`,
 		`{"system":"vc1"}`:                      "not understood",
@@ -32,23 +33,23 @@ func TestPayloads(t *testing.T) {
 		`x`:                                     "not understood",
 	} {
 		w := newWorld("a")
-		_, err := w.handle(t, payload)
+		_, err := w.handle(t, text)
 		if err == nil || fault.ClassOf(err) != fault.Reject || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: error %v, want %q", payload, err, says)
+			t.Errorf("%s: error %v, want %q", text, err, says)
 		}
-		for _, action := range []string{actionStart, actionTick, actionStatus, actionCancel, actionCheck, actionCapture} {
+		for _, action := range []string{payload.Start, payload.Tick, payload.Status, payload.Cancel, payload.Check, payload.Capture} {
 			if err != nil && !strings.Contains(err.Error(), `"`+action+`"`) {
-				t.Errorf("%s: error %v does not name the action %s", payload, err, action)
+				t.Errorf("%s: error %v does not name the action %s", text, err, action)
 			}
 		}
 		if w.calls > 0 {
-			t.Errorf("%s: %d calls were made", payload, w.calls)
+			t.Errorf("%s: %d calls were made", text, w.calls)
 		}
 	}
-	for _, payload := range []string{"", " ", "null", "{}", `{"action":"","mode":""}`} {
-		req, err := parse([]byte(payload))
-		if err != nil || req.Action != actionStart || req.Mode != modeAnalyze || req.trigger() != triggerConsole {
-			t.Errorf("%q: %+v, %v", payload, req, err)
+	for _, text := range []string{"", " ", "null", "{}", `{"action":"","mode":""}`} {
+		req, err := parsed(text)
+		if err != nil || req.Action != payload.Start || req.Mode != payload.Analyze || req.trigger() != triggerConsole {
+			t.Errorf("%q: %+v, %v", text, req, err)
 		}
 	}
 }
@@ -61,7 +62,7 @@ func TestSamplePayloads(t *testing.T) {
 		t.Fatalf("no sample payloads: %v", err)
 	}
 	for _, file := range files {
-		payload, err := os.ReadFile(file)
+		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,9 +72,12 @@ func TestSamplePayloads(t *testing.T) {
 				w := newWorld("vc1", "aws")
 				w.machine("aws").name = "prod-aws"
 				w.options.Preflight = looked{}
-				a := w.must(t, string(payload))
-				if shown, err := json.Marshal(a); a.Preflight != nil {
-					if err != nil || !strings.Contains(string(shown), `"next":"looked"`) || strings.Contains(string(shown), "archived") {
+				answer, err := New(w.options).Handle(t.Context(), text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if a, run := answer.(payload.RunAnswer); !run {
+					if shown, err := json.Marshal(answer); err != nil || !strings.Contains(string(shown), `"next":"looked"`) || strings.Contains(string(shown), "archived") {
 						t.Errorf("%s, %v", shown, err)
 					}
 				} else if a.State != archive.RunDone && a.State != archive.RunIdle || a.Failed+a.TimedOut > 0 {
@@ -82,6 +86,15 @@ func TestSamplePayloads(t *testing.T) {
 			})
 		})
 	}
+}
+
+// parsed reads a request as Handle does.
+func parsed(text string) (request, error) {
+	req, err := payload.ParseRun([]byte(text))
+	if err != nil {
+		return request{}, err
+	}
+	return requestOf(req)
 }
 
 // looked stands for what proves the settings.
@@ -95,8 +108,8 @@ func (looked) Capture(context.Context) (appliance.Recording, error) {
 
 func TestRunID(t *testing.T) {
 	t.Parallel()
-	id := func(payload string) string {
-		req, err := parse([]byte(payload))
+	id := func(text string) string {
+		req, err := parsed(text)
 		if err != nil {
 			t.Fatal(err)
 		}

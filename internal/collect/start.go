@@ -5,17 +5,25 @@ import (
 	"fmt"
 	"time"
 
+	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/runecast"
+	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
 // start begins a run, or does what a start means while there is one: the same
 // start event delivered again goes on with its run, another one is skipped
 // while the run is young enough and ends it when it is not.
-func (v *invocation) start(ctx context.Context, req request) (Answer, error) {
+func (v *invocation) start(ctx context.Context, req request) (payload.RunAnswer, error) {
 	if err := v.load(ctx); err != nil {
-		return Answer{}, err
+		return payload.RunAnswer{}, err
+	}
+	if !v.doc.Exists() {
+		if err := v.recall(ctx); err != nil {
+			return payload.RunAnswer{}, err
+		}
 	}
 	now := v.o.Now()
 	id := req.runID(now)
@@ -28,22 +36,41 @@ func (v *invocation) start(ctx context.Context, req request) (Answer, error) {
 		return skipped(v.run), nil
 	case state == archive.RunRunning:
 		if err := v.expire(ctx); err != nil {
-			return Answer{}, err
+			return payload.RunAnswer{}, err
 		}
 	case state != "" && state != archive.RunIdle: // its last invocation ended while closing it
 		if _, err := v.close(ctx); err != nil {
-			return Answer{}, err
+			return payload.RunAnswer{}, err
 		}
 	}
 	if done, err := v.o.Store.FinishedRun(ctx, id); err != nil {
-		return Answer{}, fmt.Errorf("look for the run %s: %w", id, err)
+		return payload.RunAnswer{}, fmt.Errorf("look for the run %s: %w", id, err)
 	} else if done.Exists() {
 		return finished(&done.Value), nil
 	}
 	if err := v.create(ctx, req, id); err != nil {
-		return Answer{}, err
+		return payload.RunAnswer{}, err
 	}
 	return v.work(ctx)
+}
+
+// recall takes what a new run has to know of those before from the last one that
+// has ended, where runs/active.json is missing: it was lost, or there was none yet.
+// Lost for good is then only which scans are archived already, so that a run in
+// mode latest may archive one again, and a run that went on.
+func (v *invocation) recall(ctx context.Context) error {
+	last, err := store.LastRun(ctx, v.o.Store)
+	if err != nil {
+		return fmt.Errorf("look for the runs before, because runs/active.json is missing: %w", err)
+	}
+	if last.ID == "" {
+		return nil // this is the first run
+	}
+	v.o.Log.WarnContext(ctx, "runs/active.json is missing: the last run that has ended stands in for it", "last", last.ID)
+	last.Header = v.run.Header
+	*v.run = last
+	v.run.State = archive.RunIdle
+	return nil
 }
 
 func (v *invocation) expire(ctx context.Context) error {
@@ -84,7 +111,7 @@ func (v *invocation) create(ctx context.Context, req request, id string) error {
 	}
 	before := v.run.Systems
 	if last := v.run.Appliance.API; last != "" && last != v.api {
-		v.o.Log.WarnContext(ctx, "the API's generation is another than that of the last run: it knows the systems by other ids", "last", last, "now", v.api)
+		v.o.Log.WarnContext(ctx, "RUNECAST_API has changed the API's generation: every system has another id from now on", "last", last, "now", v.api)
 	}
 	*v.run = archive.Run{
 		Header: v.run.Header, ID: id, Trigger: req.trigger(), Mode: req.Mode, State: archive.RunRunning,
@@ -109,14 +136,14 @@ func (v *invocation) begin(s runecast.System, req request, kind string) archive.
 	rs := archive.RunSystem{ID: s.ID, Name: s.Name, Type: kind, State: archive.SystemPending, Baseline: s.Scan.Timestamp}
 	never := s.Scan == (runecast.Scan{})
 	switch {
-	case req.Mode == modeAnalyze && s.Scan.Trouble != "":
+	case req.Mode == payload.Analyze && s.Scan.Trouble != "":
 		rs.State, rs.Reason = archive.SystemFailed, "not analysed, because its last results could not be read: "+s.Scan.Trouble
-	case req.Mode == modeAnalyze && v.api == runecast.V2:
+	case req.Mode == payload.Analyze && v.api == runecast.V2:
 		rs.Watch = &archive.Watch{Checks: s.Scan.Rules}
 		if never {
 			rs.Watch.Checks = -1
 		}
-	case req.Mode == modeAnalyze:
+	case req.Mode == payload.Analyze:
 	case never:
 		rs.State, rs.Baseline = archive.SystemFailed, ""
 		rs.Reason = `it was never analysed: start it with the mode "analyze", or analyse it in the appliance`
@@ -130,7 +157,8 @@ func (v *invocation) begin(s runecast.System, req request, kind string) archive.
 }
 
 // appliance connects once per invocation. A run goes on with the generation of
-// the API that it began with: its systems' ids are of that one.
+// the API that it began with, and a new run with that of the runs before: the
+// systems' ids are of that one.
 func (v *invocation) appliance(ctx context.Context) (Appliance, error) {
 	if v.app != nil {
 		return v.app, nil
@@ -139,11 +167,11 @@ func (v *invocation) appliance(ctx context.Context) (Appliance, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to the appliance: %w", err)
 	}
-	begun := ""
+	past := appliance.Past{Before: v.run.Appliance.API}
 	if v.run.State == archive.RunRunning {
-		begun = v.run.Appliance.API
+		past = appliance.Past{Run: v.run.Appliance.API}
 	}
-	if v.api, err = app.Generation(ctx, begun); err != nil {
+	if v.api, err = app.Generation(ctx, past); err != nil {
 		return nil, err
 	}
 	v.app = app

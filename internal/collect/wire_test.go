@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -21,18 +22,26 @@ import (
 	"runecast-ingest/internal/secret"
 )
 
-// mixed is an appliance that reads by v2 and triggers by v1.
-const mixed = "mixed"
+const (
+	// mixed is an appliance that reads by v2 and triggers by v1.
+	mixed = "mixed"
+	// both is an appliance that has all of v1 and of v2.
+	both = "both"
+)
 
 // wire lets the real client talk to the box, in memory: each request is one
 // call to the outside.
 type wire struct {
 	*box
 	api string
+	// set is RUNECAST_API; empty: auto.
+	set string
 	// intercept answers before the box does; true: it has.
 	intercept func(http.ResponseWriter, *http.Request) bool
 	// cut breaks the body of an answer after some bytes; below 0: it does not.
 	cut func(*http.Request) int
+	// served counts the bytes of results.
+	served int64
 	// down refuses connections until then.
 	down time.Time
 }
@@ -50,7 +59,7 @@ func newWire(api string, ids ...string) *world {
 			Settings: endpoint.Settings{URL: u, Credentials: constant{Token: secret.NewValue("token")}, HTTP: func(secret.Credential) (*http.Client, error) {
 				return &http.Client{Transport: w.wire, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
 			}},
-			Version: "test",
+			Version: "test", API: cmp.Or(w.wire.set, client.Auto),
 		}), w.connect
 	}
 	return w
@@ -97,7 +106,7 @@ func (w *wire) answer(rec http.ResponseWriter, r *http.Request) {
 	w.settle()
 	var list []string
 	path, post := r.URL.Path, r.Method == http.MethodPost
-	switch v1, read := w.api != runecast.V2, w.api == runecast.V1; {
+	switch v1, read, v2 := w.api != runecast.V2, w.api == runecast.V1 || w.api == both, w.api != runecast.V1; {
 	case v1 && path == "/rc2/api/v1/vcenters":
 		for _, m := range w.present() {
 			list = append(list, fmt.Sprintf(`{"uid":%q,"address":%q}`, m.id, strings.ToUpper(m.name)))
@@ -106,25 +115,34 @@ func (w *wire) answer(rec http.ResponseWriter, r *http.Request) {
 	case v1 && post && strings.HasPrefix(path, "/rc2/api/v1/scan/"):
 		w.post(rec, func(i int, m *machine) bool { return "/rc2/api/v1/scan/"+m.id == path })
 	case read && path == "/rc2/api/v1/results":
-		if r.URL.RawQuery == "" {
+		detected := r.URL.RawQuery != ""
+		if detected {
+			w.polls++
+		} else {
 			w.gets++
 		}
 		for _, m := range w.present() {
-			if m.scan != (runecast.Scan{}) {
-				list = append(list, w.element(m))
+			if m.scan == (runecast.Scan{}) {
+				continue
 			}
+			shown := *m
+			if detected {
+				shown.issues = cmp.Or(m.detected, m.issues)
+			}
+			list = append(list, w.element(&shown))
 		}
-		fmt.Fprintf(rec, `{"results":[%s]}`, strings.Join(list, ","))
+		n, _ := fmt.Fprintf(rec, `{"results":[%s]}`, strings.Join(list, ","))
+		w.served += int64(n)
 	case read && path == "/rc2/api/v1/issues":
 		fmt.Fprint(rec, `{"issues":[]}`)
-	case !read && path == "/rca/api/v2/rca-instances/1/ecosystems":
+	case v2 && path == "/rca/api/v2/rca-instances/1/ecosystems":
 		for i, m := range w.machines {
 			if !m.gone {
 				list = append(list, fmt.Sprintf(`{"id":%s,"viewName":%q}`, ecosystemID(i), m.name))
 			}
 		}
 		fmt.Fprintf(rec, `{"ecosystems":[%s]}`, strings.Join(list, ","))
-	case !read && !post && strings.HasSuffix(path, "/config-scans/latest"):
+	case v2 && !post && strings.HasSuffix(path, "/config-scans/latest"):
 		for i, m := range w.machines {
 			if strings.HasPrefix(path, "/rca/api/v2/ecosystems/"+ecosystemID(i)+"/") && !m.gone && m.scan != (runecast.Scan{}) {
 				fmt.Fprint(rec, w.latest(m))
@@ -132,7 +150,7 @@ func (w *wire) answer(rec http.ResponseWriter, r *http.Request) {
 			}
 		}
 		http.NotFound(rec, r)
-	case w.api == runecast.V2 && post:
+	case (w.api == runecast.V2 || w.api == both) && post:
 		w.post(rec, func(i int, _ *machine) bool { return "/rca/api/v2/ecosystems/"+ecosystemID(i)+"/config-scans" == path })
 	case w.api == mixed && post:
 		rec.WriteHeader(http.StatusMethodNotAllowed)

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/telemetry"
 )
@@ -23,7 +23,7 @@ const patience = 5
 const calm = 20
 
 // work takes the run as far as this invocation's time allows.
-func (v *invocation) work(ctx context.Context) (Answer, error) {
+func (v *invocation) work(ctx context.Context) (payload.RunAnswer, error) {
 	err := v.rounds(ctx)
 	lost := errors.As(err, new(*stateError))
 	switch {
@@ -31,17 +31,17 @@ func (v *invocation) work(ctx context.Context) (Answer, error) {
 		v.o.Log.WarnContext(ctx, "stopped: another invocation works on the run", "run", v.run.ID)
 		return busy(v.run), nil
 	case lost: // nothing more may be written
-		return Answer{}, err
+		return payload.RunAnswer{}, err
 	case !v.anyOpen():
 		return v.end(ctx, v.outcome())
 	}
 	// A crash before this write costs only time: the next tick waits for the lease to run out.
 	v.run.Lease = nil
 	if serr := v.save(ctx); serr != nil && !errors.Is(serr, errTaken) {
-		return Answer{}, errors.Join(err, serr)
+		return payload.RunAnswer{}, errors.Join(err, serr)
 	}
 	if err != nil {
-		return Answer{}, fmt.Errorf("run %s is not finished and goes on with the next tick: %w", v.run.ID, err)
+		return payload.RunAnswer{}, fmt.Errorf("run %s is not finished and goes on with the next tick: %w", v.run.ID, err)
 	}
 	return goesOn(v.run), nil
 }
@@ -92,7 +92,7 @@ func (v *invocation) rounds(ctx context.Context) error {
 		if !v.anyOpen() {
 			return nil
 		}
-		wait := v.o.PollInterval/2 + rand.N(v.o.PollInterval)
+		wait := v.wait()
 		if !v.stop.IsZero() && !v.o.Now().Add(wait).Before(v.stop) {
 			return nil
 		}
@@ -126,10 +126,10 @@ func (v *invocation) round(ctx, work context.Context, late bool) error {
 		}
 	}
 	ids := v.inState(archive.SystemScanning)
-	if len(ids) == 0 {
+	if len(ids) == 0 || !late && v.o.Now().Before(v.run.NextLook) {
 		return nil
 	}
-	scans, err := app.Statuses(work, ids)
+	scans, err := v.look(work, app, ids)
 	if err != nil {
 		return err
 	}
@@ -146,10 +146,20 @@ func (v *invocation) round(ctx, work context.Context, late bool) error {
 			ready[s.ID] = scan
 		}
 	}
-	if len(ready) == 0 {
-		return nil
+	return v.download(ctx, work, app, ready, late)
+}
+
+// look reads the scans of these systems, and says in the run when to look again.
+func (v *invocation) look(work context.Context, app Appliance, ids []string) (map[string]runecast.Scan, error) {
+	before := app.Received()
+	scans, err := app.Statuses(work, ids)
+	if v.run.Appliance.API != runecast.V2 {
+		now := v.o.Now()
+		if next := pause(v.o.PollInterval, app.Received()-before, v.run.Downloads.Last.Add(period).Sub(now)); next > v.o.PollInterval {
+			v.run.NextLook = now.Add(next).UTC()
+		}
 	}
-	return v.download(ctx, work, app, ready)
+	return scans, err
 }
 
 // inState returns the ids of the systems in a state.
@@ -164,7 +174,7 @@ func (v *invocation) inState(state string) (ids []string) {
 
 // judge reports whether a system's results are to be downloaded.
 func (v *invocation) judge(s *archive.RunSystem, scan runecast.Scan) bool {
-	latest := v.run.Mode == modeLatest
+	latest := v.run.Mode == payload.Latest
 	known := !latest && scan.Timestamp == s.Baseline || latest && scan.Timestamp != "" && scan.Key() == s.Baseline
 	switch {
 	case scan.Trouble != "":
@@ -190,7 +200,7 @@ func (v *invocation) judge(s *archive.RunSystem, scan runecast.Scan) bool {
 // missing is about a system that has no results. A vCenter has none before
 // its first analysis, and an appliance that starts lists none at all.
 func (v *invocation) missing(s *archive.RunSystem, others int) {
-	had := s.Baseline != "" || v.run.Mode == modeLatest
+	had := s.Baseline != "" || v.run.Mode == payload.Latest
 	if had && others > 0 {
 		v.fail(s, "the appliance lists it no more: connect it again, or leave it out of the run")
 		return
@@ -216,7 +226,7 @@ func (v *invocation) settled(s *archive.RunSystem, scan runecast.Scan) bool {
 		s.Reason = "new results appear: they count when they stay the same"
 		return false
 	}
-	analyze := v.run.Mode == modeAnalyze
+	analyze := v.run.Mode == payload.Analyze
 	switch {
 	case analyze && scan.Rules == 0 && w.Checks != 0:
 		s.Reason = "the appliance shows an analysis without any rule, and there were some before"

@@ -15,26 +15,34 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// env reads variables and keeps every fault.
-type env struct {
+// Env reads variables and keeps every fault.
+type Env struct {
 	get    func(string) string
 	faults []error
 }
 
-func (e *env) fail(name, what, cure string) {
+// New makes a reader; getenv is os.Getenv.
+func New(getenv func(string) string) *Env { return &Env{get: getenv} }
+
+func (e *Env) fail(name, what, cure string) {
 	e.faults = append(e.faults, &fault.Error{Class: fault.Config, Where: name, What: what, Cure: cure})
 }
 
-func (e *env) err() error {
+// Refuse adds a fault that is not in one value alone.
+func (e *Env) Refuse(name, what, cure string) { e.fail(name, what, cure) }
+
+// Err returns all faults in one error of class config; nil: there is none.
+func (e *Env) Err() error {
 	if len(e.faults) == 0 {
 		return nil
 	}
 	return fmt.Errorf("read configuration: %w", errors.Join(e.faults...))
 }
 
-func (e *env) text(name string) string { return strings.TrimSpace(e.get(name)) }
+func (e *Env) text(name string) string { return strings.TrimSpace(e.get(name)) }
 
-func (e *env) required(name, what string) string {
+// Required reads a text that must be set; what names it in the cure.
+func (e *Env) Required(name, what string) string {
 	v := e.text(name)
 	if v == "" {
 		e.fail(name, "is not set", "set it to "+what)
@@ -42,27 +50,61 @@ func (e *env) required(name, what string) string {
 	return v
 }
 
-func (e *env) oneOf(name, standard string, allowed ...string) string {
+// Switch reports whether a setting of two words is on: true, on. The first word
+// is what holds when it is not set.
+func (e *Env) Switch(name, standard, other string) bool {
+	v := OneOf(e, name, standard, other)
+	return v == "true" || v == "on"
+}
+
+// OneOf reads one of some words, in any case; the first is what holds when it is
+// not set.
+func OneOf[T ~string](e *Env, name string, standard T, others ...T) T {
 	v := e.text(name)
 	if v == "" {
 		return standard
 	}
+	allowed := append([]T{standard}, others...)
 	for _, a := range allowed {
-		if strings.EqualFold(v, a) {
+		if strings.EqualFold(v, string(a)) {
 			return a
 		}
 	}
-	e.fail(name, fmt.Sprintf("%q is not known", v), "use "+strings.Join(allowed, ", "))
+	e.fail(name, fmt.Sprintf("%q is not known", v), "use "+joined(allowed))
 	return standard
 }
 
-func (e *env) list(name, standard string) []string {
-	v := e.text(name)
-	if v == "" {
-		v = standard
+// SomeOf reads a list of words, in any case, or "all".
+func SomeOf[T ~string](e *Env, name string, standard []T, allowed ...T) []T {
+	list := Upper(e.List(name))
+	switch {
+	case len(list) == 0:
+		return standard
+	case slices.Equal(list, []string{"ALL"}):
+		return allowed
 	}
+	var some []T
+	for _, v := range list {
+		if !slices.Contains(allowed, T(v)) {
+			e.fail(name, fmt.Sprintf("%q is not known", v), "use all, or some of "+joined(allowed))
+		}
+		some = append(some, T(v))
+	}
+	return some
+}
+
+func joined[T ~string](words []T) string {
+	var all []string
+	for _, w := range words {
+		all = append(all, string(w))
+	}
+	return strings.Join(all, ", ")
+}
+
+// List reads words separated by commas; nil: it is not set.
+func (e *Env) List(name string) []string {
 	var out []string
-	for part := range strings.SplitSeq(v, ",") {
+	for part := range strings.SplitSeq(e.text(name), ",") {
 		if part = strings.TrimSpace(part); part != "" {
 			out = append(out, part)
 		}
@@ -70,28 +112,16 @@ func (e *env) list(name, standard string) []string {
 	return out
 }
 
-func upper(list []string) []string {
+// Upper makes words upper case, in place.
+func Upper(list []string) []string {
 	for i, v := range list {
 		list[i] = strings.ToUpper(v)
 	}
 	return list
 }
 
-func (e *env) results(name, standard string) []string {
-	all := []string{"FAILED", "MANUAL", "PASSED", "NOT_RELEVANT"}
-	list := upper(e.list(name, standard))
-	if slices.Equal(list, []string{"ALL"}) {
-		return all
-	}
-	for _, v := range list {
-		if !slices.Contains(all, v) {
-			e.fail(name, fmt.Sprintf("%q is not known", v), "use all, or some of "+strings.Join(all, ", "))
-		}
-	}
-	return list
-}
-
-func (e *env) duration(name string, standard, least time.Duration) time.Duration {
+// Duration reads a duration as Go writes it, of at least least.
+func (e *Env) Duration(name string, standard, least time.Duration) time.Duration {
 	v := e.text(name)
 	if v == "" {
 		return standard
@@ -104,7 +134,8 @@ func (e *env) duration(name string, standard, least time.Duration) time.Duration
 	return d
 }
 
-func (e *env) integer(name string, standard, least, most int) int {
+// Integer reads a whole number between least and most.
+func (e *Env) Integer(name string, standard, least, most int) int {
 	v := e.text(name)
 	if v == "" {
 		return standard
@@ -117,7 +148,8 @@ func (e *env) integer(name string, standard, least, most int) int {
 	return n
 }
 
-func (e *env) percent(name, standard string) float64 {
+// Percent reads a share, "1%", and returns it as 0.01.
+func (e *Env) Percent(name, standard string) float64 {
 	v := e.text(name)
 	if v == "" {
 		v = standard
@@ -131,8 +163,9 @@ func (e *env) percent(name, standard string) float64 {
 	return f / 100
 }
 
-func (e *env) level(name string) slog.Level {
-	v := e.oneOf(name, "info", "debug", "info", "warn", "error")
+// Level reads debug, info, warn or error; info when it is not set.
+func (e *Env) Level(name string) slog.Level {
+	v := OneOf(e, name, "info", "debug", "warn", "error")
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(v)); err != nil {
 		return slog.LevelInfo
@@ -140,7 +173,8 @@ func (e *env) level(name string) slog.Level {
 	return l
 }
 
-func (e *env) object(name string, into any) {
+// Object reads a JSON object into a value; members that it has not are refused.
+func (e *Env) Object(name string, into any) {
 	v := e.text(name)
 	if v == "" {
 		return
@@ -150,15 +184,32 @@ func (e *env) object(name string, into any) {
 	}
 }
 
-func (e *env) scanPath(name string) string {
-	v := e.text(name)
-	if v != "" && (!strings.HasPrefix(v, "/") || !strings.Contains(v, "{id}")) {
-		e.fail(name, fmt.Sprintf("%q is not a path template", v), "write it as /rc2/api/v1/scan/{id}")
+// Parsed reads a text by its own parser; cure says how it is written. The zero
+// value: it is not set.
+func Parsed[T any](e *Env, name string, parse func(string) (T, error), cure string) (v T) {
+	text := e.text(name)
+	if text == "" {
+		return v
+	}
+	v, err := parse(text)
+	if err != nil {
+		e.fail(name, err.Error(), cure)
 	}
 	return v
 }
 
-func (e *env) endpoint(name string, allowLoopback bool, example string) *url.URL {
+// PathTemplate reads a path with {id} in it; empty: it is not set.
+func (e *Env) PathTemplate(name, example string) string {
+	v := e.text(name)
+	if v != "" && (!strings.HasPrefix(v, "/") || !strings.Contains(v, "{id}")) {
+		e.fail(name, fmt.Sprintf("%q is not a path template", v), "write it as "+example)
+	}
+	return v
+}
+
+// Endpoint reads the address of an outside service, without a slash at its end;
+// nil: it has a fault. Plain http is for loopback only, where that is allowed.
+func (e *Env) Endpoint(name string, allowLoopback bool, example string) *url.URL {
 	v := e.text(name)
 	if v == "" {
 		e.fail(name, "is not set", "set it to an address such as "+example)
@@ -173,34 +224,8 @@ func (e *env) endpoint(name string, allowLoopback bool, example string) *url.URL
 	return u
 }
 
-// ingestPath is the built-in security-events endpoint (Dynatrace docs,
-// OpenPipeline ingest API, 2025-06-24).
-const ingestPath = "/platform/ingest/v1/security.events"
-
-// ingestHosts lead from the web application's host to the API's: of Dynatrace's
-// own labs first, which have no .live. (x.sprint.apps.dynatracelabs.com).
-var ingestHosts = strings.NewReplacer(".apps.dynatracelabs.", ".dynatracelabs.", ".apps.dynatrace", ".live.dynatrace")
-
-// ingestURL completes an environment's base address to the ingest address, and
-// leads the web application's host to the API's. The note says what changed.
-func ingestURL(u *url.URL) (*url.URL, string) {
-	if u == nil {
-		return nil, ""
-	}
-	note := ""
-	u.Host = strings.ToLower(u.Host)
-	if host := ingestHosts.Replace(u.Host); host != u.Host {
-		note = fmt.Sprintf("OPENPIPELINE_URL: %s serves the web application, sending to %s", u.Host, host)
-		u.Host = host
-	}
-	if !strings.Contains(u.Path, "/platform/ingest/") {
-		u.Path += ingestPath
-	}
-	return u, note
-}
-
-// variables records which names a loader asks for.
-func variables(load func(func(string) string)) []string {
+// Variables returns the names that a loader asks for, sorted.
+func Variables(load func(func(string) string)) []string {
 	var names []string
 	load(func(name string) string {
 		if !slices.Contains(names, name) {

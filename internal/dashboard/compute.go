@@ -8,7 +8,7 @@ import (
 
 const topLines = 50
 
-// Compute gives the tiles that the events make. Events of other types than
+// Compute returns the tiles that the events make. Events of other types than
 // the two that the dashboard reads have no effect, nor has the order of the
 // events.
 func Compute(events []Event) Tiles {
@@ -44,7 +44,7 @@ type row struct {
 	scan *Event
 }
 
-// join gives the findings that pass the rule, severity and standard filters,
+// join returns the findings that pass the rule, severity and standard filters,
 // each with the scan that it belongs to; findings of no scan, and of scans
 // that are not the newest of their system, drop out. Two systems that share a
 // scan.id double its findings, as an inner join does.
@@ -68,7 +68,7 @@ func join(events []Event) []row {
 	return rows
 }
 
-// latestScans gives the last completed scan by timestamp of every object.id.
+// latestScans returns the last completed scan by timestamp of every object.id.
 // A scan without object.name is in no System filter. The dashboard leaves
 // open which of two equal timestamps is the last: here the greater scan.id.
 func latestScans(events []Event) map[Text]*Event {
@@ -312,7 +312,7 @@ func misconfigurations(rows []row) []Misconfiguration {
 	return shown
 }
 
-// top gives the first topLines of the rows in order, without sorting them all.
+// top returns the first topLines of the rows in order, without sorting them all.
 func top[T any](rows []T, compare func(a, b T) int) []T {
 	best := make([]T, 0, topLines+1)
 	for _, r := range rows {

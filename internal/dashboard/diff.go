@@ -151,7 +151,7 @@ func lines[T comparable](d *diff, table string, got, want []T) {
 	report(want, -1, "is missing")
 }
 
-// keys gives the keys of both maps in order, each once.
+// keys returns the keys of both maps in order, each once.
 func keys[V any](a, b map[string]V) []string {
 	all := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
 	slices.Sort(all)

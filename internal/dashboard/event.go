@@ -29,7 +29,7 @@ type Text string
 // no event can hold it.
 const empty Text = "\xff"
 
-// NewText gives the non-null Text of s.
+// NewText returns the non-null Text of s.
 func NewText(s string) Text {
 	if s == "" {
 		return empty
@@ -40,7 +40,7 @@ func NewText(s string) Text {
 // Null says whether the field is absent.
 func (t Text) Null() bool { return t == "" }
 
-// String gives the text; "" for null.
+// String returns the text; "" for null.
 func (t Text) String() string {
 	if t == empty {
 		return ""
@@ -192,7 +192,7 @@ func (p *Pool) Share(e *Event) {
 	}
 }
 
-// Evidence gives the evidence_json text in canonical form (RFC 8785), because
+// Evidence returns the evidence_json text in canonical form (RFC 8785), because
 // it is compared by what it says: escapes and the order of members are a
 // writer's choice. What is not JSON stays as it is, and so does an empty array
 // that is not spelled "[]", because the dashboard leaves out that spelling only.

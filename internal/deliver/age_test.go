@@ -87,14 +87,14 @@ func TestPaceThatCannotEndIsRefused(t *testing.T) {
 	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 100})
 	r.delivered(k, archive.DeliveryComplete)
 	before := r.Requests
-	_, err := r.request(t.Context(), k, deliver.Request{JobID: "job", Rate: deliver.NewRate(0.009)})
+	_, err := r.request(t.Context(), k, deliver.Request{JobID: "job", Rate: deliver.NewRate(0.009, time.Time{})})
 	if err == nil || !strings.Contains(err.Error(), "100 events") || !strings.Contains(err.Error(), "at least 0.01 events per second") {
 		t.Errorf("%v", err)
 	}
 	if d := r.Document(k); r.Requests != before || d.State != archive.DeliveryComplete || d.Generation != 1 || d.Replay != "" {
 		t.Errorf("%d requests, %+v", r.Requests-before, d)
 	}
-	if out, err := r.request(t.Context(), k, deliver.Request{JobID: "job", Rate: deliver.NewRate(0.01)}); err != nil || out.State != archive.DeliverySending {
+	if out, err := r.request(t.Context(), k, deliver.Request{JobID: "job", Rate: deliver.NewRate(0.01, time.Time{})}); err != nil || out.State != archive.DeliverySending {
 		t.Errorf("%+v, %v", out, err)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/simulate/site"
 	"runecast-ingest/internal/store"
 )
@@ -26,9 +26,9 @@ func rules(list ...string) string {
 // delivered, without a commit.
 func TestWhatIsNotAssessed(t *testing.T) {
 	t.Parallel()
-	vulnerabilities := func(c *config.Forwarder) { c.Mapping.IncludeTypes = []string{"VUL"} }
+	vulnerabilities := func(c *forwarderconfig.Settings) { c.Mapping.IncludeTypes = []string{"VUL"} }
 	for name, c := range map[string]struct {
-		settings func(*config.Forwarder)
+		settings func(*forwarderconfig.Settings)
 		result   string
 		state    string
 		says     []string
@@ -46,7 +46,7 @@ func TestWhatIsNotAssessed(t *testing.T) {
 			says: []string{"only 1 of KB, 2 of VUL", "enable security profiles"}},
 		"vulnerabilities, asked for": {settings: vulnerabilities, result: rules("VUL FAIL", "VUL PASS", "KB FAIL"), state: archive.DeliveryComplete,
 			events: map[string]int{"VULNERABILITY_FINDING": 1, "VULNERABILITY_SCAN": 1}},
-		"vulnerabilities, coverage of objects": {settings: func(c *config.Forwarder) { vulnerabilities(c); c.Mapping.Coverage = "object" },
+		"vulnerabilities, coverage of objects": {settings: func(c *forwarderconfig.Settings) { vulnerabilities(c); c.Mapping.Coverage = "object" },
 			result: rules("VUL FAIL", "CIS UNLICENSED"), state: archive.DeliveryComplete,
 			events: map[string]int{"VULNERABILITY_FINDING": 1, "VULNERABILITY_SCAN": 1}},
 		"knowledge base alone, vulnerabilities asked for": {settings: vulnerabilities, result: rules("KB FAIL"), state: archive.DeliveryFailed,
@@ -91,7 +91,7 @@ func TestWhatIsNotAssessed(t *testing.T) {
 // A scan of vulnerabilities alone goes on where its invocation ended.
 func TestVulnerabilitiesAloneGoOn(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) { site.Small(c); c.Mapping.IncludeTypes = []string{"VUL"} })
+	r := newRig(t, func(c *forwarderconfig.Settings) { site.Small(c); c.Mapping.IncludeTypes = []string{"VUL"} })
 	var list []string
 	for range 300 {
 		list = append(list, "VUL FAIL")

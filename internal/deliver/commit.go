@@ -28,8 +28,13 @@ func (g *generation) finish(ctx context.Context, res mapping.Result, again bool)
 	for _, word := range res.Unknown {
 		d.o.Log.WarnContext(ctx, "unknown value in the results", "key", d.key, "value", word)
 	}
-	if err := g.unfit(res); err != nil && !g.committed { // what is committed may be shown by now
-		return dispose(becauseUnfit, err, false)
+	if g.s.Committed {
+		return g.goOnShown(ctx, res)
+	}
+	if g.s.Extras == nil {
+		if err := g.unfit(res); err != nil && !g.committed { // what is committed may be shown by now
+			return dispose(becauseUnfit, err, false)
+		}
 	}
 	if !res.Assessed {
 		return g.finishUncommitted(ctx)
@@ -68,7 +73,7 @@ func (g *generation) unfit(res mapping.Result) error {
 			What: fmt.Sprintf("events are not conserved: %d mapped, but %d accepted + %d quarantined + %d skipped", s.Mapped, s.Accepted, s.Quarantined, s.Skipped),
 			Cure: "report this with the function's log; the scan was not committed"}
 	}
-	return tolerable(s, g.d.o.Config.MaxQuarantine)
+	return tolerable(s, g.d.o.Settings.MaxQuarantine)
 }
 
 // finishUncommitted ends a scan that has nothing but what was asked for beside
@@ -79,19 +84,26 @@ func (g *generation) unfit(res mapping.Result) error {
 func (g *generation) finishUncommitted(ctx context.Context) disposition {
 	hard, cancel := context.WithDeadline(ctx, g.d.win.Hard)
 	defer cancel()
-	return g.followUp(hard, false)
+	return g.followUp(hard)
 }
 
 // tolerable reports by an error that more events were refused than a scan may
 // lose: a share of those sent.
 func tolerable(s *archive.Scan, share float64) error {
 	q, sent := s.Quarantined, s.Accepted+s.Quarantined
-	limit := max(int64(share*float64(sent)), leastQuarantine)
-	if q == 0 || q < sent && q <= limit {
+	limit, ok := mayLose(q, sent, share)
+	if ok {
 		return nil
 	}
 	return &fault.Error{Class: fault.Reject, What: fmt.Sprintf("%d of %d events were refused, %d may be", q, sent, limit),
 		Cure: "look at quarantine/ for the answers, mend the mapping, then replay; the old posture stays"}
+}
+
+// mayLose reports whether so many of the events sent may be refused, and returns
+// how many may be.
+func mayLose(refused, sent int64, share float64) (limit int64, ok bool) {
+	limit = max(int64(share*float64(sent)), leastQuarantine)
+	return limit, refused == 0 || refused < sent && refused <= limit
 }
 
 // passCommitPoint reserves the commit in the register (step 6), and returns what
@@ -179,10 +191,8 @@ func (g *generation) announceScan(ctx context.Context, res mapping.Result, reser
 		case openpipeline.Accepted:
 			g.s.Timestamp, g.s.CompletedAt = reserved.Timestamp, reserved.CompletedAt
 			g.keepVerdicts(hard, res.Rules, reserved)
-			if d.mapper.Extras() {
-				return g.followUp(hard, true)
-			}
-			return dispose(becauseComplete, nil, false)
+			g.announced = true
+			return g.followUp(hard)
 		case openpipeline.Doubt:
 			why = becauseUnknown
 			if d.o.Now().Before(d.win.Soft) && d.o.Sleep(hard, wait) == nil {
@@ -213,8 +223,8 @@ func unannounced(why reason, r *openpipeline.Result) disposition {
 // coversSystem reports whether a coverage event of the system goes out with the
 // scan-completed event.
 func (g *generation) coversSystem() bool {
-	m := g.d.o.Config.Mapping
-	return m.EventModel != string(securityevent.XSPM) && m.Coverage == "system"
+	m := g.d.o.Settings.Mapping
+	return m.EventModel != securityevent.XSPM && m.Coverage == mapping.CoverageSystem
 }
 
 // scanEvents is the body that ends a scan. The scan-completed event comes last.

@@ -63,7 +63,7 @@ const (
 )
 
 // fateOf returns what a delivery document says of the commit of a scan id. One
-// that failed in doubt may be shown.
+// that failed in doubt, or once it was committed, may be shown.
 func fateOf(v *archive.Delivery, scanID string) fate {
 	for _, r := range recorded(v) {
 		switch {
@@ -72,7 +72,7 @@ func fateOf(v *archive.Delivery, scanID string) fate {
 			return fateFailed
 		case r.Ended.ScanID == scanID:
 			return fateShown
-		case r.ScanID == scanID && r.State == archive.DeliveryFailed && !r.Doubt:
+		case r.ScanID == scanID && r.State == archive.DeliveryFailed && !r.Doubt && !r.Committed:
 			return fateFailed
 		case r.ScanID == scanID && r.State == archive.DeliveryComplete:
 			return fateShown

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/notice"
 	"runecast-ingest/internal/openpipeline"
@@ -32,10 +31,10 @@ type Publisher interface {
 
 // Options of a deliverer.
 type Options struct {
-	Config  config.Forwarder
-	Archive *store.Store
-	Sender  Sender
-	Log     *slog.Logger
+	Settings Settings
+	Archive  *store.Store
+	Sender   Sender
+	Log      *slog.Logger
 	// Metrics takes figures for CloudWatch; nil: none.
 	Metrics *telemetry.Metrics
 	// Now and Sleep are the clock; Sleep ends early with the context's error.
@@ -63,8 +62,8 @@ type Deliverer struct {
 // New makes a deliverer.
 func New(o Options) *Deliverer {
 	return &Deliverer{
-		o: o, mapper: mapping.New(o.Config.Mapping), catalogs: &catalogs{archive: o.Archive, log: o.Log},
-		buffers: openpipeline.NewBuffers(o.Config.SendConcurrency+1, o.Config.MaxBatchBytes), // in flight, and one being packed
+		o: o, mapper: mapping.New(o.Settings.Mapping), catalogs: &catalogs{archive: o.Archive, log: o.Log},
+		buffers: openpipeline.NewBuffers(o.Settings.SendConcurrency+1, o.Settings.MaxBatchBytes), // in flight, and one being packed
 	}
 }
 
@@ -97,6 +96,8 @@ func WindowOf(ctx context.Context, now time.Time) Window {
 const (
 	// StateBusy: another invocation delivers it.
 	StateBusy = "busy"
+	// StatePaced: it keeps to a pace, and was left to another call; see Request.LeavePaced.
+	StatePaced = "paced"
 	// StateOlder: it was to be sent again, but a newer scan is committed.
 	StateOlder = "older"
 )
@@ -115,6 +116,9 @@ type Outcome struct {
 	// EndpointDown: no other object can be delivered either, until a person has
 	// mended what the error says.
 	EndpointDown bool
+	// RefusedWhole: all of the object was refused. Whether the endpoint is to
+	// blame for it, or the object, another object can show.
+	RefusedWhole bool
 	// Parts are the scans in the object; none if nothing was to be done.
 	Parts []PartOutcome
 
@@ -143,7 +147,7 @@ func (d *Deliverer) Deliver(ctx context.Context, key string, win Window, r Reque
 	if !began.Before(win.Soft) {
 		return Outcome{State: archive.DeliveryPending, Reason: "no time was left for it in this invocation", reason: becauseTime}, nil
 	}
-	one := &delivery{Deliverer: d, key: key, win: win, request: r, batchBytes: d.o.Config.MaxBatchBytes}
+	one := &delivery{Deliverer: d, key: key, win: win, request: r, batchBytes: d.o.Settings.MaxBatchBytes}
 	one.send = counting(traced(d.o.Sender, win.Soft), &one.counter)
 	var out Outcome
 	err := telemetry.Trace(ctx, "deliver", func(ctx context.Context) (err error) {

@@ -17,6 +17,12 @@ import (
 const (
 	// maxStartOver is how often one invocation begins a new generation after doubt.
 	maxStartOver = 3
+	// maxRefusedWhole is how many generations in a row may be refused as a whole
+	// before the object is to blame.
+	maxRefusedWhole = 5
+	// lately is how recently another object must have been committed to show that
+	// the endpoint accepts what is fit: more than the time between two sweeps.
+	lately = 30 * time.Minute
 	// maxExpired is how many leases in a row may run out before an object is
 	// held to be what kills its invocations.
 	maxExpired = 5
@@ -37,12 +43,15 @@ type delivery struct {
 	scans   []*scan
 	parts   []PartOutcome
 
+	// rate is the pace that somebody asked for; nil: nobody did.
+	rate *Rate
 	// send posts a batch, and counter counts what this invocation sends.
 	send        send
 	counter     counter
 	startedOver int64
 	// batchBytes bounds a body; halved after doubt.
 	batchBytes int
+	unsaved    bool // whether the state was written is not known
 	released   bool // a release was attempted: nothing may be sent any more
 	// idle: there was nothing to do. The others count this invocation's work.
 	idle bool
@@ -75,7 +84,10 @@ func (d *delivery) run(ctx context.Context) (Outcome, error) {
 	if err != nil || begun.over {
 		return begun.outcome, err
 	}
-	if d.doc.Value.Expired >= maxExpired && slices.Contains(begun.steps, stepSend) {
+	if d.doc.Value.Expired >= maxExpired && d.deadly(begun.steps) {
+		for i, s := range d.scans {
+			s.Committed = s.Committed || begun.steps[i] == stepFinish // it may be shown
+		}
 		return d.reject(ctx, &fault.Error{Class: fault.Reject, Where: d.key,
 			What: fmt.Sprintf("%d invocations in a row ended without a word", maxExpired),
 			Cure: "look into the function's log for time-outs and memory, then replay"})
@@ -89,6 +101,18 @@ func (d *delivery) run(ctx context.Context) (Outcome, error) {
 	return d.release(ctx, end)
 }
 
+// deadly reports whether what kills the invocations may be given up: to send
+// findings, or what follows a scan that is shown. One that is committed, but not
+// shown, is not given up.
+func (d *delivery) deadly(steps []step) bool {
+	for i, s := range d.scans {
+		if steps[i] == stepSend || steps[i] == stepFinish && s.Committed {
+			return true
+		}
+	}
+	return false
+}
+
 // deliverScan is steps 4 to 7 for one scan, sending it again after doubt, and
 // where it has grown too old on its way.
 func (d *delivery) deliverScan(ctx context.Context, s *scan, part *PartOutcome, step step) disposition {
@@ -96,6 +120,7 @@ func (d *delivery) deliverScan(ctx context.Context, s *scan, part *PartOutcome, 
 		g := newGeneration(d, s, part, step == stepFinish && again == 0)
 		end := g.deliver(ctx, again < maxStartOver)
 		if end.next != nextStartOver {
+			end = d.blame(ctx, s, end)
 			s.settle(end)
 			return end
 		}
@@ -120,6 +145,32 @@ func (d *delivery) deliverScan(ctx context.Context, s *scan, part *PartOutcome, 
 			return dispose(becauseUnsaved, err, false)
 		}
 	}
+}
+
+// blame decides who is to blame where a generation was refused as a whole: the
+// endpoint, which a person has to mend, or the object, whose delivery has failed
+// then. It is the object if the endpoint has lately taken another one, and after
+// several generations.
+func (d *delivery) blame(ctx context.Context, s *scan, end disposition) disposition {
+	if end.reason != becauseHopeless {
+		return end
+	}
+	s.RefusedWhole++
+	other, err := d.o.Archive.CommittedSince(ctx, d.o.Now().Add(-lately), s.Envelope.System.ID)
+	if err != nil {
+		d.o.Log.WarnContext(ctx, "it is not known whether the endpoint accepts anything", "key", d.key, "error", err.Error())
+	}
+	var proof string
+	switch {
+	case other:
+		proof = "another object was accepted lately"
+	case s.RefusedWhole >= maxRefusedWhole:
+		proof = fmt.Sprintf("that happened %d times in a row", s.RefusedWhole)
+	default:
+		return end
+	}
+	return dispose(becauseUnfit, &fault.Error{Class: fault.Reject, Where: d.key, What: "all of it is refused, and " + proof, Err: end.err,
+		Cure: "look at quarantine/ for the answers, mend what they name, then replay"}, false)
 }
 
 // reject ends the delivery of an object that cannot be delivered at all; other
@@ -148,6 +199,7 @@ func (d *delivery) reject(ctx context.Context, err error) (Outcome, error) {
 func (d *delivery) release(ctx context.Context, end disposition) (Outcome, error) {
 	d.released = true
 	if end.next == nextNothing {
+		d.unsaved = true
 		return Outcome{reason: end.reason}, end.err
 	}
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), d.win.Deadline)
@@ -157,11 +209,12 @@ func (d *delivery) release(ctx context.Context, end disposition) (Outcome, error
 	// generation. If the scan-completed event was accepted already it is sent
 	// once more, with the same id and timestamp.
 	if err := d.saveReleased(ctx); err != nil {
+		d.unsaved = true
 		return Outcome{reason: becauseUnsaved}, errors.Join(end.cause(), err)
 	}
 	d.tell(ctx)
 	out := d.outcome()
-	out.EndpointDown, out.reason = end.next == nextReport, end.reason
+	out.EndpointDown, out.reason, out.RefusedWhole = end.next == nextReport, end.reason, end.reason == becauseHopeless
 	return out, end.cause()
 }
 
@@ -184,8 +237,15 @@ func (d *delivery) saveReleased(ctx context.Context) error {
 
 // save writes the delivery document, if it still is what was read.
 func (d *delivery) save(ctx context.Context) error {
-	record(&d.doc.Value, d.scans)
-	d.doc.Value.UpdatedAt = d.o.Now().UTC()
+	v := &d.doc.Value
+	record(v, d.scans)
+	v.UpdatedAt = d.o.Now().UTC()
+	switch {
+	case v.Final():
+		v.MaxEventsPerSecond, v.PacedUntil = 0, time.Time{}
+	case d.rate != nil:
+		v.MaxEventsPerSecond, v.PacedUntil = d.rate.perSecond, d.rate.Until()
+	}
 	return store.Save(ctx, d.o.Archive, &d.doc)
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/simulate/site"
 )
@@ -107,7 +107,7 @@ func TestDeliveryDocuments(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, func(c *config.Forwarder) { site.Small(c); c.SendConcurrency = 1 })
+			r := newRig(t, func(c *forwarderconfig.Settings) { site.Small(c); c.SendConcurrency = 1 })
 			var got strings.Builder
 			run(r, func(what, key string) { fmt.Fprintf(&got, "-- %s --\n%s\n", what, r.stored(key)) })
 			file := filepath.Join("testdata", "document-"+name+".txt")

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/securityevent"
 	"runecast-ingest/internal/simulate/site"
@@ -63,7 +63,7 @@ func TestCommittedScanDoesNotGoOnAfterAnotherOne(t *testing.T) {
 // where somebody else has written meanwhile, nothing is.
 func TestNothingIsSentAfterALostWrite(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) { site.Small(c); c.SendConcurrency = 1 })
+	r := newRig(t, func(c *forwarderconfig.Settings) { site.Small(c); c.SendConcurrency = 1 })
 	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
 	r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
 		if n > 0 {
@@ -89,7 +89,7 @@ func TestNothingIsSentAfterALostWrite(t *testing.T) {
 func TestBodiesAreHalvedAfterDoubt(t *testing.T) {
 	t.Parallel()
 	const limit = 200_000
-	r := newRig(t, func(c *config.Forwarder) { c.MaxBatchBytes = limit })
+	r := newRig(t, func(c *forwarderconfig.Settings) { c.MaxBatchBytes = limit })
 	r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
 		if n == 0 {
 			site.Answer(w, http.StatusInternalServerError)
@@ -124,7 +124,7 @@ func TestCommittedScanIsSentAnewUnderAnotherMapping(t *testing.T) {
 	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 3, Passing: 2})
 	r.delivered(k, archive.DeliverySending)
 	r.Intercept = nil
-	r.Config.Mapping.IncludeResults = []string{"FAILED"}
+	r.Config.Mapping.IncludeResults = []securityevent.Status{"FAILED"}
 	if out := r.delivered(k, archive.DeliveryComplete); out.Scan.Generation != 2 {
 		t.Errorf("generation %d", out.Scan.Generation)
 	}

@@ -2,94 +2,206 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/openpipeline"
+	"runecast-ingest/internal/telemetry"
 )
 
-// followUps sends coverage of objects and vulnerabilities once their scan is
-// committed and shown, or has nothing to commit, in a second reading of the
-// document, in order and one request at a time: the scan keeps how many of them are sent. In doubt a batch
-// is repeated, since the events' ids are the same; one that is refused is halved
-// down to the events to blame, which are left out with a warning.
-type followUps struct {
-	*generation
-	// committed: the scan has compliance results.
-	committed bool
-	leftOut   int64
+// Coverage of objects and vulnerabilities follow the scan event, or the mapping
+// of a scan that has nothing to commit. They come from a second reading of the
+// object, in order and one request at a time, and obey the rules of findings:
+// refused ones are halved down to those to blame, which lie in quarantine; what
+// MIN_SEVERITY and EXCLUDE_TYPES leave out is counted; none is unaccounted for.
+// Their event indexes follow those of the findings. What was accepted is written
+// down after each request, so that a death repeats one request at most. In doubt
+// a request is repeated, since the events' ids are the same.
+
+// goOnShown goes on with a scan that is shown: only what follows is left. The
+// scan event is not sent again, for its time would be another than its rows'.
+func (g *generation) goOnShown(ctx context.Context, res mapping.Result) disposition {
+	hard, cancel := context.WithDeadline(ctx, g.d.win.Hard)
+	defer cancel()
+	c, _, err := g.d.candidate(hard, g.s)
+	switch {
+	case err != nil:
+		return dispose(becauseInterrupted, err, false)
+	case !c.mine():
+		return dispose(becauseSuperseded, errors.New("a newer scan was committed meanwhile"), false)
+	}
+	g.keepVerdicts(hard, res.Rules, &c.register)
+	return g.followUp(hard)
 }
 
-// followUp sends what follows the scan-completed event, if there is one, and ends
-// the scan. What
-// is left waits for whoever comes next. A crash leaves the lease: all of it is
-// sent again, under the same ids.
-func (g *generation) followUp(ctx context.Context, committed bool) disposition {
-	d, f := g.d, &followUps{generation: g, committed: committed}
-	why, err := becauseFollowUps, error(nil)
-	batcher := openpipeline.NewBatcher(d.batchBytes, d.buffers, func(b *openpipeline.Batch) (err error) {
-		defer d.buffers.Release(b)
-		why, err = f.sendBatch(ctx, b)
-		return err
-	})
-	if err = f.read(ctx, batcher); err == nil {
-		err = batcher.Flush()
+// followUp sends what follows, and ends the scan. What is left waits for whoever
+// comes next.
+func (g *generation) followUp(ctx context.Context) disposition {
+	d := g.d
+	if !d.mapper.Extras() {
+		return dispose(becauseComplete, nil, false)
 	}
-	if f.leftOut > 0 {
-		d.o.Log.WarnContext(ctx, "coverage or vulnerabilities were refused and left out", "key", d.key, "run", g.s.order().Run, "events", f.leftOut)
+	g.s.Committed = g.s.Committed || g.announced
+	g.beginExtras()
+	// A crash before this write repeats the scan event, and nothing that follows
+	// it; one behind it is known to be in the extras.
+	if err := d.save(ctx); err != nil {
+		return dispose(becauseUnsaved, err, false)
+	}
+	before := g.s.Scan // the findings' figures
+	res, err := g.sendExtras(ctx)
+	g.s.Mapped, g.s.Skipped = before.Mapped+res.Mapped, before.Skipped+res.Skipped
+	g.account()
+	for why, n := range res.Reasons {
+		d.o.Log.InfoContext(ctx, "not sent as it came", "key", d.key, "run", g.s.order().Run, "reason", why, "issues", n)
 	}
 	if err != nil {
-		return dispose(why, fmt.Errorf("coverage and vulnerabilities are not all sent: %w", err), false)
+		return g.disposeExtras(err)
+	}
+	if err := g.extrasUnfit(&res); err != nil {
+		return dispose(becauseUnfit, err, false)
 	}
 	return dispose(becauseComplete, nil, false)
 }
 
-// read maps the follow-up events, and packs those that are not sent yet.
-func (f *followUps) read(ctx context.Context, batcher *openpipeline.Batcher) error {
-	d, s := f.d, f.s
-	source := d.source(ctx)
-	doc, done, err := s.Open(source)
-	if err != nil {
-		return err
+// beginExtras counts from here on what follows the findings. A document of an
+// earlier release says only how many were sent.
+func (g *generation) beginExtras() {
+	s := &g.s.Scan
+	if s.Extras == nil {
+		s.Extras = &archive.Extras{From: g.index}
+		g.done.add(g.index, g.index+s.Extra)
+		g.accepted += s.Extra
+	} else if s.Doubt { // a request of the invocation that died may have been accepted
+		g.duplicates = true
 	}
-	defer func() { _ = done() }()
-	index := int64(-1)
-	return d.mapper.Extra(mapping.Input{
-		Document: doc, ScanID: s.ScanID, Now: d.o.Now,
-		Reopen: func() (*mapping.Document, func() error, error) { return s.Open(source) },
-		Emit: func(e []byte) error {
-			if index++; index < s.Extra {
-				return nil // an earlier invocation has sent it
-			}
-			return batcher.Add(index, e)
-		},
-	}, d.key, f.committed)
+	g.sentBefore = doneRanges{g.done.ranges()}
+	g.quarantinedBefore = g.quarantined - s.Extras.Quarantined
+	g.follows, g.refusals, g.acceptedBefore = true, 0, g.accepted
+	g.batcher = openpipeline.NewBatcher(min(g.d.batchBytes, g.batcher.Limit()), g.d.buffers, nil)
+	g.account()
 }
 
-// sendBatch sends a batch. The reason belongs to the error.
-func (f *followUps) sendBatch(ctx context.Context, b *openpipeline.Batch) (reason, error) {
-	for again := 0; ; again++ {
-		r := f.post(ctx, b)
-		switch r.Outcome {
-		case openpipeline.Accepted:
-			f.s.Extra = b.To
-			return becauseFollowUps, nil
-		case openpipeline.Refused, openpipeline.TooLarge:
-			if b.To-b.From == 1 {
-				f.leftOut++
-				f.s.Extra = b.To
-				return becauseFollowUps, nil
-			}
-			halves := b.Halves()
-			if why, err := f.sendBatch(ctx, halves[0]); err != nil {
-				return why, err
-			}
-			return f.sendBatch(ctx, halves[1])
-		case openpipeline.Unusable:
-			return becauseDown, fmt.Errorf("send coverage and vulnerabilities: %w", r.Err)
+// sendExtras maps the object again, and sends of what follows what is not done.
+func (g *generation) sendExtras(ctx context.Context) (mapping.Result, error) {
+	d := g.d
+	ctx, g.cancel = context.WithCancel(ctx)
+	defer g.cancel()
+	batcher := openpipeline.NewBatcher(g.batcher.Limit(), d.buffers, func(b *openpipeline.Batch) error {
+		defer d.buffers.Release(b)
+		if g.deliverBatch(ctx, b); g.stopped() {
+			return errStopped
 		}
-		if r.Outcome != openpipeline.Doubt || again == maxStartOver {
-			return becauseFollowUps, fmt.Errorf("send coverage and vulnerabilities: %w", r.Err)
+		return nil
+	})
+	g.batcher = batcher
+	var res mapping.Result
+	err := telemetry.Trace(ctx, "extras", func(ctx context.Context) (err error) {
+		if res, err = g.mapExtras(ctx, batcher); err == nil {
+			err = batcher.Flush()
 		}
+		return err
+	})
+	if g.err != nil {
+		return res, g.err
 	}
+	return res, err
+}
+
+func (g *generation) mapExtras(ctx context.Context, batcher *openpipeline.Batcher) (mapping.Result, error) {
+	d := g.d
+	doc, done, err := g.s.Open(d.source(ctx))
+	if err != nil {
+		return mapping.Result{}, err
+	}
+	defer func() { _ = done() }()
+	g.index = g.s.Extras.From
+	return d.mapper.Extra(mapping.Input{
+		Document: doc, ScanID: g.s.ScanID, Now: d.o.Now,
+		Reopen: func() (*mapping.Document, func() error, error) { return g.s.Open(d.source(ctx)) },
+		Emit: func(event []byte) error {
+			index := g.index
+			g.index++
+			if g.sentBefore.contains(index) {
+				return nil // an earlier invocation has dealt with it
+			}
+			return batcher.Add(index, event)
+		},
+	}, d.key, g.s.Committed)
+}
+
+// saveExtras writes down what was accepted of what follows. A crash before it
+// sends the events of one request again, under the same ids.
+func (g *generation) saveExtras(ctx context.Context) {
+	g.account()
+	if err := g.d.save(ctx); err != nil {
+		g.fail(becauseUnsaved, err)
+		g.cancel()
+	}
+}
+
+// accountExtras writes into the scan how far what follows the findings is.
+func (g *generation) accountExtras() {
+	x := g.s.Extras
+	if x == nil || !g.follows {
+		return
+	}
+	g.s.Extra = g.done.countFrom(x.From)
+	x.Quarantined = g.quarantined - g.quarantinedBefore
+}
+
+// disposeExtras decides what becomes of a scan of which not all that follows is sent.
+func (g *generation) disposeExtras(err error) disposition {
+	err = fmt.Errorf("coverage and vulnerabilities are not all sent: %w", err)
+	switch why := g.reason; {
+	case why == becauseHopeless && g.announced: // the endpoint has just taken the scan event: these are to blame
+		return dispose(becauseUnfit, err, false)
+	case why == becauseBusy, why == becauseTime, why == becauseDoubt:
+		return dispose(becauseFollowUps, err, false)
+	default:
+		return dispose(why, err, false)
+	}
+}
+
+// extrasUnfit says why the delivery has failed although the scan is shown: too
+// much of what follows was refused, or it does not add up. Nil: it has not.
+func (g *generation) extrasUnfit(res *mapping.Result) error {
+	s := &g.s.Scan
+	quarantined := s.Extras.Quarantined
+	accepted := s.Extra - quarantined
+	if res.Mapped != accepted+quarantined+res.Skipped {
+		g.d.o.Metrics.Put(telemetry.Count("ConservationErrors", 1))
+		return &fault.Error{Class: fault.Reject,
+			What: fmt.Sprintf("coverage and vulnerabilities are not conserved: %d mapped, but %d accepted + %d quarantined + %d skipped", res.Mapped, accepted, quarantined, res.Skipped),
+			Cure: "report this with the function's log"}
+	}
+	if limit, ok := mayLose(quarantined, s.Extra, g.d.o.Settings.MaxQuarantine); !ok {
+		return &fault.Error{Class: fault.Reject, What: fmt.Sprintf("%d of %d coverage and vulnerability events were refused, %d may be", quarantined, s.Extra, limit),
+			Cure: "look at quarantine/ for the answers, mend the mapping or leave these events out, then replay; the scan itself is shown"}
+	}
+	return nil
+}
+
+// cover takes all indexes below one in, those in the set or not.
+func (d *doneRanges) cover(to int64) {
+	if to <= 0 {
+		return
+	}
+	whole := doneRanges{[][2]int64{{0, to}}}
+	for _, r := range d.r {
+		whole.add(max(r[0], to), r[1])
+	}
+	d.r = whole.r
+}
+
+// countFrom returns how many indexes of the set are not below one.
+func (d *doneRanges) countFrom(from int64) int64 {
+	var n int64
+	for _, r := range d.r {
+		n += max(r[1]-max(r[0], from), 0)
+	}
+	return n
 }

@@ -7,7 +7,8 @@ import (
 	"testing"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
+	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/securityevent"
 	"runecast-ingest/internal/simulate/site"
 )
@@ -15,14 +16,15 @@ import (
 func TestCoverage(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		model, coverage string
-		want            int
+		model    securityevent.Model
+		coverage mapping.Coverage
+		want     int
 	}{
 		"system": {"both", "system", 1}, "object": {"external", "object", 31}, "none": {"both", "none", 0}, "not in xspm": {"xspm", "object", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, func(cfg *config.Forwarder) {
+			r := newRig(t, func(cfg *forwarderconfig.Settings) {
 				site.Small(cfg)
 				cfg.Mapping.EventModel, cfg.Mapping.Coverage = c.model, c.coverage
 			})
@@ -43,7 +45,7 @@ func TestCoverage(t *testing.T) {
 // Extras that are refused keep nothing from being shown, and go out once.
 func TestRefusedVulnerabilityDoesNotHoldUpTheCommit(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) { site.Small(c); c.Mapping.IncludeTypes = []string{"VUL"} })
+	r := newRig(t, func(c *forwarderconfig.Settings) { site.Small(c); c.Mapping.IncludeTypes = []string{"VUL"} })
 	r.Intercept = site.Refusing(400, func(b string) bool { return strings.Contains(b, `"VUL-2"`) })
 	var issues []string
 	for i := range 4 {

@@ -31,6 +31,8 @@ type generation struct {
 	// committed: everything was sent and committed before, so that the object is
 	// mapped for the scan-completed event only.
 	committed bool
+	// announced: the scan event was accepted in this invocation.
+	announced bool
 	// before are the requests and bytes of earlier invocations, counter those of
 	// this one.
 	before  figures
@@ -49,24 +51,32 @@ type generation struct {
 	accepted    int64
 	quarantined int64
 	refusals    int // answers 400 while nothing was accepted
-	duplicates  bool
-	reason      reason
-	err         error
-	cancel      context.CancelFunc
+	// acceptedBefore is what was accepted when refusals began to be counted.
+	acceptedBefore int64
+	// follows: the events that follow the findings are sent, one request at a
+	// time; doubts are how often one of these was repeated.
+	follows bool
+	doubts  int
+	// quarantinedBefore are the findings in quarantine.
+	quarantinedBefore int64
+	duplicates        bool
+	reason            reason
+	err               error
+	cancel            context.CancelFunc
 }
 
 func newGeneration(d *delivery, s *scan, part *PartOutcome, committed bool) *generation {
 	g := &generation{d: d, s: s, part: part, committed: committed, saved: d.o.Now()}
 	g.before = figures{requests: s.Requests, bytes: s.Bytes}
 	g.announce = counting(d.send, &g.counter)
-	g.post = counting(d.paced(d.send, d.request.Rate), &g.counter)
+	g.post = counting(d.paced(d.send, d.rate), &g.counter)
 	for _, r := range s.Done {
 		g.sentBefore.add(r[0], r[1])
 		g.done.add(r[0], r[1])
 	}
 	g.quarantined = s.Quarantined
 	g.accepted = g.done.count() - g.quarantined
-	g.group.SetLimit(d.o.Config.SendConcurrency)
+	g.group.SetLimit(d.o.Settings.SendConcurrency)
 	return g
 }
 
@@ -107,7 +117,8 @@ func (g *generation) stream(ctx context.Context) (mapping.Result, error) {
 		return res, g.err
 	}
 	if g.committed { // the commit point is passed only once every event is accounted for
-		g.accepted = g.index - g.quarantined
+		g.done.cover(g.index)
+		g.accepted = g.done.count() - g.quarantined
 	}
 	return res, err
 }
@@ -173,9 +184,10 @@ func (g *generation) stopped() bool {
 }
 
 // deliverBatch sends a batch, and does what its answer asks for. One over the
-// limit that was learned meanwhile is halved unsent.
+// limit that was learned meanwhile, or of more events than the pace allows at
+// once, is halved unsent.
 func (g *generation) deliverBatch(ctx context.Context, b *openpipeline.Batch) {
-	if b.To-b.From > 1 && len(b.Body) > g.batcher.Limit() {
+	if events := b.To - b.From; events > 1 && (len(b.Body) > g.batcher.Limit() || events > g.d.rate.most()) {
 		g.halves(ctx, b)
 		return
 	}
@@ -193,20 +205,17 @@ func (g *generation) deliverBatch(ctx context.Context, b *openpipeline.Batch) {
 func (g *generation) take(ctx context.Context, b *openpipeline.Batch, r *openpipeline.Result) bool {
 	switch r.Outcome {
 	case openpipeline.Accepted:
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.accepted += b.To - b.From
-		g.done.add(b.From, b.To)
+		g.took(b)
+		if g.follows {
+			g.saveExtras(ctx)
+		}
 	case openpipeline.Refused:
 		g.refused(ctx, b, r)
 	case openpipeline.TooLarge:
 		g.tooLarge(ctx, b, r)
 	default:
 		why := reasonOf(r)
-		if why == becauseDoubt && g.d.o.Config.Delivery == "at-least-once" && g.d.o.Now().Before(g.d.win.Soft) {
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			g.duplicates = true
+		if why == becauseDoubt && g.repeats() {
 			return false
 		}
 		g.fail(why, fmt.Errorf("send events %d to %d: %w", b.From, b.To-1, r.Err))
@@ -215,6 +224,29 @@ func (g *generation) take(ctx context.Context, b *openpipeline.Batch, r *openpip
 		}
 	}
 	return true
+}
+
+// took takes in that a batch was accepted.
+func (g *generation) took(b *openpipeline.Batch) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.accepted += b.To - b.From
+	g.done.add(b.From, b.To)
+}
+
+// repeats reports whether a batch in doubt is sent once more, and keeps that it
+// may have come twice.
+func (g *generation) repeats() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	again := g.d.o.Settings.Delivery == AtLeastOnce
+	if g.follows { // their ids are the same: whoever counts them can tell
+		g.doubts++
+		again = g.doubts <= maxStartOver
+	}
+	again = again && g.d.o.Now().Before(g.d.win.Soft)
+	g.duplicates = g.duplicates || again
+	return again
 }
 
 // fail keeps the gravest reason.
@@ -235,4 +267,5 @@ func (g *generation) account() {
 		done: g.done.ranges(), accepted: g.accepted, quarantined: g.quarantined, duplicatesPossible: g.duplicates,
 		requests: g.before.requests + total.Requests, bytes: g.before.bytes + total.Bytes,
 	})
+	g.accountExtras()
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/simulate/site"
 	"runecast-ingest/internal/store"
@@ -86,7 +86,7 @@ func TestForeignLeaseIsRespected(t *testing.T) {
 
 func TestDeadlineReleasesAndTheNextGoesOn(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) { site.Small(c); c.SendConcurrency = 1 })
+	r := newRig(t, func(c *forwarderconfig.Settings) { site.Small(c); c.SendConcurrency = 1 })
 	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 100})
 	r.Intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
 		if n > 0 && n%3 == 0 {

@@ -36,9 +36,7 @@ func (d *delivery) observe(ctx context.Context, out Outcome, err error, took tim
 			values = append(values, telemetry.Count("TokenRejected", 1))
 		}
 	case out.State == archive.DeliveryComplete:
-		values = append(values, telemetry.Count("ScansCommitted", 1), telemetry.Count("EventsAccepted", s.Accepted),
-			telemetry.Count("EventsQuarantined", s.Quarantined), telemetry.Count("EventsSkipped", s.Skipped),
-			telemetry.Seconds("ScanAgeAtCommit", d.o.Now().Sub(s.Order.StartedAt)))
+		values = append(values, telemetry.Count("ScansCommitted", 1), telemetry.Seconds("ScanAgeAtCommit", d.o.Now().Sub(s.Order.StartedAt)))
 	case out.State == archive.DeliverySuperseded:
 		values = append(values, telemetry.Count("ScansSuperseded", 1))
 	case out.State == archive.DeliveryFailed:
@@ -46,7 +44,31 @@ func (d *delivery) observe(ctx context.Context, out Outcome, err error, took tim
 	case out.State == archive.DeliverySending:
 		values = append(values, telemetry.Count("DeliveriesReleased", 1))
 	}
-	d.o.Metrics.Put(values...)
+	d.o.Metrics.Put(append(values, d.ended()...)...)
+}
+
+// ended counts the events of the scans that ended in this invocation, whatever
+// became of others in the same object: what is shown was accepted, and what was
+// refused lies in quarantine, also where that has made the scan fail.
+func (d *delivery) ended() []telemetry.Metric {
+	if d.unsaved {
+		return nil // what was not written down is not known to have ended
+	}
+	var accepted, quarantined, skipped int64
+	counted := false
+	for _, s := range d.scans {
+		if !s.settled || !s.Final() || s.State == archive.DeliverySuperseded {
+			continue
+		}
+		counted, quarantined = true, quarantined+s.Quarantined
+		if s.State == archive.DeliveryComplete || s.Committed {
+			accepted, skipped = accepted+s.Accepted, skipped+s.Skipped
+		}
+	}
+	if !counted {
+		return nil
+	}
+	return []telemetry.Metric{telemetry.Count("EventsAccepted", accepted), telemetry.Count("EventsQuarantined", quarantined), telemetry.Count("EventsSkipped", skipped)}
 }
 
 // work is what this invocation did, whatever came of it: Dynatrace bills the

@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/simulate/site"
 )
 
 // A long delivery writes down once a minute how far it came.
 func TestProgressIsWrittenEachMinute(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) { site.Small(c); c.SendConcurrency = 1 })
+	r := newRig(t, func(c *forwarderconfig.Settings) { site.Small(c); c.SendConcurrency = 1 })
 	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
 	var seen []archive.Delivery
 	r.Intercept = func(int, http.ResponseWriter, *http.Request) bool {
@@ -40,7 +40,7 @@ func TestProgressIsWrittenEachMinute(t *testing.T) {
 // the other's clock is ahead, so that the lease has run out for it alone.
 func TestProgressFindsThatAnotherTookOver(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) { site.Small(c); c.SendConcurrency = 1 })
+	r := newRig(t, func(c *forwarderconfig.Settings) { site.Small(c); c.SendConcurrency = 1 })
 	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
 	after := 0
 	r.Intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {

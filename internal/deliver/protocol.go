@@ -135,10 +135,10 @@ func (c *candidate) mine() bool {
 }
 
 // pastCommitPoint reports whether the commit point has passed, and what was sent
-// is what would be sent now, and not long ago. A replay begins another generation
+// is what would be sent now, and not long ago, unless the scan is shown already. A replay begins another generation
 // all the same.
 func (s *situation) pastCommitPoint(c *candidate) bool {
-	return !s.replay && s.sameVersion() && s.delivery.Mapping == s.mapping && c.mine() && !tooOld(&c.recorded, s.now)
+	return !s.replay && s.sameVersion() && s.delivery.Mapping == s.mapping && c.mine() && (c.recorded.Committed || !tooOld(&c.recorded, s.now))
 }
 
 // resumable reports whether a generation can go on: released cleanly, the same
@@ -147,6 +147,14 @@ func (s *situation) resumable(c *candidate) bool {
 	d := &s.delivery
 	return s.sameVersion() && d.Lease == nil && d.Mapping == s.mapping &&
 		c.recorded.State == archive.DeliverySending && !c.recorded.Doubt && c.recorded.Generation > 0 && !tooOld(&c.recorded, s.now)
+}
+
+// inExtras reports whether all findings of a scan were dealt with, and only what
+// follows them is left: it goes on whoever sent it, and whenever, for what was
+// sent is written down after each request.
+func (s *situation) inExtras(c *candidate) bool {
+	return !s.replay && s.sameVersion() && s.delivery.Mapping == s.mapping &&
+		c.recorded.State == archive.DeliverySending && c.recorded.Extras != nil && (!c.recorded.Committed || c.mine())
 }
 
 // commitStep is what the commit point finds.

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -21,12 +22,12 @@ func (g *generation) refused(ctx context.Context, b *openpipeline.Batch, r *open
 	case b.To-b.From > 1:
 		g.halves(ctx, b)
 	default:
-		g.resend(ctx, b, securityevent.Minimal(b.Event(b.From)), r)
+		g.resend(ctx, b, r, securityevent.Minimal)
 	}
 }
 
 // tooLarge halves a batch after a 413, and keeps to the smaller size. A single
-// event goes out once more without its evidence.
+// event goes out once more without its evidence, and then in its minimal form.
 func (g *generation) tooLarge(ctx context.Context, b *openpipeline.Batch, r *openpipeline.Result) {
 	switch {
 	case b.To-b.From > 1:
@@ -34,7 +35,7 @@ func (g *generation) tooLarge(ctx context.Context, b *openpipeline.Batch, r *ope
 		g.halves(ctx, b)
 	case g.hopeless(r):
 	default:
-		g.resend(ctx, b, securityevent.WithoutEvidence(b.Event(b.From)), r)
+		g.resend(ctx, b, r, securityevent.WithoutEvidence, securityevent.Minimal)
 	}
 }
 
@@ -42,10 +43,11 @@ func (g *generation) tooLarge(ctx context.Context, b *openpipeline.Batch, r *ope
 // of them without one acceptance.
 func (g *generation) hopeless(r *openpipeline.Result) bool {
 	g.mu.Lock()
-	if g.accepted == 0 {
+	none := g.accepted == g.acceptedBefore
+	if none {
 		g.refusals++
 	}
-	hopeless := g.refusals > maxRefusals && g.accepted == 0
+	hopeless := g.refusals > maxRefusals && none
 	g.mu.Unlock()
 	if hopeless {
 		g.fail(becauseHopeless, fmt.Errorf("nothing was accepted of %d requests: %w", maxRefusals, r.Err))
@@ -59,21 +61,22 @@ func (g *generation) halves(ctx context.Context, b *openpipeline.Batch) {
 	}
 }
 
-// resend sends a single event in another form, never the same bytes twice, and
-// quarantines it if that is refused, too.
-func (g *generation) resend(ctx context.Context, b *openpipeline.Batch, form []byte, r *openpipeline.Result) {
+// resend sends a single event in other forms, one after the other, never the
+// same bytes twice, and quarantines it if all are refused.
+func (g *generation) resend(ctx context.Context, b *openpipeline.Batch, r *openpipeline.Result, forms ...func([]byte) []byte) {
 	event, answer := b.Event(b.From), r.Err
-	for form != nil && len(form) < len(event) && !g.stopped() {
-		one := openpipeline.Single(b.From, form)
-		r := g.post(ctx, one)
-		if r.Outcome == openpipeline.Refused || r.Outcome == openpipeline.TooLarge {
-			answer = r.Err
-			break
+	sent := event
+	for _, reduce := range forms {
+		form := reduce(event)
+		if form == nil || bytes.Equal(form, sent) || g.stopped() {
+			continue
 		}
-		if g.take(ctx, one, &r) {
+		sent = form
+		refusal := g.sendForm(ctx, openpipeline.Single(b.From, form))
+		if refusal == nil {
 			return
 		}
-		_ = g.d.o.Sleep(ctx, doubtWait) // in doubt, and duplicates are allowed
+		answer = refusal
 	}
 	if g.stopped() {
 		return
@@ -81,6 +84,23 @@ func (g *generation) resend(ctx context.Context, b *openpipeline.Batch, form []b
 	if err := g.quarantine(ctx, b.From, event, answer); err != nil {
 		g.fail(becauseError, err)
 	}
+}
+
+// sendForm sends a form of a single event, and returns the refusal; nil: it is
+// dealt with, or the generation has stopped.
+func (g *generation) sendForm(ctx context.Context, one *openpipeline.Batch) error {
+	for !g.stopped() {
+		r := g.post(ctx, one)
+		if r.Outcome == openpipeline.Refused || r.Outcome == openpipeline.TooLarge {
+			g.hopeless(&r)
+			return r.Err
+		}
+		if g.take(ctx, one, &r) {
+			return nil
+		}
+		_ = g.d.o.Sleep(ctx, doubtWait) // in doubt, and it is repeated
+	}
+	return nil
 }
 
 // quarantine keeps a refused event in the archive before its index counts as

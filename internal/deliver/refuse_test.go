@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/simulate/site"
 )
@@ -94,7 +94,7 @@ func TestRefusalOfEverythingIsTheEndpoints(t *testing.T) {
 
 func TestSmallerLimitIsLearned(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) { c.MaxBatchBytes, c.SendConcurrency = 100_000, 1 })
+	r := newRig(t, func(c *forwarderconfig.Settings) { c.MaxBatchBytes, c.SendConcurrency = 100_000, 1 })
 	r.Intercept = site.Refusing(413, func(b string) bool { return len(b) > 30_000 })
 	out := r.delivered(r.Put(scan{System: "vc-a", Minute: 1, Failing: 500}), archive.DeliveryComplete)
 	refused := 0
@@ -111,7 +111,7 @@ func TestSmallerLimitIsLearned(t *testing.T) {
 
 func TestEventThatIsTooLarge(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) { c.MaxBatchBytes = 10_000 })
+	r := newRig(t, func(c *forwarderconfig.Settings) { c.MaxBatchBytes = 10_000 })
 	r.Intercept = site.Refusing(413, func(b string) bool { return len(b) > 12_000 || strings.Contains(b, `"CIS-2"`) })
 	value := strings.Repeat("x", 2900)
 	values := strings.TrimSuffix(strings.Repeat(`{"description":"d","value":"`+value+`"},`, 6), ",")

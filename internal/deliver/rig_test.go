@@ -6,7 +6,7 @@ import (
 	"os"
 	"testing"
 
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/simulate/site"
 )
@@ -16,7 +16,7 @@ type scan = site.Scan
 // rig is a deliverer between a real S3 server and a simulated receiver.
 type rig struct{ *site.Site }
 
-func newRig(t *testing.T, change func(*config.Forwarder)) *rig {
+func newRig(t *testing.T, change func(*forwarderconfig.Settings)) *rig {
 	t.Helper()
 	return &rig{site.New(t, site.StartS3(t), "archive", change)}
 }

@@ -21,6 +21,8 @@ type scan struct {
 	// notice is what people are told once the scan's delivery is complete; nil
 	// until its scan event is accepted.
 	notice *notice.Committed
+	// settled: this invocation has disposed of it.
+	settled bool
 }
 
 // order is the scan's place among the scans of its system.
@@ -35,7 +37,10 @@ func (s *scan) order() archive.Order {
 func (s *scan) begin(at *situation, c *candidate, rawKey, newScanID string) {
 	s.Scan = c.recorded // with the marks of a replay
 	s.Order = c.order
-	if at.pastCommitPoint(c) || at.resumable(c) {
+	if at.replay || !at.sameVersion() {
+		s.RefusedWhole = 0
+	}
+	if at.pastCommitPoint(c) || at.resumable(c) && (!s.Committed || c.mine()) || at.inExtras(c) {
 		s.State, s.Doubt = archive.DeliverySending, !at.resumable(c)
 		return
 	}
@@ -52,13 +57,14 @@ func (s *scan) abandon(newScanID string, now time.Time) {
 	s.Scan = archive.Scan{
 		Order: s.Order, State: archive.DeliverySending, ScanID: newScanID, Generation: s.Generation + 1, Force: s.Force, Over: s.Over,
 		BegunAt: now.UTC(), Ended: s.ended(),
+		RefusedWhole: s.RefusedWhole,
 	}
 }
 
 // ended is how the generation ended that the scan is in, or one before it: what
 // the register says of that generation is judged by it.
 func (s *scan) ended() archive.Ended {
-	certain := s.State == archive.DeliveryComplete || s.State == archive.DeliveryFailed && !s.Doubt
+	certain := s.State == archive.DeliveryComplete || s.State == archive.DeliveryFailed && !s.Doubt && !s.Committed
 	if s.ScanID != "" && certain {
 		return archive.Ended{ScanID: s.ScanID, State: s.State}
 	}
@@ -101,6 +107,7 @@ func (s *scan) leave(why string, doubt bool) { s.Reason, s.Doubt = why, s.Doubt 
 
 // settle makes the transition that a disposition asks for.
 func (s *scan) settle(d disposition) {
+	s.settled = true
 	switch d.becomes {
 	case archive.DeliveryComplete:
 		s.complete()

@@ -7,13 +7,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/datadriven"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/simulate/site"
 	"runecast-ingest/internal/store"
@@ -58,7 +59,7 @@ func TestTraces(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(file), ".txt")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tr := newTrace(site.New(t, srv, strings.ReplaceAll(name, "_", "-"), func(c *config.Forwarder) {
+			tr := newTrace(site.New(t, srv, strings.ReplaceAll(name, "_", "-"), func(c *forwarderconfig.Settings) {
 				c.SendConcurrency, c.MaxBatchBytes = 1, 1 // each event goes alone
 				c.Mapping.Coverage = "none"
 			}))
@@ -84,6 +85,7 @@ type trace struct {
 	lost  map[string]string // writes that get no answer
 	dies  string            // behind this write; empty: it does not
 	why   string            // the disposition of the last delivery
+	mu    sync.Mutex        // see handOver
 }
 
 // plan is what happens to a request: an answer, or something at the same time.
@@ -98,6 +100,14 @@ func newTrace(s *site.Site) *trace {
 	tr := &trace{Site: s, keys: map[string]string{}, lost: map[string]string{}}
 	s.Intercept = tr.request
 	return tr
+}
+
+// handOver passes the trace from the goroutine that sends a request to the one
+// that answers it, and back. Only one of them works at a time, but the race
+// detector does not see that through a connection.
+func (tr *trace) handOver() {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
 }
 
 // say prints a line, further in within an invocation.
@@ -251,6 +261,8 @@ func (tr *trace) end(out *deliver.Outcome, err error, dry bool) string {
 
 // request is the receiver's side of a request.
 func (tr *trace) request(n int, w http.ResponseWriter, _ *http.Request) bool {
+	tr.handOver()
+	defer tr.handOver()
 	body := tr.Sent(n)
 	what := tr.describe(body)
 	does := "sends " + what

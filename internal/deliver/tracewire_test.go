@@ -37,6 +37,8 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	if r.dead {
 		return nil, errDead
 	}
+	r.trace.handOver()
+	defer r.trace.handOver()
 	return r.trace.Server.Client().Transport.RoundTrip(req)
 }
 

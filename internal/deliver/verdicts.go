@@ -40,7 +40,7 @@ func (g *generation) keepVerdicts(ctx context.Context, verdicts map[string]secur
 	if err != nil {
 		d.o.Log.WarnContext(ctx, "the verdicts of the scan are not kept, so there is nothing to compare with", "key", d.key, "error", err.Error())
 	}
-	n := notice.Of(&now, d.o.Config.Bucket, g.s.Force)
+	n := notice.Of(&now, d.o.Archive.Bucket(), g.s.Force)
 	g.s.notice = &n
 	d.o.Log.InfoContext(ctx, "scan committed", "key", d.key, "run", g.s.order().Run, "system", n.System.Name, "posture", n.Posture, "before", n.Before,
 		"failed", n.Rules.Failed, "newlyFailed", n.NewlyFailed.Count, "newlyPassed", n.NewlyPassed.Count, "changed", n.Changed)

@@ -36,7 +36,7 @@ func Explain(err error, host string) error {
 	return f
 }
 
-// explainTrust gives nil for errors that are not about TLS.
+// explainTrust returns nil for errors that are not about TLS.
 func explainTrust(err error) *fault.Error {
 	config := func(what, cure string, cause error) *fault.Error {
 		return &fault.Error{Class: fault.Config, What: what, Cure: cure, Err: cause}

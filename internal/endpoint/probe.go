@@ -26,7 +26,7 @@ func Dial(ctx context.Context, u *url.URL, o Options) (net.Conn, error) {
 }
 
 // Handshake speaks TLS over a connection of Dial's, trusting what a Client with
-// this credential trusts, and tells what was agreed. It takes DialTimeout at
+// this credential trusts, and reports what was agreed. It takes DialTimeout at
 // most. Errors are *fault.Error.
 func Handshake(ctx context.Context, conn net.Conn, u *url.URL, cred secret.Credential, o Options) (tls.ConnectionState, error) {
 	conf, err := tlsConfig(cred)

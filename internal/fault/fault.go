@@ -35,7 +35,7 @@ type Error struct {
 	Err error
 }
 
-// Error gives one sentence: where, what, the cause, the cure.
+// Error returns one sentence: where, what, the cause, the cure.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.Where != "" {
@@ -51,10 +51,10 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// ClassOf gives the class of the outermost Error in err's chain; an error
+// ClassOf returns the class of the outermost Error in err's chain; an error
 // without one may be transient and is Retry.
 func ClassOf(err error) Class {
 	if e, ok := errors.AsType[*Error](err); ok {

@@ -6,7 +6,8 @@ import (
 	"testing"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
+	"runecast-ingest/internal/securityevent"
 	"runecast-ingest/internal/simulate/site"
 )
 
@@ -39,28 +40,32 @@ func TestDryRunEqualsTheReplayUnderAllSettings(t *testing.T) {
 	t.Parallel()
 	srv := site.StartS3(t)
 	rigs := 0
-	for name, change := range map[string]func(*config.Forwarder){
+	for name, change := range map[string]func(*forwarderconfig.Settings){
 		"defaults":                           nil,
 		"small batches":                      site.Small,
-		"xspm":                               func(c *config.Forwarder) { c.Mapping.EventModel = "xspm" },
-		"external":                           func(c *config.Forwarder) { c.Mapping.EventModel = "external" },
-		"external, coverage of objects":      func(c *config.Forwarder) { c.Mapping.EventModel, c.Mapping.Coverage = "external", "object" },
-		"coverage of objects, small batches": func(c *config.Forwarder) { site.Small(c); c.Mapping.Coverage = "object" },
-		"no coverage":                        func(c *config.Forwarder) { c.Mapping.Coverage = "none" },
-		"vulnerabilities":                    func(c *config.Forwarder) { c.Mapping.IncludeTypes = []string{"VUL"} },
-		"vulnerabilities, coverage of objects, small batches": func(c *config.Forwarder) {
+		"xspm":                               func(c *forwarderconfig.Settings) { c.Mapping.EventModel = "xspm" },
+		"external":                           func(c *forwarderconfig.Settings) { c.Mapping.EventModel = "external" },
+		"external, coverage of objects":      func(c *forwarderconfig.Settings) { c.Mapping.EventModel, c.Mapping.Coverage = "external", "object" },
+		"coverage of objects, small batches": func(c *forwarderconfig.Settings) { site.Small(c); c.Mapping.Coverage = "object" },
+		"no coverage":                        func(c *forwarderconfig.Settings) { c.Mapping.Coverage = "none" },
+		"vulnerabilities":                    func(c *forwarderconfig.Settings) { c.Mapping.IncludeTypes = []string{"VUL"} },
+		"vulnerabilities, coverage of objects, small batches": func(c *forwarderconfig.Settings) {
 			site.Small(c)
 			c.Mapping.IncludeTypes, c.Mapping.Coverage = []string{"VUL"}, "object"
 		},
-		"vulnerabilities, xspm":             func(c *config.Forwarder) { c.Mapping.IncludeTypes, c.Mapping.EventModel = []string{"VUL"}, "xspm" },
-		"original content":                  func(c *config.Forwarder) { c.Mapping.OriginalContent = true },
-		"original content, vulnerabilities": func(c *config.Forwarder) { c.Mapping.OriginalContent, c.Mapping.IncludeTypes = true, []string{"VUL"} },
-		"passed objects":                    func(c *config.Forwarder) { c.Mapping.PassedObjects = "object" },
-		"all results, all types": func(c *config.Forwarder) {
-			c.Mapping.IncludeResults, c.Mapping.IncludeTypes = []string{"FAILED", "MANUAL", "PASSED", "NOT_RELEVANT"}, []string{"VUL", "KB", "BP"}
+		"vulnerabilities, xspm": func(c *forwarderconfig.Settings) {
+			c.Mapping.IncludeTypes, c.Mapping.EventModel = []string{"VUL"}, "xspm"
 		},
-		"no evidence, from high": func(c *config.Forwarder) { c.Mapping.Evidence, c.Mapping.MinSeverity = false, "HIGH" },
-		"one sender":             func(c *config.Forwarder) { site.Small(c); c.SendConcurrency = 1 },
+		"original content": func(c *forwarderconfig.Settings) { c.Mapping.OriginalContent = true },
+		"original content, vulnerabilities": func(c *forwarderconfig.Settings) {
+			c.Mapping.OriginalContent, c.Mapping.IncludeTypes = true, []string{"VUL"}
+		},
+		"passed objects": func(c *forwarderconfig.Settings) { c.Mapping.PassedObjects = "object" },
+		"all results, all types": func(c *forwarderconfig.Settings) {
+			c.Mapping.IncludeResults, c.Mapping.IncludeTypes = []securityevent.Status{"FAILED", "MANUAL", "PASSED", "NOT_RELEVANT"}, []string{"VUL", "KB", "BP"}
+		},
+		"no evidence, from high": func(c *forwarderconfig.Settings) { c.Mapping.Evidence, c.Mapping.MinSeverity = false, "HIGH" },
+		"one sender":             func(c *forwarderconfig.Settings) { site.Small(c); c.SendConcurrency = 1 },
 	} {
 		rigs++
 		bucket := fmt.Sprintf("rehearsal-%d", rigs)

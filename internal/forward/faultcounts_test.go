@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/securityevent"
 	"runecast-ingest/internal/simulate/site"
 )
@@ -29,7 +29,7 @@ func TestBusyReceiverCostsWhatItImposes(t *testing.T) {
 			key := calm.Put(troubled())
 			least := calm.delivered(key, archive.DeliveryComplete).Scan.Requests
 
-			r := newRig(t, func(cfg *config.Forwarder) { site.Small(cfg); cfg.SendConcurrency = c.concurrency })
+			r := newRig(t, func(cfg *forwarderconfig.Settings) { site.Small(cfg); cfg.SendConcurrency = c.concurrency })
 			n := newNetwork(r)
 			asks := 0
 			n.during(func(string) *trouble {
@@ -73,7 +73,7 @@ func TestScanEventInDoubtIsRepeatedSeldom(t *testing.T) {
 // A limit that the receiver taught holds for the next generation, too.
 func TestLearnedLimitOutlivesDoubt(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) { c.MaxBatchBytes, c.SendConcurrency = 100_000, 1 })
+	r := newRig(t, func(c *forwarderconfig.Settings) { c.MaxBatchBytes, c.SendConcurrency = 100_000, 1 })
 	n := newNetwork(r)
 	large, doubts := 0, 0
 	n.during(func(body string) *trouble {
@@ -122,7 +122,7 @@ func TestQuarantineIsCountedAfterACrash(t *testing.T) {
 // An object that needs 20 invocations ends, in one generation.
 func TestObjectOfManyInvocationsEnds(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *config.Forwarder) { site.Small(c); c.SendConcurrency = 1 })
+	r := newRig(t, func(c *forwarderconfig.Settings) { site.Small(c); c.SendConcurrency = 1 })
 	r.Intercept = func(int, http.ResponseWriter, *http.Request) bool {
 		r.Clock.Advance(25 * time.Second) // two requests, and the time is over
 		return false

@@ -15,6 +15,7 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/dashboard"
 	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/s3server"
 	"runecast-ingest/internal/simulate/site"
 )
@@ -73,9 +74,9 @@ func undisturbed(t *testing.T, srv *s3server.Server, bucket string, scans ...sca
 }
 
 // handle invokes a forwarder with a payload.
-func handle(ctx context.Context, f *forward.Forwarder, payload string) (forward.Answer, error) {
-	got, err := f.Handle(ctx, jsontext.Value(payload))
-	a, _ := got.(forward.Answer)
+func handle(ctx context.Context, f *forward.Forwarder, text string) (payload.DeliveryAnswer, error) {
+	got, err := f.Handle(ctx, jsontext.Value(text))
+	a, _ := got.(payload.DeliveryAnswer)
 	return a, err
 }
 
@@ -168,7 +169,11 @@ func (r *rig) conserved(d *archive.Delivery, refused []string) {
 	for _, id := range refused {
 		rows[id]++
 	}
-	if int64(len(rows)) != d.Mapped-d.Skipped || d.Accepted+d.Quarantined != d.Mapped-d.Skipped || int64(len(refused)) != d.Quarantined {
+	var extras archive.Extras
+	if d.Extras != nil { // what follows the findings adds up, too; these are counted by follows
+		extras = *d.Extras
+	}
+	if int64(len(rows)) != d.Mapped-d.Skipped-d.Extra || d.Accepted+d.Quarantined != d.Mapped-d.Skipped || int64(len(refused)) != d.Quarantined-extras.Quarantined {
 		r.T.Errorf("%s: %d events arrived or are in quarantine (%d), but the document says %+v", d.RawKey, len(rows), len(refused), d.Scan)
 	}
 	for id, n := range rows {
@@ -189,7 +194,7 @@ func (r *rig) refusedOf(key string, generation int) []string {
 				ID string `json:"finding.id"`
 			} `json:"event"`
 		}
-		if !strings.HasPrefix(k, folder) {
+		if !strings.HasPrefix(k, folder) || !strings.Contains(text, `"`+dashboard.TypeFinding+`"`) {
 			continue
 		}
 		if err := json.Unmarshal([]byte(text), &kept); err != nil {

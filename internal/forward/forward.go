@@ -11,7 +11,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
@@ -19,10 +18,10 @@ import (
 
 // Options of a forwarder.
 type Options struct {
-	Config  config.Forwarder
-	Archive *store.Store
-	Sender  deliver.Sender
-	Log     *slog.Logger
+	Settings deliver.Settings
+	Archive  *store.Store
+	Sender   deliver.Sender
+	Log      *slog.Logger
 	// Metrics takes figures for CloudWatch; nil: none.
 	Metrics *telemetry.Metrics
 	// Now and Sleep are the clock; Sleep ends early with the context's error.
@@ -46,7 +45,7 @@ type Forwarder struct {
 func New(o Options) *Forwarder {
 	f := &Forwarder{o: o}
 	f.deliverer = deliver.New(deliver.Options{
-		Config: o.Config, Archive: o.Archive, Sender: o.Sender, Log: o.Log, Metrics: o.Metrics,
+		Settings: o.Settings, Archive: o.Archive, Sender: o.Sender, Log: o.Log, Metrics: o.Metrics,
 		Now: o.Now, Sleep: o.Sleep, NewID: o.NewID, Notices: o.Notices, KeepInView: f.keepInView,
 	})
 	return f

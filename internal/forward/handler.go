@@ -13,34 +13,15 @@ import (
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 )
-
-// Answer is what an invocation by hand or by a bare S3 event shows.
-type Answer struct {
-	// Objects is the number of raw objects in the event.
-	Objects int `json:"objects"`
-	// Complete, Superseded and Failed ended; Pending are left to a later trigger.
-	Complete    int      `json:"complete"`
-	Superseded  int      `json:"superseded"`
-	Failed      int      `json:"failed"`
-	Pending     int      `json:"pending"`
-	Mapped      int64    `json:"mapped"`
-	Accepted    int64    `json:"accepted"`
-	Quarantined int64    `json:"quarantined"`
-	Skipped     int64    `json:"skipped"`
-	Requests    int64    `json:"requests"`
-	Bytes       int64    `json:"bytes"`
-	Reasons     []string `json:"reasons"`
-	// Next says what to do now.
-	Next string `json:"next"`
-}
 
 // Handle takes an invocation's payload: an S3 event, bare, by EventBridge or in
 // SQS messages, a task of S3 Batch Operations, the record of a failed
 // invocation, or an action: sweep, replay, check, status, quarantine. An S3 test
 // event is dropped. For SQS and Batch Operations the answer says what is to be
 // tried again; otherwise an error makes Lambda try again.
-func (f *Forwarder) Handle(ctx context.Context, payload jsontext.Value) (any, error) {
+func (f *Forwarder) Handle(ctx context.Context, text jsontext.Value) (any, error) {
 	var probe struct {
 		Records []struct {
 			EventSource string `json:"eventSource"`
@@ -49,56 +30,48 @@ func (f *Forwarder) Handle(ctx context.Context, payload jsontext.Value) (any, er
 		Action string           `json:"action"`
 		failedInvocation
 	}
-	if err := json.Unmarshal(payload, &probe); err != nil {
+	if err := json.Unmarshal(text, &probe); err != nil {
 		return nil, unknownPayload("it is not a JSON object (" + err.Error() + ")")
 	}
 	switch {
 	case len(probe.RequestPayload) > 0:
 		return f.Handle(probe.invocation(ctx), probe.RequestPayload)
 	case len(probe.Records) > 0 && probe.Records[0].EventSource == "aws:sqs":
-		return f.queue(ctx, payload)
+		return f.queue(ctx, text)
 	case len(probe.Tasks) > 0:
-		return f.batch(ctx, payload)
-	case probe.Action == actionSweep:
+		return f.batch(ctx, text)
+	case probe.Action == payload.Sweep:
 		return f.Sweep(ctx)
-	case probe.Action == actionReplay:
-		return f.Replay(ctx, payload)
-	case probe.Action == actionCheck && f.o.Check != nil:
-		return f.o.Check(ctx, payload)
-	case probe.Action == actionStatus || probe.Action == actionQuarantine:
-		return f.inspect(ctx, probe.Action, payload)
+	case probe.Action == payload.Replay:
+		return f.Replay(ctx, text)
+	case probe.Action == payload.Check && f.o.Check != nil:
+		return f.o.Check(ctx, text)
+	case probe.Action == payload.Status || probe.Action == payload.Quarantine:
+		return f.inspect(ctx, probe.Action, text)
 	case probe.Action != "":
 		return nil, unknownPayload(fmt.Sprintf("the action %q is not known", probe.Action))
 	}
-	return f.direct(ctx, payload)
+	return f.direct(ctx, text)
 }
 
-const (
-	testEvent    = "s3:TestEvent"
-	actionSweep  = "sweep"
-	actionReplay = "replay"
-	actionCheck  = "check"
-)
+// testEvent is what S3 sends when a notification is set up.
+const testEvent = "s3:TestEvent"
 
 func unknownPayload(what string) error {
 	return &fault.Error{Class: fault.Reject, Where: "payload", What: "cannot be understood: " + what,
 		Cure: `send an S3 event, as in events/forwarder-s3.json, {"action":"sweep"}, or another of the files in events/`}
 }
 
-// direct delivers the objects of a bare S3 event. One error does not keep the
-// other objects from being delivered.
-func (f *Forwarder) direct(ctx context.Context, payload []byte) (Answer, error) {
-	a := Answer{Reasons: []string{}}
-	keys, err := f.keys(payload)
-	if err != nil {
-		return a, err
-	}
-	var failed error
+// direct delivers the objects of a bare S3 event. One error, or a record of
+// another bucket, does not keep the other objects from being delivered.
+func (f *Forwarder) direct(ctx context.Context, event []byte) (payload.DeliveryAnswer, error) {
+	a := payload.DeliveryAnswer{Reasons: []string{}}
+	keys, failed := f.keys(event)
 	win := deliver.WindowOf(ctx, f.o.Now())
 	for _, key := range keys {
-		out, err := f.deliverer.Deliver(ctx, key, win, deliver.Request{})
+		out, err := f.trigger(ctx, key, win)
 		failed = errors.Join(failed, err)
-		a.add(out)
+		count(&a, out)
 	}
 	a.Next = advice(a)
 	return a, failed
@@ -106,10 +79,10 @@ func (f *Forwarder) direct(ctx context.Context, payload []byte) (Answer, error) 
 
 // queue delivers the objects of SQS messages. A message whose object is not
 // finished is given back, by its message id.
-func (f *Forwarder) queue(ctx context.Context, payload []byte) (events.SQSEventResponse, error) {
+func (f *Forwarder) queue(ctx context.Context, event []byte) (events.SQSEventResponse, error) {
 	res := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	var batch events.SQSEvent
-	if err := json.Unmarshal(payload, &batch); err != nil {
+	if err := json.Unmarshal(event, &batch); err != nil {
 		return res, unknownPayload(err.Error())
 	}
 	win := deliver.WindowOf(ctx, f.o.Now())
@@ -123,14 +96,10 @@ func (f *Forwarder) queue(ctx context.Context, payload []byte) (events.SQSEventR
 }
 
 func (f *Forwarder) message(ctx context.Context, m events.SQSMessage, win deliver.Window) error {
-	keys, err := f.keys([]byte(m.Body))
-	if err != nil {
-		return err
-	}
-	var pending error
+	keys, pending := f.keys([]byte(m.Body))
 	for _, key := range keys {
-		out, err := f.deliverer.Deliver(ctx, key, win, deliver.Request{})
-		if err == nil && !out.Ended() {
+		out, err := f.trigger(ctx, key, win)
+		if err == nil && !out.Ended() && !over(&out) {
 			err = fmt.Errorf("%s is %s: %s", key, out.State, out.Reason)
 		}
 		pending = errors.Join(pending, err)
@@ -138,15 +107,16 @@ func (f *Forwarder) message(ctx context.Context, m events.SQSMessage, win delive
 	return pending
 }
 
-// keys gives the raw objects that an event says were created.
-func (f *Forwarder) keys(payload []byte) ([]string, error) {
+// keys gives the raw objects that an event says were created. With an error come
+// those of the other records.
+func (f *Forwarder) keys(event []byte) ([]string, error) {
 	var e struct {
 		Event   string                 `json:"Event"`
 		Records []events.S3EventRecord `json:"Records"`
 		eventBridge
 		failedInvocation
 	}
-	if err := json.Unmarshal(payload, &e); err != nil {
+	if err := json.Unmarshal(event, &e); err != nil {
 		return nil, unknownPayload(err.Error())
 	}
 	switch {
@@ -160,27 +130,29 @@ func (f *Forwarder) keys(payload []byte) ([]string, error) {
 		return nil, unknownPayload("it is no S3 event and has no action")
 	}
 	var keys []string
+	var foreign error
 	for _, r := range e.Records {
 		if !strings.HasPrefix(r.EventName, "ObjectCreated:") {
 			continue
 		}
 		key := r.S3.Object.URLDecodedKey // S3 encodes keys as in a URL's query
 		if err := f.ours(r.S3.Bucket.Name, key); err != nil {
-			return nil, err
+			foreign = errors.Join(foreign, err)
+			continue
 		}
 		if archive.IsFolder(key) {
 			continue
 		}
 		keys = append(keys, key)
 	}
-	return keys, nil
+	return keys, foreign
 }
 
 // ours refuses objects of another bucket and those that are not raw: what the
 // function writes itself must never come back to it.
 func (f *Forwarder) ours(bucket, key string) error {
 	switch {
-	case bucket != f.o.Config.Bucket:
+	case bucket != f.o.Archive.Bucket():
 		return &fault.Error{Class: fault.Reject, Where: "payload", What: fmt.Sprintf("bucket %q is not the archive", bucket),
 			Cure: "remove the notification of the other bucket"}
 	case !strings.HasPrefix(key, archive.RawPrefix):
@@ -190,7 +162,8 @@ func (f *Forwarder) ours(bucket, key string) error {
 	return nil
 }
 
-func (a *Answer) add(o deliver.Outcome) {
+// count adds how the delivery of an object ended.
+func count(a *payload.DeliveryAnswer, o deliver.Outcome) {
 	a.Objects++
 	switch o.State {
 	case archive.DeliveryComplete:
@@ -199,6 +172,10 @@ func (a *Answer) add(o deliver.Outcome) {
 		a.Superseded++
 	case archive.DeliveryFailed:
 		a.Failed++
+	case stateGone:
+		a.Gone++
+	case stateLeft:
+		a.Left++
 	default:
 		a.Pending++
 	}
@@ -214,12 +191,14 @@ func (a *Answer) add(o deliver.Outcome) {
 }
 
 // advice is what to do now.
-func advice(a Answer) string {
+func advice(a payload.DeliveryAnswer) string {
 	switch {
 	case a.Failed > 0:
 		return "mend what the reason says; the raw object stays in the archive"
 	case a.Pending > 0:
 		return "invoke again with the same event once the reason is mended; nothing is sent twice"
+	case a.Gone > 0 && a.Gone == a.Objects:
+		return "nothing: the event is about objects that are not in the archive any more"
 	case a.Objects == 0:
 		return "nothing: no object was created under raw/"
 	}

@@ -15,8 +15,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
-	"runecast-ingest/internal/forward"
-	"runecast-ingest/internal/status"
+	"runecast-ingest/internal/payload"
 )
 
 // s3Event is an event as AWS sends it, with an encoded key.
@@ -47,7 +46,7 @@ func TestBareEvent(t *testing.T) {
 	good := r.Put(scan{System: "vc-a", Minute: 1, Failing: 2})
 	bad := r.Put(scan{System: "vc-b", Minute: 1, Result: `{}`})
 	got, err := r.invoke(s3Event(r.Bucket, strings.ReplaceAll(good, "=", "%3D"), bad))
-	a, ok := got.(forward.Answer)
+	a, ok := got.(payload.DeliveryAnswer)
 	if err != nil || !ok || a.Objects != 2 || a.Complete != 1 || a.Failed != 1 || a.Mapped != 2 || len(a.Reasons) != 1 || a.Next == "" {
 		t.Errorf("%+v %v", got, err)
 	}
@@ -62,7 +61,7 @@ func TestAwkwardKeysAreDecoded(t *testing.T) {
 		"raw/manual/%C3%BC%E2%82%AC":     "raw/manual/ü€",
 	} {
 		got, err := r.invoke(s3Event(r.Bucket, encoded))
-		if err == nil || !strings.Contains(err.Error(), key) {
+		if a, ok := got.(payload.DeliveryAnswer); err != nil || !ok || a.Gone != 1 || !strings.Contains(strings.Join(a.Reasons, "\n"), key) {
 			t.Errorf("%s: %v %v; want the missing key named as %s", encoded, got, err, key)
 		}
 	}
@@ -110,7 +109,7 @@ func TestQueueGivesBackWhatIsNotFinished(t *testing.T) {
 func TestPayloadsThatAreNotUnderstood(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	for name, c := range map[string]struct{ payload, says string }{
+	for name, c := range map[string]struct{ text, says string }{
 		"other bucket":  {s3Event("other", "raw/x"), `bucket "other"`},
 		"other prefix":  {s3Event(r.Bucket, "delivery/raw/x.json"), "not under raw/"},
 		"empty":         {`{}`, "no S3 event"},
@@ -119,17 +118,17 @@ func TestPayloadsThatAreNotUnderstood(t *testing.T) {
 		"bad escape":    {s3Event(r.Bucket, "raw/%zz"), "cannot be understood"},
 		"other records": {`{"Records":[{"eventSource":"aws:sns"}]}`, "cannot be understood"},
 	} {
-		got, err := r.invoke(c.payload)
+		got, err := r.invoke(c.text)
 		if err == nil || !strings.Contains(err.Error(), c.says) || fault.ClassOf(err) != fault.Reject {
 			t.Errorf("%s: %v %v", name, got, err)
 		}
 	}
-	for name, payload := range map[string]string{
+	for name, text := range map[string]string{
 		"test event": `{"Service":"Amazon S3","Event":"s3:TestEvent","Time":"2026-11-22T02:00:00Z","Bucket":"b"}`,
 		"folder":     s3Event(r.Bucket, "raw/manual/vc1/"),
 		"deletion":   strings.ReplaceAll(s3Event(r.Bucket, "raw/x"), "ObjectCreated:Put", "ObjectRemoved:Delete"),
 	} {
-		if got, err := r.invoke(payload); err != nil || got.(forward.Answer).Objects != 0 {
+		if got, err := r.invoke(text); err != nil || got.(payload.DeliveryAnswer).Objects != 0 {
 			t.Errorf("%s: %+v %v", name, got, err)
 		}
 	}
@@ -142,37 +141,37 @@ func TestPayloadsThatAreNotUnderstood(t *testing.T) {
 func TestSamplePayloads(t *testing.T) {
 	t.Parallel()
 	samples := map[string]func(got any) bool{
-		"forwarder-replay.json":         func(got any) bool { return got.(forward.ReplayAnswer).Selected == 0 },
-		"forwarder-replay-run.json":     func(got any) bool { return got.(forward.ReplayAnswer).Selected == 0 },
-		"forwarder-replay-failed.json":  func(got any) bool { return got.(forward.ReplayAnswer).Selected == 0 },
-		"forwarder-replay-dry-run.json": func(got any) bool { return got.(forward.ReplayAnswer).DryRun != nil },
-		"forwarder-replay-force.json":   func(got any) bool { return got.(forward.ReplayAnswer).Complete == 1 },
-		"forwarder-s3.json":             func(got any) bool { return got.(forward.Answer).Complete == 1 },
+		"forwarder-replay.json":         func(got any) bool { return got.(payload.ReplayAnswer).Selected == 0 },
+		"forwarder-replay-run.json":     func(got any) bool { return got.(payload.ReplayAnswer).Selected == 0 },
+		"forwarder-replay-failed.json":  func(got any) bool { return got.(payload.ReplayAnswer).Selected == 0 },
+		"forwarder-replay-dry-run.json": func(got any) bool { return got.(payload.ReplayAnswer).DryRun != nil },
+		"forwarder-replay-force.json":   func(got any) bool { return got.(payload.ReplayAnswer).Complete == 1 },
+		"forwarder-s3.json":             func(got any) bool { return got.(payload.DeliveryAnswer).Complete == 1 },
 		"forwarder-sqs.json": func(got any) bool {
 			return len(got.(events.SQSEventResponse).BatchItemFailures) == 0
 		},
-		"forwarder-eventbridge.json": func(got any) bool { return got.(forward.Answer).Complete == 1 },
-		"forwarder-failed.json":      func(got any) bool { return got.(forward.Answer).Complete == 1 },
+		"forwarder-eventbridge.json": func(got any) bool { return got.(payload.DeliveryAnswer).Complete == 1 },
+		"forwarder-failed.json":      func(got any) bool { return got.(payload.DeliveryAnswer).Complete == 1 },
 		"forwarder-batch-1.json":     func(got any) bool { return got.(events.S3BatchJobResponse).Results[0].ResultCode == "Succeeded" },
 		"forwarder-batch-2.json":     func(got any) bool { return got.(events.S3BatchJobResponse).Results[0].ResultCode == "Succeeded" },
-		"forwarder-sweep.json":       func(got any) bool { return got.(forward.Answer).Objects == 0 },
-		"forwarder-status.json":      func(got any) bool { return got.(status.Report).Next != "" },
-		"forwarder-quarantine.json":  func(got any) bool { return got.(status.Refusals).Next != "" },
+		"forwarder-sweep.json":       func(got any) bool { return got.(payload.DeliveryAnswer).Objects == 0 },
+		"forwarder-status.json":      func(got any) bool { return got.(payload.StatusAnswer).Next != "" },
+		"forwarder-quarantine.json":  func(got any) bool { return got.(payload.QuarantineList).Next != "" },
 		"forwarder-check.json": func(got any) bool {
 			return strings.HasPrefix(got.(string), "checked ") && !strings.Contains(got.(string), "sendTestEvent")
 		},
 		"forwarder-check-test-event.json": func(got any) bool { return strings.Contains(got.(string), `"sendTestEvent": true`) },
-		"forwarder-s3-test-event.json":    func(got any) bool { return got.(forward.Answer).Objects == 0 },
+		"forwarder-s3-test-event.json":    func(got any) bool { return got.(payload.DeliveryAnswer).Objects == 0 },
 	}
 	for name, c := range samples {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			payload, err := os.ReadFile("../../events/" + name)
+			text, err := os.ReadFile("../../events/" + name)
 			if err != nil {
 				t.Fatal(err)
 			}
 			r := newRig(t, nil)
-			bucket, key := named(t, payload)
+			bucket, key := named(t, text)
 			if key != "" {
 				if bucket != "" {
 					r.Use(bucket)
@@ -180,7 +179,7 @@ func TestSamplePayloads(t *testing.T) {
 				s := scan{System: "vc-a", Minute: 1, Failing: 2}
 				r.PutAs(key, s)
 			}
-			got, err := r.invoke(string(payload))
+			got, err := r.invoke(string(text))
 			if err != nil || !c(got) {
 				t.Fatalf("%+v %v", got, err)
 			}
@@ -195,7 +194,7 @@ func TestSamplePayloads(t *testing.T) {
 	}
 }
 
-// named gives the bucket and the decoded key of the first object in a payload.
+// named gives the bucket and the decoded key of the first object in a text.
 func named(t *testing.T, payload []byte) (bucket, key string) {
 	t.Helper()
 	type object struct {

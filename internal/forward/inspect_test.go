@@ -7,8 +7,8 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/site"
-	"runecast-ingest/internal/status"
 )
 
 // What was delivered, what waits and what was refused can be asked for, down to
@@ -22,7 +22,7 @@ func TestStatusOfWhatWasDelivered(t *testing.T) {
 	waits := r.Put(scan{System: "vc-b", Minute: 2, Failing: 1})
 	before := r.Requests
 	got, err := r.invoke(`{"action":"status"}`)
-	rep, ok := got.(status.Report)
+	rep, ok := got.(payload.StatusAnswer)
 	if err != nil || !ok || rep.Complete != 1 || rep.Pending != 1 || rep.Quarantined != 1 || len(rep.Systems) != 2 || rep.Attention[0].Key != waits || rep.Attention[1].Key != key {
 		t.Fatalf("%+v %v", got, err)
 	}
@@ -30,17 +30,17 @@ func TestStatusOfWhatWasDelivered(t *testing.T) {
 		t.Errorf("%+v", rep.Systems)
 	}
 	got, err = r.invoke(fmt.Sprintf(`{"action":"quarantine","key":%q}`, key))
-	q, ok := got.(status.Quarantine)
+	q, ok := got.(payload.QuarantineAnswer)
 	if err != nil || !ok || len(q.Refused) != 1 || q.Refused[0].Index != 7 || !strings.Contains(q.Refused[0].ObjectID, "host-7") || !strings.Contains(q.Refused[0].Answer, "400") || q.Refused[0].Event != nil {
 		t.Errorf("%+v %v", got, err)
 	}
 	got, err = r.invoke(fmt.Sprintf(`{"action":"quarantine","key":%q,"index":7}`, key))
-	if q, ok := got.(status.Quarantine); err != nil || !ok || len(q.Refused) != 1 || !strings.Contains(string(q.Refused[0].Event), "host-7") {
+	if q, ok := got.(payload.QuarantineAnswer); err != nil || !ok || len(q.Refused) != 1 || !strings.Contains(string(q.Refused[0].Event), "host-7") {
 		t.Errorf("%+v %v", got, err)
 	}
-	for _, payload := range []string{`{"action":"status","since":7}`, `{"action":"quarantine","key":7}`, `{"action":"quarantine","index":7}`} {
-		if got, err := r.invoke(payload); err == nil || fault.ClassOf(err) != fault.Reject {
-			t.Errorf("%s: %+v %v", payload, got, err)
+	for _, text := range []string{`{"action":"status","since":7}`, `{"action":"quarantine","key":7}`, `{"action":"quarantine","index":7}`} {
+		if got, err := r.invoke(text); err == nil || fault.ClassOf(err) != fault.Reject {
+			t.Errorf("%s: %+v %v", text, got, err)
 		}
 	}
 	if r.Requests != before || r.Document(waits).State != "" {

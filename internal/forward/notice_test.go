@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/notice"
 	"runecast-ingest/internal/securityevent"
 	"runecast-ingest/internal/simulate/site"
@@ -78,7 +78,7 @@ const (
 	worseOfA = "Runecast vc-a.example: posture 60 % (80 % before), 2 rules newly failed"
 )
 
-func withoutDORA(c *config.Forwarder) { c.Mapping.ExcludeTypes = []string{"DORA"} }
+func withoutDORA(c *forwarderconfig.Settings) { c.Mapping.ExcludeTypes = []string{"DORA"} }
 
 // rollup reads what is kept of a system's newest commit.
 func (r *rig) rollup(system string) archive.Rollup {

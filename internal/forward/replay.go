@@ -4,71 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/store"
 )
-
-// ReplayRequest is the payload {"action":"replay", …}: which archived scans are
-// sent again. Key, or any of the others together, choose raw objects; of those
-// the newest of each system is replayed.
-type ReplayRequest struct {
-	Action string `json:"action"`
-	// Key is one raw object.
-	Key string `json:"key"`
-	// Prefix of raw keys, a run's id, a system's name or id.
-	Prefix string `json:"prefix"`
-	Run    string `json:"run"`
-	System string `json:"system"`
-	// Since and Until are dates, both included, or times.
-	Since string `json:"since"`
-	Until string `json:"until"`
-	// State is complete, superseded, failed, pending or quarantined (complete,
-	// but with refused events).
-	State string `json:"state"`
-	// Limit is how many scans one call replays; 0: as many as its time allows.
-	Limit int `json:"limit"`
-	// MaxEventsPerSecond slows sending down; 0: it does not.
-	MaxEventsPerSecond float64 `json:"maxEventsPerSecond"`
-	// DryRun maps and counts, and sends and writes nothing.
-	DryRun bool `json:"dryRun"`
-	// PricePerGiB turns a dry run's size into a cost, in whatever currency.
-	PricePerGiB float64 `json:"pricePerGiB"`
-	// Force lets the scan of Key take the place of a newer one.
-	Force bool `json:"force"`
-	// Next is the cursor of the call before.
-	Next string `json:"next"`
-}
-
-// ReplayAnswer is what a replay shows.
-type ReplayAnswer struct {
-	Answer
-	// Selected is the number of scans that the request chose, of all calls.
-	Selected int `json:"selected"`
-	// Older ones were left alone: a newer scan of their system is committed.
-	Older int `json:"older"`
-	// DryRun is what a dry run counted; nil: it was none.
-	DryRun *DryRun `json:"rehearsal,omitzero"`
-	// Cursor, as the next call's "next", goes on with what is left; empty: all is done.
-	Cursor string `json:"cursor,omitzero"`
-}
 
 // Replay sends archived scans again, in new generations; the dashboard changes
 // over to each at once. What the time of the invocation does not suffice for,
 // the cursor leaves to the next call.
-func (f *Forwarder) Replay(ctx context.Context, payload jsontext.Value) (ReplayAnswer, error) {
-	a := ReplayAnswer{Answer: Answer{Reasons: []string{}}}
-	var req ReplayRequest
-	if err := json.Unmarshal(payload, &req, json.RejectUnknownMembers(true)); err != nil {
-		return a, badReplay("it cannot be read (" + err.Error() + ")")
+func (f *Forwarder) Replay(ctx context.Context, text jsontext.Value) (payload.ReplayAnswer, error) {
+	a := payload.ReplayAnswer{DeliveryAnswer: payload.DeliveryAnswer{Reasons: []string{}}}
+	req, err := payload.ParseReplay(text)
+	if err != nil {
+		return a, err
 	}
 	win := deliver.WindowOf(ctx, f.o.Now())
 	chosen, err := f.chosen(ctx, &req, win)
@@ -88,10 +45,10 @@ func (f *Forwarder) Replay(ctx context.Context, payload jsontext.Value) (ReplayA
 // replay is one call.
 type replay struct {
 	f       *Forwarder
-	req     *ReplayRequest
+	req     *payload.ReplayRequest
 	win     deliver.Window
 	request deliver.Request
-	answer  *ReplayAnswer
+	answer  *payload.ReplayAnswer
 }
 
 // replayed is what became of one of the chosen scans.
@@ -108,7 +65,7 @@ const (
 func (r *replay) run(ctx context.Context, chosen map[string]choice) error {
 	do := r.send
 	if r.req.DryRun {
-		r.answer.DryRun = &DryRun{}
+		r.answer.DryRun = &payload.DryRun{}
 		do = r.dryRun
 	}
 	_, position := unpack(r.req.Next)
@@ -128,6 +85,7 @@ func (r *replay) run(ctx context.Context, chosen map[string]choice) error {
 		}
 		position = part
 	}
+	r.answer.Cursor = withPace(r.answer.Cursor, r.request.Rate)
 	return failed
 }
 
@@ -143,7 +101,30 @@ func (r *replay) leave(position string) {
 // has sent is known in all later ones, and the position.
 func unpack(cursor string) (id, position string) {
 	id, position, _ = strings.Cut(cursor, " ")
+	id, _, _ = strings.Cut(id, "@")
 	return id, position
+}
+
+// withPace adds to a cursor when the next events may go out, behind the id: the
+// call that goes on keeps the pace of those before, also where it begins with
+// another object.
+func withPace(cursor string, rate *deliver.Rate) string {
+	if cursor == "" || rate == nil || rate.Until().IsZero() {
+		return cursor
+	}
+	id, position := unpack(cursor)
+	return fmt.Sprintf("%s@%d %s", id, rate.Until().UnixMilli(), position)
+}
+
+// pacedUntil reads from a cursor when the next events may go out; zero: at once.
+func pacedUntil(cursor string) time.Time {
+	id, _, _ := strings.Cut(cursor, " ")
+	_, milliseconds, _ := strings.Cut(id, "@")
+	at, err := strconv.ParseInt(milliseconds, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(at)
 }
 
 // newest delivers the newest of a system's scans: the first that is not older
@@ -166,9 +147,9 @@ func (r *replay) send(ctx context.Context, c choice) (replayed, error) {
 		r.answer.Reasons = append(r.answer.Reasons, c[0]+": "+out.Reason)
 		return replayedDone, err
 	}
-	r.answer.add(out)
+	count(&r.answer.DeliveryAnswer, out)
 	switch {
-	case err != nil && !out.EndpointDown, err == nil && out.State == deliver.StateBusy:
+	case err != nil && (!out.EndpointDown || out.RefusedWhole), err == nil && out.State == deliver.StateBusy:
 		return replayedLater, err
 	case err == nil && out.Ended():
 		return replayedDone, nil
@@ -189,13 +170,13 @@ func (r *replay) advice() string {
 	case a.Older > 0 && a.Older == a.Objects:
 		return "nothing was sent: newer scans are committed; with \"force\":true and a key the older one is shown"
 	}
-	return advice(a.Answer)
+	return advice(a.DeliveryAnswer)
 }
 
 // replayRequest is what the deliveries are asked for. Its id is that of the replay's
 // first call: the same when Lambda repeats an invocation, and in the calls that
 // go on, so that nothing is replayed twice.
-func (f *Forwarder) replayRequest(ctx context.Context, q *ReplayRequest) deliver.Request {
+func (f *Forwarder) replayRequest(ctx context.Context, q *payload.ReplayRequest) deliver.Request {
 	r := deliver.Request{Force: q.Force}
 	r.JobID, _ = unpack(q.Next)
 	if lc, ok := lambdacontext.FromContext(ctx); ok && r.JobID == "" {
@@ -205,22 +186,19 @@ func (f *Forwarder) replayRequest(ctx context.Context, q *ReplayRequest) deliver
 		r.JobID = f.o.NewID()
 	}
 	if q.MaxEventsPerSecond > 0 && !q.DryRun {
-		r.Rate = deliver.NewRate(q.MaxEventsPerSecond)
+		r.Rate = deliver.NewRate(q.MaxEventsPerSecond, pacedUntil(q.Next))
 	}
 	return r
 }
 
 // chosen finds the scans that a request means.
-func (f *Forwarder) chosen(ctx context.Context, q *ReplayRequest, win deliver.Window) (map[string]choice, error) {
-	if err := q.check(); err != nil {
-		return nil, err
-	}
+func (f *Forwarder) chosen(ctx context.Context, q *payload.ReplayRequest, win deliver.Window) (map[string]choice, error) {
 	if q.Key != "" {
 		return map[string]choice{q.Key: {q.Key}}, nil
 	}
 	since, until, err := archive.ParsePeriod(q.Since, q.Until)
 	if err != nil {
-		return nil, badReplay(err.Error())
+		return nil, payload.BadReplay(err.Error())
 	}
 	s := &selection{Query: store.Query{Prefix: q.Prefix, Run: q.Run, Since: since, Until: until}, state: q.State}
 	if q.System != "" {
@@ -236,31 +214,4 @@ func (f *Forwarder) chosen(ctx context.Context, q *ReplayRequest, win deliver.Wi
 			Cure: "narrow the selection by since, until or prefix, or use S3 Batch Operations"}
 	}
 	return chosen, err
-}
-
-// check refuses requests that could mean more, or something else, than was intended.
-func (q *ReplayRequest) check() error {
-	others := q.Prefix + q.Run + q.System + q.Since + q.Until + q.State
-	states := []string{"", archive.DeliveryComplete, archive.DeliverySuperseded, archive.DeliveryFailed, archive.DeliveryPending, selectQuarantined}
-	switch {
-	case q.Key == "" && others == "":
-		return badReplay(`it chooses nothing: name key, prefix, run, system, since, until or state; {"prefix":"raw/"} is everything`)
-	case q.Key != "" && others != "":
-		return badReplay("key stands alone")
-	case q.Force && q.Key == "":
-		return badReplay("force is for one key: it shows an older scan in place of a newer one")
-	case !strings.HasPrefix(q.Key, archive.RawPrefix) && q.Key != "", !strings.HasPrefix(q.Prefix, archive.RawPrefix) && q.Prefix != "":
-		return badReplay("key and prefix begin with " + archive.RawPrefix)
-	case !slices.Contains(states, q.State):
-		return badReplay(fmt.Sprintf("the state %q is not one of %s", q.State, strings.Join(states[1:], ", ")))
-	case q.Next != "" && !strings.Contains(q.Next, " "):
-		return badReplay("next is no cursor of an earlier answer")
-	case q.Limit < 0, q.MaxEventsPerSecond < 0, q.PricePerGiB < 0:
-		return badReplay("limit, maxEventsPerSecond and pricePerGiB are not negative")
-	}
-	return nil
-}
-
-func badReplay(what string) error {
-	return &fault.Error{Class: fault.Reject, Where: "payload", What: "the replay is not clear: " + what, Cure: "see events/forwarder-replay.json"}
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/fault"
-	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/site"
 )
 
 // replay sends a replay with these members beside the action.
-func (r *rig) replay(ctx context.Context, members string) (forward.ReplayAnswer, error) {
+func (r *rig) replay(ctx context.Context, members string) (payload.ReplayAnswer, error) {
 	r.T.Helper()
 	a, err := r.forwarder().Replay(ctx, []byte(`{"action":"replay",`+members+`}`))
 	if d := r.Receiver.Stats().DuplicateFindings; d > 0 {
@@ -30,7 +30,7 @@ func (r *rig) replay(ctx context.Context, members string) (forward.ReplayAnswer,
 }
 
 // replayed expects a replay to go well.
-func (r *rig) replayed(members string) forward.ReplayAnswer {
+func (r *rig) replayed(members string) payload.ReplayAnswer {
 	r.T.Helper()
 	a, err := r.replay(r.T.Context(), members)
 	if err != nil {
@@ -276,13 +276,13 @@ func TestReplayByBatchOperations(t *testing.T) {
 // A dry run counts exactly what the replay then sends, and sends nothing.
 func TestDryRunEqualsTheReplay(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*config.Forwarder){
+	for name, change := range map[string]func(*forwarderconfig.Settings){
 		"defaults": nil,
-		"small batches, coverage of objects": func(c *config.Forwarder) {
+		"small batches, coverage of objects": func(c *forwarderconfig.Settings) {
 			site.Small(c)
 			c.Mapping.Coverage = "object"
 		},
-		"one model, no coverage": func(c *config.Forwarder) { c.Mapping.EventModel, c.Mapping.Coverage = "xspm", "none" },
+		"one model, no coverage": func(c *forwarderconfig.Settings) { c.Mapping.EventModel, c.Mapping.Coverage = "xspm", "none" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

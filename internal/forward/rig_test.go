@@ -10,7 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/forward"
 	"runecast-ingest/internal/simulate/s3server"
@@ -26,13 +26,13 @@ type rig struct {
 	people people // who are told of committed scans
 }
 
-func newRig(t *testing.T, change func(*config.Forwarder)) *rig {
+func newRig(t *testing.T, change func(*forwarderconfig.Settings)) *rig {
 	t.Helper()
 	return rigOn(t, site.StartS3(t), "archive", change)
 }
 
 // rigOn makes a rig with a bucket of its own on an S3 server that others use, too.
-func rigOn(t *testing.T, srv *s3server.Server, bucket string, change func(*config.Forwarder)) *rig {
+func rigOn(t *testing.T, srv *s3server.Server, bucket string, change func(*forwarderconfig.Settings)) *rig {
 	t.Helper()
 	return &rig{Site: site.New(t, srv, bucket, change)}
 }
@@ -46,7 +46,7 @@ func (r *rig) forwarder() *forward.Forwarder {
 func (r *rig) sandbox(store *store.Store, transport http.RoundTripper) *forward.Forwarder {
 	o := r.Through(store, transport)
 	return forward.New(forward.Options{
-		Config: o.Config, Archive: o.Archive, Sender: o.Sender, Log: o.Log, Metrics: o.Metrics, Notices: &r.people, Now: o.Now, Sleep: o.Sleep, NewID: o.NewID,
+		Settings: o.Settings, Archive: o.Archive, Sender: o.Sender, Log: o.Log, Metrics: o.Metrics, Notices: &r.people, Now: o.Now, Sleep: o.Sleep, NewID: o.NewID,
 		Check: func(_ context.Context, payload jsontext.Value) (any, error) { return "checked " + string(payload), nil },
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/deliver"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/store"
 )
 
@@ -20,9 +21,6 @@ type selection struct {
 	// state is complete, superseded, failed, pending or quarantined; empty: any.
 	state string
 }
-
-// selectQuarantined means what is complete, superseded or failed and had events refused.
-const selectQuarantined = "quarantined"
 
 // choice are selected objects of one system, the newest first.
 type choice []string
@@ -73,7 +71,7 @@ func (s *selection) inState(t *store.Tracked) bool {
 	switch s.state {
 	case archive.DeliveryPending:
 		return !t.Ended()
-	case selectQuarantined:
+	case payload.Quarantined:
 		return t.Ended() && v.Quarantined > 0
 	}
 	return t.Ended() && v.State == s.state

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/payload"
 )
 
 // archived stores the scan of a system under the name that it has at the time.
@@ -32,7 +32,7 @@ func (r *rig) archived(system archive.System, s scan) string {
 }
 
 // rehearsed returns the keys that a dry run of a replay would send.
-func rehearsed(a forward.ReplayAnswer) string {
+func rehearsed(a payload.ReplayAnswer) string {
 	var keys []string
 	for _, s := range a.DryRun.Systems {
 		keys = append(keys, s.Key)

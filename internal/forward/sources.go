@@ -14,6 +14,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/deliver"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/store"
 )
 
@@ -87,7 +88,7 @@ type batchJob struct {
 // batchRequest is what the job asks for: with the argument action=replay, what has
 // ended is sent again, once per job.
 func (f *Forwarder) batchRequest(j *batchJob) deliver.Request {
-	if j.User.Action != actionReplay {
+	if j.User.Action != payload.Replay {
 		return deliver.Request{}
 	}
 	return deliver.Request{JobID: cmp.Or(j.ID, f.o.NewID())}
@@ -101,14 +102,14 @@ const (
 )
 
 // batch delivers the objects of an S3 Batch Operations job.
-func (f *Forwarder) batch(ctx context.Context, payload []byte) (events.S3BatchJobResponse, error) {
+func (f *Forwarder) batch(ctx context.Context, event []byte) (events.S3BatchJobResponse, error) {
 	var job struct {
 		Schema       string      `json:"invocationSchemaVersion"`
 		InvocationID string      `json:"invocationId"`
 		Job          batchJob    `json:"job"`
 		Tasks        []batchTask `json:"tasks"`
 	}
-	if err := json.Unmarshal(payload, &job); err != nil {
+	if err := json.Unmarshal(event, &job); err != nil {
 		return events.S3BatchJobResponse{}, unknownPayload(err.Error())
 	}
 	res := events.S3BatchJobResponse{InvocationSchemaVersion: job.Schema, InvocationID: job.InvocationID, TreatMissingKeysAs: batchTemporary}
@@ -138,10 +139,19 @@ func (f *Forwarder) task(ctx context.Context, t *batchTask, win deliver.Window, 
 	if archive.IsFolder(key) {
 		return batchSucceeded, "a folder"
 	}
-	out, err := f.deliverer.Deliver(ctx, key, win, r)
+	var out deliver.Outcome
+	if r.JobID != "" {
+		out, err = f.deliverer.Deliver(ctx, key, win, r)
+	} else {
+		out, err = f.trigger(ctx, key, win)
+	}
 	switch {
 	case err != nil && errors.Is(err, store.ErrMissing):
 		return batchPermanent, err.Error()
+	case out.State == stateGone:
+		return batchPermanent, out.Reason
+	case out.State == stateLeft:
+		return batchSucceeded, out.Reason
 	case err != nil:
 		return batchTemporary, err.Error()
 	case out.State == archive.DeliveryFailed:

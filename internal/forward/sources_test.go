@@ -10,7 +10,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/site"
 )
 
@@ -20,10 +20,10 @@ func TestEventBridge(t *testing.T) {
 	r.Upload("raw/manual/a b+c%2F=.json", site.Saved("vc-a 2@1"))
 	event := `{"version":"0","source":"aws.s3","detail-type":%q,"detail":{"version":"0","bucket":{"name":%q},"object":{"key":"raw/manual/a b+c%%2F=.json","size":1}}}`
 	got, err := r.invoke(fmt.Sprintf(event, "Object Created", r.Bucket))
-	if err != nil || got.(forward.Answer).Complete != 1 {
+	if err != nil || got.(payload.DeliveryAnswer).Complete != 1 {
 		t.Errorf("%+v %v", got, err)
 	}
-	if got, err := r.invoke(fmt.Sprintf(event, "Object Deleted", r.Bucket)); err != nil || got.(forward.Answer).Objects != 0 {
+	if got, err := r.invoke(fmt.Sprintf(event, "Object Deleted", r.Bucket)); err != nil || got.(payload.DeliveryAnswer).Objects != 0 {
 		t.Errorf("%+v %v", got, err)
 	}
 	if _, err := r.invoke(fmt.Sprintf(event, "Object Created", "other")); err == nil {
@@ -37,7 +37,7 @@ func TestRecordOfAFailedInvocation(t *testing.T) {
 	r := newRig(t, nil)
 	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 2})
 	record := `{"version":"1.0","requestContext":{"condition":"RetriesExhausted"},"requestPayload":` + s3Event(r.Bucket, key) + `,"responsePayload":{"errorMessage":"x"}}`
-	if got, err := r.invoke(record); err != nil || got.(forward.Answer).Complete != 1 {
+	if got, err := r.invoke(record); err != nil || got.(payload.DeliveryAnswer).Complete != 1 {
 		t.Errorf("%+v %v", got, err)
 	}
 	if got, err := r.invoke(sqs(record)); err != nil || len(got.(events.SQSEventResponse).BatchItemFailures) != 0 {

@@ -26,8 +26,9 @@ import (
 	"github.com/google/uuid"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/store"
 )
 
@@ -183,10 +184,10 @@ func (s *shelf) deliver(key string) {
 }
 
 // sweepOver sweeps at a time, and returns the calls that it took.
-func sweepOver(t testing.TB, s *shelf, now time.Time) (forward.Answer, calls, error) {
+func sweepOver(t testing.TB, s *shelf, now time.Time) (payload.DeliveryAnswer, calls, error) {
 	t.Helper()
 	f := forward.New(forward.Options{
-		Config: config.Forwarder{SendConcurrency: 1, MaxBatchBytes: 60_000}, Archive: store.New(s, "archive"), Log: slog.New(slog.DiscardHandler),
+		Settings: deliver.Settings{SendConcurrency: 1, MaxBatchBytes: 60_000}, Archive: store.New(s, "archive"), Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return now }, NewID: uuid.NewString,
 	})
 	s.calls = calls{}
@@ -202,10 +203,10 @@ func TestSweepAsksLittleOfS3(t *testing.T) {
 	first := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
 	s := newShelf(t, objects, first)
 	now := first.Add(objects / 100 * 24 * time.Hour)
-	sweep := func(want string, fails bool, most calls) {
+	sweep := func(want string, troubled bool, most calls) {
 		t.Helper()
 		a, c, err := sweepOver(t, s, now)
-		if (err != nil) != fails || c.lists > most.lists || c.gets > most.gets || c.heads > most.heads || c.puts > most.puts {
+		if err != nil || (len(a.Reasons) > 0) != troubled || c.lists > most.lists || c.gets > most.gets || c.heads > most.heads || c.puts > most.puts {
 			t.Errorf("%s: %+v, at most %+v; %+v %v", want, c, most, a, err)
 		}
 	}

@@ -86,7 +86,7 @@ func BenchmarkExtra(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := m.Extra(mapping.Input{Document: d, ScanID: scanID, Now: at, Emit: func(e []byte) error { _, err := io.Discard.Write(e); return err }}, "k", true); err != nil {
+		if _, err := m.Extra(mapping.Input{Document: d, ScanID: scanID, Now: at, Emit: func(e []byte) error { _, err := io.Discard.Write(e); return err }}, "k", true); err != nil {
 			b.Fatal(err)
 		}
 	}

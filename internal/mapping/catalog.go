@@ -52,7 +52,9 @@ type catalogMember struct {
 const (
 	ofSTIG          = 0
 	ofVulnerability = 1
+	ofSection       = 2
 	ofCheck         = 4
+	ofFix           = 5
 )
 
 func catalogMembers() []catalogMember {
@@ -169,9 +171,9 @@ func (c *Catalog) of(id string, places int) [][]byte {
 }
 
 // describe adds to a rule what the catalogue and the issue itself say about
-// the rule: its metadata, its place in the standard, what it asks for, and why
-// its status is what it is.
-func (c *Catalog) describe(rule *securityevent.Rule, h *runecast.Issue) {
+// the rule: its metadata, its place in the standard, what it asks for and what to
+// do about it, and why its status is what it is.
+func (c *Catalog) describe(rule *securityevent.Rule, h *runecast.Issue, sent RuleTexts) {
 	shown := catalogMembers()
 	texts := c.of(h.ID, len(shown))
 	b := quoted([]byte(`{"Runecast ID":`), h.ShownID(), 256)
@@ -191,9 +193,24 @@ func (c *Catalog) describe(rule *securityevent.Rule, h *runecast.Issue) {
 		}
 	}
 	rule.MetadataJSON = string(append(b, '}'))
-	rule.Control = or(string(texts[ofSTIG]), string(texts[ofVulnerability]))
-	rule.Description = string(texts[ofCheck])
+	rule.Control = controlOf(texts, rule.RuleID)
+	rule.Description, rule.Remediation = sent.of(texts[ofCheck]), sent.of(texts[ofFix])
 	rule.Reason = reasonOf(h.Status)
+}
+
+// controlOf returns the place of a rule in its standard: the STIG id, the
+// vulnerability's id, a section's number such as 4.5.2, else the rule's own id.
+// A section that is a word, such as CAT II, is a severity.
+func controlOf(texts [][]byte, ruleID string) string {
+	switch section := texts[ofSection]; {
+	case len(texts[ofSTIG]) > 0:
+		return string(texts[ofSTIG])
+	case len(texts[ofVulnerability]) > 0:
+		return string(texts[ofVulnerability])
+	case len(section) > 0 && '0' <= section[0] && section[0] <= '9':
+		return string(section)
+	}
+	return ruleID
 }
 
 func quoted(dst []byte, text string, characters int) []byte {

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -10,14 +11,23 @@ import (
 	"runecast-ingest/internal/securityevent"
 )
 
+// modeAnalyze is that of a run that had its systems analysed: its start is that of
+// their analysis. In all other runs nobody knows when the analysis began.
+const modeAnalyze = "analyze"
+
 // scanOf reads what the events of a document share.
-func scanOf(e *archive.Envelope, scanID string) securityevent.Scan {
+func (m *Mapper) scanOf(e *archive.Envelope, scanID string) securityevent.Scan {
 	completed := CompletedAt(e)
+	var started time.Time
+	if e.Run.Mode == modeAnalyze && !completed.Before(e.Run.StartedAt) { // the appliance's clock may be behind
+		started = e.Run.StartedAt
+	}
 	return securityevent.Scan{
 		ID: scanID, Name: securityevent.ScanName(or(e.System.Name, e.System.ID), completed), ProductVersion: e.Appliance.Version,
-		Started: e.Run.StartedAt, Completed: completed,
+		Started: started, Completed: completed, Archived: e.Run.StartedAt,
 		SystemID: e.System.ID, SystemName: or(e.System.Name, e.System.ID), SystemType: or(e.System.Type, runecast.TypeUnknown),
-		Platform: platformOf(e.System.Type), Context: contextOf(e),
+		Platform: platformOf(e.System.Type),
+		Context:  append(contextOf(e), securityevent.Context{Key: "dt.security_context", Value: m.settings.SecurityContext.For(e.System)}),
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/mapping"
 )
@@ -95,7 +94,7 @@ func TestVeryManyObjectsAreStreamed(t *testing.T) {
 			}
 			ids := map[string]bool{}
 			original := name == "status last" // with the appliance's own JSON more is held
-			res, err := mapping.New(settings(func(m *config.Mapping) { m.OriginalContent = original })).Map(mapping.Input{
+			res, err := mapping.New(settings(func(m *mapping.Settings) { m.OriginalContent = original })).Map(mapping.Input{
 				Document: d, ScanID: scanID, Now: at,
 				Reopen: reopen(text),
 				Emit: func(b []byte) error {
@@ -115,7 +114,7 @@ func TestOriginalContentIsTheAppliancesIssue(t *testing.T) {
 	t.Parallel()
 	raw1 := `{"moid":"h","name":"n", "type":"T","x":1e400,"resultValues":[{"description":"d","value":"v"}]}`
 	doc := raw("s-1", "VCENTER", issue("CIS-1", "CIS", "Low", "FAIL", 1, raw1)+","+issue("CIS-2", "CIS", "Low", "PASS", 0))
-	events, _, err := mapDocument(t, settings(func(m *config.Mapping) { m.OriginalContent = true }), doc, nil)
+	events, _, err := mapDocument(t, settings(func(m *mapping.Settings) { m.OriginalContent = true }), doc, nil)
 	if err != nil || len(events) != 2 {
 		t.Fatal(events, err)
 	}

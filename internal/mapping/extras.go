@@ -14,29 +14,27 @@ import (
 func (m *Mapper) Extras() bool { return m.objectCoverage() || m.vulnerabilities() }
 
 func (m *Mapper) objectCoverage() bool {
-	return m.settings.Coverage == "object" && m.settings.EventModel != string(securityevent.XSPM)
+	return m.settings.Coverage == CoverageObject && m.settings.EventModel != securityevent.XSPM
 }
 
 func (m *Mapper) vulnerabilities() bool { return slices.Contains(m.beside, runecast.Vulnerability) }
 
 // Extra emits what belongs to a scan beside its findings, in a second reading: a
 // coverage event for each object that compliance results name, if the scan is
-// committed, and the vulnerabilities, if they are asked for. A set of 8 bytes per
-// object is kept in memory. key names the scan in the events' ids.
-func (m *Mapper) Extra(in Input, key string, committed bool) error {
+// committed, and the vulnerabilities, if they are asked for. What MIN_SEVERITY
+// and EXCLUDE_TYPES leave out is counted as skipped: Mapped, Skipped and Reasons
+// of the result are of these events alone. A set of 8 bytes per object is kept
+// in memory. key names the scan in the events' ids.
+func (m *Mapper) Extra(in Input, key string, committed bool) (Result, error) {
 	x := &extra{work: m.work(in), key: key, covers: committed && m.objectCoverage(), seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
-	if err := x.read(false, x.issue); err != nil {
-		return err
+	err := x.read(m.settings.OriginalContent, x.issue)
+	if err == nil && x.found.Assessed(runecast.Vulnerability) > 0 {
+		err = x.send(securityevent.AppendVulnerabilityScan(x.event[:0], &x.res.Scan, key, in.Now()))
 	}
-	if m.vulnerabilities() {
-		if err := in.Emit(securityevent.AppendVulnerabilityScan(x.event[:0], &x.res.Scan, key, in.Now())); err != nil {
-			return err
-		}
+	if err == nil && x.covers {
+		err = x.send(securityevent.AppendCoverage(x.event[:0], &x.res.Scan, nil, key, in.Now()))
 	}
-	if x.covers {
-		return in.Emit(securityevent.AppendCoverage(x.event[:0], &x.res.Scan, nil, key, in.Now()))
-	}
-	return nil
+	return x.res, err
 }
 
 // extra is the second reading of one document.
@@ -46,15 +44,34 @@ type extra struct {
 	covers bool // coverage events are asked for
 	seed   maphash.Seed
 	seen   map[uint64]struct{}
+	// found are the rules of vulnerabilities: a system that has none was not
+	// looked at for them.
+	found runecast.Assessment
+}
+
+// send emits an event.
+func (x *extra) send(event []byte) error {
+	x.event = event
+	x.res.Mapped++
+	return x.in.Emit(event)
 }
 
 func (x *extra) issue(listed int) error {
 	h := &x.issues.Issue
-	class := runecast.ClassOf(h.Profile)
+	if x.m.settings.OriginalContent {
+		x.original.set(h)
+	}
+	class, excluded := runecast.ClassOf(h.Profile), slices.Contains(x.m.settings.ExcludeTypes, runecast.NormalCode(h.Profile))
 	switch {
-	case class == runecast.Vulnerability && x.m.vulnerabilities() && runecast.ParseStatus(h.Status).Failed():
-		return x.vulnerability(h, listed == 0)
-	case x.m.shows(class) && x.covers:
+	case class == runecast.Vulnerability && x.m.vulnerabilities():
+		if !excluded {
+			x.found.Add(h)
+		}
+		if !runecast.ParseStatus(h.Status).Failed() || h.ShownID() == "" {
+			return nil // passed, not assessed, or nothing identifies it
+		}
+		return x.vulnerability(h, listed, excluded)
+	case x.m.shows(class) && x.covers && !excluded:
 		return x.coverage()
 	}
 	return nil
@@ -66,44 +83,57 @@ func (x *extra) coverage() error {
 			return err
 		}
 		f := x.resource(o)
+		f.Original = x.original.of(o.Raw)
 		sum := maphash.Bytes(x.seed, f.ObjectID)
 		if _, again := x.seen[sum]; again || len(o.MOID)+len(o.Name) == 0 {
 			continue
 		}
 		x.seen[sum] = struct{}{}
-		x.event = securityevent.AppendCoverage(x.event[:0], &x.res.Scan, &f, x.key, x.in.Now())
-		if err := x.in.Emit(x.event); err != nil {
+		if err := x.send(securityevent.AppendCoverage(x.event[:0], &x.res.Scan, &f, x.key, x.in.Now())); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// vulnerability emits a finding per object, one on the system if none is listed.
-func (x *extra) vulnerability(h *runecast.Issue, onSystem bool) error {
+// vulnerability emits a finding per affected object, one on the system if none is
+// listed, or if it is not known which of those listed are affected.
+func (x *extra) vulnerability(h *runecast.Issue, listed int, excluded bool) error {
 	severity, known := severityOf(h.Severity)
-	id := h.ShownID()
-	if id == "" {
-		return nil // nothing identifies it
+	if !known {
+		x.unknown(ReasonUnknownSeverity, h.Severity)
 	}
-	v := securityevent.Vulnerability{
-		ID: id, Title: or(h.Title, id), CVEs: cves(id + " " + h.Title + " " + h.URL), Severity: severity, RiskKnown: known,
-		VendorSeverity: h.Severity, Component: x.res.Scan.SystemType, URL: h.URL, IssueID: id,
+	perObject := listed > 0
+	switch {
+	case perObject && x.ambiguous(listed):
+		x.res.Reasons[ReasonObjectsAmbiguous]++
+		perObject = false
+	case int64(listed) < h.Count:
+		x.res.Reasons[ReasonObjectsShort]++
 	}
-	if len(v.CVEs) == 1 {
-		v.ID = v.CVEs[0]
+	if excluded || rank(severity) < x.m.minRank {
+		rows := int64(1)
+		if perObject {
+			rows = int64(listed)
+		}
+		x.res.Mapped += rows
+		x.res.Skipped += rows
+		return nil
 	}
-	if len(h.Products) > 0 {
-		v.Component = h.Products[0]
+	v := vulnerabilityOf(h, x.res.Scan.SystemType, severity, known)
+	if perObject {
+		return x.emitVulnerability(v)
 	}
-	emit := func(f securityevent.Finding) error {
-		x.event = securityevent.AppendVulnerability(x.event[:0], &x.res.Scan, &v, &f, x.key, x.in.Now())
-		return x.in.Emit(x.event)
-	}
-	if onSystem {
-		return emit(x.system())
-	}
+	f := x.system()
+	f.Original = x.original.of(nil)
+	return x.send(securityevent.AppendVulnerability(x.event[:0], &x.res.Scan, v, &f, x.key, x.in.Now()))
+}
+
+// emitVulnerability emits a finding per object that is affected; one on the
+// system if none of those listed is.
+func (x *extra) emitVulnerability(v *securityevent.Vulnerability) error {
 	failed, _ := verdictOf(runecast.StatusFail)
+	before := x.res.Mapped
 	for o, err := range x.issues.Objects() {
 		if err != nil {
 			return err
@@ -111,11 +141,34 @@ func (x *extra) vulnerability(h *runecast.Issue, onSystem bool) error {
 		if !failed.has(o) {
 			continue
 		}
-		if err := emit(x.resource(o)); err != nil {
+		f := x.resource(o)
+		f.Original = x.original.of(o.Raw)
+		if err := x.send(securityevent.AppendVulnerability(x.event[:0], &x.res.Scan, v, &f, x.key, x.in.Now())); err != nil {
 			return err
 		}
 	}
-	return nil
+	if x.res.Mapped > before {
+		return nil
+	}
+	f := x.system()
+	f.Original = x.original.of(nil)
+	return x.send(securityevent.AppendVulnerability(x.event[:0], &x.res.Scan, v, &f, x.key, x.in.Now()))
+}
+
+// vulnerabilityOf returns what the findings of a vulnerability share.
+func vulnerabilityOf(h *runecast.Issue, component string, severity securityevent.Severity, known bool) *securityevent.Vulnerability {
+	id := h.ShownID()
+	v := securityevent.Vulnerability{
+		ID: id, Title: or(h.Title, id), CVEs: cves(id + " " + h.Title + " " + h.URL), Severity: severity, RiskKnown: known,
+		VendorSeverity: h.Severity, Component: component, URL: h.URL, IssueID: id,
+	}
+	if len(v.CVEs) == 1 {
+		v.ID = v.CVEs[0]
+	}
+	if len(h.Products) > 0 {
+		v.Component = h.Products[0]
+	}
+	return &v
 }
 
 // cves finds the CVE ids in a text, each once.

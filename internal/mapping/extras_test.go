@@ -8,18 +8,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/mapping"
 )
 
-func extras(t *testing.T, m config.Mapping, text string) []event {
+func extras(t *testing.T, m mapping.Settings, text string) []event {
 	t.Helper()
 	d, err := mapping.Open(strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var events []event
-	err = mapping.New(m).Extra(mapping.Input{Document: d, ScanID: scanID, Now: at, Reopen: reopen(text), Emit: func(b []byte) error {
+	_, err = mapping.New(m).Extra(mapping.Input{Document: d, ScanID: scanID, Now: at, Reopen: reopen(text), Emit: func(b []byte) error {
 		var e event
 		events = append(events, e)
 		return json.Unmarshal(b, &events[len(events)-1])
@@ -38,7 +37,7 @@ func TestVulnerabilitiesAreSentWhenAskedFor(t *testing.T) {
 		issue("VUL-8", "VUL", "Low", "PASS", 0), issue("CIS-1", "CIS", "Low", "FAIL", 1, object("host-1", "")),
 	}, ","))
 	var got []string
-	for _, e := range extras(t, settings(func(m *config.Mapping) { m.IncludeTypes = []string{"VUL"} }), doc) {
+	for _, e := range extras(t, settings(func(m *mapping.Settings) { m.IncludeTypes = []string{"VUL"} }), doc) {
 		got = append(got, fmt.Sprint(e["event.type"], " ", e["object.id"], " ", e["vulnerability.id"], " ", e["vulnerability.references.cve"], " ", e["dt.security.risk.level"], " ", e["component.name"], " ", e["event.category"]))
 	}
 	want := []string{
@@ -61,12 +60,81 @@ func TestObjectCoverage(t *testing.T) {
 		issue("CIS-1", "CIS", "Low", "FAIL", 2, object("host-1", ""), object("host-2", "")),
 		issue("CIS-2", "CIS", "Low", "FAIL", 1, object("host-1", "")), issue("KB-2", "KB", "Low", "FAIL", 1, object("host-9", "")),
 	}, ","))
-	events := extras(t, settings(func(m *config.Mapping) { m.Coverage = "object" }), doc)
+	events := extras(t, settings(func(m *mapping.Settings) { m.Coverage = "object" }), doc)
 	ids := map[any]bool{}
 	for _, e := range events {
 		ids[e["event.id"]] = true
 	}
 	if len(events) != 3 || len(ids) != 3 || events[0]["object.id"] != "u-1/host-1" || events[1]["object.id"] != "u-1/host-2" || events[2]["object.id"] != "s-1" {
 		t.Errorf("%v", events)
+	}
+}
+
+// The filters hold for vulnerabilities too, and what they leave out is counted.
+func TestVulnerabilitiesObeyTheFilters(t *testing.T) {
+	t.Parallel()
+	doc := raw("s-1", "VCENTER", strings.Join([]string{
+		issue("VUL-1", "VUL", "Critical", "FAIL", 2, object("host-1", ""), object("host-2", "")), issue("VUL-2", "VUL", "Low", "FAIL", 2, object("host-1", ""), object("host-2", "")),
+		issue("VUL-3", "VUL", "Medium", "FAIL", 0), issue("CIS-1", "CIS", "Low", "FAIL", 1, object("host-1", "")), issue("PCI-1", "PCI", "Low", "FAIL", 1, object("host-7", "")),
+	}, ","))
+	for name, c := range map[string]struct {
+		change          func(*mapping.Settings)
+		mapped, skipped int64
+		kinds           string
+	}{
+		"none":             {change: func(*mapping.Settings) {}, mapped: 6, kinds: "map[VULNERABILITY_FINDING:5 VULNERABILITY_SCAN:1]"},
+		"least severity":   {change: func(m *mapping.Settings) { m.MinSeverity = "HIGH" }, mapped: 6, skipped: 3, kinds: "map[VULNERABILITY_FINDING:2 VULNERABILITY_SCAN:1]"},
+		"excluded":         {change: func(m *mapping.Settings) { m.ExcludeTypes = []string{"VUL"} }, mapped: 5, skipped: 5, kinds: "map[]"},
+		"excluded profile": {change: func(m *mapping.Settings) { m.ExcludeTypes, m.Coverage = []string{"PCI"}, "object" }, mapped: 8, kinds: "map[COMPLIANCE_SCAN:2 VULNERABILITY_FINDING:5 VULNERABILITY_SCAN:1]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, err := mapping.Open(strings.NewReader(doc))
+			if err != nil {
+				t.Fatal(err)
+			}
+			kinds := map[any]int{}
+			res, err := mapping.New(settings(func(m *mapping.Settings) { m.IncludeTypes = []string{"VUL"}; c.change(m) })).Extra(
+				mapping.Input{Document: d, ScanID: scanID, Now: at, Reopen: reopen(doc), Emit: func(b []byte) error {
+					var e event
+					defer func() { kinds[e["event.type"]]++ }()
+					return json.Unmarshal(b, &e)
+				}}, "raw/x", true)
+			if err != nil || res.Mapped != c.mapped || res.Skipped != c.skipped || fmt.Sprint(kinds) != c.kinds {
+				t.Errorf("%v: mapped %d, skipped %d, %v; want %+v", err, res.Mapped, res.Skipped, kinds, c)
+			}
+		})
+	}
+}
+
+// Where more objects are listed than are affected, nobody knows which: the
+// system has the vulnerability, as it has a rule that failed.
+func TestVulnerabilityOfObjectsThatAreNotKnown(t *testing.T) {
+	t.Parallel()
+	of := func(issues ...string) []event {
+		return extras(t, settings(func(m *mapping.Settings) { m.IncludeTypes = []string{"VUL"} }), raw("s-1", "VCENTER", strings.Join(issues, ",")))
+	}
+	two := []string{object("host-1", ""), object("host-2", "")}
+	if got := of(issue("VUL-1", "VUL", "Low", "FAIL", 1, two...)); len(got) != 2 || got[0]["object.id"] != "s-1" {
+		t.Errorf("one affected of two listed: %v", got)
+	}
+	if got := of(issue("VUL-1", "VUL", "Low", "FAIL", 3, two...)); len(got) != 3 || got[1]["object.id"] != "u-1/host-2" {
+		t.Errorf("three affected, two listed: %v", got)
+	}
+}
+
+// A system without any result about vulnerabilities was not looked at for them.
+func TestSystemWithoutVulnerabilitiesHasNoScanOfThem(t *testing.T) {
+	t.Parallel()
+	vul := settings(func(m *mapping.Settings) { m.IncludeTypes = []string{"VUL"} })
+	for name, c := range map[string]struct {
+		issues string
+		want   int
+	}{
+		"none": {issue("CIS-1", "CIS", "Low", "FAIL", 0), 0}, "without a licence": {issue("VUL-1", "VUL", "Low", "UNLICENSED", 0), 0}, "passed": {issue("VUL-1", "VUL", "Low", "PASS", 0), 1},
+	} {
+		if got := extras(t, vul, raw("s-1", "VCENTER", c.issues)); len(got) != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

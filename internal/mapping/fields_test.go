@@ -54,7 +54,7 @@ func goldenValues(t *testing.T) map[string]map[string]map[string][]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		types := all[m.EventModel]
+		types := all[string(m.EventModel)]
 		for line := range bytes.Lines(text) {
 			e := decode(t, line)
 			kind := e["event.type"].(string)

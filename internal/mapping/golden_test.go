@@ -8,38 +8,45 @@ import (
 	"strings"
 	"testing"
 
-	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/mapping"
+	"runecast-ingest/internal/securityevent"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // golden are the ways in which the documents of testdata are mapped; a name is
 // a document's, with a suffix where there are several.
-func golden() map[string]config.Mapping {
-	all := func(change func(*config.Mapping)) config.Mapping {
-		return settings(func(m *config.Mapping) {
-			m.IncludeResults = []string{"FAILED", "MANUAL", "PASSED", "NOT_RELEVANT"}
+func golden() map[string]mapping.Settings {
+	all := func(change func(*mapping.Settings)) mapping.Settings {
+		return settings(func(m *mapping.Settings) {
+			m.IncludeResults = []securityevent.Status{"FAILED", "MANUAL", "PASSED", "NOT_RELEVANT"}
 			if change != nil {
 				change(m)
 			}
 		})
 	}
-	perObject := func(m *config.Mapping) { m.Coverage = "object" }
-	return map[string]config.Mapping{
-		"vcenter":          all(func(m *config.Mapping) { m.IncludeTypes = []string{"VUL"} }),
-		"vcenter.xspm":     settings(func(m *config.Mapping) { m.EventModel = "xspm" }),
-		"vcenter.external": settings(func(m *config.Mapping) { m.EventModel, m.IncludeResults = "external", []string{"FAILED"} }),
-		"nsxt":             all(nil),
-		"aws":              all(perObject),
-		"azure":            all(perObject),
-		"gcp":              all(perObject),
-		"kubernetes":       all(perObject),
-		"horizon":          all(func(m *config.Mapping) { m.OriginalContent = true }),
-		"vcd":              all(func(m *config.Mapping) { m.Coverage = "none" }),
-		"windows":          all(func(m *config.Mapping) { m.PassedObjects = "object" }),
-		"linux":            all(func(m *config.Mapping) { m.Evidence = false }),
-		"unknown":          all(nil),
+	perObject := func(m *mapping.Settings) { m.Coverage = "object" }
+	return map[string]mapping.Settings{
+		"vcenter":      all(func(m *mapping.Settings) { m.IncludeTypes = []string{"VUL"} }),
+		"vcenter.xspm": settings(func(m *mapping.Settings) { m.EventModel = "xspm" }),
+		"vcenter.external": settings(func(m *mapping.Settings) {
+			m.EventModel, m.IncludeResults = "external", []securityevent.Status{"FAILED"}
+		}),
+		"vcenter.original": all(func(m *mapping.Settings) {
+			m.OriginalContent, m.IncludeTypes, m.Coverage, m.RuleTexts = true, []string{"VUL"}, "object", "full"
+		}),
+		"nsxt": all(func(m *mapping.Settings) {
+			m.RuleTexts, m.SecurityContext = "off", mapping.SecurityContext{Of: map[string]string{"NSXT": "team-network"}}
+		}),
+		"aws":        all(perObject),
+		"azure":      all(perObject),
+		"gcp":        all(perObject),
+		"kubernetes": all(perObject),
+		"horizon":    all(func(m *mapping.Settings) { m.OriginalContent = true }),
+		"vcd":        all(func(m *mapping.Settings) { m.Coverage = "none" }),
+		"windows":    all(func(m *mapping.Settings) { m.PassedObjects = "object" }),
+		"linux":      all(func(m *mapping.Settings) { m.Evidence = false }),
+		"unknown":    all(nil),
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/mapping"
 )
 
 func decode(t testing.TB, text []byte) event {
@@ -44,7 +44,7 @@ func TestHostileDocuments(t *testing.T) {
 			text := raw("s-1", "VCENTER", strings.ReplaceAll(strings.Replace(issue, `"title":"§"`, `"title":"`+c.quoted+`"`, 1), "§", quoted))
 			text = strings.Replace(text, `"name":"vc1.example"`, `"name":"`+quoted+`"`, 1)
 			var events []event
-			err := everything(t, settings(func(m *config.Mapping) { m.Coverage = "object" }), text, nil, func(b []byte) error {
+			err := everything(t, settings(func(m *mapping.Settings) { m.Coverage = "object" }), text, nil, func(b []byte) error {
 				events = append(events, decode(t, b))
 				return valid(schema, b)
 			})
@@ -52,7 +52,7 @@ func TestHostileDocuments(t *testing.T) {
 				t.Fatalf("%d events, %v", len(events), err)
 			}
 			for i, names := range [][]string{
-				{"finding.title", "object.name", "object.type", "finding.severity", "finding.url", "compliance.rule.title"},
+				{"finding.title", "object.name", "object.type", "runecast.severity", "finding.url", "compliance.rule.title"},
 				{"object.name"}, {"object.name"}, {"object.name", "vmware.vcenter.name"},
 			} {
 				for _, n := range names {

@@ -19,17 +19,16 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/securityevent"
 )
 
 // version counts the changes of the mapping that alter events or their order.
-const version = 1
+const version = 2
 
 // Mapper maps documents by its settings. It is safe for concurrent use.
 type Mapper struct {
-	settings  config.Mapping
+	settings  Settings
 	standards standardTable
 	beside    []runecast.Class // that INCLUDE_TYPES names
 	minRank   int
@@ -37,10 +36,10 @@ type Mapper struct {
 }
 
 // New makes a mapper.
-func New(settings config.Mapping) *Mapper {
+func New(settings Settings) *Mapper {
 	text, _ := json.Marshal(settings, json.Deterministic(true)) // plain strings and booleans
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", version, text))
-	minRank := rank(securityevent.Severity(settings.MinSeverity))
+	minRank := rank(settings.MinSeverity)
 	var beside []runecast.Class
 	for _, code := range settings.IncludeTypes {
 		if c := runecast.ClassOf(code); c != runecast.Security && c != runecast.NoProfile {
@@ -112,10 +111,7 @@ type Result struct {
 // bad input, else those of Emit or of the document's reader.
 func (m *Mapper) Map(in Input) (Result, error) {
 	w := m.work(in)
-	if m.settings.OriginalContent {
-		w.res.Scan.Original, _ = json.Marshal(&in.Document.Envelope) // plain texts and times
-	}
-	w.enc = securityevent.NewEncoder(securityevent.Model(m.settings.EventModel), &w.res.Scan)
+	w.enc = securityevent.NewEncoder(m.settings.EventModel, &w.res.Scan)
 	var seen runecast.Assessment
 	err := w.read(m.settings.OriginalContent, func(listed int) error {
 		seen.Add(&w.issues.Issue)
@@ -156,10 +152,14 @@ type work struct {
 }
 
 func (m *Mapper) work(in Input) *work {
-	return &work{
+	w := &work{
 		m: m, in: in, summary: newSummary(),
-		res: Result{Scan: scanOf(&in.Document.Envelope, in.ScanID), Reasons: map[string]int64{}},
+		res: Result{Scan: m.scanOf(&in.Document.Envelope, in.ScanID), Reasons: map[string]int64{}},
 	}
+	if m.settings.OriginalContent {
+		w.res.Scan.Original, _ = json.Marshal(&in.Document.Envelope) // plain texts and times
+	}
+	return w
 }
 
 // read calls each for every issue of the document, with the number of objects
@@ -246,11 +246,9 @@ func (w *work) issue(listed int) error {
 	if h.Count < 0 {
 		rule.Affected = int64(listed)
 	}
-	perObject := listed > 0 && (v.status != securityevent.Passed || w.m.settings.PassedObjects == "object")
-	first := w.issues.First()
-	ownStatus := first != nil && len(first.Status) > 0
+	perObject := listed > 0 && (v.status != securityevent.Passed || w.m.settings.PassedObjects == PassedOnObjects)
 	switch {
-	case perObject && !ownStatus && h.Count >= 0 && int64(listed) > h.Count && v.status != securityevent.Passed:
+	case perObject && v.status != securityevent.Passed && w.ambiguous(listed):
 		w.res.Reasons[ReasonObjectsAmbiguous]++
 		perObject = false
 	case v.status == securityevent.Failed && int64(listed) < rule.Affected:
@@ -273,6 +271,14 @@ func (w *work) issue(listed int) error {
 		return w.emitSystem(rule)
 	}
 	return w.emitObjects(rule, v)
+}
+
+// ambiguous reports whether more objects are listed than the current issue
+// affects, without a status of their own: which of them are is not known.
+func (w *work) ambiguous(listed int) bool {
+	first := w.issues.First()
+	ownStatus := first != nil && len(first.Status) > 0
+	return !ownStatus && w.issues.Issue.Count >= 0 && int64(listed) > w.issues.Issue.Count
 }
 
 // rule reads what the findings of an issue share; false: it is not sent at all.
@@ -309,7 +315,7 @@ func (w *work) rule(h *runecast.Issue) (*securityevent.Rule, verdict, bool) {
 		StandardShortName: std.shortName, StandardName: std.name, StandardURL: std.url,
 		URL: h.URL, IssueID: id, Profile: h.Profile, VendorStatus: h.Status, Status: v.status,
 	}
-	w.in.Catalog.describe(r, h)
+	w.in.Catalog.describe(r, h, w.m.settings.RuleTexts)
 	if r.Title == "" {
 		r.Title = r.RuleID
 		w.res.Reasons[ReasonNoTitle]++
@@ -333,6 +339,6 @@ func (w *work) unknown(reason, value string) {
 // skips reports whether the settings leave a rule out.
 func (w *work) skips(r *securityevent.Rule) bool {
 	s := &w.m.settings
-	return !slices.Contains(s.IncludeResults, string(r.Status)) || rank(r.Severity) < w.m.minRank ||
+	return !slices.Contains(s.IncludeResults, r.Status) || rank(r.Severity) < w.m.minRank ||
 		slices.Contains(s.ExcludeTypes, runecast.NormalCode(r.Profile))
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/securityevent"
@@ -19,8 +18,8 @@ const scanID = "6d1b7b1e-0000-4000-8000-000000000001"
 
 func at() time.Time { return time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC) }
 
-func settings(change func(*config.Mapping)) config.Mapping {
-	m := config.Mapping{EventModel: "both", IncludeResults: []string{"FAILED", "MANUAL", "PASSED"}, MinSeverity: "LOW", Evidence: true, Coverage: "system", PassedObjects: "system"}
+func settings(change func(*mapping.Settings)) mapping.Settings {
+	m := mapping.Settings{EventModel: "both", IncludeResults: []securityevent.Status{"FAILED", "MANUAL", "PASSED"}, MinSeverity: "LOW", Evidence: true, Coverage: "system", PassedObjects: "system"}
 	if change != nil {
 		change(&m)
 	}
@@ -37,7 +36,7 @@ func raw(systemID, systemType, issues string) string {
 
 type event map[string]any
 
-func mapDocument(t testing.TB, m config.Mapping, text string, catalog *mapping.Catalog) ([]event, mapping.Result, error) {
+func mapDocument(t testing.TB, m mapping.Settings, text string, catalog *mapping.Catalog) ([]event, mapping.Result, error) {
 	t.Helper()
 	d, err := mapping.Open(strings.NewReader(text))
 	if err != nil {
@@ -98,7 +97,7 @@ func TestStatuses(t *testing.T) {
 		"FILTERED":                     {issue: issue("CIS-1", "CIS", "Critical", "FILTERED", 2, two...), skipped: 2},
 		"UNLICENSED":                   {issue: issue("CIS-1", "CIS", "Critical", "UNLICENSED", 0), reasons: map[string]int64{"unlicensed": 1}},
 		"unknown status":               {issue: issue("CIS-1", "CIS", "Critical", "PENDING", 0), reasons: map[string]int64{"unknown_status": 1}},
-		"unknown severity":             {issue: issue("CIS-1", "CIS", "Blocker", "FAIL", 0), want: []string{"FAILED s-1 NOT_AVAILABLE 0"}, reasons: map[string]int64{"unknown_severity": 1}},
+		"unknown severity":             {issue: issue("CIS-1", "CIS", "Blocker", "FAIL", 0), want: []string{"FAILED s-1 NOT_AVAILABLE <nil>"}, reasons: map[string]int64{"unknown_severity": 1}},
 		"KB":                           {issue: issue("KB-1", "KB", "Low", "FAIL", 0), reasons: map[string]int64{"not_compliance": 1}},
 		"no profile":                   {issue: issue("CIS-1", "", "Low", "FAIL", 0), reasons: map[string]int64{"no_profile": 1}},
 		"object without moid":          {issue: issue("CIS-1", "CIS", "Low", "FAIL", 1, `{"name":"n","type":null}`), want: []string{"FAILED s-1/n LOW 3.9"}},
@@ -152,7 +151,7 @@ func TestFailedFindingHasWhatEveryConsumerNeeds(t *testing.T) {
 	for model, names := range needs {
 		t.Run(model, func(t *testing.T) {
 			t.Parallel()
-			events, _, err := mapDocument(t, settings(func(m *config.Mapping) { m.EventModel = model }), doc, nil)
+			events, _, err := mapDocument(t, settings(func(m *mapping.Settings) { m.EventModel = securityevent.Model(model) }), doc, nil)
 			if err != nil || len(events) != 1 {
 				t.Fatal(events, err)
 			}
@@ -210,7 +209,7 @@ func TestObjectIDsAreUniqueAcrossVCenters(t *testing.T) {
 
 func TestRuleIDs(t *testing.T) {
 	t.Parallel()
-	more := map[string]config.Standard{"ACME-1": {ShortName: "Acme", Prefix: "AC"}}
+	more := map[string]mapping.StandardNames{"ACME-1": {ShortName: "Acme", Prefix: "AC"}}
 	for name, c := range map[string]struct{ profile, display, rule, short string }{
 		"prefix of the standard":  {"CIS", "CIS-66577", "CIS-66577", "CIS"},
 		"prefix is not the code":  {"DISA STIG", "STIG-82824", "STIG-82824", "DISA STIG"},
@@ -225,7 +224,7 @@ func TestRuleIDs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := settings(func(m *config.Mapping) { m.Standards = more })
+			m := settings(func(m *mapping.Settings) { m.Standards = more })
 			events, _, err := mapDocument(t, m, raw("s-1", "VCENTER", issue(c.display, c.profile, "Low", "PASS", 0)), nil)
 			if err != nil || len(events) != 1 {
 				t.Fatal(events, err)
@@ -317,7 +316,7 @@ func TestCatalogueAddsMetadata(t *testing.T) {
 func TestHashChangesWithSettings(t *testing.T) {
 	t.Parallel()
 	a, b := mapping.New(settings(nil)), mapping.New(settings(nil))
-	c := mapping.New(settings(func(m *config.Mapping) { m.Evidence = false }))
+	c := mapping.New(settings(func(m *mapping.Settings) { m.Evidence = false }))
 	if a.Hash() != b.Hash() || a.Hash() == c.Hash() {
 		t.Errorf("%s %s %s", a.Hash(), b.Hash(), c.Hash())
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/dashboard"
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/runecast"
@@ -58,7 +57,7 @@ func v2(allObjects bool) func(*testing.T, *appliance.Appliance) scans {
 
 // shown maps all results of an appliance and gives the tiles over the events.
 // The posture in each scan's summary must be the dashboard's own.
-func shown(t *testing.T, m config.Mapping, systems []appliance.System, results scans) dashboard.Tiles {
+func shown(t *testing.T, m mapping.Settings, systems []appliance.System, results scans) dashboard.Tiles {
 	t.Helper()
 	postures := map[string]int{}
 	var events []dashboard.Event

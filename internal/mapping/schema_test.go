@@ -11,12 +11,12 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/runecast"
 	"runecast-ingest/internal/securityevent"
 	"runecast-ingest/internal/simulate/appliance"
+	"runecast-ingest/internal/simulate/readers"
 )
 
 // eventSchema is the schema that users are given.
@@ -53,7 +53,7 @@ func valid(schema *jsonschema.Schema, event []byte) error {
 
 // everything maps a document as a delivery does: the findings, what belongs to
 // the scan beside them, and the event that completes the scan.
-func everything(t testing.TB, m config.Mapping, text string, catalog *mapping.Catalog, emit func([]byte) error) error {
+func everything(t testing.TB, m mapping.Settings, text string, catalog *mapping.Catalog, emit func([]byte) error) error {
 	t.Helper()
 	const key = "raw/v1/dt=2026-11-22/run=20261122T020000Z-4f3a/system.json.gz"
 	mapper := mapping.New(m)
@@ -69,7 +69,7 @@ func everything(t testing.TB, m config.Mapping, text string, catalog *mapping.Ca
 		return err
 	}
 	if mapper.Extras() {
-		if err := mapper.Extra(input(), key, true); err != nil {
+		if _, err := mapper.Extra(input(), key, true); err != nil {
 			return err
 		}
 	}
@@ -141,9 +141,10 @@ func TestEventsOfAnEstateFitTheSchema(t *testing.T) {
 		t.Run(model, func(t *testing.T) {
 			t.Parallel()
 			schema := eventSchema(t)
-			m := settings(func(m *config.Mapping) {
-				m.EventModel, m.IncludeResults = model, []string{"FAILED", "MANUAL", "PASSED", "NOT_RELEVANT"}
+			m := settings(func(m *mapping.Settings) {
+				m.EventModel, m.IncludeResults = securityevent.Model(model), []securityevent.Status{"FAILED", "MANUAL", "PASSED", "NOT_RELEVANT"}
 				m.Coverage, m.PassedObjects, m.OriginalContent, m.IncludeTypes = "object", "object", true, []string{"KB", "BP", "VUL"}
+				m.SecurityContext.All = "team"
 			})
 			types, faults := map[string]bool{}, 0
 			for name, text := range documents {
@@ -153,6 +154,10 @@ func TestEventsOfAnEstateFitTheSchema(t *testing.T) {
 					if err := valid(schema, event); err != nil && faults < 5 {
 						faults++
 						t.Errorf("%s: %v\n%s", name, err, event)
+					}
+					if missed := readers.Faults(event, readers.Expect{Texts: true, Originals: true, SecurityContext: "team"}); missed != nil && faults < 5 {
+						faults++
+						t.Errorf("%s: %v\n%s", name, missed, event)
 					}
 					return nil
 				})
@@ -187,8 +192,8 @@ func FuzzSchema(f *testing.F) {
 		if err != nil {
 			catalog = nil
 		}
-		m := settings(func(m *config.Mapping) {
-			m.IncludeResults, m.IncludeTypes = []string{"FAILED", "MANUAL", "PASSED", "NOT_RELEVANT"}, []string{"KB", "BP", "VUL"}
+		m := settings(func(m *mapping.Settings) {
+			m.IncludeResults, m.IncludeTypes = []securityevent.Status{"FAILED", "MANUAL", "PASSED", "NOT_RELEVANT"}, []string{"KB", "BP", "VUL"}
 			m.Coverage, m.PassedObjects = "object", "object"
 		})
 		err = everything(t, m, text, catalog, func(event []byte) error {

@@ -1,9 +1,10 @@
 package mapping
 
 import (
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
-	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/runecast"
 )
 
@@ -77,7 +78,7 @@ func single(shortName, prefix, title, version, url string) standard {
 // shown as it is.
 type standardTable map[string]standard
 
-func newStandardTable(more map[string]config.Standard) standardTable {
+func newStandardTable(more map[string]StandardNames) standardTable {
 	builtin, t := standardTable(builtinStandards()), standardTable(builtinStandards())
 	for code, s := range more {
 		known := builtin.of(code)
@@ -117,37 +118,50 @@ func (t standardTable) on(code, systemType string) standard {
 
 // find looks a code up as it is, then without a version at its end, and returns
 // that version as it is written: "PCI DSS 3.2.1", "NIST_800_53_R5", "STIG V2R4".
+// What is no version for sure belongs to the code, and a number is never cut: ISO
+// 27017 is no edition of ISO 27001, and NIS 2022 no NIS2.
 func (t standardTable) find(code string) (s standard, version string, ok bool) {
-	n := normalise(code)
-	for end := len(n); end > 0; end-- {
-		if s, ok = t[n[:end]]; ok {
-			return s, versionOf(code, len(n)-end), true
+	if s, ok = t[normalise(code)]; ok {
+		return s, "", true
+	}
+	for i := len(code) - 1; i > max(0, len(code)-maxVersion); i-- {
+		if !utf8.RuneStart(code[i]) || isDigit(code[i-1]) && isDigit(code[i]) {
+			continue
 		}
-		if last := n[end-1]; !isDigit(last) && (end == len(n) || last != 'V' && last != 'R') {
-			break
+		if s, ok = t[normalise(code[:i])]; !ok {
+			continue
+		}
+		if version, ok = versionOf(code[i:]); ok {
+			return s, version, true
 		}
 	}
 	return standard{}, "", false
 }
 
+// maxVersion bounds a version, in bytes, with the punctuation in it and before it.
+const maxVersion = 24
+
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// versionOf returns the end of a code that has so many letters and digits, with
-// dots for the punctuation in it. Three digits without any say nothing.
-func versionOf(code string, count int) string {
-	begin := len(code)
-	for left := count; left > 0; left -= len(normalise(code[begin : begin+1])) {
-		begin--
-	}
-	parts := strings.FieldsFunc(strings.ToUpper(code[begin:]), func(r rune) bool { return normalise(string(r)) == "" })
-	if count == 3 && len(parts) == 1 && isDigit(parts[0][0]) {
-		return ""
-	}
+// versionForm is what a version looks like, with dots for its punctuation: up to
+// four numbers below 100, with or without a release (2.4, V2R4); a release alone
+// (R5.1); a year.
+var versionForm = regexp.MustCompile(`^(V?\.?[0-9]{1,2}(\.[0-9]{1,2}){0,3}(\.?R[0-9]{1,2})?|R\.?[0-9]{1,2}(\.[0-9]{1,2}){0,2}|(19|20)[0-9]{2})$`)
+
+// versionOf returns the version that the end of a code stands for; false if it is
+// none. Three digits without any punctuation are one, but do not say which.
+func versionOf(end string) (string, bool) {
+	parts := strings.FieldsFunc(strings.ToUpper(end), func(r rune) bool { return normalise(string(r)) == "" })
 	version := strings.Join(parts, ".")
-	if strings.Contains(version, "R") { // a release: V2R4, R5
-		return version
+	switch {
+	case len(version) == 3 && strings.Trim(version, "0123456789") == "":
+		return "", true
+	case !versionForm.MatchString(version):
+		return "", false
+	case strings.Contains(version, "R"): // a release: V2R4, R5
+		return version, true
 	}
-	return strings.TrimLeft(version, "V.")
+	return strings.TrimLeft(version, "V."), true
 }
 
 // normalise upper-cases a code and takes punctuation and spaces away.

@@ -3,8 +3,6 @@ package mapping
 import (
 	"strings"
 	"testing"
-
-	"runecast-ingest/internal/config"
 )
 
 func TestStandards(t *testing.T) {
@@ -41,6 +39,25 @@ func TestStandards(t *testing.T) {
 		"TISAX":                      {"TISAX", "", "TISAX", "TISAX, VDA ISA 5.1"},
 		"VMware guidelines":          {"SH", "VCENTER", "VMware SCG", "VMware Security Configuration Guide"},
 		"GDPR ends in R":             {"GDPR", "", "GDPR", "GDPR"},
+		"ISO of another number":      {"ISO 27017", "", "ISO 27017", ""},
+		"ISO of another, with year":  {"ISO/IEC 27701:2019", "", "ISO/IEC 27701:2019", ""},
+		"ISO, all in one":            {"ISO270012013", "", "ISO270012013", ""},
+		"ISO of a year alone":        {"ISO 2022", "", "ISO 27001", "ISO/IEC 27001:2022"},
+		"NIST of another number":     {"NIST 800-171", "AWS", "NIST 800-171", ""},
+		"NIST of another, revised":   {"NIST SP 800-171 r2", "VCENTER", "NIST SP 800-171 r2", ""},
+		"NIST of one number, joined": {"NIST_SP800_53_REV5", "", "NIST_SP800_53_REV5", ""},
+		"NIST, all in one":           {"NIST80053R5", "GCP", "NIST", "NIST SP 800-53 R5"},
+		"BSI of another number":      {"BSI 200-2", "", "BSI 200-2", ""},
+		"GDPR by its number":         {"GDPR 2016/679", "", "GDPR 2016/679", ""},
+		"KVKK by its number":         {"KVKK 6698", "", "KVKK 6698", ""},
+		"C5 and a year in one":       {"C52026", "", "C52026", ""},
+		"E8 and a digit":             {"E82", "", "E82", ""},
+		"E8 of a year":               {"E8 2023", "", "Essential Eight", "Essential Eight 2023"},
+		"CIS of two digits":          {"CIS 1.10.0", "LINUX", "CIS", "CIS Benchmarks 1.10.0"},
+		"CIS of a V":                 {"CIS-V8", "", "CIS", "CIS Benchmarks 8"},
+		"CIS of a year no one knows": {"CIS 3022", "", "CIS 3022", ""},
+		"STIG of a dotted release":   {"STIG V2.R4", "VCENTER", "DISA STIG", "DISA STIG VMware vSphere V2.R4"},
+		"SH of a version":            {"SH 7.0", "VCENTER", "VMware SCG", "VMware Security Configuration Guide 7.0"},
 		"unknown":                    {"ACME_HARDENING", "AWS", "ACME_HARDENING", ""},
 		"unknown of a version":       {"ACME 2", "", "ACME 2", ""},
 		"known at the end only":      {"MYCIS", "", "MYCIS", ""},
@@ -62,22 +79,28 @@ func TestStandards(t *testing.T) {
 // STANDARDS renames, completes and adds.
 func TestStandardsAreExtended(t *testing.T) {
 	t.Parallel()
-	table := newStandardTable(map[string]config.Standard{
+	table := newStandardTable(map[string]StandardNames{
 		"cis":    {Name: "CIS, our edition", URL: "https://wiki.example/cis"},
 		"STIG":   {ShortName: "STIG"},
 		"ACME":   {ShortName: "Acme"},
+		"NIS2":   {ShortName: "NIS2", Name: "Directive (EU) 2022/2555", URL: "https://eur-lex.europa.eu/eli/dir/2022/2555/oj"},
 		"ACME 1": {ShortName: "Acme one", Name: "Acme, first", URL: "https://wiki.example/acme", Prefix: "AC"},
 	})
 	for name, c := range map[string]struct {
 		code, systemType string
 		want             [4]string // short name, name, url, prefix
 	}{
-		"renamed":              {"CIS", "AWS", [4]string{"CIS", "CIS, our edition", "https://wiki.example/cis", "CIS"}},
-		"other spelling":       {"DISA STIG", "NSXT", [4]string{"DISA STIG", "DISA STIG VMware NSX", "https://public.cyber.mil/stigs/", "STIG"}},
-		"completed":            {"STIG", "NSXT", [4]string{"STIG", "DISA STIG VMware NSX", "https://public.cyber.mil/stigs/", "STIG"}},
-		"added":                {"acme", "", [4]string{"Acme", "", "", "ACME"}},
-		"added, of a version":  {"ACME 2.0", "", [4]string{"Acme", "", "", "ACME"}},
-		"added with its digit": {"ACME-1", "", [4]string{"Acme one", "Acme, first", "https://wiki.example/acme", "AC"}},
+		"renamed":               {"CIS", "AWS", [4]string{"CIS", "CIS, our edition", "https://wiki.example/cis", "CIS"}},
+		"other spelling":        {"DISA STIG", "NSXT", [4]string{"DISA STIG", "DISA STIG VMware NSX", "https://public.cyber.mil/stigs/", "STIG"}},
+		"completed":             {"STIG", "NSXT", [4]string{"STIG", "DISA STIG VMware NSX", "https://public.cyber.mil/stigs/", "STIG"}},
+		"added":                 {"acme", "", [4]string{"Acme", "", "", "ACME"}},
+		"added, of a version":   {"ACME 2.0", "", [4]string{"Acme", "", "", "ACME"}},
+		"NIS 2":                 {"NIS 2", "", [4]string{"NIS2", "Directive (EU) 2022/2555", "https://eur-lex.europa.eu/eli/dir/2022/2555/oj", "NIS2"}},
+		"NIS 2022 is not NIS2":  {"NIS 2022", "", [4]string{"NIS 2022", "", "", "NIS 2022"}},
+		"NIS2022 is not NIS2":   {"NIS2022", "", [4]string{"NIS2022", "", "", "NIS2022"}},
+		"NIS2 of a year":        {"NIS2 2022", "", [4]string{"NIS2", "Directive (EU) 2022/2555", "https://eur-lex.europa.eu/eli/dir/2022/2555/oj", "NIS2"}},
+		"ACME 10 is not ACME 1": {"ACME 10", "", [4]string{"Acme", "", "", "ACME"}},
+		"added with its digit":  {"ACME-1", "", [4]string{"Acme one", "Acme, first", "https://wiki.example/acme", "AC"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -12,7 +12,7 @@ type Batch struct {
 	ends []int
 }
 
-// Event gives the event of an index, From ≤ index < To.
+// Event returns the event of an index, From ≤ index < To.
 func (b *Batch) Event(index int64) []byte {
 	begin, i := len("["), int(index-b.From)
 	if i > 0 {

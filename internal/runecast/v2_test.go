@@ -18,7 +18,7 @@ const scan7 = `{"createdTs":1690270800000,"configScanResultSummary":{"foundCriti
 
 func scanOf(status, timestamp string) Scan { return Scan{Status: status, Timestamp: timestamp} }
 
-// readLatest reads a document in chunks, and gives what was copied of it.
+// readLatest reads a document in chunks, and returns what was copied of it.
 func readLatest(r io.Reader, chunk int) (body string, e *Element, err error) {
 	err = newResults(r, chunk).v2("7", func(seen *Element) error {
 		e = seen

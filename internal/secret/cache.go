@@ -53,7 +53,7 @@ func NewCache(api Getter, id string, now func() time.Time) *Cache {
 	return &Cache{api: api, id: id, now: now}
 }
 
-// Get gives the credential, at most 5 minutes old; up to an hour old while
+// Get returns the credential, at most 5 minutes old; up to an hour old while
 // Secrets Manager fails.
 func (c *Cache) Get(ctx context.Context) (Credential, error) {
 	c.mu.Lock()

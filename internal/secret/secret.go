@@ -40,10 +40,10 @@ func (v Value) Redact(text string) string {
 // Format keeps the text out of every fmt verb.
 func (v Value) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
 
-// String gives "[redacted]".
+// String returns "[redacted]".
 func (v Value) String() string { return redacted }
 
-// GoString gives "[redacted]".
+// GoString returns "[redacted]".
 func (v Value) GoString() string { return redacted }
 
 // MarshalText keeps the text out of JSON and of map keys.

@@ -16,20 +16,22 @@ type Rule struct {
 	// finding.title, rule.name (both), compliance.rule.title (xspm): string,
 	// never empty: the dashboard drops rows without.
 	Title string
-	// Description is what the rule asks for; may be empty.
-	// rule.description (external): string.
-	Description string
+	// Description is what the rule asks for, Remediation what to do about it; may be empty.
+	// compliance.rule.description (xspm), rule.description (external),
+	// compliance.remediation.description (both): string.
+	Description, Remediation string
 	// Severity is the rule's; with the status it makes the risk.
+	// finding.severity (both),
 	// compliance.rule.severity.level (xspm): CRITICAL, HIGH, MEDIUM or LOW;
 	// compliance.rule.severity.score (xspm): 10, 7, 4 or 1;
 	// dt.security.risk.level (both): the same words, or NONE for what is not
 	// failed or manual; dt.security.risk.score (both): 10, 8.9, 6.9, 3.9 or 0.
 	Severity Severity
 	// RiskKnown is false where the vendor's word is unknown.
-	// dt.security.risk.level (both) is then NOT_AVAILABLE, its score 0.
+	// dt.security.risk.level (both) is then NOT_AVAILABLE, and there is no score.
 	RiskKnown bool
 	// VendorSeverity is the appliance's own word; may be empty.
-	// finding.severity (both): string, open.
+	// runecast.severity (both): string, open.
 	VendorSeverity string
 	// StandardShortName is what the dashboard groups by: "DISA STIG".
 	// compliance.standard.short_name (xspm): string, one value, never empty.
@@ -40,9 +42,11 @@ type Rule struct {
 	// StandardURL leads to the standard; may be empty.
 	// compliance.standard.url (xspm): string.
 	StandardURL string
-	// Control is the place in the standard; may be empty.
-	// compliance.control (external): string; compliance.requirements
-	// (external): string[] of one, "<standard>/<control>".
+	// Control is the place in the standard: the STIG id, the section, else the
+	// rule's own id; never empty.
+	// compliance.control (both): string; compliance.requirements
+	// (external): string[] of one, "<standard>/<control>", left out where that is
+	// the rule's own id.
 	Control string
 	// MetadataJSON is a JSON object as text; may be empty.
 	// compliance.rule.metadata_json (xspm): string that holds JSON.
@@ -77,8 +81,8 @@ type Rule struct {
 
 // Finding is one rule on one object.
 type Finding struct {
-	// ObjectID, ObjectName and ObjectType are the resource's; the name may be
-	// empty. The id is "<system>/<id within it>", or an ARN or Azure resource
+	// ObjectID, ObjectName and ObjectType are the resource's; without a name its
+	// id within the system is shown as one. The id is "<system>/<id within it>", or an ARN or Azure resource
 	// id as it is; what it proves becomes aws.*, azure.*, gcp.* and k8s.*
 	// members (both).
 	// object.id, object.name, object.type (both),
@@ -136,21 +140,22 @@ func (e *Encoder) SetRule(r *Rule) {
 	o = o.text("finding.type", "CONFIGURATION_ISSUE")
 	o = o.text("finding.title", r.Title)
 	o = o.optional("finding.description", r.Reason)
-	o = o.optional("finding.severity", r.VendorSeverity)
+	o = o.text("finding.severity", string(r.Severity))
 	o = o.optional("finding.result", r.Status.result())
 	o = o.optional("finding.status", r.Status.lifecycle())
 	o = o.optional("finding.url", r.URL)
 	o = o.time("finding.time.created", e.created)
-	level, score := r.risk()
-	o = o.text("dt.security.risk.level", level)
-	o = o.number("dt.security.risk.score", score)
+	o = o.risk(r)
 	o = o.id("rule.id", r.RuleID)
 	o = o.text("rule.name", r.Title)
 	o = o.id("runecast.issue.id", r.IssueID)
 	o = o.id("runecast.profile", r.Profile)
 	o = o.text("runecast.status", r.VendorStatus)
+	o = o.optional("runecast.severity", r.VendorSeverity)
 	o = o.integer("runecast.objects.affected", r.Affected)
 	o = o.id("runecast.system.id", e.scan.SystemID)
+	o = o.text("compliance.control", r.Control)
+	o = o.optional("compliance.remediation.description", r.Remediation)
 	if e.model != External {
 		o = o.xspm(r)
 	}
@@ -160,20 +165,22 @@ func (e *Encoder) SetRule(r *Rule) {
 	e.shared = o
 }
 
-// risk of a finding; an unknown severity is shown as such.
-func (r *Rule) risk() (string, float64) {
+// risk adds the risk of a finding. One of an unknown severity is not available,
+// and has no score: readers hold the score against the level.
+func (o object) risk(r *Rule) object {
 	switch {
 	case r.Status != Failed && r.Status != Manual:
-		return "NONE", 0
+		return o.text("dt.security.risk.level", "NONE").number("dt.security.risk.score", 0)
 	case !r.RiskKnown:
-		return "NOT_AVAILABLE", 0
+		return o.text("dt.security.risk.level", "NOT_AVAILABLE")
 	}
-	return string(r.Severity), r.Severity.RiskScore()
+	return o.text("dt.security.risk.level", string(r.Severity)).number("dt.security.risk.score", r.Severity.RiskScore())
 }
 
 func (o object) xspm(r *Rule) object {
 	o = o.id("compliance.rule.id", r.RuleID)
 	o = o.text("compliance.rule.title", r.Title)
+	o = o.optional("compliance.rule.description", r.Description)
 	o = o.text("compliance.rule.severity.level", string(r.Severity))
 	o = o.number("compliance.rule.severity.score", r.Severity.RuleScore())
 	if r.MetadataJSON != "" {
@@ -196,8 +203,7 @@ func (o object) external(r *Rule) object {
 		standard = r.StandardShortName
 	}
 	o = o.list("compliance.standards", standard)
-	if r.Control != "" {
-		o = o.text("compliance.control", r.Control)
+	if r.Control != r.RuleID {
 		o = o.list("compliance.requirements", standard+"/"+r.Control)
 	}
 	o = o.optional("rule.description", r.Description)
@@ -218,9 +224,7 @@ func (e *Encoder) Append(dst []byte, f *Finding, at time.Time) []byte {
 	}
 	o = e.resource(o, f)
 	o = o.place(e.scan, f)
-	if len(f.Original) > 0 {
-		o = o.json("event.original_content", f.Original)
-	}
+	o = o.original(f)
 	if e.model != External {
 		o = e.result(o, f)
 	}
@@ -232,9 +236,9 @@ func (e *Encoder) resource(o object, f *Finding) object {
 	begin := len(o)
 	o = quoteID(o, f.ObjectID)
 	label := o[begin:]
-	if e.name = e.name[:0]; len(f.ObjectName) > 0 {
-		e.name = quoteText(e.name, f.ObjectName)
-		o = o.quoted("object.name", e.name)
+	e.name = quoteText(e.name[:0], f.shownName())
+	o = o.quoted("object.name", e.name)
+	if len(f.ObjectName) > 0 {
 		label = e.name
 	}
 	e.kind = quoteText(e.kind[:0], f.ObjectType)
@@ -244,14 +248,21 @@ func (e *Encoder) resource(o object, f *Finding) object {
 }
 
 func (e *Encoder) result(o object, f *Finding) object {
-	if len(e.name) > 0 {
-		o = o.quoted("compliance.result.object.name", e.name)
-	}
+	o = o.quoted("compliance.result.object.name", e.name)
 	o = o.quoted("compliance.result.object.type", e.kind)
 	if len(f.Evidence) == 0 {
 		return o.quoted("compliance.result.object.evidence_json", []byte(`"[]"`))
 	}
 	return o.json("compliance.result.object.evidence_json", f.Evidence)
+}
+
+// shownName returns the object's name; of one without its id within the system,
+// since readers need a name.
+func (f *Finding) shownName() []byte {
+	if len(f.ObjectName) > 0 {
+		return f.ObjectName
+	}
+	return f.native()
 }
 
 // findingID is the same for the same system, object and rule, for ever.

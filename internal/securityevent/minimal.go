@@ -9,14 +9,15 @@ import (
 // maxMinimal bounds a text of a minimal event in bytes.
 const maxMinimal = 512
 
-// Minimal reduces a finding to what the dashboard needs to count it: ids, scan,
-// severity, status, standard, object id and type, times. No free text is left;
-// the rule's id is its title; texts are ASCII and at most 512 bytes. It is what
-// a refused event is tried as once more. Nil: it is no flat JSON object.
+// Minimal reduces an event to what is needed to count it: ids, scan, severity,
+// status, standard, object id and type, times. No free text is left; the id of
+// the rule, or of the vulnerability, is its title; texts are ASCII and at most
+// 512 bytes. It is what a refused event is tried as once more. Nil: it is no flat
+// JSON object.
 func Minimal(event []byte) []byte {
 	return reduce(event, func(name string, value jsontext.Value) (jsontext.Value, bool) {
 		switch name {
-		case "finding.title", "rule.name", "compliance.rule.title":
+		case "finding.title", "rule.name", "compliance.rule.title", "vulnerability.title":
 			return nil, true // the rule's id, see reduce
 		case "compliance.result.object.evidence_json":
 			return jsontext.Value(`"[]"`), true
@@ -24,7 +25,8 @@ func Minimal(event []byte) []byte {
 			"finding.id", "finding.type", "finding.severity", "finding.time.created", "dt.security.risk.level", "dt.security.risk.score",
 			"rule.id", "compliance.rule.id", "compliance.rule.severity.level", "compliance.rule.severity.score", "compliance.standard.short_name",
 			"compliance.result.status.level", "compliance.result.status.score", "compliance.status", "compliance.result.object.type",
-			"object.id", "object.type":
+			"vulnerability.id", "component.name", "scan.status", "scan.time.started", "scan.time.completed",
+			"scan.findings.total", "object.id", "object.type":
 			return plain(value), true
 		}
 		return nil, false
@@ -68,7 +70,7 @@ func reduce(event []byte, keep func(string, jsontext.Value) (jsontext.Value, boo
 		if err != nil {
 			return nil
 		}
-		if n == "rule.id" {
+		if n == "rule.id" || n == "vulnerability.id" {
 			rule = plain(value)
 		}
 		if v, ok := keep(n, value); ok {

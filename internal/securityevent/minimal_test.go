@@ -11,17 +11,17 @@ import (
 func TestMinimal(t *testing.T) {
 	t.Parallel()
 	c := rule()
-	c.Title, c.VendorSeverity = strings.Repeat("Ü", 9000), "Mäjor\u0000"
+	c.Title = strings.Repeat("Ü", 9000)
 	e := securityevent.NewEncoder(securityevent.Both, scan())
 	e.SetRule(c)
-	full := e.Append(nil, &securityevent.Finding{ObjectID: []byte(strings.Repeat("i", 2000)), ObjectName: []byte("n"), ObjectType: []byte("T"), Evidence: []byte(`["x"]`)}, at())
+	full := e.Append(nil, &securityevent.Finding{ObjectID: []byte(strings.Repeat("i", 2000)), ObjectName: []byte("n"), ObjectType: []byte("Höst\u0000"), Evidence: []byte(`["x"]`)}, at())
 	small := securityevent.Minimal(full)
 	var before, got map[string]any
 	if json.Unmarshal(full, &before) != nil || json.Unmarshal(small, &got) != nil {
 		t.Fatalf("no JSON: %s", small)
 	}
 	for name, want := range map[string]any{
-		"compliance.rule.title": "CIS-1", "finding.title": "CIS-1", "rule.name": "CIS-1", "finding.severity": "M??jor?",
+		"compliance.rule.title": "CIS-1", "finding.title": "CIS-1", "rule.name": "CIS-1", "finding.severity": "HIGH", "object.type": "H??st?",
 		"compliance.result.object.evidence_json": "[]", "object.id": strings.Repeat("i", 512), "object.name": nil, "compliance.standards": nil,
 	} {
 		if got[name] != want {
@@ -55,6 +55,25 @@ func TestReducingWhatIsNoEvent(t *testing.T) {
 	for _, text := range []string{"", "[]", "{", `{"a":`, "null"} {
 		if got := securityevent.Minimal([]byte(text)); got != nil {
 			t.Errorf("%q gives %s", text, got)
+		}
+	}
+}
+
+// What follows the findings has a minimal form as well.
+func TestMinimalExtrasFitTheSchema(t *testing.T) {
+	t.Parallel()
+	v := newValidator(t)
+	f, s := host(), scan()
+	w := vulnerability()
+	w.Title, w.Component = "Lücke\n", "Größe"
+	for name, event := range map[string][]byte{
+		"vulnerability":      securityevent.AppendVulnerability(nil, s, w, &f, "raw/x", at()),
+		"vulnerability scan": securityevent.AppendVulnerabilityScan(nil, s, "raw/x", at()),
+		"coverage":           securityevent.AppendCoverage(nil, s, &f, "raw/x", at()),
+	} {
+		got := v.decode(t, securityevent.Minimal(event))
+		if got["scan.id"] != s.ID || got["object.name"] != nil || name == "vulnerability" && (got["vulnerability.title"] != "VMSA-1" || got["component.name"] != "Gr????e") {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

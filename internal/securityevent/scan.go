@@ -19,11 +19,14 @@ type Scan struct {
 	// ProductVersion is the appliance's: "6.9.12.0"; may be empty.
 	// product.version (both): string.
 	ProductVersion string
-	// Started is when the analysis was started, Completed when it ended; zero: left out.
+	// Started is when the analysis was started, where that is known, and never
+	// after Completed, when it ended; zero: left out.
 	// scan.time.started, scan.time.completed (scan events, both): timestamp.
-	// finding.time.created (both): timestamp, never left out: Completed, else
-	// Started, else the time of sending.
 	Started, Completed time.Time
+	// Archived is the start of the run that archived the results.
+	// finding.time.created (both): timestamp, never left out: Completed, else
+	// Archived, else the time of sending.
+	Archived time.Time
 	// SystemID, SystemName and SystemType identify the analysed system.
 	// object.id, object.name, object.type of the scan events (both): string,
 	// never empty; types that the dashboard names are AWS, AZURE, GCP,
@@ -62,8 +65,8 @@ func (s *Scan) created(at time.Time) time.Time {
 	switch {
 	case !s.Completed.IsZero():
 		return s.Completed
-	case !s.Started.IsZero():
-		return s.Started
+	case !s.Archived.IsZero():
+		return s.Archived
 	}
 	return at
 }
@@ -142,11 +145,9 @@ func AppendCoverage(dst []byte, s *Scan, f *Finding, key string, at time.Time) [
 	} else {
 		o = o.uuid("event.id", named("coverage", s.SystemID, key, string(f.ObjectID)))
 		o = quoteID(o.key("object.id"), f.ObjectID)
-		if len(f.ObjectName) > 0 {
-			o = o.bytes("object.name", f.ObjectName)
-		}
+		o = o.bytes("object.name", f.shownName())
 		o = o.bytes("object.type", f.ObjectType)
-		o = o.place(s, f)
+		o = o.original(f).place(s, f)
 	}
 	return append(o, '}')
 }

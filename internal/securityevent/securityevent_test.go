@@ -28,7 +28,7 @@ func scan() *securityevent.Scan {
 func rule() *securityevent.Rule {
 	return &securityevent.Rule{
 		RuleID: "CIS-1", Title: "T", Severity: securityevent.High, RiskKnown: true, VendorSeverity: "Major",
-		StandardShortName: "CIS", Status: securityevent.Failed, Affected: 2, IssueID: "1", Profile: "CIS", VendorStatus: "FAIL",
+		StandardShortName: "CIS", Status: securityevent.Failed, Affected: 2, IssueID: "1", Control: "CIS-1", Profile: "CIS", VendorStatus: "FAIL",
 	}
 }
 
@@ -58,7 +58,7 @@ func newValidator(t testing.TB) validator {
 	return validator{schema}
 }
 
-// decode gives the members of a valid event.
+// decode returns the members of a valid event.
 func (v validator) decode(t testing.TB, event []byte) map[string]any {
 	t.Helper()
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(event))
@@ -95,28 +95,29 @@ func TestFinding(t *testing.T) {
 	f.Evidence, f.Original = []byte(`[{"type":"AUTOMATIC","description":"d","value":"\""}]`), []byte(`{"id":1.50}`)
 	c := rule()
 	c.StandardName, c.StandardURL, c.Control = "CIS Benchmarks", "https://cis.example", "3.2"
-	c.Description, c.Reason, c.URL, c.MetadataJSON = "Do it.", "Why.", "https://kb.example", `{"Section":"3"}`
+	c.Description, c.Remediation, c.Reason, c.URL, c.MetadataJSON = "Do it.", "Set it.", "Why.", "https://kb.example", `{"Section":"3"}`
 	core := map[string]any{
 		"event.kind": "SECURITY_EVENT", "event.type": "COMPLIANCE_FINDING", "event.name": "Compliance finding event", "event.category": "COMPLIANCE",
 		"event.version": "1.309", "event.provider": "Runecast", "event.description": "Rule CIS-1 failed on esx1", "event.original_content": `{"id":1.50}`,
 		"product.vendor": "Runecast", "product.name": "Runecast Analyzer", "product.version": "6.9.12.0", "timestamp": "2026-11-22T03:00:00.005Z",
 		"scan.id": "6d1b7b1e-0000-4000-8000-000000000001", "scan.name": "vc1", "hypervisor.type": "VMWARE",
-		"finding.type": "CONFIGURATION_ISSUE", "finding.title": "T", "finding.description": "Why.", "finding.severity": "Major", "finding.result": "FAIL",
+		"finding.type": "CONFIGURATION_ISSUE", "finding.title": "T", "finding.description": "Why.", "finding.severity": "HIGH", "finding.result": "FAIL",
 		"finding.status": "OPEN", "finding.url": "https://kb.example", "finding.time.created": "2026-11-22T02:59:00.005Z",
 		"dt.security.risk.level": "HIGH", "dt.security.risk.score": 8.9, "rule.id": "CIS-1", "rule.name": "T",
-		"runecast.issue.id": "1", "runecast.profile": "CIS", "runecast.status": "FAIL", "runecast.objects.affected": 2.0, "runecast.system.id": "44c4a75d",
+		"runecast.issue.id": "1", "runecast.profile": "CIS", "runecast.status": "FAIL", "runecast.severity": "Major", "runecast.objects.affected": 2.0, "runecast.system.id": "44c4a75d",
 		"object.id": "44c4a75d/host-1", "object.name": "esx1", "object.type": "HostSystem",
+		"compliance.control": "3.2", "compliance.remediation.description": "Set it.",
 		"event.id": "92ca95af-3a7d-55ea-996e-7729daa1bb99", "finding.id": "534ce2e0-4a96-5390-beca-218c1924638b",
 	}
 	xspm := map[string]any{
-		"compliance.rule.id": "CIS-1", "compliance.rule.title": "T", "compliance.rule.severity.level": "HIGH", "compliance.rule.severity.score": 7.0,
+		"compliance.rule.id": "CIS-1", "compliance.rule.title": "T", "compliance.rule.description": "Do it.", "compliance.rule.severity.level": "HIGH", "compliance.rule.severity.score": 7.0,
 		"compliance.rule.metadata_json": `{"Section":"3"}`, "compliance.standard.short_name": "CIS", "compliance.standard.name": "CIS Benchmarks",
 		"compliance.standard.url": "https://cis.example", "compliance.result.status.level": "FAILED", "compliance.result.status.score": 10.0,
 		"compliance.result.description": "Why.", "compliance.result.object.name": "esx1", "compliance.result.object.type": "HostSystem",
 		"compliance.result.object.evidence_json": `[{"type":"AUTOMATIC","description":"d","value":"\""}]`,
 	}
 	external := map[string]any{
-		"compliance.status": "FAILED", "compliance.standards": []any{"CIS Benchmarks"}, "compliance.control": "3.2",
+		"compliance.status": "FAILED", "compliance.standards": []any{"CIS Benchmarks"},
 		"compliance.requirements": []any{"CIS Benchmarks/3.2"}, "rule.description": "Do it.", "rule.type": "CIS",
 	}
 	for model, parts := range map[securityevent.Model][]map[string]any{
@@ -146,15 +147,16 @@ func TestFindingWithoutOptionalTexts(t *testing.T) {
 	c := rule()
 	c.VendorSeverity = ""
 	got := finding(t, securityevent.Both, &securityevent.Scan{ID: scan().ID, SystemID: "s"}, c, securityevent.Finding{ObjectID: []byte("s/o"), ObjectType: []byte("T")})
-	for _, name := range []string{"product.version", "scan.name", "finding.description", "finding.severity", "finding.url", "event.original_content", "object.name",
-		"compliance.rule.metadata_json", "compliance.standard.name", "compliance.standard.url", "compliance.result.description", "compliance.result.object.name",
-		"compliance.control", "compliance.requirements", "rule.description"} {
+	for _, name := range []string{"product.version", "scan.name", "finding.description", "runecast.severity", "finding.url", "event.original_content",
+		"compliance.rule.metadata_json", "compliance.standard.name", "compliance.standard.url", "compliance.result.description",
+		"compliance.rule.description", "compliance.remediation.description", "rule.description"} {
 		if v, there := got[name]; there {
 			t.Errorf("%s = %v", name, v)
 		}
 	}
 	for name, want := range map[string]any{
 		"event.description": "Rule CIS-1 failed on s/o", "compliance.result.object.evidence_json": "[]",
+		"object.name": "o", "compliance.result.object.name": "o", "finding.severity": "HIGH", "compliance.control": "CIS-1", "compliance.requirements": nil,
 		"compliance.standards": []any{"CIS"}, "finding.time.created": "2026-11-22T03:00:00.005Z",
 	} {
 		if d := cmp.Diff(want, got[name]); d != "" {
@@ -169,9 +171,9 @@ func TestFindingIsCreatedWhenTheAnalysisEnded(t *testing.T) {
 	if got := finding(t, securityevent.XSPM, s, rule(), host())["finding.time.created"]; got != "2026-11-22T02:59:00.005Z" {
 		t.Errorf("created %v, want the end", got)
 	}
-	s.Completed = time.Time{}
+	s.Completed, s.Archived = time.Time{}, s.Started
 	if got := finding(t, securityevent.XSPM, s, rule(), host())["finding.time.created"]; got != "2026-11-22T02:00:00.005Z" {
-		t.Errorf("created %v, want the start", got)
+		t.Errorf("created %v, want the run's start", got)
 	}
 }
 
@@ -213,7 +215,7 @@ func TestSeverities(t *testing.T) {
 	}
 	c := rule()
 	c.RiskKnown = false
-	if got := finding(t, securityevent.Both, scan(), c, host()); got["dt.security.risk.level"] != "NOT_AVAILABLE" || got["dt.security.risk.score"] != 0.0 {
+	if got := finding(t, securityevent.Both, scan(), c, host()); got["dt.security.risk.level"] != "NOT_AVAILABLE" || got["dt.security.risk.score"] != nil {
 		t.Errorf("unknown severity: %v %v", got["dt.security.risk.level"], got["dt.security.risk.score"])
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/status"
 	"runecast-ingest/internal/store"
 )
@@ -148,7 +149,7 @@ func register(s archive.System, scanID, rawKey string) []byte {
 }
 
 // must asks for the status.
-func (b *bucket) must(t testing.TB, req status.Request) status.Report {
+func (b *bucket) must(t testing.TB, req payload.StatusRequest) payload.StatusAnswer {
 	t.Helper()
 	r, err := b.reader().Status(t.Context(), req)
 	if err != nil {
@@ -157,10 +158,10 @@ func (b *bucket) must(t testing.TB, req status.Request) status.Report {
 	return r
 }
 
-// pages asks until there is no cursor, and gives all answers.
-func (b *bucket) pages(t testing.TB, req status.Request, most int) []status.Report {
+// pages asks until there is no cursor, and returns all answers.
+func (b *bucket) pages(t testing.TB, req payload.StatusRequest, most int) []payload.StatusAnswer {
 	t.Helper()
-	var all []status.Report
+	var all []payload.StatusAnswer
 	for range most {
 		r := b.must(t, req)
 		all = append(all, r)
@@ -173,26 +174,26 @@ func (b *bucket) pages(t testing.TB, req status.Request, most int) []status.Repo
 	return nil
 }
 
-func sum(a, b status.Counts) status.Counts {
-	return status.Counts{Complete: a.Complete + b.Complete, Superseded: a.Superseded + b.Superseded, Failed: a.Failed + b.Failed,
+func sum(a, b payload.ScanCounts) payload.ScanCounts {
+	return payload.ScanCounts{Complete: a.Complete + b.Complete, Superseded: a.Superseded + b.Superseded, Failed: a.Failed + b.Failed,
 		Pending: a.Pending + b.Pending, Quarantined: a.Quarantined + b.Quarantined}
 }
 
 // bySystem adds up the answers' figures of each system.
-func bySystem(all ...status.Report) map[string]status.Counts {
-	m := map[string]status.Counts{}
+func bySystem(all ...payload.StatusAnswer) map[string]payload.ScanCounts {
+	m := map[string]payload.ScanCounts{}
 	for _, r := range all {
 		for _, s := range r.Systems {
 			name := fmt.Sprintf("%s (%s)", s.System, s.ID)
-			m[name] = sum(m[name], s.Counts)
+			m[name] = sum(m[name], s.ScanCounts)
 		}
 	}
 	return m
 }
 
-func total(all ...status.Report) (objects int, c status.Counts) {
+func total(all ...payload.StatusAnswer) (objects int, c payload.ScanCounts) {
 	for _, r := range all {
-		objects, c = objects+r.Objects, sum(c, r.Counts)
+		objects, c = objects+r.Objects, sum(c, r.ScanCounts)
 	}
 	return objects, c
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/status"
+	"runecast-ingest/internal/payload"
 )
 
 // enveloped puts a raw object that names its system.
@@ -43,7 +43,7 @@ func TestStatusOfASystemIsExact(t *testing.T) {
 		"an id, by an envelope": {"b", 2, 1 + 2 + 2, long[:39]},
 	} {
 		before := b.gets.Load()
-		r := b.must(t, status.Request{System: c.asked})
+		r := b.must(t, payload.StatusRequest{System: c.asked})
 		if r.Objects != c.objects || r.Pending != c.objects {
 			t.Errorf("%s: %d objects, %d pending; want %d", name, r.Objects, r.Pending, c.objects)
 		}

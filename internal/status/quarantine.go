@@ -8,13 +8,13 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/sync/errgroup"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/payload"
 )
 
 const (
@@ -27,44 +27,20 @@ const (
 	eventReaders = 4
 )
 
-// QuarantineRequest asks for the refused events of one object, by its key, or
-// for the objects that have any, by the members of Request.
-type QuarantineRequest struct {
-	Request
-	// Key is a raw object's.
-	Key string `json:"key"`
-	// Index is of the one event to be shown whole; it needs Key.
-	Index *int64 `json:"index"`
-}
-
-// Refusals are the objects of a window that have refused events.
-type Refusals struct {
-	Since time.Time `json:"since"`
-	Until time.Time `json:"until"`
-	// Objects is the number of raw objects seen.
-	Objects     int   `json:"objects"`
-	Quarantined int64 `json:"quarantined"`
-	// Attention lists the newest 50 scans that had events refused.
-	Attention        []Attention `json:"attention"`
-	AttentionOmitted int         `json:"attentionOmitted"`
-	Cursor           string      `json:"cursor"`
-	Next             string      `json:"next"`
-}
-
 // Refusals finds the objects that have refused events. An unreadable request is
 // a fault of class Reject.
-func (r *Reader) Refusals(ctx context.Context, req Request) (Refusals, error) {
+func (r *Reader) Refusals(ctx context.Context, req payload.StatusRequest) (payload.QuarantineList, error) {
 	w, err := r.walk(ctx, req)
 	if err != nil {
-		return Refusals{}, err
+		return payload.QuarantineList{}, err
 	}
-	t, err := w.look(ctx, func(a *Attention) bool { return a.Quarantined > 0 })
+	t, err := w.look(ctx, func(a *payload.Attention) bool { return a.Quarantined > 0 })
 	if err != nil {
-		return Refusals{}, err
+		return payload.QuarantineList{}, err
 	}
-	a := Refusals{
+	a := payload.QuarantineList{
 		Since: w.at.Since, Until: w.at.Until, Objects: t.objects, Quarantined: t.total.Quarantined,
-		Attention: t.attention, AttentionOmitted: t.omitted, Next: "nothing: no event was refused",
+		Attention: t.listed(), AttentionOmitted: t.omitted, Next: "nothing: no event was refused",
 	}
 	if a.Quarantined > 0 {
 		a.Next = `{"action":"quarantine","key":"…"} with a key of attention shows what was refused, and why`
@@ -75,48 +51,19 @@ func (r *Reader) Refusals(ctx context.Context, req Request) (Refusals, error) {
 	return a, err
 }
 
-// Quarantine is what was refused of one object.
-type Quarantine struct {
-	Key string `json:"key"`
-	// Generation is the one whose events are shown: the last.
-	Generation int `json:"generation"`
-	// State is complete, superseded, failed or pending.
-	State   string    `json:"state"`
-	Refused []Refused `json:"refused"`
-	// Omitted is how many more there are.
-	Omitted int    `json:"omitted"`
-	Next    string `json:"next"`
-}
-
-// Refused is one refused event.
-type Refused struct {
-	// Index is its place in mapping order.
-	Index int64 `json:"index"`
-	// Answer is what the endpoint said.
-	Answer    string `json:"answer"`
-	EventType string `json:"eventType"`
-	FindingID string `json:"findingId"`
-	RuleID    string `json:"ruleId"`
-	ObjectID  string `json:"objectId"`
-	// Bytes of the event as it was sent first.
-	Bytes int `json:"bytes"`
-	// Event is the event itself, where one was asked for.
-	Event jsontext.Value `json:"event,omitempty"`
-}
-
 // Quarantine shows the refused events of an object's last generation: the first
 // hundred, or one of them whole. Earlier generations were abandoned, and count
 // for nothing. Bad requests are faults of class Reject.
-func (r *Reader) Quarantine(ctx context.Context, req QuarantineRequest) (Quarantine, error) {
-	most, err := req.most()
+func (r *Reader) Quarantine(ctx context.Context, req payload.QuarantineRequest) (payload.QuarantineAnswer, error) {
+	most, err := most(&req)
 	if err != nil {
-		return Quarantine{}, err
+		return payload.QuarantineAnswer{}, err
 	}
 	doc, err := r.archive.Delivery(ctx, req.Key)
 	if err != nil {
-		return Quarantine{}, err
+		return payload.QuarantineAnswer{}, err
 	}
-	q := Quarantine{Key: req.Key, Generation: doc.Value.Generation, State: doc.Value.Shown(), Refused: []Refused{}}
+	q := payload.QuarantineAnswer{Key: req.Key, Generation: doc.Value.Generation, State: doc.Value.Shown(), Refused: []payload.RefusedEvent{}}
 	if !doc.Exists() {
 		q.Next = "nothing: it was never delivered; check the key"
 		return q, nil
@@ -129,23 +76,23 @@ func (r *Reader) Quarantine(ctx context.Context, req QuarantineRequest) (Quarant
 	if q.Refused, err = r.read(ctx, found[:len(found)-q.Omitted], req.Index != nil); err != nil {
 		return q, err
 	}
-	q.Next = q.advice(req.Index)
+	q.Next = refusedAdvice(&q, req.Index)
 	return q, nil
 }
 
-// most checks what is asked of one object, and tells how many events are shown.
-func (q *QuarantineRequest) most() (int, error) {
-	window := q.Request
+// most checks what is asked of one object, and returns how many events are shown.
+func most(q *payload.QuarantineRequest) (int, error) {
+	window := q.StatusRequest
 	window.Limit = 0
 	switch {
 	case !strings.HasPrefix(q.Key, archive.RawPrefix):
-		return 0, unusable(fmt.Sprintf("key %q is not under %s", q.Key, archive.RawPrefix), nil)
-	case window != (Request{}):
-		return 0, unusable("key names one object, so there is nothing to select by since, until, system, prefix or next", nil)
+		return 0, payload.BadInspection(fmt.Sprintf("key %q is not under %s", q.Key, archive.RawPrefix), nil)
+	case window != (payload.StatusRequest{}):
+		return 0, payload.BadInspection("key names one object, so there is nothing to select by since, until, system, prefix or next", nil)
 	case q.Limit < 0 || q.Limit > maxRefused:
-		return 0, unusable(fmt.Sprintf("limit is %d, not 1 to %d", q.Limit, maxRefused), nil)
+		return 0, payload.BadInspection(fmt.Sprintf("limit is %d, not 1 to %d", q.Limit, maxRefused), nil)
 	case q.Index != nil && *q.Index < 0:
-		return 0, unusable("index is below 0", nil)
+		return 0, payload.BadInspection("index is below 0", nil)
 	case q.Limit == 0:
 		return maxRefused, nil
 	}
@@ -159,7 +106,7 @@ type event struct {
 }
 
 // refused lists the refused events that are asked for, by index.
-func (r *Reader) refused(ctx context.Context, req QuarantineRequest, d *archive.Delivery) ([]event, error) {
+func (r *Reader) refused(ctx context.Context, req payload.QuarantineRequest, d *archive.Delivery) ([]event, error) {
 	found := []event{}
 	for _, g := range d.Generations() {
 		for info, err := range r.archive.List(ctx, g.Quarantine(), "") {
@@ -176,8 +123,8 @@ func (r *Reader) refused(ctx context.Context, req QuarantineRequest, d *archive.
 	return found, nil
 }
 
-func (r *Reader) read(ctx context.Context, events []event, whole bool) ([]Refused, error) {
-	all := make([]Refused, len(events))
+func (r *Reader) read(ctx context.Context, events []event, whole bool) ([]payload.RefusedEvent, error) {
+	all := make([]payload.RefusedEvent, len(events))
 	var group errgroup.Group
 	group.SetLimit(eventReaders)
 	for i, e := range events {
@@ -191,14 +138,14 @@ func (r *Reader) read(ctx context.Context, events []event, whole bool) ([]Refuse
 
 // event reads one document of the quarantine. Of one that cannot be understood
 // nothing is shown but where it is.
-func (r *Reader) event(ctx context.Context, e event, whole bool) (Refused, error) {
+func (r *Reader) event(ctx context.Context, e event, whole bool) (payload.RefusedEvent, error) {
 	body, err := r.archive.Open(ctx, e.info)
 	if err != nil {
-		return Refused{}, fmt.Errorf("read quarantine: %w", err)
+		return payload.RefusedEvent{}, fmt.Errorf("read quarantine: %w", err)
 	}
 	text, err := io.ReadAll(io.LimitReader(body, maxEvent))
 	if err = errors.Join(err, body.Close()); err != nil {
-		return Refused{}, fmt.Errorf("read quarantine: %w", err)
+		return payload.RefusedEvent{}, fmt.Errorf("read quarantine: %w", err)
 	}
 	row, readable := refusedEvent(text, whole)
 	if row.Index = e.index; !readable {
@@ -209,7 +156,7 @@ func (r *Reader) event(ctx context.Context, e event, whole bool) (Refused, error
 
 // refusedEvent shows what a document of the quarantine says; false: it cannot
 // be understood.
-func refusedEvent(text []byte, whole bool) (Refused, bool) {
+func refusedEvent(text []byte, whole bool) (payload.RefusedEvent, bool) {
 	var names struct {
 		EventType string `json:"event.type"`
 		FindingID string `json:"finding.id"`
@@ -219,16 +166,17 @@ func refusedEvent(text []byte, whole bool) (Refused, bool) {
 	lenient := json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 	doc, err := archive.DecodeRefusedEvent(text)
 	if err != nil || json.Unmarshal(doc.Event, &names, lenient) != nil {
-		return Refused{}, false
+		return payload.RefusedEvent{}, false
 	}
-	row := Refused{Answer: doc.Answer, EventType: names.EventType, FindingID: names.FindingID, RuleID: names.RuleID, ObjectID: names.ObjectID, Bytes: len(doc.Event)}
+	row := payload.RefusedEvent{Answer: doc.Answer, EventType: names.EventType, FindingID: names.FindingID, RuleID: names.RuleID, ObjectID: names.ObjectID, Bytes: len(doc.Event)}
 	if whole {
 		row.Event = doc.Event
 	}
 	return row, true
 }
 
-func (q *Quarantine) advice(index *int64) string {
+// refusedAdvice says what to do about the refused events of an object.
+func refusedAdvice(q *payload.QuarantineAnswer, index *int64) string {
 	switch {
 	case index != nil && len(q.Refused) == 0:
 		return fmt.Sprintf("no event %d was refused: leave index out to see which were", *index)

@@ -11,6 +11,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/status"
 	"runecast-ingest/internal/store"
 )
@@ -34,11 +35,11 @@ func finding(n int) string {
 	return fmt.Sprintf(`{"event.type":"COMPLIANCE_FINDING","finding.id":"f%d","rule.id":"CIS-1","object.id":"host-%d","finding.title":"T\"<"}`, n, n)
 }
 
-func quarantine(t *testing.T, s *store.Store, payload string) (status.Quarantine, error) {
+func quarantine(t *testing.T, s *store.Store, text string) (payload.QuarantineAnswer, error) {
 	t.Helper()
-	req, err := status.Parse[status.QuarantineRequest]([]byte(payload))
+	req, err := payload.ParseQuarantine([]byte(text))
 	if err != nil {
-		return status.Quarantine{}, err
+		return payload.QuarantineAnswer{}, err
 	}
 	return status.New(s, func() time.Time { return noon }).Quarantine(t.Context(), req)
 }
@@ -56,11 +57,11 @@ func TestQuarantine(t *testing.T) {
 	for _, n := range []int64{10, 9, 100} {
 		refuse(t, s, 2, n, finding(int(n)))
 	}
-	row := func(n int) status.Refused {
-		return status.Refused{Index: int64(n), Answer: "400: bad object.id", EventType: "COMPLIANCE_FINDING", FindingID: fmt.Sprint("f", n), RuleID: "CIS-1", ObjectID: fmt.Sprint("host-", n), Bytes: len(finding(n))}
+	row := func(n int) payload.RefusedEvent {
+		return payload.RefusedEvent{Index: int64(n), Answer: "400: bad object.id", EventType: "COMPLIANCE_FINDING", FindingID: fmt.Sprint("f", n), RuleID: "CIS-1", ObjectID: fmt.Sprint("host-", n), Bytes: len(finding(n))}
 	}
 	got, err := quarantine(t, s, fmt.Sprintf(`{"action":"quarantine","key":%q}`, refusedKey))
-	want := status.Quarantine{Key: refusedKey, Generation: 2, State: "complete", Refused: []status.Refused{row(9), row(10), row(100)}, Next: `add "index" to see one whole`}
+	want := payload.QuarantineAnswer{Key: refusedKey, Generation: 2, State: "complete", Refused: []payload.RefusedEvent{row(9), row(10), row(100)}, Next: `add "index" to see one whole`}
 	if d := cmp.Diff(want, got); d != "" || err != nil {
 		t.Error(d, err)
 	}
@@ -71,7 +72,7 @@ func TestQuarantine(t *testing.T) {
 	got, err = quarantine(t, s, fmt.Sprintf(`{"key":%q,"index":10}`, refusedKey))
 	whole := row(10)
 	whole.Event = []byte(finding(10))
-	if d := cmp.Diff([]status.Refused{whole}, got.Refused); d != "" || err != nil || !strings.Contains(got.Next, "replay") {
+	if d := cmp.Diff([]payload.RefusedEvent{whole}, got.Refused); d != "" || err != nil || !strings.Contains(got.Next, "replay") {
 		t.Errorf("%v %s %s", err, d, got.Next)
 	}
 	var shown struct {
@@ -162,14 +163,14 @@ func TestRefusals(t *testing.T) {
 		key := b.archived(noon.Add(-time.Duration(i+1)*time.Hour), vc1.ID, vc1.Name)
 		b.delivered(key, archive.Scan{State: archive.DeliveryFailed, Quarantined: int64(i % 2)})
 	}
-	if r := refusals(t, b, status.Request{}); r.Objects != 6 || r.Quarantined != 3 || len(r.Attention) != 3 || !strings.Contains(r.Next, `"key"`) {
+	if r := refusals(t, b, payload.StatusRequest{}); r.Objects != 6 || r.Quarantined != 3 || len(r.Attention) != 3 || !strings.Contains(r.Next, `"key"`) {
 		t.Errorf("%+v", r)
 	}
-	first := refusals(t, b, status.Request{Limit: 4})
-	if second := refusals(t, b, status.Request{Next: first.Cursor}); len(first.Attention) != 2 || len(second.Attention) != 1 || second.Cursor != "" || !strings.Contains(first.Next, "not all") {
+	first := refusals(t, b, payload.StatusRequest{Limit: 4})
+	if second := refusals(t, b, payload.StatusRequest{Next: first.Cursor}); len(first.Attention) != 2 || len(second.Attention) != 1 || second.Cursor != "" || !strings.Contains(first.Next, "not all") {
 		t.Errorf("%+v, then %+v", first, second)
 	}
-	if r := refusals(t, b, status.Request{Prefix: "raw/manual/"}); r.Objects != 0 || r.Next != "nothing: no event was refused" {
+	if r := refusals(t, b, payload.StatusRequest{Prefix: "raw/manual/"}); r.Objects != 0 || r.Next != "nothing: no event was refused" {
 		t.Errorf("%+v", r)
 	}
 }

@@ -7,15 +7,15 @@ import (
 	"time"
 
 	"runecast-ingest/internal/fault"
-	"runecast-ingest/internal/status"
+	"runecast-ingest/internal/payload"
 )
 
 // ask parses a payload and asks for the status.
-func (b *bucket) ask(t *testing.T, payload string) (status.Report, error) {
+func (b *bucket) ask(t *testing.T, text string) (payload.StatusAnswer, error) {
 	t.Helper()
-	req, err := status.Parse[status.Request]([]byte(payload))
+	req, err := payload.ParseStatus([]byte(text))
 	if err != nil {
-		return status.Report{}, err
+		return payload.StatusAnswer{}, err
 	}
 	return b.reader().Status(t.Context(), req)
 }
@@ -60,8 +60,8 @@ func TestRequestsThatCannotBeUsed(t *testing.T) {
 	for i := range 3 {
 		b.archived(noon.Add(-time.Duration(i+1)*time.Hour), vc1.ID, vc1.Name)
 	}
-	cursor := b.must(t, status.Request{System: vc1.ID, Limit: 1}).Cursor
-	for payload, says := range map[string]string{
+	cursor := b.must(t, payload.StatusRequest{System: vc1.ID, Limit: 1}).Cursor
+	for text, says := range map[string]string{
 		`[]`:                     "not understood",
 		`{"since":5}`:            "not understood",
 		`{"system":["a"]}`:       "not understood",
@@ -79,14 +79,14 @@ func TestRequestsThatCannotBeUsed(t *testing.T) {
 		fmt.Sprintf(`{"next":%q,"since":"2026-11-20"}`, cursor): "other members",
 		fmt.Sprintf(`{"next":%q}`, cursor[:len(cursor)-8]):      "no cursor",
 	} {
-		_, err := b.ask(t, payload)
+		_, err := b.ask(t, text)
 		if err == nil || fault.ClassOf(err) != fault.Reject || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), `"next"`) {
-			t.Errorf("%s: %v, want %q", payload, err, says)
+			t.Errorf("%s: %v, want %q", text, err, says)
 		}
 	}
-	for _, payload := range []string{fmt.Sprintf(`{"next":%q}`, cursor), fmt.Sprintf(`{"next":%q,"system":"44c4/1","limit":7}`, cursor)} {
-		if r, err := b.ask(t, payload); err != nil || r.Objects != 2 {
-			t.Errorf("%s: %d objects, %v", payload, r.Objects, err)
+	for _, text := range []string{fmt.Sprintf(`{"next":%q}`, cursor), fmt.Sprintf(`{"next":%q,"system":"44c4/1","limit":7}`, cursor)} {
+		if r, err := b.ask(t, text); err != nil || r.Objects != 2 {
+			t.Errorf("%s: %d objects, %v", text, r.Objects, err)
 		}
 	}
 }
@@ -101,13 +101,13 @@ func TestCursorOutlivesChanges(t *testing.T) {
 		keys = append(keys, b.archived(noon.Add(-time.Duration(i)*24*time.Hour-time.Hour), vc1.ID, vc1.Name))
 	}
 	b.put("raw/manual/x.json", nil, noon.Add(-time.Hour))
-	r := b.must(t, status.Request{Limit: 2})
+	r := b.must(t, payload.StatusRequest{Limit: 2})
 	for _, key := range []string{keys[2], keys[5]} {
 		delete(b.objects, key)
 	}
 	b.ahead.Store(int64(time.Hour))
 	b.archived(noon.Add(time.Minute), vc1.ID, vc1.Name)
-	if rest := b.must(t, status.Request{Next: r.Cursor}); rest.Objects != 3 || !rest.Until.Equal(noon) {
+	if rest := b.must(t, payload.StatusRequest{Next: r.Cursor}); rest.Objects != 3 || !rest.Until.Equal(noon) {
 		t.Errorf("%d objects until %s, want two of the runs and the hand-made one", rest.Objects, rest.Until)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/s3server"
 	"runecast-ingest/internal/status"
 	"runecast-ingest/internal/store"
@@ -35,7 +36,7 @@ func (c *counting) GetObject(ctx context.Context, in *s3.GetObjectInput, o ...fu
 	return c.Client.GetObject(ctx, in, o...)
 }
 
-// onServer gives a client of a fresh, real S3 server, and its archive.
+// onServer returns a client of a fresh, real S3 server, and its archive.
 func onServer(t *testing.T) (*counting, *store.Store) {
 	t.Helper()
 	srv, err := s3server.Start(t.Context(), s3server.Options{Dir: t.TempDir()})
@@ -95,7 +96,7 @@ func TestLargeArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	reader := status.New(store, func() time.Time { return noon.Add(time.Minute) })
-	one, err := reader.Status(t.Context(), status.Request{})
+	one, err := reader.Status(t.Context(), payload.StatusRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,13 +105,13 @@ func TestLargeArchive(t *testing.T) {
 	if lists := int64(3 + objects/pageSize); c.lists.Load() != lists || c.gets.Load() != objects+systems+1 {
 		t.Errorf("want %d lists and %d reads", lists, objects+systems+1)
 	}
-	want := status.Counts{Complete: objects / 4, Superseded: objects / 2, Failed: objects / 4}
-	if one.Objects != objects || one.Counts != want || len(one.Systems) != systems || one.Cursor != "" || one.AttentionOmitted != objects/4-50 {
-		t.Errorf("%d objects, %+v, %d systems, cursor %q, %d omitted", one.Objects, one.Counts, len(one.Systems), one.Cursor, one.AttentionOmitted)
+	want := payload.ScanCounts{Complete: objects / 4, Superseded: objects / 2, Failed: objects / 4}
+	if one.Objects != objects || one.ScanCounts != want || len(one.Systems) != systems || one.Cursor != "" || one.AttentionOmitted != objects/4-50 {
+		t.Errorf("%d objects, %+v, %d systems, cursor %q, %d omitted", one.Objects, one.ScanCounts, len(one.Systems), one.Cursor, one.AttentionOmitted)
 	}
-	var all []status.Report
+	var all []payload.StatusAnswer
 	for next := ""; ; next = all[len(all)-1].Cursor {
-		r, err := reader.Status(t.Context(), status.Request{Limit: 600, Next: next})
+		r, err := reader.Status(t.Context(), payload.StatusRequest{Limit: 600, Next: next})
 		if err != nil {
 			t.Fatal(err)
 		}

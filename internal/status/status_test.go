@@ -13,7 +13,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
-	"runecast-ingest/internal/status"
+	"runecast-ingest/internal/payload"
 )
 
 var (
@@ -43,18 +43,18 @@ func TestStatus(t *testing.T) {
 	b.archived(noon.Add(time.Hour), vc1.ID, "vc1") // behind it
 	b.committed(vc2, "s2", "raw/v1/long ago")      // nothing of it in the window but what is sent
 
-	want := status.Report{
+	want := payload.StatusAnswer{
 		Since: noon.Add(-7 * 24 * time.Hour), Until: noon, Objects: 5,
-		Counts:        status.Counts{Complete: 1, Superseded: 1, Failed: 1, Pending: 2, Quarantined: 3},
-		OldestPending: &status.Waiting{Time: day(0).Add(time.Hour), Seconds: 9 * 3600},
-		Systems: []status.System{
-			{System: "gr-e-s-hne", Counts: status.Counts{Pending: 1}},
-			{System: vc1.Name, ID: vc1.ID, Type: vc1.Type, Counts: status.Counts{Complete: 1, Superseded: 1, Failed: 1, Quarantined: 3}, Committed: &status.Committed{
+		ScanCounts:    payload.ScanCounts{Complete: 1, Superseded: 1, Failed: 1, Pending: 2, Quarantined: 3},
+		OldestPending: &payload.OldestPending{Time: day(0).Add(time.Hour), Seconds: 9 * 3600},
+		Systems: []payload.SystemStatus{
+			{System: "gr-e-s-hne", ScanCounts: payload.ScanCounts{Pending: 1}},
+			{System: vc1.Name, ID: vc1.ID, Type: vc1.Type, ScanCounts: payload.ScanCounts{Complete: 1, Superseded: 1, Failed: 1, Quarantined: 3}, Committed: &payload.CommittedScan{
 				Run: "r-s1", ScanID: "s1", Generation: 2, CompletedAt: noon.Add(-90 * time.Minute), CommittedAt: noon.Add(-time.Hour), AgeHours: 1.5, RawKey: shown}},
-			{System: vc2.Name, ID: vc2.ID, Type: vc2.Type, Counts: status.Counts{Pending: 1}, Committed: &status.Committed{
+			{System: vc2.Name, ID: vc2.ID, Type: vc2.Type, ScanCounts: payload.ScanCounts{Pending: 1}, Committed: &payload.CommittedScan{
 				Run: "r-s2", ScanID: "s2", Generation: 2, CompletedAt: noon.Add(-90 * time.Minute), CommittedAt: noon.Add(-time.Hour), AgeHours: 1.5, RawKey: "raw/v1/long ago"}},
 		},
-		Attention: []status.Attention{
+		Attention: []payload.Attention{
 			{Key: sending, System: vc2.Name, State: "pending", Reason: "503", Generation: 4, Doubt: true, LeaseUntil: &until},
 			{Key: lost, System: "gr-e-s-hne", State: "pending", Reason: "nobody has begun to deliver it"},
 			{Key: failed, System: vc1.Name, State: "failed", Reason: "no compliance results", Generation: 1},
@@ -62,11 +62,11 @@ func TestStatus(t *testing.T) {
 		},
 		Next: `mend what the reasons in attention say, then {"action":"replay","state":"failed"}`,
 	}
-	got := b.must(t, status.Request{})
-	if d := cmp.Diff(want, got, cmpopts.IgnoreUnexported(status.Attention{})); d != "" {
+	got := b.must(t, payload.StatusRequest{})
+	if d := cmp.Diff(want, got, cmpopts.IgnoreUnexported(payload.Attention{})); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff(want.Attention[3:], refusals(t, b, status.Request{}).Attention, cmpopts.IgnoreUnexported(status.Attention{})); d != "" {
+	if d := cmp.Diff(want.Attention[3:], refusals(t, b, payload.StatusRequest{}).Attention, cmpopts.IgnoreUnexported(payload.Attention{})); d != "" {
 		t.Errorf("refused: %s", d)
 	}
 	text, err := json.Marshal(got)
@@ -81,7 +81,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-func refusals(t *testing.T, b *bucket, req status.Request) status.Refusals {
+func refusals(t *testing.T, b *bucket, req payload.StatusRequest) payload.QuarantineList {
 	t.Helper()
 	r, err := b.reader().Refusals(t.Context(), req)
 	if err != nil {
@@ -95,16 +95,16 @@ func TestNextSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		scan *archive.Scan
-		req  status.Request
+		req  payload.StatusRequest
 		says string
 	}{
-		"all delivered":  {&archive.Scan{State: archive.DeliveryComplete}, status.Request{}, "nothing: all is delivered"},
-		"failed":         {&archive.Scan{State: archive.DeliveryFailed, Quarantined: 1}, status.Request{}, `"replay"`},
-		"pending":        {&archive.Scan{State: archive.DeliverySending}, status.Request{}, `{"action":"sweep"}`},
-		"refused events": {&archive.Scan{State: archive.DeliveryComplete, Quarantined: 1}, status.Request{}, `{"action":"quarantine"}`},
-		"empty window":   {nil, status.Request{}, `look further back with "since"`},
-		"unknown system": {nil, status.Request{System: "vc9"}, "check the name"},
-		"more":           {&archive.Scan{State: archive.DeliveryComplete}, status.Request{Limit: 1}, `"next" set to the cursor`},
+		"all delivered":  {&archive.Scan{State: archive.DeliveryComplete}, payload.StatusRequest{}, "nothing: all is delivered"},
+		"failed":         {&archive.Scan{State: archive.DeliveryFailed, Quarantined: 1}, payload.StatusRequest{}, `"replay"`},
+		"pending":        {&archive.Scan{State: archive.DeliverySending}, payload.StatusRequest{}, `{"action":"sweep"}`},
+		"refused events": {&archive.Scan{State: archive.DeliveryComplete, Quarantined: 1}, payload.StatusRequest{}, `{"action":"quarantine"}`},
+		"empty window":   {nil, payload.StatusRequest{}, `look further back with "since"`},
+		"unknown system": {nil, payload.StatusRequest{System: "vc9"}, "check the name"},
+		"more":           {&archive.Scan{State: archive.DeliveryComplete}, payload.StatusRequest{Limit: 1}, `"next" set to the cursor`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,8 +144,8 @@ func TestHandMadeDocumentsCountBySystem(t *testing.T) {
 	o := b.objects["raw/manual/replaced.json"]
 	o.etag = `"f"`
 	b.objects["raw/manual/replaced.json"] = o
-	r := b.must(t, status.Request{})
-	if d := cmp.Diff(map[string]status.Counts{
+	r := b.must(t, payload.StatusRequest{})
+	if d := cmp.Diff(map[string]payload.ScanCounts{
 		"vc1.example (44c4/1)": {Complete: 1, Quarantined: 2},
 		"x (x)":                {},
 		"y (y)":                {},
@@ -192,13 +192,13 @@ func TestOnlyOneSystem(t *testing.T) {
 		"44c4/4":      {4, 4, 0, 1},
 		"nobody":      {0, 0, 0, 0},
 	} {
-		r := b.must(t, status.Request{System: system})
+		r := b.must(t, payload.StatusRequest{System: system})
 		if r.Objects != want.objects || r.Complete != want.complete || r.Superseded != want.superseded || len(r.Systems) != want.systems {
-			t.Errorf("%s: %d objects, %+v, systems %+v; want %+v", system, r.Objects, r.Counts, r.Systems, want)
+			t.Errorf("%s: %d objects, %+v, systems %+v; want %+v", system, r.Objects, r.ScanCounts, r.Systems, want)
 		}
 	}
 	before := b.gets.Load()
-	b.must(t, status.Request{System: "44c4/4"})
+	b.must(t, payload.StatusRequest{System: "44c4/4"})
 	if gets := b.gets.Load() - before; gets != 4+1+4+1 {
 		t.Errorf("%d reads, want what sweeps remember, the registers, the system's objects and the hand-made one", gets)
 	}
@@ -211,7 +211,7 @@ func TestBrokenRegister(t *testing.T) {
 	b.delivered(b.archived(noon.Add(-time.Hour), vc1.ID, vc1.Name), archive.Scan{State: archive.DeliveryComplete})
 	b.put(archive.RegisterKey(vc1.ID), []byte("{nonsense"), noon)
 	b.objects[archive.RegisterKey("deleted meanwhile")] = object{}
-	r := b.must(t, status.Request{})
+	r := b.must(t, payload.StatusRequest{})
 	if r.Complete != 1 || len(r.Systems) != 1 || len(r.Attention) != 1 || r.Attention[0].Key != archive.RegisterKey(vc1.ID) || r.Attention[0].State != "unreadable" || !strings.Contains(r.Next, "registers") {
 		t.Errorf("%+v", r)
 	}
@@ -221,7 +221,7 @@ func TestStatusNeedsItsRights(t *testing.T) {
 	t.Parallel()
 	b := newBucket()
 	b.status = 403
-	if _, err := b.reader().Status(t.Context(), status.Request{}); err == nil || fault.ClassOf(err) != fault.Config || !strings.Contains(err.Error(), "s3:ListBucket") {
+	if _, err := b.reader().Status(t.Context(), payload.StatusRequest{}); err == nil || fault.ClassOf(err) != fault.Config || !strings.Contains(err.Error(), "s3:ListBucket") {
 		t.Errorf("%v", err)
 	}
 }
@@ -233,7 +233,7 @@ func TestCancelledStatus(t *testing.T) {
 	b.archived(noon.Add(-time.Hour), vc1.ID, vc1.Name)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if r, err := b.reader().Status(ctx, status.Request{}); err == nil {
+	if r, err := b.reader().Status(ctx, payload.StatusRequest{}); err == nil {
 		t.Errorf("%+v", r)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/store"
 )
 
@@ -59,9 +60,9 @@ func (t *tally) leftOpen(o store.Tracked) {
 		if t.waiting.IsZero() || o.LastModified.Before(t.waiting) {
 			t.waiting = o.LastModified
 		}
-		a := Attention{Key: o.Key, System: whose.System.Name, State: archive.DeliveryPending, Reason: scan.Reason, Generation: scan.Generation, Doubt: scan.Doubt, created: o.Started()}
+		a := payload.Attention{Key: o.Key, System: whose.System.Name, State: archive.DeliveryPending, Reason: scan.Reason, Generation: scan.Generation, Doubt: scan.Doubt}
 		if t.notable(&a) {
-			t.notice(a)
+			t.notice(a, o.Started())
 		}
 	}
 	if seen {

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/status"
+	"runecast-ingest/internal/payload"
 )
 
 // remembers puts what the last sweep left open.
@@ -27,7 +27,7 @@ func TestStatusKnowsWhatTheSweepLeftOpen(t *testing.T) {
 	ended := b.archived(noon.Add(-41*24*time.Hour), "c", "vc-c")
 	b.delivered(ended, archive.Scan{State: archive.DeliveryComplete})
 	b.remembers("S3 refused access (403)", lately, long, ended)
-	r := b.must(t, status.Request{})
+	r := b.must(t, payload.StatusRequest{})
 	if r.Pending != 1 || r.Earlier != 1 || len(r.Attention) != 2 || !r.OldestPending.Time.Equal(b.objects[long].modified) {
 		t.Fatalf("%+v", r)
 	}
@@ -39,17 +39,17 @@ func TestStatusKnowsWhatTheSweepLeftOpen(t *testing.T) {
 	if !strings.Contains(r.Next, "names a cure needs you first") {
 		t.Error(r.Next)
 	}
-	if only := b.must(t, status.Request{System: "c"}); only.Earlier != 0 || len(only.Attention) != 0 {
+	if only := b.must(t, payload.StatusRequest{System: "c"}); only.Earlier != 0 || len(only.Attention) != 0 {
 		t.Errorf("of a system without open objects: %+v", only)
 	}
 	b.objects[long] = object{etag: `"another"`, modified: noon} // replaced since
-	if r := b.must(t, status.Request{Since: noon.Add(-45 * 24 * time.Hour).Format(time.RFC3339)}); r.Earlier != 0 || r.Pending != 2 {
+	if r := b.must(t, payload.StatusRequest{Since: noon.Add(-45 * 24 * time.Hour).Format(time.RFC3339)}); r.Earlier != 0 || r.Pending != 2 {
 		t.Errorf("with all in the window: %+v", r)
 	} else if reason := r.Attention[1].Reason; strings.Contains(reason, "403") {
 		t.Errorf("a reason of another version: %s", reason)
 	}
 	b.put(archive.SweepKey, []byte("{cut"), noon)
-	if r := b.must(t, status.Request{}); r.Pending != 1 || r.Earlier != 0 {
+	if r := b.must(t, payload.StatusRequest{}); r.Pending != 1 || r.Earlier != 0 {
 		t.Errorf("what sweeps remember is cut off: %+v", r)
 	}
 }

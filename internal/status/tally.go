@@ -8,33 +8,40 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/store"
 )
 
 // maxAttention bounds the list of what needs a look.
 const maxAttention = 50
 
+// noticed is a scan that needs a look, and when its run began.
+type noticed struct {
+	payload.Attention
+	began time.Time
+}
+
 // tally sums up objects as they pass; it keeps one entry per system, and the
 // newest of what needs a look.
 type tally struct {
 	systems   *archive.Directory
 	only      *archive.Named // nil: all systems
-	notable   func(*Attention) bool
+	notable   func(*payload.Attention) bool
 	now       time.Time
 	objects   int
-	total     Counts
+	total     payload.ScanCounts
 	earlier   int       // open objects of before the window
 	waiting   time.Time // since when the oldest pending object waits; zero: none
-	bySystem  map[string]*System
-	attention []Attention
+	bySystem  map[string]*payload.SystemStatus
+	attention []noticed
 	omitted   int
 	// sweep is what the sweep left open, by key.
 	sweep map[string]archive.OpenObject
 }
 
 // newTally begins with the registers; system is the only one that is asked for, nil: all are.
-func newTally(systems *archive.Directory, system *archive.Named, now time.Time, notable func(*Attention) bool) *tally {
-	t := &tally{systems: systems, only: system, notable: notable, now: now, bySystem: map[string]*System{}}
+func newTally(systems *archive.Directory, system *archive.Named, now time.Time, notable func(*payload.Attention) bool) *tally {
+	t := &tally{systems: systems, only: system, notable: notable, now: now, bySystem: map[string]*payload.SystemStatus{}}
 	for _, o := range systems.Owners() {
 		if system == nil || system.Means(o.System) {
 			t.system(o).Committed = committed(o.Register, now)
@@ -46,9 +53,9 @@ func newTally(systems *archive.Directory, system *archive.Named, now time.Time, 
 // unnamed stands for the systems of documents that do not name them.
 const unnamed = "(not named)"
 
-func (t *tally) system(o archive.Owner) *System {
+func (t *tally) system(o archive.Owner) *payload.SystemStatus {
 	if t.bySystem[o.Hash] == nil {
-		t.bySystem[o.Hash] = &System{System: o.System.Name, ID: o.System.ID, Type: o.System.Type}
+		t.bySystem[o.Hash] = &payload.SystemStatus{System: o.System.Name, ID: o.System.ID, Type: o.System.Type}
 	}
 	return t.bySystem[o.Hash]
 }
@@ -77,20 +84,20 @@ func (t *tally) add(o store.Tracked) {
 		}
 		seen = true
 		s := t.system(whose)
-		s.add(&scan.Scan)
-		t.total.add(&scan.Scan)
+		count(&s.ScanCounts, &scan.Scan)
+		count(&t.total, &scan.Scan)
 		if !scan.Final() && (t.waiting.IsZero() || o.LastModified.Before(t.waiting)) {
 			t.waiting = o.LastModified
 		}
-		a := Attention{
+		a := payload.Attention{
 			Key: o.Key, System: s.System, State: scan.Shown(), Reason: scan.Reason, Generation: scan.Generation,
-			Quarantined: scan.Quarantined, Doubt: scan.Doubt, created: o.Started(),
+			Quarantined: scan.Quarantined, Doubt: scan.Doubt,
 		}
 		if l := o.Delivery.Value.Lease; l != nil {
 			a.LeaseUntil = &l.Until
 		}
 		if t.notable(&a) {
-			t.notice(a)
+			t.notice(a, o.Started())
 		}
 	}
 	if seen {
@@ -121,7 +128,8 @@ func (t *tally) scans(o *store.Tracked) []archive.SystemScan {
 	return []archive.SystemScan{{Scan: v.Scan}}
 }
 
-func (c *Counts) add(s *archive.Scan) {
+// count adds a scan, by the state of its delivery.
+func count(c *payload.ScanCounts, s *archive.Scan) {
 	switch s.Shown() {
 	case archive.DeliveryComplete:
 		c.Complete++
@@ -135,25 +143,35 @@ func (c *Counts) add(s *archive.Scan) {
 	c.Quarantined += s.Quarantined
 }
 
-func (t *tally) notice(a Attention) {
-	if t.attention = append(t.attention, a); len(t.attention) == 2*maxAttention {
+// notice takes a scan, or a register, whose run began at a time into the list.
+func (t *tally) notice(a payload.Attention, began time.Time) {
+	if t.attention = append(t.attention, noticed{a, began}); len(t.attention) == 2*maxAttention {
 		t.cut()
 	}
 }
 
 // cut keeps the newest.
 func (t *tally) cut() {
-	slices.SortFunc(t.attention, func(a, b Attention) int {
-		return cmp.Or(b.created.Compare(a.created), strings.Compare(a.Key, b.Key), strings.Compare(a.System, b.System))
+	slices.SortFunc(t.attention, func(a, b noticed) int {
+		return cmp.Or(b.began.Compare(a.began), strings.Compare(a.Key, b.Key), strings.Compare(a.System, b.System))
 	})
 	keep := min(len(t.attention), maxAttention)
 	t.omitted += len(t.attention) - keep
 	t.attention = t.attention[:keep]
 }
 
-func (t *tally) sorted() []System {
-	all := make([]System, 0, len(t.bySystem))
-	for _, s := range slices.SortedFunc(maps.Values(t.bySystem), func(a, b *System) int {
+// listed returns what needs a look.
+func (t *tally) listed() []payload.Attention {
+	var all []payload.Attention
+	for _, a := range t.attention {
+		all = append(all, a.Attention)
+	}
+	return all
+}
+
+func (t *tally) sorted() []payload.SystemStatus {
+	all := make([]payload.SystemStatus, 0, len(t.bySystem))
+	for _, s := range slices.SortedFunc(maps.Values(t.bySystem), func(a, b *payload.SystemStatus) int {
 		return cmp.Or(strings.Compare(a.System, b.System), strings.Compare(a.ID, b.ID))
 	}) {
 		all = append(all, *s)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/store"
 )
 
@@ -26,9 +27,9 @@ type walk struct {
 	more bool
 }
 
-func (r *Reader) walk(ctx context.Context, req Request) (*walk, error) {
+func (r *Reader) walk(ctx context.Context, req payload.StatusRequest) (*walk, error) {
 	now := r.now()
-	at, err := req.scope(now)
+	at, err := scopeOf(req, now)
 	w := &walk{r: r, at: at, limit: req.Limit, begun: req.Next != ""}
 	if w.limit == 0 {
 		w.limit = usualLimit

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/status"
 	"runecast-ingest/internal/store"
 )
@@ -19,15 +20,15 @@ import (
 type estate struct {
 	*bucket
 	objects  int
-	total    status.Counts
-	bySystem map[string]status.Counts
+	total    payload.ScanCounts
+	bySystem map[string]payload.ScanCounts
 	troubled int // scans that need a look
 }
 
 var states = []string{archive.DeliveryComplete, archive.DeliverySuperseded, archive.DeliveryFailed, archive.DeliverySending, "", "a state of a later release"}
 
-func counts(s *archive.Scan) status.Counts {
-	c := status.Counts{Quarantined: s.Quarantined}
+func counts(s *archive.Scan) payload.ScanCounts {
+	c := payload.ScanCounts{Quarantined: s.Quarantined}
 	switch s.State {
 	case archive.DeliveryComplete:
 		c.Complete = 1
@@ -54,14 +55,14 @@ func (e *estate) scan(t *rapid.T, owner archive.System) archive.Scan {
 }
 
 func newEstate(t *rapid.T) *estate {
-	e := &estate{bucket: newBucket(), bySystem: map[string]status.Counts{}}
+	e := &estate{bucket: newBucket(), bySystem: map[string]payload.ScanCounts{}}
 	ids := rapid.SliceOfNDistinct(rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "/subscriptions/a b/ü", "../../raw/manual/x", "a\x00b", "manual:x"})), 1, 5, rapid.ID[string]).Draw(t, "ids")
 	var systems []archive.System
 	for _, id := range ids {
 		s := archive.System{ID: id, Name: rapid.String().Draw(t, "name"), Type: "AWS"}
 		e.committed(s, "scan of "+id, "raw/x")
 		systems = append(systems, s)
-		e.bySystem[fmt.Sprintf("%s (%s)", s.Name, s.ID)] = status.Counts{}
+		e.bySystem[fmt.Sprintf("%s (%s)", s.Name, s.ID)] = payload.ScanCounts{}
 	}
 	n := rapid.IntRange(0, 60).Draw(t, "objects")
 	for i := range n {
@@ -95,11 +96,11 @@ func TestFiguresAddUp(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		e := newEstate(rt)
 		limit := rapid.IntRange(1, 70).Draw(rt, "limit")
-		answers := e.pages(t, status.Request{Limit: limit}, 61)
+		answers := e.pages(t, payload.StatusRequest{Limit: limit}, 61)
 		if most := (e.objects + limit - 1) / limit; len(answers) > max(most, 1) {
 			rt.Errorf("%d answers of %d objects each for %d objects", len(answers), limit, e.objects)
 		}
-		for name, all := range map[string][]status.Report{"one answer": {e.must(t, status.Request{})}, "pages": answers} {
+		for name, all := range map[string][]payload.StatusAnswer{"one answer": {e.must(t, payload.StatusRequest{})}, "pages": answers} {
 			objects, sums := total(all...)
 			if d := cmp.Diff(e.total, sums); d != "" || objects != e.objects {
 				rt.Errorf("%s: %d objects of %d; %s", name, objects, e.objects, d)
@@ -131,7 +132,7 @@ func TestNewestFirst(t *testing.T) {
 	for i := range 300 {
 		b.archived(noon.Add(-time.Duration(i+1)*30*time.Minute), vc1.ID, vc1.Name)
 	}
-	r := b.must(t, status.Request{})
+	r := b.must(t, payload.StatusRequest{})
 	if len(r.Attention) != 50 || r.AttentionOmitted != 250 {
 		t.Fatalf("%d and %d omitted", len(r.Attention), r.AttentionOmitted)
 	}
@@ -140,10 +141,10 @@ func TestNewestFirst(t *testing.T) {
 			t.Fatalf("number %d is %s, want %s", i, a.Key, want)
 		}
 	}
-	days := func(r status.Report) (newest, oldest string) {
+	days := func(r payload.StatusAnswer) (newest, oldest string) {
 		return r.Attention[0].Key[:20], r.Attention[len(r.Attention)-1].Key[:20]
 	}
-	pages := b.pages(t, status.Request{Limit: 100}, 3)
+	pages := b.pages(t, payload.StatusRequest{Limit: 100}, 3)
 	for i := 1; i < len(pages); i++ {
 		_, oldest := days(pages[i-1])
 		if newest, _ := days(pages[i]); newest > oldest {
@@ -165,11 +166,11 @@ func TestStatusEndsBeforeItsDeadline(t *testing.T) {
 				b.delivered(key, archive.Scan{State: archive.DeliveryComplete})
 			}
 			b.perCall = perCall
-			var all []status.Report
+			var all []payload.StatusAnswer
 			for next := ""; ; {
 				b.ahead.Store(0)
 				ctx, cancel := context.WithDeadline(t.Context(), noon.Add(100*time.Second))
-				r, err := status.New(store.New(b, "archive"), b.Now).Status(unhurried{ctx}, status.Request{Next: next})
+				r, err := status.New(store.New(b, "archive"), b.Now).Status(unhurried{ctx}, payload.StatusRequest{Next: next})
 				cancel()
 				if err != nil || b.Now().After(noon.Add(75*time.Second+257*perCall)) {
 					t.Fatalf("%v, %s after its beginning: it has until 75 s, and what it had begun to read", err, b.Now().Sub(noon))
@@ -214,9 +215,9 @@ func TestCallsOfS3(t *testing.T) {
 	for n := range maps.Values(perDay) {
 		lists += int64((n + pageSize - 1) / pageSize)
 	}
-	r := b.must(t, status.Request{Limit: objects})
+	r := b.must(t, payload.StatusRequest{Limit: objects})
 	if r.Objects != objects || r.Complete != objects || r.Quarantined != objects || len(r.Systems) != systems || r.Cursor != "" || r.AttentionOmitted != objects-50 {
-		t.Errorf("%d objects, %+v, %d systems, cursor %q", r.Objects, r.Counts, len(r.Systems), r.Cursor)
+		t.Errorf("%d objects, %+v, %d systems, cursor %q", r.Objects, r.ScanCounts, len(r.Systems), r.Cursor)
 	}
 	t.Logf("%d objects on %d days, %d systems: %d lists and %d reads of S3", objects, len(perDay), systems, b.lists.Load(), b.gets.Load())
 	if b.lists.Load() != lists || b.gets.Load() != objects+systems+1 {

@@ -2,11 +2,13 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/fault"
 )
 
 // ActiveRun reads runs/active.json.
@@ -55,6 +57,35 @@ func (s *Store) Runs(ctx context.Context, since time.Time) iter.Seq2[string, err
 	}
 }
 
+// RunReader reads run documents, as Store does.
+type RunReader interface {
+	FinishedRun(ctx context.Context, id string) (Doc[archive.Run], error)
+	Runs(ctx context.Context, since time.Time) iter.Seq2[string, error]
+}
+
+// LastRun returns the newest finished run that can be read; the zero value if
+// there is none. It lists all runs, so it is for the case that runs/active.json,
+// which holds the same, is missing.
+func LastRun(ctx context.Context, runs RunReader) (archive.Run, error) {
+	var ids []string
+	for id, err := range runs.Runs(ctx, time.Time{}) {
+		if err != nil {
+			return archive.Run{}, fmt.Errorf("list the runs: %w", err)
+		}
+		ids = append(ids, id)
+	}
+	for _, id := range slices.Backward(ids) {
+		doc, err := runs.FinishedRun(ctx, id)
+		switch {
+		case err == nil && doc.Exists():
+			return doc.Value, nil
+		case err != nil && fault.ClassOf(err) != fault.Reject: // not the document's own fault
+			return archive.Run{}, fmt.Errorf("read the run %s: %w", id, err)
+		}
+	}
+	return archive.Run{}, nil
+}
+
 // Committed is a commit register as it was found.
 type Committed struct {
 	Key      string
@@ -77,6 +108,20 @@ func (s *Store) Registers(ctx context.Context) ([]Committed, error) {
 		all = append(all, c)
 	}
 	return slices.Clip(all), nil
+}
+
+// CommittedSince reports whether a scan of another system than this one was
+// committed since a time, by one listing.
+func (s *Store) CommittedSince(ctx context.Context, since time.Time, otherThan string) (bool, error) {
+	for info, err := range s.registers(ctx) {
+		if err != nil {
+			return false, err
+		}
+		if info.Key != archive.RegisterKey(otherThan) && info.LastModified.After(since) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // registers lists the commit registers, without the roll-ups beside them.

@@ -30,7 +30,7 @@ import (
 
 const bucket = "archive"
 
-// client gives an S3 client of a fresh, real S3 server.
+// client returns an S3 client of a fresh, real S3 server.
 func client(t *testing.T) *s3.Client {
 	t.Helper()
 	srv, err := s3server.Start(t.Context(), s3server.Options{Dir: t.TempDir()})

@@ -44,7 +44,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// wired gives a client whose configuration was made by hand, not by
+// wired returns a client whose configuration was made by hand, not by
 // LoadDefaultConfig, and the wire that it speaks over.
 func wired(t *testing.T) (*s3.Client, *wire) {
 	t.Helper()

@@ -13,13 +13,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/lambda"
-)
-
-// Modes of a run: analyze the systems first, or archive what is there.
-const (
-	Analyze = "analyze"
-	Latest  = "latest"
 )
 
 // Invoker is the collector.
@@ -31,43 +26,13 @@ type Invoker interface {
 type Plan struct {
 	// At is the time that the start is scheduled for.
 	At time.Time
-	// Mode is Analyze or Latest.
+	// Mode is payload.Analyze or payload.Latest.
 	Mode string
 	// Pause is the time between an answer and the next tick.
 	Pause time.Duration
-	// GoesOn hears of an invocation that failed, and tells whether there is a
+	// GoesOn hears of an invocation that failed, and reports whether there is a
 	// run for a tick to go on with.
 	GoesOn func(error) bool
-}
-
-// Answer is what the collector says about a run.
-type Answer struct {
-	Run       string `json:"run"`
-	State     string `json:"state"` // running, done, failed, cancelled, idle
-	Systems   int    `json:"systems"`
-	Archived  int    `json:"archived"`
-	Unchanged int    `json:"unchanged"`
-	Failed    int    `json:"failed"`
-	TimedOut  int    `json:"timedout"`
-	// Bytes is the size of the raw objects written.
-	Bytes    int64     `json:"bytes"`
-	Failures []Failure `json:"failures"`
-	// Next says what to do now.
-	Next string `json:"next"`
-	// Notice is what people are told of a run that has ended; nil if none has.
-	Notice *Notice `json:"notice"`
-}
-
-// Notice is a message to people.
-type Notice struct {
-	Title string `json:"title"`
-	Text  string `json:"text"`
-}
-
-// Failure is a system that was not archived, and why.
-type Failure struct {
-	System string `json:"system"`
-	Reason string `json:"reason"`
 }
 
 const running = "running"
@@ -75,13 +40,13 @@ const running = "running"
 // Run starts a run and ticks until the collector says that it is over, or has
 // failed with no run to go on with. The answer is the last one. A function
 // error is returned as *lambda.Error.
-func Run(ctx context.Context, collector Invoker, p Plan) (Answer, error) {
-	payload, err := json.Marshal(map[string]string{"action": "start", "mode": p.Mode, "scheduledTime": p.At.UTC().Format(time.RFC3339)}, json.Deterministic(true))
+func Run(ctx context.Context, collector Invoker, p Plan) (payload.RunAnswer, error) {
+	request, err := json.Marshal(payload.RunRequest{Action: payload.Start, Mode: p.Mode, ScheduledTime: payload.Stamp(p.At)})
 	if err != nil {
-		return Answer{}, fmt.Errorf("write the start event: %w", err)
+		return payload.RunAnswer{}, fmt.Errorf("write the start event: %w", err)
 	}
 	for {
-		a, err := invoke(ctx, collector, payload)
+		a, err := invoke(ctx, collector, request)
 		failure, failed := errors.AsType[*lambda.Error](err)
 		switch {
 		case failed && p.GoesOn(failure):
@@ -90,24 +55,24 @@ func Run(ctx context.Context, collector Invoker, p Plan) (Answer, error) {
 		}
 		select {
 		case <-time.After(p.Pause):
-			payload = []byte(`{"action":"tick"}`)
+			request = []byte(`{"action":"tick"}`)
 		case <-ctx.Done():
 			return a, ctx.Err()
 		}
 	}
 }
 
-func invoke(ctx context.Context, collector Invoker, payload []byte) (Answer, error) {
-	r, err := collector.Invoke(ctx, payload)
+func invoke(ctx context.Context, collector Invoker, request []byte) (payload.RunAnswer, error) {
+	r, err := collector.Invoke(ctx, request)
 	if err != nil {
-		return Answer{}, err
+		return payload.RunAnswer{}, err
 	}
 	if err := r.Err(); err != nil {
-		return Answer{}, err
+		return payload.RunAnswer{}, err
 	}
-	var a Answer
+	var a payload.RunAnswer
 	if err := json.Unmarshal(r.Payload, &a); err != nil {
-		return Answer{}, fmt.Errorf("read the collector's answer to %s: %w", payload, err)
+		return payload.RunAnswer{}, fmt.Errorf("read the collector's answer to %s: %w", request, err)
 	}
 	return a, nil
 }

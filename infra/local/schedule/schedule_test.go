@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/simulate/lambda"
 )
 
@@ -29,7 +30,7 @@ func (c *collector) Invoke(_ context.Context, payload []byte) (lambda.Result, er
 	return r, nil
 }
 
-func says(payload string) lambda.Result { return lambda.Result{Payload: []byte(payload)} }
+func says(text string) lambda.Result { return lambda.Result{Payload: []byte(text)} }
 
 func TestRunTicksUntilTheRunIsOver(t *testing.T) {
 	t.Parallel()
@@ -40,11 +41,12 @@ func TestRunTicksUntilTheRunIsOver(t *testing.T) {
 			says(`{"run":"r1","state":"done","systems":2,"archived":1,"failed":1,"bytes":7,"failures":[{"system":"a","reason":"b"}],"next":"n","later":1}`),
 		}}
 		at := time.Date(2026, 11, 22, 3, 0, 0, 0, time.FixedZone("CET", 3600))
-		got, err := Run(t.Context(), c, Plan{At: at, Mode: Latest, Pause: 3 * time.Second})
+		got, err := Run(t.Context(), c, Plan{At: at, Mode: payload.Latest, Pause: 3 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := Answer{Run: "r1", State: "done", Systems: 2, Archived: 1, Failed: 1, Bytes: 7, Failures: []Failure{{"a", "b"}}, Next: "n"}
+		want := payload.RunAnswer{Run: "r1", State: "done", RunCounts: payload.RunCounts{Systems: 2, Archived: 1, Failed: 1, Bytes: 7},
+			Failures: []payload.RunFailure{{System: "a", Reason: "b"}}, Next: "n"}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Error(d)
 		}

@@ -30,7 +30,7 @@ type version struct {
 	created  time.Time
 }
 
-// Put stores a secret's value as a new version, the current one, and gives the
+// Put stores a secret's value as a new version, the current one, and returns the
 // secret's ARN.
 func (m *Manager) Put(name, text string) (arn string) {
 	m.mu.Lock()

@@ -23,7 +23,7 @@ type Span struct {
 	Failure string
 }
 
-// Spans gives the first maxSpans that arrived, trace by trace in the order of
+// Spans returns the first maxSpans that arrived, trace by trace in the order of
 // their starts, and how many more there were.
 func (s *Sink) Spans() (spans []Span, more int) {
 	s.mu.Lock()
@@ -56,7 +56,7 @@ func (s *Sink) keep(d document, trace string, depth int) {
 	}
 }
 
-// texts gives the annotations that are strings; numbers and booleans may be, too.
+// texts returns the annotations that are strings; numbers and booleans may be, too.
 func (d document) texts() map[string]string {
 	texts := map[string]string{}
 	for key, value := range d.Annotations {

@@ -57,7 +57,7 @@ func serve(conn net.PacketConn) *Sink {
 // Address is the value for AWS_XRAY_DAEMON_ADDRESS.
 func (s *Sink) Address() string { return s.conn.LocalAddr().String() }
 
-// Stats gives what has arrived so far.
+// Stats returns what has arrived so far.
 func (s *Sink) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()

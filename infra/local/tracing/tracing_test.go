@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// asking tells when the sink asks for the next packet: those before are taken.
+// asking reports when the sink asks for the next packet: those before are taken.
 type asking struct {
 	net.PacketConn
 	asked chan struct{}
@@ -35,7 +35,7 @@ func listen(t *testing.T) *Sink {
 	return s
 }
 
-// traced gives a context of the real SDK that sends to the sink, everything.
+// traced returns a context of the real SDK that sends to the sink, everything.
 func traced(t *testing.T, s *Sink) context.Context {
 	t.Helper()
 	emitter, err := xray.NewDefaultEmitter(s.conn.LocalAddr().(*net.UDPAddr))

@@ -34,7 +34,7 @@ type Options struct {
 	Bucket, Prefix string
 	// Region is the region named in events.
 	Region string
-	// Size gives an object's size in bytes; 0: unknown.
+	// Size returns an object's size in bytes; 0: unknown.
 	Size func(key string) int64
 	// Log tells of failed tries and of messages that are no events.
 	Log *log.Logger
@@ -43,11 +43,11 @@ type Options struct {
 // Mode is a way of calling: what is sent, when it counts as done, how often it
 // is tried.
 type Mode interface {
-	// takes tells whether this kind of target gets the notification at all.
+	// takes reports whether this kind of target gets the notification at all.
 	takes(n Notification) bool
 	// payload is the document for try 1, 2, …
 	payload(n Notification, try int) ([]byte, error)
-	// done gives nil if the notification is dealt with.
+	// done returns nil if the notification is dealt with.
 	done(r lambda.Result) error
 	// wait is the pause after try 1, 2, …; false: no more tries.
 	wait(try int) (time.Duration, bool)
@@ -166,7 +166,7 @@ func (t *Trigger) settle(n Notification, err error) {
 	}
 }
 
-// Status gives how far the notifications are.
+// Status returns how far the notifications are.
 func (t *Trigger) Status() Status {
 	t.mu.Lock()
 	defer t.mu.Unlock()

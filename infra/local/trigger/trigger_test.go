@@ -52,7 +52,7 @@ func (f *fake) Invoke(_ context.Context, payload []byte) (lambda.Result, error) 
 	return r, nil
 }
 
-// seen gives the payloads and when they came.
+// seen returns the payloads and when they came.
 func (f *fake) seen() ([]string, []time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -74,7 +74,7 @@ func trigger(f Invoker, m Mode) *Trigger {
 	})
 }
 
-// post gives the S3 server's message to the trigger.
+// post returns the S3 server's message to the trigger.
 func post(t *testing.T, h http.Handler, body string) int {
 	t.Helper()
 	w := httptest.NewRecorder()

@@ -53,7 +53,7 @@ func parsed(t *testing.T, page string) *node {
 	}
 }
 
-// each gives the node and all below it, in the order of the page.
+// each returns the node and all below it, in the order of the page.
 func (n *node) each(yield func(*node) bool) bool {
 	if !yield(n) {
 		return false
@@ -66,7 +66,7 @@ func (n *node) each(yield func(*node) bool) bool {
 	return true
 }
 
-// all gives the elements of a name, "" for any, that have a class, "" for any.
+// all returns the elements of a name, "" for any, that have a class, "" for any.
 func (n *node) all(name, class string) []*node {
 	var found []*node
 	n.each(func(e *node) bool {
@@ -79,7 +79,7 @@ func (n *node) all(name, class string) []*node {
 	return found
 }
 
-// byID gives the element of an id, and fails the test if it is not there.
+// byID returns the element of an id, and fails the test if it is not there.
 func (n *node) byID(t *testing.T, id string) *node {
 	t.Helper()
 	for _, e := range n.all("", "") {
@@ -101,7 +101,7 @@ func (n *node) text() string {
 	return strings.Join(strings.Fields(strings.Join(parts, " ")), " ")
 }
 
-// rows gives the texts of the cells of the table below the node, head first.
+// rows returns the texts of the cells of the table below the node, head first.
 func (n *node) rows() [][]string {
 	var rows [][]string
 	for _, tr := range n.all("tr", "") {

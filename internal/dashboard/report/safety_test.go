@@ -14,7 +14,7 @@ import (
 	"runecast-ingest/internal/dashboard"
 )
 
-// fill puts the text into every string that v holds, and gives each number and
+// fill puts the text into every string that v holds, and returns each number and
 // slice something to show.
 func fill(v reflect.Value, text string) {
 	switch v.Kind() {

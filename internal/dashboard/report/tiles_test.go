@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// pairs gives what the definition lists below a node say.
+// pairs returns what the definition lists below a node say.
 func pairs(n *node) map[string]string {
 	said := map[string]string{}
 	for _, div := range n.all("div", "") {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/runecast"
@@ -85,7 +86,11 @@ func (c *check) generation(ctx context.Context) preflight.Row {
 	detail := fmt.Sprintf("answering: %s; set: %s", strings.Join(answers, ", "), c.o.API)
 	limited, cancel := context.WithTimeout(ctx, preflight.CallTime)
 	defer cancel()
-	speak, err := c.app.Generation(limited, "")
+	before := ""
+	if c.last != nil {
+		before = c.last.Appliance.API
+	}
+	speak, err := c.app.Generation(limited, appliance.Past{Before: before})
 	switch {
 	case err != nil:
 		return preflight.FailedBy(preflight.Late(limited, err, c.o.URL.Host))
@@ -93,7 +98,17 @@ func (c *check) generation(ctx context.Context) preflight.Row {
 		return preflight.Fail(detail, "set RUNECAST_API to auto or "+strings.Join(answers, " or "))
 	}
 	c.speak = speak
-	return preflight.Passed(detail + "; used: " + speak)
+	detail += "; used: " + speak
+	switch {
+	case c.last == nil:
+		return preflight.Unproven(detail+"; what the runs before used is not known", `cure "archive" first: runs keep to the API of those before`)
+	case before == "":
+		return preflight.Passed(detail)
+	case before != speak:
+		return preflight.Warn(fmt.Sprintf("%s; the runs before used %s: each system gets another id with the next run", detail, before),
+			`set RUNECAST_API back to auto if that is not meant; else read "The appliance's API has changed" in the runbook`)
+	}
+	return preflight.Passed(detail + ", as by the runs before")
 }
 
 // licences reads how long the licences are valid. A host without one comes

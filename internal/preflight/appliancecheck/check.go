@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
@@ -23,12 +24,13 @@ type Archive interface {
 	TryWrite(ctx context.Context, key string) error
 	// ActiveRun reads runs/active.json; a missing one is no error.
 	ActiveRun(ctx context.Context) (store.Doc[archive.Run], error)
+	store.RunReader
 }
 
 // Appliance is what a check needs of the client of the appliance.
 type Appliance interface {
 	// Generation settles the API generation.
-	Generation(ctx context.Context, begun string) (string, error)
+	Generation(ctx context.Context, past appliance.Past) (string, error)
 	// Systems lists all connected systems.
 	Systems(ctx context.Context) ([]runecast.System, error)
 	// Results streams the last results of these systems, and maybe of others.
@@ -54,6 +56,9 @@ type Options struct {
 	Systems []string
 	// SystemTypes overrides a system's type, by id or name.
 	SystemTypes map[string]string
+	// ScanTimeout is how long a run may take, and Period the least time between two
+	// starts of the schedule; 0: not known.
+	ScanTimeout, Period time.Duration
 	// Archive is the bucket.
 	Archive Archive
 	// Connect makes a client of the appliance that makes each request once,
@@ -86,7 +91,7 @@ func (k *Checker) Capture(ctx context.Context) (appliance.Recording, error) {
 type check struct {
 	*Checker
 	preflight.Route
-	last   *archive.Run // what runs/active.json holds; nil: unreadable
+	last   *archive.Run // the last run, which may go on; nil: unreadable
 	app    Appliance
 	v1, v2 error  // of the one list of systems that each generation has
 	speak  string // the generation in use
@@ -120,13 +125,20 @@ func (k *Checker) Check(ctx context.Context) preflight.Report {
 	return preflight.Walk(ctx, k.o.Log, c.steps(), `start an analysis with {}, or {"mode":"latest"} with a read-only token`)
 }
 
-// configuration can only succeed: settings that cannot be used never get here.
+// configuration cannot fail: settings that cannot be used never get here. Starts by
+// hand, and schedules that are made beside the stack's own, are not known here.
 func (c *check) configuration(context.Context) preflight.Row {
 	systems := "all systems"
 	if len(c.o.Systems) > 0 {
 		systems = "the systems " + preflight.Listed(c.o.Systems)
 	}
-	return preflight.Passed(fmt.Sprintf("appliance %s, API %s, %s, archive %s, version %s", c.o.URL, c.o.API, systems, c.o.Bucket, c.o.Version))
+	detail := fmt.Sprintf("appliance %s, API %s, %s, archive %s, version %s; a run may take %s",
+		c.o.URL, c.o.API, systems, c.o.Bucket, c.o.Version, c.o.ScanTimeout)
+	if c.o.Period == 0 {
+		return preflight.Warn(detail+", and how often the schedule starts one is not known",
+			"see to it that SCAN_TIMEOUT is shorter than the time between two starts: a start that meets a run is skipped")
+	}
+	return preflight.Passed(fmt.Sprintf("%s, and one starts every %s at most", detail, c.o.Period))
 }
 
 // archive writes, deletes and reads in the bucket.
@@ -137,6 +149,9 @@ func (c *check) archive(ctx context.Context) preflight.Row {
 	var run store.Doc[archive.Run]
 	if err == nil {
 		run, err = c.o.Archive.ActiveRun(limited)
+	}
+	if err == nil && !run.Exists() { // lost, or there was no run yet
+		run.Value, err = store.LastRun(limited, c.o.Archive)
 	}
 	if err != nil {
 		return c.S3(limited, err)

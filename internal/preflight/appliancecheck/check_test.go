@@ -60,6 +60,13 @@ func TestCheck(t *testing.T) {
 			s.store.run = archive.Run{ID: "r1", Mode: mode, Systems: []archive.RunSystem{{State: state, Reason: reason}}}
 		}
 	}
+	before := func(generation string, change func(*site)) func(*site) {
+		return func(s *site) {
+			s.store.run = archive.Run{ID: "r1", Appliance: archive.Appliance{API: generation}}
+			change(s)
+		}
+	}
+	lost := func(s *site) { s.store.run, s.store.past = archive.Run{}, s.store.run }
 	cases := map[string]struct {
 		change func(*site)
 		row    string
@@ -101,6 +108,16 @@ func TestCheck(t *testing.T) {
 		"no version":        {is("/rca/api/v2/rca-instances", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(404) }), "version", preflight.OK, "6.9.12", "", 0},
 		"old version":       {v1(is("/rc2/api/v2/rca-instances", text(`{"rcaInstances":[{"rcaInstanceInfo":{"longApplicationVersion":"6.9.9.1"}}]}`))), "version", preflight.Warning, "below 6.9.12", "update the appliance", 0},
 		"v2 set, absent":    {v1(func(s *site) { s.options.API = "v2" }), "api", preflight.Failed, "answering: v1; set: v2", "set RUNECAST_API to auto or v1", 1},
+		"configuration":     {func(*site) {}, "configuration", preflight.OK, "a run may take 5h0m0s, and one starts every 24h0m0s at most", "", 0},
+		"no schedule":       {func(s *site) { s.options.Period = 0 }, "configuration", preflight.Warning, "how often the schedule starts one is not known", "SCAN_TIMEOUT is shorter", 0},
+		"v1 as before":      {before("v1", func(*site) {}), "api", preflight.OK, "answering: v1, v2; set: auto; used: v1, as by the runs before", "", 0},
+		"v2 as before":      {before("v2", func(*site) {}), "api", preflight.OK, "used: v2, as by the runs before", "", 0},
+		"v1 before, lost":   {before("v1", lost), "api", preflight.OK, "used: v1, as by the runs before", "", 0},
+		"v2 before, absent": {before("v2", v1(func(*site) {})), "api", preflight.Failed, "API v2, which the runs before used, does not answer now: the appliance does not know GET /rca/api/v2/rca-instances/1/ecosystems (404)", "set RUNECAST_API=v1", 1},
+		"v1 before, v2 set": {before("v1", func(s *site) { s.options.API = "v2" }), "api", preflight.Warning, "used: v2; the runs before used v1: each system gets another id", "set RUNECAST_API back to auto", 0},
+		"before not known": {func(s *site) {
+			s.store.err = &fault.Error{Class: fault.Retry, What: "S3 could not be reached"}
+		}, "api", preflight.Skipped, "what the runs before used is not known", `cure "archive" first`, 0},
 		"licences":          {v1(func(*site) {}), "licences", preflight.Warning, "1 hosts without licence", "license these hosts", 0},
 		"licence expired":   {is("/rc2/api/v1/licenses", text(`{"licenses":[{"name":"A","validUntil":"2020-01-01"}]}`)), "licences", preflight.Failed, "expired: A until 2020-01-01", "renew the licence", 0},
 		"licence ends soon": {is("/rc2/api/v1/licenses", text(`{"licenses":[{"name":"A","validUntil":`+soon+`}],"unlicensedHosts":0}`)), "licences", preflight.Warning, "A until", "renew the licence", 0},

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"iter"
 	"log/slog"
 	"net"
 	"net/http"
@@ -53,7 +54,7 @@ func newSite(change func(*site)) *site {
 		token: adminToken, store: &bucket{}, log: &strings.Builder{}, methods: make(chan string, 1000),
 		appliance: appliance.Options{Findings: 500, Token: adminToken, API: appliance.APIBoth},
 	}
-	s.options = Options{API: "auto", Archive: s.store, Settings: preflight.Settings{
+	s.options = Options{API: "auto", Archive: s.store, ScanTimeout: 5 * time.Hour, Period: day, Settings: preflight.Settings{
 		Region: "eu-central-1", Bucket: "archive", AllowLoopback: true, Version: "test",
 		Lookup: func(context.Context, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
@@ -112,7 +113,8 @@ func (s *site) checker() *Checker {
 
 // bucket is an archive as far as a check sees it.
 type bucket struct {
-	run  archive.Run
+	run  archive.Run // in runs/active.json; without an id: there is none
+	past archive.Run // that has ended; without an id: there is none
 	err  error
 	hang bool
 	keys []string
@@ -128,7 +130,27 @@ func (b *bucket) TryWrite(ctx context.Context, key string) error {
 }
 
 func (b *bucket) ActiveRun(context.Context) (store.Doc[archive.Run], error) {
-	return store.Doc[archive.Run]{Value: b.run}, nil
+	return document(b.run), nil
+}
+
+func (b *bucket) FinishedRun(context.Context, string) (store.Doc[archive.Run], error) {
+	return document(b.past), nil
+}
+
+func (b *bucket) Runs(context.Context, time.Time) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if b.past.ID != "" {
+			yield(b.past.ID, nil)
+		}
+	}
+}
+
+func document(r archive.Run) store.Doc[archive.Run] {
+	doc := store.Doc[archive.Run]{Value: r}
+	if r.ID != "" {
+		doc.ETag = "e"
+	}
+	return doc
 }
 
 var errNoSuchHost = &net.DNSError{Err: "no such host", Name: "localhost", IsNotFound: true}

@@ -9,13 +9,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/endpoint"
-	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/openpipeline"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/telemetry"
 )
@@ -73,14 +72,10 @@ func New(o Options) *Checker {
 
 // Handle takes the payload {"action":"check"}, with "sendTestEvent":true if
 // one marked event is to be sent, and answers with a Report.
-func (k *Checker) Handle(ctx context.Context, payload jsontext.Value) (any, error) {
-	var asked struct {
-		Action        string `json:"action"`
-		SendTestEvent bool   `json:"sendTestEvent"`
-	}
-	if err := json.Unmarshal(payload, &asked, json.RejectUnknownMembers(true)); err != nil {
-		return nil, &fault.Error{Class: fault.Reject, Where: "payload", What: "cannot be understood: " + err.Error(),
-			Cure: `send {"action":"check"} or {"action":"check","sendTestEvent":true}`}
+func (k *Checker) Handle(ctx context.Context, text jsontext.Value) (any, error) {
+	asked, err := payload.ParseCheck(text)
+	if err != nil {
+		return nil, err
 	}
 	return k.Check(ctx, asked.SendTestEvent), nil
 }

@@ -89,7 +89,7 @@ func archiveS3(t *testing.T) *s3.Client {
 	return client
 }
 
-// start serves Dynatrace, and gives its check.
+// start serves Dynatrace, and returns its check.
 func (d *tenant) start(t *testing.T, client *s3.Client, change func(*tenant)) *Checker {
 	t.Helper()
 	d.bucket, d.path, d.s3, d.token = bucketName, receiver.Path, &guarded{Client: client}, ingestToken

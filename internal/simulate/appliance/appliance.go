@@ -91,7 +91,7 @@ func (a *Appliance) build() error {
 // now is the time by the appliance's own clock.
 func (a *Appliance) now() time.Time { return a.options.Now().Add(a.options.Faults.Skew) }
 
-// Systems gives the systems that have results, in the order of the results
+// Systems returns the systems that have results, in the order of the results
 // document: the truth that an archive and a dashboard are compared with.
 func (a *Appliance) Systems() []System {
 	analyses := a.scans.snapshot()

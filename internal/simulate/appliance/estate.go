@@ -232,7 +232,7 @@ func (e *estate) writeResults(w io.Writer, analyses map[string]analysis, detecte
 // seedBytes is the seed in a form to derive identifiers from.
 func seedBytes(seed uint64) []byte { return binary.BigEndian.AppendUint64(nil, seed) }
 
-// evidenceRandom gives the randomness of one issue on one system, whatever
+// evidenceRandom returns the randomness of one issue on one system, whatever
 // else is sent.
 func (s *system) evidenceRandom(number int) *rand.Rand {
 	return rand.New(rand.NewPCG(binary.BigEndian.Uint64(s.space[:]), uint64(number)))

@@ -162,7 +162,7 @@ type Update struct {
 	RetryAfter bool
 }
 
-// checked gives the options with their defaults, or what is wrong with them.
+// checked returns the options with their defaults, or what is wrong with them.
 func (o Options) checked() (Options, error) {
 	if o.Findings == 0 {
 		o.Findings = DefaultFindings

@@ -20,7 +20,7 @@ type platform struct {
 // objectKind is a kind of object within a system, in the vendor's own words.
 type objectKind struct {
 	name string
-	// locate gives the i-th object's id and name; the same for ever.
+	// locate returns the i-th object's id and name; the same for ever.
 	locate func(s *system, i int) (moid, name string)
 	// untypedEvery leaves out the type of every n-th object; 0 = of none.
 	untypedEvery int
@@ -184,7 +184,7 @@ var horizon = &platform{
 
 var platforms = []*platform{vsphere, nsxt, aws, azure, gcp, kubernetes, horizon}
 
-// object gives the UUID of the system's i-th object of a family.
+// object returns the UUID of the system's i-th object of a family.
 func (s *system) object(family string, i int) string {
 	return uuid.NewSHA1(s.space, fmt.Appendf(nil, "%s/%d", family, i)).String()
 }

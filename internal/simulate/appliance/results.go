@@ -185,7 +185,7 @@ func (l objectList) writePassed(enc *jsontext.Encoder) error {
 	return nil
 }
 
-// affected gives the i-th object of a kind: the same in every issue.
+// affected returns the i-th object of a kind: the same in every issue.
 func (s *system) affected(kind *objectKind, i int) affectedObject {
 	object := affectedObject{VCUID: s.ID, Type: &kind.name}
 	object.MOID, object.Name = kind.locate(s, i)

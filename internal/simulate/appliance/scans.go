@@ -89,7 +89,7 @@ func (s *scans) start(id string) (known, running bool) {
 	return true, false
 }
 
-// snapshot gives all systems at one moment, so that a document agrees with
+// snapshot returns all systems at one moment, so that a document agrees with
 // itself however long it takes to send.
 func (s *scans) snapshot() map[string]analysis {
 	s.mu.Lock()

@@ -147,7 +147,7 @@ func (e *estate) ecosystem(v2ID string) *system {
 	return nil
 }
 
-// latest gives what writes a system's latest result; nil if it has none.
+// latest returns what writes a system's latest result; nil if it has none.
 func (a *Appliance) latest(v2ID string, analysed bool) func(io.Writer) error {
 	if a.estate == nil {
 		return nil

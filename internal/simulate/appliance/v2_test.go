@@ -26,7 +26,7 @@ type scanDocument struct {
 	} `json:"scannedIssues"`
 }
 
-// flat gives the issues in the form of API v1, with those objects only that
+// flat returns the issues in the form of API v1, with those objects only that
 // have the issue's own status, or none.
 func (d scanDocument) flat() []issue {
 	list := []issue{}

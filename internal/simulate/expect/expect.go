@@ -1,4 +1,4 @@
-// Package expect reads an appliance's own v1 results document and gives the
+// Package expect reads an appliance's own v1 results document and returns the
 // tiles that the dashboard must show for it under the default configuration.
 // It promises to be a second opinion: it shares no code with the mapping that
 // it is compared with.
@@ -19,7 +19,7 @@ import (
 // finished is the only scan status known to mean a complete scan.
 const finished = "FINISHED_SUCCESSFULLY"
 
-// Tiles gives the expected tiles of all systems in a v1 /results document, as
+// Tiles returns the expected tiles of all systems in a v1 /results document, as
 // TilesOf does; systems are what the appliance shows its systems as. One that
 // it does not list goes by its uid.
 func Tiles(results io.Reader, systems []appliance.System) (dashboard.Tiles, error) {
@@ -35,7 +35,7 @@ func Tiles(results io.Reader, systems []appliance.System) (dashboard.Tiles, erro
 	})
 }
 
-// TilesOf reads a v1 /results document, one issue at a time, and gives the
+// TilesOf reads a v1 /results document, one issue at a time, and returns the
 // expected tiles of the systems that shown knows, under the id, name and type
 // that it gives them. A system whose scan did not finish is left out, and so is
 // one without an uid. Unknown, missing and repeated members are passed over; a

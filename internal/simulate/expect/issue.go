@@ -45,7 +45,7 @@ type row struct {
 	object *object
 }
 
-// rows gives what the dashboard counts of an issue: nothing for knowledge,
+// rows returns what the dashboard counts of an issue: nothing for knowledge,
 // best practices and vulnerabilities, for a rule without an id or a verdict,
 // and for a status that is unknown.
 func (i *issue) rows() []row {

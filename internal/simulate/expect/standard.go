@@ -1,6 +1,7 @@
 package expect
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -8,7 +9,7 @@ import (
 // standard is what a profile code stands for.
 type standard struct{ code, name, prefix string }
 
-// ruleID gives the id of a rule as the dashboard shows it: "CIS-66577".
+// ruleID returns the id of a rule as the dashboard shows it: "CIS-66577".
 func (s standard) ruleID(id string) string {
 	if begins(id, s.code+"-") || begins(id, s.prefix+"-") {
 		return id
@@ -24,23 +25,49 @@ func begins(text, start string) bool {
 // standardOf finds the standard of a profile code; false means that the issue
 // is not about compliance. A code that is not in the table stands for itself.
 func standardOf(code string) (standard, bool) {
-	plain := strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return unicode.ToUpper(r)
-		}
-		return -1
-	}, code)
+	plain := letters(code)
 	switch {
 	case strings.TrimSpace(code) == "", plain == "KB", plain == "BP", plain == "VUL":
 		return standard{}, false
 	}
-	for _, key := range []string{plain, strings.TrimRightFunc(plain, unicode.IsDigit)} {
-		if name, prefix := known(key); name != "" {
-			return standard{code, name, prefix}, true
-		}
+	name, prefix := known(plain)
+	if name == "" {
+		name, prefix = known(unversioned(code))
+	}
+	if name != "" {
+		return standard{code, name, prefix}, true
 	}
 	return standard{code, code, code}, true
 }
+
+// version, release or year, with dots for its punctuation.
+const version = `(V?[0-9]{1,2}(?:\.[0-9]{1,2})*(?:R[0-9]+)?|R[0-9]{1,2}(?:\.[0-9]{1,2})*|(?:19|20)[0-9]{2}|[0-9]{3})$`
+
+var (
+	versionBehindDot = regexp.MustCompile(`^(.+?)\.` + version)
+	versionBehind    = regexp.MustCompile(`^(.+?)` + version)
+)
+
+// unversioned is a code without the version at its end; empty if it has none.
+func unversioned(code string) string {
+	text := plainly(code)
+	if m := versionBehindDot.FindStringSubmatch(text); m != nil {
+		return letters(m[1])
+	}
+	m := versionBehind.FindStringSubmatch(text)
+	if m == nil || unicode.IsDigit(rune(m[1][len(m[1])-1])) && unicode.IsDigit(rune(m[2][0])) { // a number is never cut
+		return ""
+	}
+	return letters(m[1])
+}
+
+// plainly is a code in upper case, with dots for its punctuation.
+func plainly(code string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToUpper(code), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), ".")
+}
+
+// letters are the letters and digits of a code, in upper case.
+func letters(code string) string { return strings.ReplaceAll(plainly(code), ".", "") }
 
 func known(code string) (name, prefix string) {
 	switch code {

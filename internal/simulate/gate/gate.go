@@ -77,7 +77,7 @@ func (g *Gate) actOrAbort() {
 	}
 }
 
-// arrived counts a request and tells whether it is the one.
+// arrived counts a request and reports whether it is the one.
 func (g *Gate) arrived(line string) (met, after bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -94,7 +94,7 @@ func (g *Gate) arrived(line string) (met, after bool) {
 	return met, g.at.After
 }
 
-// Met gives the request at which the point was; "" if the program did not come
+// Met returns the request at which the point was; "" if the program did not come
 // so far.
 func (g *Gate) Met() string {
 	g.mu.Lock()
@@ -102,7 +102,7 @@ func (g *Gate) Met() string {
 	return g.met
 }
 
-// Passed gives the lines of the requests passed on that hold the text. The one
+// Passed returns the lines of the requests passed on that hold the text. The one
 // at a point that is not After is none of them.
 func (g *Gate) Passed(text string) []string {
 	g.mu.Lock()

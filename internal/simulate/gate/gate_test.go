@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -36,10 +37,18 @@ func TestPoints(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			var mu sync.Mutex // a handler that was aborted and the next one are not ordered for the race detector
 			var behind, atAct, answered string
-			g := gate.New(func() bool { atAct = behind; return c.alive })
+			g := gate.New(func() bool {
+				mu.Lock()
+				defer mu.Unlock()
+				atAct = behind
+				return c.alive
+			})
 			g.Set(c.at)
 			server := httptest.NewServer(g.Guard("door", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				mu.Lock()
+				defer mu.Unlock()
 				behind += r.URL.Path[1:]
 				w.Header().Set("X-Seen", behind)
 				w.WriteHeader(http.StatusAccepted)

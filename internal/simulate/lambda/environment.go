@@ -35,7 +35,7 @@ func environment(o Options, runtimeAPI string) []string {
 	return append(env, o.Env...)
 }
 
-// lookup gives the value that a process with this environment would see.
+// lookup returns the value that a process with this environment would see.
 func lookup(env []string, name string) string {
 	value := ""
 	for _, e := range env {

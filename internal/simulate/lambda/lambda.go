@@ -133,7 +133,7 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) (Result, error) {
 	}
 }
 
-// take gives an instance to work with and counts it as working.
+// take returns an instance to work with and counts it as working.
 func (f *Function) take() (in *instance, cold bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

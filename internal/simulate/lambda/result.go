@@ -20,7 +20,7 @@ type Result struct {
 	Duration, Init time.Duration
 	// MaxMemory is the instance's peak resident memory so far, in bytes.
 	MaxMemory int64
-	// ColdStart tells that a process was started for this invocation.
+	// ColdStart reports that a process was started for this invocation.
 	ColdStart bool
 }
 
@@ -33,7 +33,7 @@ type Error struct {
 	Message string `json:"errorMessage"`
 }
 
-// Error gives the message; the type if there is none.
+// Error returns the message; the type if there is none.
 func (e *Error) Error() string {
 	if e.Message == "" {
 		return e.Type
@@ -41,7 +41,7 @@ func (e *Error) Error() string {
 	return e.Message
 }
 
-// Err gives the failure as an *Error, nil if there was none.
+// Err returns the failure as an *Error, nil if there was none.
 func (r Result) Err() error {
 	if r.FunctionError == "" {
 		return nil

@@ -62,10 +62,10 @@ func New() (*Authority, error) {
 	}, nil
 }
 
-// PEM gives the authority's certificate, the root that clients have to trust.
+// PEM returns the authority's certificate, the root that clients have to trust.
 func (a *Authority) PEM() []byte { return append([]byte(nil), a.pem...) }
 
-// Server gives the configuration of a TLS server (1.2 or newer) that is known
+// Server returns the configuration of a TLS server (1.2 or newer) that is known
 // by these DNS names and IP addresses; without any, by localhost and 127.0.0.1.
 // Every call makes a key of its own.
 func (a *Authority) Server(hosts ...string) (*tls.Config, error) {

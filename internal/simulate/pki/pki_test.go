@@ -90,7 +90,7 @@ func newAuthority(t *testing.T) *pki.Authority {
 	return authority
 }
 
-// handshake gives the client's error.
+// handshake returns the client's error.
 func handshake(t *testing.T, server, client *tls.Config) error {
 	t.Helper()
 	plain, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -25,16 +25,16 @@ type batch struct {
 
 // decode reads an array of events, or one event. The stream is decoded event
 // by event; an error means that the whole body is refused.
-func decode(body io.Reader, now time.Time, keepRaw int) (batch, error) {
+func decode(body io.Reader, now time.Time, o *Options) (batch, error) {
 	var b batch
 	dec := jsontext.NewDecoder(body)
 	switch kind := dec.PeekKind(); kind {
 	case '{':
-		if err := b.decodeEvent(dec, now, keepRaw); err != nil {
+		if err := b.decodeEvent(dec, now, o); err != nil {
 			return batch{}, err
 		}
 	case '[':
-		if err := b.decodeArray(dec, now, keepRaw); err != nil {
+		if err := b.decodeArray(dec, now, o); err != nil {
 			return batch{}, err
 		}
 	default:
@@ -51,12 +51,12 @@ func decode(body io.Reader, now time.Time, keepRaw int) (batch, error) {
 	return b, nil
 }
 
-func (b *batch) decodeArray(dec *jsontext.Decoder, now time.Time, keepRaw int) error {
+func (b *batch) decodeArray(dec *jsontext.Decoder, now time.Time, o *Options) error {
 	if _, err := dec.ReadToken(); err != nil {
 		return err
 	}
 	for dec.PeekKind() != ']' {
-		if err := b.decodeEvent(dec, now, keepRaw); err != nil {
+		if err := b.decodeEvent(dec, now, o); err != nil {
 			return err
 		}
 	}
@@ -64,7 +64,7 @@ func (b *batch) decodeArray(dec *jsontext.Decoder, now time.Time, keepRaw int) e
 	return err
 }
 
-func (b *batch) decodeEvent(dec *jsontext.Decoder, now time.Time, keepRaw int) error {
+func (b *batch) decodeEvent(dec *jsontext.Decoder, now time.Time, o *Options) error {
 	raw, err := dec.ReadValue()
 	if err != nil {
 		return fmt.Errorf("the body is not JSON: %w", err)
@@ -80,12 +80,15 @@ func (b *batch) decodeEvent(dec *jsontext.Decoder, now time.Time, keepRaw int) e
 		return nil
 	}
 	faults := b.inspector.faults(raw)
+	if o.Inspect != nil {
+		faults = append(faults, o.Inspect(raw)...)
+	}
 	b.shapeErrors += len(faults)
 	for _, fault := range faults[:min(len(faults), maxExamples-len(b.examples))] {
 		b.examples = append(b.examples, fmt.Sprintf("%s %s: %s", e.Type, e.ID, fault))
 	}
 	b.events = append(b.events, e)
-	if len(b.raw) < keepRaw {
+	if len(b.raw) < o.KeepRaw {
 		b.raw = append(b.raw, raw.Clone())
 	}
 	return nil

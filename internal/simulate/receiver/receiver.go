@@ -45,6 +45,9 @@ type Options struct {
 	// Intercept, if set, sees every request first; true means that it has
 	// answered. A lost answer is Receiver.Ingest into a discarded recorder.
 	Intercept func(http.ResponseWriter, *http.Request) bool
+	// Inspect, if set, names what is wrong with an accepted event beside what the
+	// receiver itself looks for; Stats count it with the shape errors.
+	Inspect func(event []byte) []string
 	// KeepRaw is how many accepted events are kept as they were sent.
 	KeepRaw int
 }
@@ -111,7 +114,7 @@ func (r *Receiver) Ingest(w http.ResponseWriter, req *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// Events gives what was accepted and not dropped, in order of arrival. The
+// Events returns what was accepted and not dropped, in order of arrival. The
 // slice is shared: it must not be changed.
 func (r *Receiver) Events() []dashboard.Event {
 	r.mu.Lock()
@@ -119,17 +122,17 @@ func (r *Receiver) Events() []dashboard.Event {
 	return slices.Clip(r.events)
 }
 
-// Raw gives the first accepted events as they were sent, up to Options.KeepRaw.
+// Raw returns the first accepted events as they were sent, up to Options.KeepRaw.
 func (r *Receiver) Raw() []jsontext.Value {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clip(r.raw)
 }
 
-// Tiles gives what the dashboard shows now.
+// Tiles returns what the dashboard shows now.
 func (r *Receiver) Tiles() dashboard.Tiles { return dashboard.Compute(r.Events()) }
 
-// Stats gives the counts so far.
+// Stats returns the counts so far.
 func (r *Receiver) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -172,7 +175,7 @@ func (r *Receiver) read(req *http.Request) (batch, *refusal) {
 	}
 	limit := r.options.MaxBytes
 	body := &io.LimitedReader{R: req.Body, N: limit + 1}
-	b, err := decode(body, r.options.Now(), r.options.KeepRaw)
+	b, err := decode(body, r.options.Now(), &r.options)
 	switch {
 	case body.N == 0:
 		return batch{}, refuse(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", limit)

@@ -195,7 +195,7 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// find gives the path of the server program.
+// find returns the path of the server program.
 func find() (string, error) {
 	path := os.Getenv("VERSITYGW")
 	if path == "" {

@@ -13,12 +13,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/store"
 )
 
 // Small makes many batches of a few events.
-func Small(c *config.Forwarder) { c.MaxBatchBytes = 10_000 }
+func Small(c *forwarderconfig.Settings) { c.MaxBatchBytes = 10_000 }
 
 // Answer is what Dynatrace says to a request that it does not take.
 func Answer(w http.ResponseWriter, status int) {

@@ -24,7 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/uuid"
 
-	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/deliver"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/secret"
@@ -46,7 +46,7 @@ type Site struct {
 	Store    *store.Store
 	Receiver *receiver.Receiver
 	Server   *httptest.Server
-	Config   config.Forwarder
+	Config   forwarderconfig.Settings
 	Metrics  bytes.Buffer
 	Clock    *Clock
 	// Dead: the process has died, and writes nothing more.
@@ -74,7 +74,7 @@ func StartS3(t *testing.T) *s3server.Server {
 
 // New makes a site with a bucket of its own on an S3 server. change may change
 // the settings; nil: it does not.
-func New(t *testing.T, srv *s3server.Server, bucket string, change func(*config.Forwarder)) *Site {
+func New(t *testing.T, srv *s3server.Server, bucket string, change func(*forwarderconfig.Settings)) *Site {
 	t.Helper()
 	s := &Site{T: t, Srv: srv, Clock: &Clock{}, Vault: &Vault{token: Token}}
 	var err error
@@ -86,7 +86,7 @@ func New(t *testing.T, srv *s3server.Server, bucket string, change func(*config.
 	s.Receiver = receiver.New(receiver.Options{Token: Token, Now: s.Clock.Now})
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Server.Close)
-	s.Config, err = config.LoadForwarder(func(name string) string {
+	s.Config, err = forwarderconfig.Load(func(name string) string {
 		return map[string]string{"ARCHIVE_BUCKET": s.Bucket, "OPENPIPELINE_URL": s.Server.URL, "OPENPIPELINE_SECRET_ID": "s", "ALLOW_LOOPBACK": "true"}[name]
 	})
 	if err != nil {
@@ -160,7 +160,7 @@ func (s *Site) Through(store *store.Store, transport http.RoundTripper) deliver.
 		Now:  s.Clock.Now, Sleep: s.Clock.Sleep, Jitter: func() float64 { return 1 },
 	})
 	return deliver.Options{
-		Config: s.Config, Archive: store, Sender: sender, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics(&s.Metrics, "forwarder", s.Clock.Now),
+		Settings: s.Config.Settings, Archive: store, Sender: sender, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics(&s.Metrics, "forwarder", s.Clock.Now),
 		Now: s.Clock.Now, Sleep: s.Clock.Sleep, NewID: uuid.NewString,
 	}
 }

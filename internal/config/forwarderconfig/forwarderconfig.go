@@ -1,0 +1,103 @@
+// Package forwarderconfig reads the forwarder's settings.
+package forwarderconfig
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/deliver"
+	"runecast-ingest/internal/mapping"
+	"runecast-ingest/internal/securityevent"
+)
+
+// Settings are the settings of the forwarder.
+type Settings struct {
+	config.Common
+	deliver.Settings
+	// URL is the full ingest address.
+	URL *url.URL
+	// URLNote says what was changed about the address given; may be empty.
+	URLNote string
+	// SecretID names the secret with the API token.
+	SecretID string
+	// Notices puts a notice of each committed scan onto the default event bus.
+	Notices bool
+}
+
+// Load reads the settings; getenv is os.Getenv. The error names every fault.
+func Load(getenv func(string) string) (Settings, error) {
+	e := config.New(getenv)
+	s := Settings{
+		Common:   e.Common(),
+		SecretID: e.Required("OPENPIPELINE_SECRET_ID", "the ARN of the secret with the API token"),
+		Notices:  e.Switch("NOTICES", "off", "on"),
+		Settings: deliver.Settings{
+			Delivery:        config.OneOf(e, "DELIVERY", deliver.ExactlyOnce, deliver.AtLeastOnce),
+			MaxBatchBytes:   e.Integer("MAX_BATCH_BYTES", 9_500_000, 60_000, 10_000_000),
+			MaxQuarantine:   e.Percent("MAX_QUARANTINE", "1%"),
+			SendConcurrency: e.Integer("SEND_CONCURRENCY", 4, 1, 64),
+			Mapping:         mappingOf(e),
+		},
+	}
+	s.URL, s.URLNote = ingestURL(e.Endpoint("OPENPIPELINE_URL", s.AllowLoopback, "https://abc12345.live.dynatrace.com"))
+	return s, e.Err()
+}
+
+// LoadMapping reads the settings of the mapping alone; getenv is os.Getenv.
+func LoadMapping(getenv func(string) string) (mapping.Settings, error) {
+	e := config.New(getenv)
+	m := mappingOf(e)
+	return m, e.Err()
+}
+
+func mappingOf(e *config.Env) mapping.Settings {
+	var m mapping.Settings
+	m.EventModel = config.OneOf(e, "EVENT_MODEL", securityevent.Both, securityevent.XSPM, securityevent.External)
+	results := []securityevent.Status{securityevent.Failed, securityevent.Manual, securityevent.Passed}
+	if m.EventModel == securityevent.External {
+		results = results[:1] // official queries of this model take every other row for a failure
+	}
+	m.IncludeResults = config.SomeOf(e, "INCLUDE_RESULTS", results, securityevent.Failed, securityevent.Manual, securityevent.Passed, securityevent.NotRelevant)
+	m.IncludeTypes = config.Upper(e.List("INCLUDE_TYPES"))
+	m.ExcludeTypes = config.Upper(e.List("EXCLUDE_TYPES"))
+	m.MinSeverity = config.OneOf(e, "MIN_SEVERITY", securityevent.Low, securityevent.Medium, securityevent.High, securityevent.Critical)
+	m.Evidence = e.Switch("EVIDENCE", "on", "off")
+	m.OriginalContent = e.Switch("ORIGINAL_CONTENT", "off", "on")
+	m.Coverage = config.OneOf(e, "COVERAGE", mapping.CoverageSystem, mapping.CoverageObject, mapping.CoverageNone)
+	m.PassedObjects = config.OneOf(e, "PASSED_OBJECTS", mapping.PassedOnSystem, mapping.PassedOnObjects)
+	m.RuleTexts = config.OneOf(e, "RULE_TEXTS", mapping.TextsShort, mapping.TextsFull, mapping.TextsOff)
+	m.SecurityContext = config.Parsed(e, "SECURITY_CONTEXT", mapping.ParseSecurityContext, `set it to a text, or to {"vc1.example":"team-a","AWS":"team-b"}`)
+	e.Object("STANDARDS", &m.Standards)
+	return m
+}
+
+// ingestPath is the built-in security-events endpoint (Dynatrace docs,
+// OpenPipeline ingest API, 2025-06-24).
+const ingestPath = "/platform/ingest/v1/security.events"
+
+// ingestURL completes an environment's base address to the ingest address, and
+// leads the web application's host to the API's: of Dynatrace's own labs first,
+// which have no .live. (x.sprint.apps.dynatracelabs.com). The note says what changed.
+func ingestURL(u *url.URL) (*url.URL, string) {
+	if u == nil {
+		return nil, ""
+	}
+	note := ""
+	u.Host = strings.ToLower(u.Host)
+	toAPI := strings.NewReplacer(".apps.dynatracelabs.", ".dynatracelabs.", ".apps.dynatrace", ".live.dynatrace")
+	if host := toAPI.Replace(u.Host); host != u.Host {
+		note = fmt.Sprintf("OPENPIPELINE_URL: %s serves the web application, sending to %s", u.Host, host)
+		u.Host = host
+	}
+	if !strings.Contains(u.Path, "/platform/ingest/") {
+		u.Path += ingestPath
+	}
+	return u, note
+}
+
+// Variables names every variable that Load reads, sorted.
+func Variables() []string {
+	return config.Variables(func(get func(string) string) { _, _ = Load(get) })
+}

@@ -1,0 +1,53 @@
+package mapping
+
+import (
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+
+	"runecast-ingest/internal/archive"
+)
+
+// SecurityContext is the value of dt.security_context, by which Dynatrace's
+// permissions on security events can be bounded: one for all systems, or one for
+// each name, id or type of a system. The zero value is none.
+type SecurityContext struct {
+	// All holds for every system.
+	All string
+	// Of holds for systems by their name, id or type; a name counts before an id,
+	// an id before a type.
+	Of map[string]string
+}
+
+// maxSecurityContext bounds a value, in bytes: no longer one is of use in a policy.
+const maxSecurityContext = 256
+
+// ParseSecurityContext reads a value, or a JSON object of values by name, id or
+// type of a system.
+func ParseSecurityContext(text string) (SecurityContext, error) {
+	c := SecurityContext{All: text}
+	if len(text) > 0 && text[0] == '{' {
+		c.All = ""
+		if err := json.Unmarshal([]byte(text), &c.Of); err != nil {
+			return SecurityContext{}, errors.New("it begins as a JSON object, but is none of texts by system")
+		}
+	}
+	for _, value := range append(slices.Collect(maps.Values(c.Of)), c.All) {
+		if len(value) > maxSecurityContext {
+			return SecurityContext{}, errors.New("a value has more than 256 bytes")
+		}
+	}
+	return c, nil
+}
+
+// For returns the value for a system; empty: it has none.
+func (c *SecurityContext) For(s archive.System) string {
+	for _, word := range []string{s.Name, s.ID, s.Type} {
+		if value, ok := c.Of[word]; ok && word != "" {
+			return value
+		}
+	}
+	return c.All
+}

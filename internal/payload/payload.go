@@ -1,0 +1,72 @@
+// Package payload is what is said to both functions and what they answer: the
+// requests, as the files of events/ show them, and the answers that the console,
+// the operator's program and the local stack read. Each is declared here and
+// nowhere else. It promises that a request that could mean more, or something
+// else, than was intended is refused before anything is done, and that an answer
+// has the members of the contract, absent ones left out. It does no I/O.
+//
+// "next" is two things, and both are part of the contract: in an answer it is a
+// sentence that says what to do now; in a request it is the cursor of an earlier
+// answer, which has it as "cursor".
+//
+// What a check reports is declared in package preflight, beside the steps that
+// fill it in.
+package payload
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"runecast-ingest/internal/fault"
+)
+
+// The actions. Start, tick, cancel and capture are the collector's; sweep,
+// replay and quarantine the forwarder's; both know check and status.
+const (
+	Start      = "start"
+	Tick       = "tick"
+	Cancel     = "cancel"
+	Capture    = "capture"
+	Sweep      = "sweep"
+	Replay     = "replay"
+	Quarantine = "quarantine"
+	Check      = "check"
+	Status     = "status"
+)
+
+// OfCollector returns the actions that the collector knows.
+func OfCollector() []string { return []string{Start, Tick, Status, Cancel, Check, Capture} }
+
+// OfForwarder returns the actions that the forwarder knows.
+func OfForwarder() []string { return []string{Sweep, Replay, Status, Quarantine, Check} }
+
+// Action is a request that needs nothing but its action.
+type Action struct {
+	Action string `json:"action"`
+}
+
+// CheckRequest is the forwarder's {"action":"check"}; the collector's has no
+// other member than its action.
+type CheckRequest struct {
+	Action string `json:"action"`
+	// SendTestEvent sends one marked event.
+	SendTestEvent bool `json:"sendTestEvent,omitzero"`
+}
+
+// ParseCheck reads a request for the forwarder's check. A member that is not
+// known is a fault of class reject.
+func ParseCheck(text []byte) (req CheckRequest, err error) {
+	if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
+		return req, reject("cannot be understood: "+err.Error(), `send {"action":"check"} or {"action":"check","sendTestEvent":true}`, nil)
+	}
+	return req, nil
+}
+
+// reject returns a fault of class reject about a payload.
+func reject(what, cure string, cause error) error {
+	return &fault.Error{Class: fault.Reject, Where: "payload", What: what, Cure: cure, Err: cause}
+}
+
+// Stamp writes a time as answers show it: RFC 3339, UTC, whole seconds.
+func Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

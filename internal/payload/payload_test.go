@@ -1,0 +1,204 @@
+package payload_test
+
+import (
+	"bytes"
+	"cmp"
+	stdjson "encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	diff "github.com/google/go-cmp/cmp"
+
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// Every file of events/ that is a request is understood as the function
+// understands it, and comes out again as it is: no member is lost, none added.
+func TestSamplesAreRequests(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../events/*.json")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d files: %v", len(files), err)
+	}
+	known := map[string][]string{"collector": payload.OfCollector(), "forwarder": payload.OfForwarder()}
+	seen := map[string]int{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		function, _, _ := strings.Cut(filepath.Base(file), "-")
+		got, asked, err := decode(function, text)
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		if got == nil { // an event of AWS
+			seen["events of AWS"]++
+			continue
+		}
+		if !slices.Contains(known[function], asked) {
+			t.Errorf("%s: the %s does not know the action %q", file, function, asked)
+		}
+		seen[function]++
+		again, err := json.Marshal(got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := members(t, scheduled(text))
+		if function == "collector" { // what it fills in
+			want["action"], want["mode"] = cmp.Or(want["action"], any(payload.Start)), cmp.Or(want["mode"], any(payload.Analyze))
+		}
+		if d := diff.Diff(want, members(t, again)); d != "" {
+			t.Errorf("%s (- file, + request):\n%s", file, d)
+		}
+	}
+	if d := diff.Diff(map[string]int{"collector": 9, "forwarder": 10, "events of AWS": 7}, seen); d != "" {
+		t.Errorf("files (- want, + seen):\n%s", d)
+	}
+}
+
+// decode reads a request as the function does; nil: it is an event of AWS.
+func decode(function string, text []byte) (request any, action string, err error) {
+	var asked payload.Action
+	if err := json.Unmarshal(text, &asked); err != nil {
+		return nil, "", err
+	}
+	if function == "collector" {
+		r, err := payload.ParseRun(scheduled(text))
+		return r, r.Action, err
+	}
+	switch asked.Action {
+	case "":
+		return nil, "", nil
+	case payload.Replay:
+		r, err := payload.ParseReplay(text)
+		return r, r.Action, err
+	case payload.Status, payload.Quarantine:
+		r, err := payload.ParseQuarantine(text)
+		return struct {
+			Action string `json:"action"`
+			payload.QuarantineRequest
+		}{asked.Action, r}, asked.Action, err
+	case payload.Check:
+		var r payload.CheckRequest
+		return &r, asked.Action, json.Unmarshal(text, &r)
+	}
+	return asked, asked.Action, nil
+}
+
+// scheduled fills in the time, as EventBridge Scheduler does.
+func scheduled(text []byte) []byte {
+	return bytes.ReplaceAll(text, []byte("<aws.scheduler.scheduled-time>"), []byte("2026-11-22T02:00:00Z"))
+}
+
+// members returns a text's members, whatever their order.
+func members(t *testing.T, text []byte) map[string]any {
+	t.Helper()
+	m := map[string]any{}
+	if err := json.Unmarshal(text, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// The answers have the members of the contract, by both JSON libraries: Lambda's
+// runtime uses the standard one.
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
+	answers := map[string]any{
+		"run": payload.RunAnswer{
+			Run: "20261122T020000Z-4f3a", State: "done",
+			RunCounts: payload.RunCounts{Systems: 4, Archived: 1, Unchanged: 1, Failed: 1, TimedOut: 1, Bytes: 7},
+			Failures:  []payload.RunFailure{{System: "vc1", Reason: "because"}},
+			Open:      []payload.OpenSystem{{System: "vc2", State: "scanning", Reason: "seen"}},
+			Runs: []payload.PastRun{{Run: "20261121T020000Z-4f3a", State: "done", Trigger: "schedule", Mode: payload.Analyze, StartedAt: at,
+				RunCounts: payload.RunCounts{Systems: 1, Archived: 1, Bytes: 9}, Failures: []payload.RunFailure{}}},
+			Next: "do", Notice: &payload.RunNotice{Title: "t", Text: "x", Run: "r", State: "done"},
+		},
+		"delivery": payload.DeliveryAnswer{Objects: 4, Complete: 1, Superseded: 1, Failed: 1, Pending: 1, Mapped: 10, Accepted: 7, Quarantined: 2, Skipped: 1, Requests: 3, Bytes: 99, Reasons: []string{"r"}, Next: "do"},
+		"replay": payload.ReplayAnswer{
+			DeliveryAnswer: payload.DeliveryAnswer{Reasons: []string{}, Next: "do"}, Selected: 2, Older: 1, Cursor: "id k",
+			DryRun: &payload.DryRun{Events: 3, Bytes: 9, Requests: 1, GiB: 0.5, Cost: 0.1, Systems: []payload.DryRunScan{{
+				System: "vc1", Type: "VCENTER", Key: "raw/k", Older: true, Events: 3, Bytes: 9, Requests: 1,
+				Rows: []payload.CountedRows{{Standard: "CIS", Severity: "HIGH", Status: "FAILED", Rows: 3}},
+			}}},
+		},
+		"status": payload.StatusAnswer{
+			Since: at, Until: at.Add(time.Hour), Objects: 5, ScanCounts: payload.ScanCounts{Complete: 1, Superseded: 1, Failed: 1, Pending: 2, Quarantined: 3},
+			OldestPending: &payload.OldestPending{Time: at, Seconds: 60},
+			Systems: []payload.SystemStatus{{System: "vc1", ID: "i", Type: "VCENTER", ScanCounts: payload.ScanCounts{Complete: 1},
+				Committed: &payload.CommittedScan{Run: "r", ScanID: "s", Generation: 2, CompletedAt: at, CommittedAt: at, AgeHours: 1.5, RawKey: "raw/k"}}},
+			Attention:        []payload.Attention{{Key: "raw/k", System: "vc1", State: "pending", Reason: "because", Generation: 1, Quarantined: 1, Doubt: true, LeaseUntil: &at}},
+			AttentionOmitted: 1, Earlier: 1, Cursor: "c", Next: "do",
+		},
+		"quarantine": payload.QuarantineAnswer{Key: "raw/k", Generation: 1, State: "complete", Omitted: 1, Next: "do",
+			Refused: []payload.RefusedEvent{{Index: 7, Answer: "400", EventType: "COMPLIANCE_FINDING", FindingID: "f", RuleID: "CIS-1", ObjectID: "o", Bytes: 9, Event: jsontext.Value(`{"a":1}`)}}},
+		"quarantine-list": payload.QuarantineList{Since: at, Until: at.Add(time.Hour), Objects: 1, Quarantined: 1, Attention: []payload.Attention{}, Next: "do"},
+	}
+	for name, a := range answers {
+		text, err := stdjson.MarshalIndent(a, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, '\n')
+		file := filepath.Join("testdata", name+".json")
+		if *update {
+			if err := os.WriteFile(file, text, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := diff.Diff(string(want), string(text)); d != "" {
+			t.Errorf("%s (- golden, + answer; -update writes it):\n%s", name, d)
+		}
+		other, err := json.Marshal(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := diff.Diff(members(t, want), members(t, other)); d != "" {
+			t.Errorf("%s: the two JSON libraries differ:\n%s", name, d)
+		}
+	}
+}
+
+// No payload makes a parser panic, and what it accepts is a request that the
+// function can follow.
+func FuzzRequests(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"action":"replay","prefix":"raw/"}`, `{"action":"start","scheduledTime":"2026-11-22T02:00:00Z"}`, `{"action":"quarantine","key":"raw/k","index":7}`, `[]`, `x`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if r, err := payload.ParseRun(text); err == nil {
+			if at, err := r.Scheduled(); err != nil || r.ScheduledTime != "" && at.Location() != time.UTC || !slices.Contains(payload.OfCollector(), r.Action) {
+				t.Errorf("%+v, %v", r, err)
+			}
+		} else if fault.ClassOf(err) != fault.Reject {
+			t.Errorf("%v is not of class reject", err)
+		}
+		if r, err := payload.ParseReplay(text); err == nil {
+			if r.Key == "" && r.Prefix+r.Run+r.System+r.Since+r.Until+r.State == "" || r.Limit < 0 {
+				t.Errorf("%+v chooses nothing", r)
+			}
+		} else if fault.ClassOf(err) != fault.Reject {
+			t.Errorf("%v is not of class reject", err)
+		}
+		if _, err := payload.ParseQuarantine(text); err != nil && fault.ClassOf(err) != fault.Reject {
+			t.Errorf("%v is not of class reject", err)
+		}
+	})
+}
