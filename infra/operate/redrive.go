@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -26,7 +27,44 @@ const (
 )
 
 func (s *session) redriveCommand() *cobra.Command {
-	return s.asking("redrive", "Give the functions again what the dead-letter queue keeps", func(ctx context.Context, _ []string) error { return s.redrive(ctx) })
+	var unwanted string
+	c := s.asking("redrive", "Give the functions again what the dead-letter queue keeps", func(ctx context.Context, _ []string) error {
+		if unwanted != "" {
+			return s.discard(ctx, unwanted)
+		}
+		return s.redrive(ctx)
+	})
+	c.Flags().StringVar(&unwanted, "discard", "", "delete the message with this `id`, and invoke nothing")
+	return c
+}
+
+// glance is how long the messages that are looked through for one of them stay
+// invisible to others, in seconds.
+const glance = "60"
+
+// discard deletes the one message of the dead-letter queue that can never
+// succeed. The others stay, and are visible again after a minute.
+func (s *session) discard(ctx context.Context, id string) error {
+	queue, err := s.deadLetters(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		m, err := s.receive(ctx, queue, glance)
+		switch {
+		case err != nil:
+			return err
+		case m == nil:
+			return &fault.Error{Class: fault.Reject, What: fmt.Sprintf("the queue shows no message %s", plain(id)),
+				Cure: "it may be invisible for up to 16 minutes after a redrive; the stack's output DeadLetters shows the messages"}
+		case m.ID != id:
+			continue
+		}
+		if _, err = s.aws.run(ctx, "sqs", "delete-message", "--queue-url", queue, "--receipt-handle", m.Receipt); err == nil {
+			s.say("%s: deleted; nothing was invoked", plain(m.ID))
+		}
+		return err
+	}
 }
 
 // redrive gives the functions again what the dead-letter queue keeps, one
@@ -39,7 +77,7 @@ func (s *session) redrive(ctx context.Context) error {
 	}
 	var failed error
 	for n := 1; ; n++ {
-		m, err := s.receive(ctx, queue)
+		m, err := s.receive(ctx, queue, hidden)
 		if err != nil {
 			return errors.Join(failed, err)
 		}
@@ -78,10 +116,11 @@ type message struct {
 	} `json:"MessageAttributes"`
 }
 
-// receive takes a message; nil: there is none.
-func (s *session) receive(ctx context.Context, queue string) (*message, error) {
+// receive takes a message, which others do not see for so many seconds; nil:
+// there is none.
+func (s *session) receive(ctx context.Context, queue, invisible string) (*message, error) {
 	out, err := s.aws.run(ctx, "sqs", "receive-message", "--queue-url", queue, "--max-number-of-messages", "1",
-		"--visibility-timeout", hidden, "--wait-time-seconds", longPoll, "--message-attribute-names", "All", "--output", "json")
+		"--visibility-timeout", invisible, "--wait-time-seconds", longPoll, "--message-attribute-names", "All", "--output", "json")
 	if err != nil || len(bytes.TrimSpace(out)) == 0 {
 		return nil, err
 	}
@@ -127,6 +166,7 @@ func (m *message) meant(s *session) (function string, payload jsontext.Value, er
 	var body struct {
 		Request struct {
 			Function string `json:"functionArn"`
+			ID       string `json:"requestId"`
 		} `json:"requestContext"`
 		RequestPayload jsontext.Value   `json:"requestPayload"`
 		Payload        string           `json:"Payload"`
@@ -139,7 +179,11 @@ func (m *message) meant(s *session) (function string, payload jsontext.Value, er
 	switch {
 	case body.Request.Function != "":
 		function, err = s.named(body.Request.Function)
-		return function, body.RequestPayload, err
+		payload = body.RequestPayload
+		if function == forwarder {
+			payload = asRecord(body.Request.ID, payload)
+		}
+		return function, payload, err
 	case target != "":
 		text := m.Body
 		if body.Payload != "" {
@@ -151,6 +195,13 @@ func (m *message) meant(s *session) (function string, payload jsontext.Value, er
 		return forwarder, jsontext.Value(m.Body), nil
 	}
 	return "", nil, m.unknown("it names no function")
+}
+
+// asRecord returns what an invocation had, as Lambda's record of it, without the
+// answer: by the id of the invocation that failed a replay knows what it had sent.
+func asRecord(id string, payload jsontext.Value) jsontext.Value {
+	quoted, _ := jsontext.AppendQuote(nil, id) // invalid UTF-8 in it is replaced
+	return slices.Concat(jsontext.Value(`{"requestContext":{"requestId":`), quoted, jsontext.Value(`},"requestPayload":`), payload, jsontext.Value(`}`))
 }
 
 func (m *message) unknown(why string) error {

@@ -28,6 +28,7 @@ func TestRedrive(t *testing.T) {
 		return map[string]string{"TARGET_ARN": arn + target, "SCHEDULED_TIME": "2026-11-22T02:00:00Z", "ERROR_CODE": "TooManyRequests"}
 	}
 	const record = `{"requestContext":{"functionArn":"` + arn + `collector:$LATEST"},"requestPayload":{"action":"tick"}}`
+	const replay = `{"version":"1.0","requestContext":{"requestId":"e4b4","functionArn":"` + arn + `forwarder:$LATEST"},"requestPayload":{"action":"replay","prefix":"raw/"},"responsePayload":{"errorMessage":"x"}}`
 	const s3Event = `{"Records":[{"eventSource":"aws:s3"}]}`
 	for name, c := range map[string]struct {
 		body       string
@@ -37,6 +38,8 @@ func TestRedrive(t *testing.T) {
 		stays      string // why; "": it is deleted
 	}{
 		"a failed invocation":   {record, nil, `{"state":"done"}`, `collector {"action":"tick"}`, ""},
+		"a failed replay":       {replay, nil, `{"complete":1}`, `forwarder {"requestContext":{"requestId":"e4b4"},"requestPayload":{"action":"replay","prefix":"raw/"}}`, ""},
+		"an object is gone":     {s3Event, nil, `{"gone":1}`, `forwarder ` + s3Event, ""},
 		"a run that goes on":    {record, nil, `{"state":"running"}`, `collector {"action":"tick"}`, ""},
 		"a schedule":            {`{"action":"sweep"}`, schedule("forwarder"), `{}`, `forwarder {"action":"sweep"}`, ""},
 		"a schedule's own time": {`{"scheduledTime":"<aws.scheduler.scheduled-time>"}`, schedule("collector"), `{}`, `collector {"scheduledTime":"2026-11-22T02:00:00Z"}`, ""},
@@ -75,5 +78,19 @@ func TestRedriveGoesOn(t *testing.T) {
 	stdout, stderr, code := s.operate(t, "redrive")
 	if code != exitWrong || !strings.Contains(stderr, "message m1 stays in the queue") || !strings.Contains(stdout, "2 messages") || len(s.asked) != 2 {
 		t.Errorf("exit %d, asked %q, %s%s", code, s.asked, stdout, stderr)
+	}
+}
+
+// A message that can never succeed is deleted by its id; the others stay.
+func TestDiscardDeadLetter(t *testing.T) {
+	other, unwanted := letter(t, `{"action":"sweep"}`, nil), strings.NewReplacer(`"m1"`, `"m2"`, `"r1"`, `"r2"`).Replace(letter(t, "hello", nil))
+	s := &script{messages: []string{other, unwanted}}
+	stdout, stderr, code := s.operate(t, "redrive", "--discard", "m2")
+	if code != exitFine || !slices.Equal(s.asked, []string{"sqs delete-message r2"}) || !strings.Contains(stdout, "m2: deleted") {
+		t.Errorf("exit %d, asked %q, %s%s", code, s.asked, stdout, stderr)
+	}
+	s = &script{messages: []string{other}}
+	if _, stderr, code = s.operate(t, "redrive", "--discard", "m2"); code == exitFine || len(s.asked) != 0 || !strings.Contains(stderr, "shows no message m2") {
+		t.Errorf("exit %d, asked %q, %s", code, s.asked, stderr)
 	}
 }

@@ -98,6 +98,10 @@ type Delivery struct {
 	Lease   *Lease `json:"lease"`
 	// Replay is the id of the job, or of the call, that asked last to send it again; empty: nobody did.
 	Replay string `json:"replay,omitzero"`
+	// MaxEventsPerSecond is the pace that a replay asked for, whoever goes on with
+	// it; 0: none. PacedUntil is when the next events may go out.
+	MaxEventsPerSecond float64   `json:"maxEventsPerSecond,omitzero"`
+	PacedUntil         time.Time `json:"pacedUntil,omitzero"`
 	// Expired counts the leases in a row that were not given back.
 	Expired   int       `json:"expired,omitzero"`
 	UpdatedAt time.Time `json:"updatedAt"`

@@ -36,7 +36,7 @@ func TestRunArchivesEverySystem(t *testing.T) {
 		if !strings.HasPrefix(id, "20261122T020000Z-") || len(id) != len("20261122T020000Z-4f3a") {
 			t.Errorf("run id %q", id)
 		}
-		head := `{"schema":"runecast-raw/1","run":{"id":"` + id + `","trigger":"schedule","startedAt":"2026-11-22T02:00:00Z"},` +
+		head := `{"schema":"runecast-raw/1","run":{"id":"` + id + `","trigger":"schedule","mode":"analyze","startedAt":"2026-11-22T02:00:00Z"},` +
 			`"appliance":{"url":"https://rc.example","api":"v1","instanceUuid":"instance","version":"6.9.12.0","definitions":"6.9.12.1"},` +
 			`"system":{"id":"a","name":"a.example","type":"VCENTER"},"scan":{"status":"FINISHED_SUCCESSFULLY","completedAt":"2026-11-22T02:01:00Z"},` +
 			`"catalog":"catalog/13.json.gz","result":{ "uid":"a",`

@@ -41,6 +41,10 @@ func (d *delivery) begin(ctx context.Context) (beginning, error) {
 		d.idle = true
 		return over(Outcome{State: StateBusy, Reason: "another invocation holds the lease"}, becauseLeased), nil
 	}
+	if d.request.LeavePaced && d.doc.Value.MaxEventsPerSecond > 0 {
+		d.idle = true
+		return over(Outcome{State: StatePaced, Reason: "it keeps to the pace that its replay asked for"}, becauseRate), nil
+	}
 	if err := d.contents(ctx); err != nil {
 		d.scans = nil
 		out, err := d.reject(ctx, err)
@@ -129,6 +133,7 @@ func (d *delivery) fillLease(at *situation) {
 	}
 	v.RawKey, v.ETag, v.UpdatedAt, v.Mapping = d.key, d.info.ETag, at.now, d.mapper.Hash()
 	v.Lease = &archive.Lease{Owner: d.o.NewID(), Until: d.win.Deadline.Add(leaseSpare)}
+	d.settlePace(at)
 	if d.request.JobID != "" { // also where it only goes on: the request is fulfilled by that
 		v.Replay = d.request.JobID
 	}

@@ -96,6 +96,8 @@ func WindowOf(ctx context.Context, now time.Time) Window {
 const (
 	// StateBusy: another invocation delivers it.
 	StateBusy = "busy"
+	// StatePaced: it keeps to a pace, and was left to another call; see Request.LeavePaced.
+	StatePaced = "paced"
 	// StateOlder: it was to be sent again, but a newer scan is committed.
 	StateOlder = "older"
 )
@@ -114,6 +116,9 @@ type Outcome struct {
 	// EndpointDown: no other object can be delivered either, until a person has
 	// mended what the error says.
 	EndpointDown bool
+	// RefusedWhole: all of the object was refused. Whether the endpoint is to
+	// blame for it, or the object, another object can show.
+	RefusedWhole bool
 	// Parts are the scans in the object; none if nothing was to be done.
 	Parts []PartOutcome
 

@@ -43,6 +43,8 @@ type delivery struct {
 	scans   []*scan
 	parts   []PartOutcome
 
+	// rate is the pace that somebody asked for; nil: nobody did.
+	rate *Rate
 	// send posts a batch, and counter counts what this invocation sends.
 	send        send
 	counter     counter
@@ -209,7 +211,7 @@ func (d *delivery) release(ctx context.Context, end disposition) (Outcome, error
 	}
 	d.tell(ctx)
 	out := d.outcome()
-	out.EndpointDown, out.reason = end.next == nextReport, end.reason
+	out.EndpointDown, out.reason, out.RefusedWhole = end.next == nextReport, end.reason, end.reason == becauseHopeless
 	return out, end.cause()
 }
 
@@ -232,8 +234,15 @@ func (d *delivery) saveReleased(ctx context.Context) error {
 
 // save writes the delivery document, if it still is what was read.
 func (d *delivery) save(ctx context.Context) error {
-	record(&d.doc.Value, d.scans)
-	d.doc.Value.UpdatedAt = d.o.Now().UTC()
+	v := &d.doc.Value
+	record(v, d.scans)
+	v.UpdatedAt = d.o.Now().UTC()
+	switch {
+	case v.Final():
+		v.MaxEventsPerSecond, v.PacedUntil = 0, time.Time{}
+	case d.rate != nil:
+		v.MaxEventsPerSecond, v.PacedUntil = d.rate.perSecond, d.rate.Until()
+	}
 	return store.Save(ctx, d.o.Archive, &d.doc)
 }
 

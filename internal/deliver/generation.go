@@ -69,7 +69,7 @@ func newGeneration(d *delivery, s *scan, part *PartOutcome, committed bool) *gen
 	g := &generation{d: d, s: s, part: part, committed: committed, saved: d.o.Now()}
 	g.before = figures{requests: s.Requests, bytes: s.Bytes}
 	g.announce = counting(d.send, &g.counter)
-	g.post = counting(d.paced(d.send, d.request.Rate), &g.counter)
+	g.post = counting(d.paced(d.send, d.rate), &g.counter)
 	for _, r := range s.Done {
 		g.sentBefore.add(r[0], r[1])
 		g.done.add(r[0], r[1])
@@ -184,9 +184,10 @@ func (g *generation) stopped() bool {
 }
 
 // deliverBatch sends a batch, and does what its answer asks for. One over the
-// limit that was learned meanwhile is halved unsent.
+// limit that was learned meanwhile, or of more events than the pace allows at
+// once, is halved unsent.
 func (g *generation) deliverBatch(ctx context.Context, b *openpipeline.Batch) {
-	if b.To-b.From > 1 && len(b.Body) > g.batcher.Limit() {
+	if events := b.To - b.From; events > 1 && (len(b.Body) > g.batcher.Limit() || events > g.d.rate.most()) {
 		g.halves(ctx, b)
 		return
 	}

@@ -8,8 +8,12 @@ type Request struct {
 	JobID string
 	// Force lets the scan take the place of a newer one.
 	Force bool
-	// Rate bounds the events per second; nil: nothing does.
+	// Rate bounds the events per second; nil: nothing does, or, by a trigger, what
+	// an earlier request has asked for.
 	Rate *Rate
+	// LeavePaced leaves a delivery that keeps to a pace to another call: it would
+	// take all the time.
+	LeavePaced bool
 	// Remembered says that the caller finds the object again by itself, should
 	// its delivery stay open.
 	Remembered bool

@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -98,8 +99,55 @@ type Rate struct {
 	free time.Time // when the next events may go out
 }
 
-// NewRate makes a rate of so many events per second, more than 0.
-func NewRate(perSecond float64) *Rate { return &Rate{perSecond: perSecond} }
+// NewRate makes a rate of so many events per second, more than 0, of which the
+// first may go out from a time on; zero: at once.
+func NewRate(perSecond float64, from time.Time) *Rate { return &Rate{perSecond: perSecond, free: from} }
+
+// Until returns when the next events may go out, by what was sent so far.
+func (r *Rate) Until() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.free.UTC()
+}
+
+// wait lets nothing go out before a time.
+func (r *Rate) wait(until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if until.After(r.free) {
+		r.free = until
+	}
+}
+
+// atOnce is the time whose events may go out in one request.
+const atOnce = 10 * time.Second
+
+// most is how many events may go out in one request: a large batch at once, and
+// then a long pause, would keep to the rate only in the mean.
+func (r *Rate) most() int64 {
+	if r == nil {
+		return math.MaxInt64
+	}
+	return max(1, int64(min(r.perSecond*atOnce.Seconds(), math.MaxInt32)))
+}
+
+// settlePace settles how fast the events of this delivery go out: as the request
+// says, by a trigger as the document does. What earlier invocations have sent
+// counts, whoever asked for it.
+func (d *delivery) settlePace(at *situation) {
+	v := &d.doc.Value
+	asked, until := v.MaxEventsPerSecond, v.PacedUntil
+	v.MaxEventsPerSecond, v.PacedUntil = 0, time.Time{}
+	d.rate = d.request.Rate
+	if !at.sameVersion() || asked == 0 {
+		return
+	}
+	if d.rate == nil && d.request.JobID == "" {
+		d.rate = NewRate(asked, until)
+	} else if d.rate != nil {
+		d.rate.wait(until)
+	}
+}
 
 var errRate = errors.New("the pace that was asked for leaves the rest to another invocation")
 

@@ -62,18 +62,14 @@ func unknownPayload(what string) error {
 		Cure: `send an S3 event, as in events/forwarder-s3.json, {"action":"sweep"}, or another of the files in events/`}
 }
 
-// direct delivers the objects of a bare S3 event. One error does not keep the
-// other objects from being delivered.
+// direct delivers the objects of a bare S3 event. One error, or a record of
+// another bucket, does not keep the other objects from being delivered.
 func (f *Forwarder) direct(ctx context.Context, event []byte) (payload.DeliveryAnswer, error) {
 	a := payload.DeliveryAnswer{Reasons: []string{}}
-	keys, err := f.keys(event)
-	if err != nil {
-		return a, err
-	}
-	var failed error
+	keys, failed := f.keys(event)
 	win := deliver.WindowOf(ctx, f.o.Now())
 	for _, key := range keys {
-		out, err := f.deliverer.Deliver(ctx, key, win, deliver.Request{})
+		out, err := f.trigger(ctx, key, win)
 		failed = errors.Join(failed, err)
 		count(&a, out)
 	}
@@ -100,14 +96,10 @@ func (f *Forwarder) queue(ctx context.Context, event []byte) (events.SQSEventRes
 }
 
 func (f *Forwarder) message(ctx context.Context, m events.SQSMessage, win deliver.Window) error {
-	keys, err := f.keys([]byte(m.Body))
-	if err != nil {
-		return err
-	}
-	var pending error
+	keys, pending := f.keys([]byte(m.Body))
 	for _, key := range keys {
-		out, err := f.deliverer.Deliver(ctx, key, win, deliver.Request{})
-		if err == nil && !out.Ended() {
+		out, err := f.trigger(ctx, key, win)
+		if err == nil && !out.Ended() && !over(&out) {
 			err = fmt.Errorf("%s is %s: %s", key, out.State, out.Reason)
 		}
 		pending = errors.Join(pending, err)
@@ -115,7 +107,8 @@ func (f *Forwarder) message(ctx context.Context, m events.SQSMessage, win delive
 	return pending
 }
 
-// keys gives the raw objects that an event says were created.
+// keys gives the raw objects that an event says were created. With an error come
+// those of the other records.
 func (f *Forwarder) keys(event []byte) ([]string, error) {
 	var e struct {
 		Event   string                 `json:"Event"`
@@ -137,20 +130,22 @@ func (f *Forwarder) keys(event []byte) ([]string, error) {
 		return nil, unknownPayload("it is no S3 event and has no action")
 	}
 	var keys []string
+	var foreign error
 	for _, r := range e.Records {
 		if !strings.HasPrefix(r.EventName, "ObjectCreated:") {
 			continue
 		}
 		key := r.S3.Object.URLDecodedKey // S3 encodes keys as in a URL's query
 		if err := f.ours(r.S3.Bucket.Name, key); err != nil {
-			return nil, err
+			foreign = errors.Join(foreign, err)
+			continue
 		}
 		if archive.IsFolder(key) {
 			continue
 		}
 		keys = append(keys, key)
 	}
-	return keys, nil
+	return keys, foreign
 }
 
 // ours refuses objects of another bucket and those that are not raw: what the
@@ -177,6 +172,10 @@ func count(a *payload.DeliveryAnswer, o deliver.Outcome) {
 		a.Superseded++
 	case archive.DeliveryFailed:
 		a.Failed++
+	case stateGone:
+		a.Gone++
+	case stateLeft:
+		a.Left++
 	default:
 		a.Pending++
 	}
@@ -198,6 +197,8 @@ func advice(a payload.DeliveryAnswer) string {
 		return "mend what the reason says; the raw object stays in the archive"
 	case a.Pending > 0:
 		return "invoke again with the same event once the reason is mended; nothing is sent twice"
+	case a.Gone > 0 && a.Gone == a.Objects:
+		return "nothing: the event is about objects that are not in the archive any more"
 	case a.Objects == 0:
 		return "nothing: no object was created under raw/"
 	}

@@ -1,6 +1,7 @@
 package forward_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -49,5 +50,80 @@ func TestPaceHoldsForCoverage(t *testing.T) {
 	}
 	if took := r.Clock.Now().Sub(before); took < 45*time.Second {
 		t.Errorf("60 findings and 61 coverage events at 2 a second took %v", took)
+	}
+}
+
+// The pace holds over all calls, whoever goes on: a call that begins anew, one
+// that goes on by a cursor, and the sweep.
+func TestPaceHoldsOverCalls(t *testing.T) {
+	t.Parallel()
+	for name, goOn := range map[string]func(r *rig, cursor string){
+		"a sweep": func(r *rig, _ string) {
+			if _, err := r.sweep(); err != nil {
+				r.T.Fatal(err)
+			}
+		},
+		"a new call": func(r *rig, _ string) { r.replayed(`"prefix":"raw/","maxEventsPerSecond":1`) },
+		"a cursor": func(r *rig, cursor string) {
+			r.replayed(fmt.Sprintf(`"prefix":"raw/","maxEventsPerSecond":1,"next":%q`, cursor))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, nil) // one large batch would hold it all
+			const events = 3000
+			k := r.Put(scan{System: "vc-a", Minute: 1, Failing: events})
+			r.delivered(k, archive.DeliveryComplete)
+			began, sent := r.Clock.Now(), func() int { return r.Receiver.Stats().Events["COMPLIANCE_FINDING"] - events }
+			a := r.replayed(`"prefix":"raw/","maxEventsPerSecond":1`)
+			d := r.Document(k)
+			if a.Pending != 1 || a.Cursor == "" || d.MaxEventsPerSecond != 1 || !d.PacedUntil.After(began) {
+				t.Fatalf("%+v, %+v", a, d)
+			}
+			for calls := 0; calls < 8 && !archive.Final(r.Document(k).State); calls++ {
+				if within := r.Clock.Now().Sub(began).Seconds() + 30; float64(sent()) > within {
+					t.Fatalf("%d events in %.0f seconds at one per second", sent(), within)
+				}
+				goOn(r, a.Cursor)
+			}
+			if d := r.Document(k); d.State != archive.DeliveryComplete || d.Generation != 2 || d.MaxEventsPerSecond != 0 {
+				t.Errorf("%+v", d)
+			}
+			if took := r.Clock.Now().Sub(began); took < (events-10)*time.Second { // the last ten need no pause behind them
+				t.Errorf("%d events at one per second took %v", sent(), took)
+			}
+		})
+	}
+}
+
+// A call that begins with another object keeps the pace of the one before.
+func TestPaceHoldsFromObjectToObject(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	for _, system := range []string{"vc-a", "vc-b", "vc-c"} {
+		r.delivered(r.Put(scan{System: system, Minute: 1, Failing: 100}), archive.DeliveryComplete)
+	}
+	began, next := r.Clock.Now(), ""
+	for range 3 {
+		a := r.replayed(fmt.Sprintf(`"prefix":"raw/","maxEventsPerSecond":0.5,"limit":1,"next":%q`, next))
+		next = a.Cursor
+	}
+	if took := r.Clock.Now().Sub(began); took < 560*time.Second {
+		t.Errorf("300 events at one in two seconds, the last batch without its pause, took %v", took)
+	}
+}
+
+// A sweep delivers what keeps to a pace last, so that it holds up nothing.
+func TestPacedReplayDoesNotHoldUpTheSweep(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 3000})
+	r.delivered(k, archive.DeliveryComplete)
+	r.replayed(key(k) + `,"maxEventsPerSecond":1`)
+	for i := range 5 {
+		r.Put(scan{System: fmt.Sprintf("vc-%d", i), Minute: 2, Failing: 1})
+	}
+	if a, err := r.sweep(); err != nil || a.Complete != 5 || a.Pending != 1 {
+		t.Errorf("%+v %v", a, err)
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/go-json-experiment/json/jsontext"
@@ -83,6 +85,7 @@ func (r *replay) run(ctx context.Context, chosen map[string]choice) error {
 		}
 		position = part
 	}
+	r.answer.Cursor = withPace(r.answer.Cursor, r.request.Rate)
 	return failed
 }
 
@@ -98,7 +101,30 @@ func (r *replay) leave(position string) {
 // has sent is known in all later ones, and the position.
 func unpack(cursor string) (id, position string) {
 	id, position, _ = strings.Cut(cursor, " ")
+	id, _, _ = strings.Cut(id, "@")
 	return id, position
+}
+
+// withPace adds to a cursor when the next events may go out, behind the id: the
+// call that goes on keeps the pace of those before, also where it begins with
+// another object.
+func withPace(cursor string, rate *deliver.Rate) string {
+	if cursor == "" || rate == nil || rate.Until().IsZero() {
+		return cursor
+	}
+	id, position := unpack(cursor)
+	return fmt.Sprintf("%s@%d %s", id, rate.Until().UnixMilli(), position)
+}
+
+// pacedUntil reads from a cursor when the next events may go out; zero: at once.
+func pacedUntil(cursor string) time.Time {
+	id, _, _ := strings.Cut(cursor, " ")
+	_, milliseconds, _ := strings.Cut(id, "@")
+	at, err := strconv.ParseInt(milliseconds, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(at)
 }
 
 // newest delivers the newest of a system's scans: the first that is not older
@@ -123,7 +149,7 @@ func (r *replay) send(ctx context.Context, c choice) (replayed, error) {
 	}
 	count(&r.answer.DeliveryAnswer, out)
 	switch {
-	case err != nil && !out.EndpointDown, err == nil && out.State == deliver.StateBusy:
+	case err != nil && (!out.EndpointDown || out.RefusedWhole), err == nil && out.State == deliver.StateBusy:
 		return replayedLater, err
 	case err == nil && out.Ended():
 		return replayedDone, nil
@@ -144,7 +170,11 @@ func (r *replay) advice() string {
 	case a.Older > 0 && a.Older == a.Objects:
 		return "nothing was sent: newer scans are committed; with \"force\":true and a key the older one is shown"
 	}
-	return advice(a.DeliveryAnswer)
+	next := advice(a.DeliveryAnswer)
+	if a.Accepted > 0 {
+		next += "; the dashboard shows the new rows alone, but queries that do not join the committed scan count the old ones with them: dedup {finding.id} there"
+	}
+	return next
 }
 
 // replayRequest is what the deliveries are asked for. Its id is that of the replay's
@@ -160,7 +190,7 @@ func (f *Forwarder) replayRequest(ctx context.Context, q *payload.ReplayRequest)
 		r.JobID = f.o.NewID()
 	}
 	if q.MaxEventsPerSecond > 0 && !q.DryRun {
-		r.Rate = deliver.NewRate(q.MaxEventsPerSecond)
+		r.Rate = deliver.NewRate(q.MaxEventsPerSecond, pacedUntil(q.Next))
 	}
 	return r
 }

@@ -139,10 +139,19 @@ func (f *Forwarder) task(ctx context.Context, t *batchTask, win deliver.Window, 
 	if archive.IsFolder(key) {
 		return batchSucceeded, "a folder"
 	}
-	out, err := f.deliverer.Deliver(ctx, key, win, r)
+	var out deliver.Outcome
+	if r.JobID != "" {
+		out, err = f.deliverer.Deliver(ctx, key, win, r)
+	} else {
+		out, err = f.trigger(ctx, key, win)
+	}
 	switch {
 	case err != nil && errors.Is(err, store.ErrMissing):
 		return batchPermanent, err.Error()
+	case out.State == stateGone:
+		return batchPermanent, out.Reason
+	case out.State == stateLeft:
+		return batchSucceeded, out.Reason
 	case err != nil:
 		return batchTemporary, err.Error()
 	case out.State == archive.DeliveryFailed:

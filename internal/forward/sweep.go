@@ -33,7 +33,8 @@ const (
 // day it looks at the whole archive, so that no date, no clock and no
 // remembered state can hide an object for longer than a day. Of each system the
 // newest scan comes first, so that older ones end as superseded. A sweep stops at the first
-// error of the endpoint, and where its time ends; the next one goes on.
+// error of the endpoint, and where its time ends; the next one goes on. What
+// cannot be read of one object does not fail it.
 func (f *Forwarder) Sweep(ctx context.Context) (payload.DeliveryAnswer, error) {
 	a := payload.DeliveryAnswer{Reasons: []string{}}
 	memory, err := f.recall(ctx)
@@ -57,7 +58,7 @@ func (f *Forwarder) Sweep(ctx context.Context) (payload.DeliveryAnswer, error) {
 	if a.Objects+a.Pending == 0 {
 		a.Next = "nothing: all is delivered"
 	}
-	return a, errors.Join(w.failed, err)
+	return a, errors.Join(w.trouble(), err)
 }
 
 // recall reads what sweeps remember. A document that cannot be understood is
@@ -85,8 +86,14 @@ type sweep struct {
 	// works on; zero: none.
 	left    map[string]archive.OpenObject
 	waiting time.Time
-	// failed joins the errors of single objects.
-	failed error
+	// tried counts the objects that were delivered or not, failed are the errors of
+	// single ones.
+	tried  int
+	failed []error
+	// refused is why an object was refused as a whole; nil: none was. before are
+	// the deliveries that were complete by then.
+	refused error
+	before  int
 }
 
 // find looks for open objects: quickly, and once a day everywhere. It keeps half
@@ -162,28 +169,86 @@ func latest(before, met []string, all bool) []string {
 	return kept[max(0, len(kept)-maxEnded):]
 }
 
-// deliverOpen delivers what is open; an error is the endpoint's.
+// deliverOpen delivers what is open; an error is the endpoint's. What keeps to
+// the pace of a replay comes last, since it may take all the time that is left.
 func (w *sweep) deliverOpen(ctx context.Context, open []archive.RawInfo) error {
+	var paced []archive.RawInfo
 	for i, info := range open {
-		out, err := w.f.deliverer.Deliver(ctx, info.Key, w.win, deliver.Request{Remembered: true})
-		if errors.Is(err, store.ErrMissing) {
-			continue // it was deleted since it was found
-		}
-		if out.EndpointDown {
-			for _, rest := range open[i:] {
-				w.leave(rest, archive.DeliveryPending, err.Error())
-			}
+		out, err := w.deliver(ctx, info, deliver.Request{Remembered: true, LeavePaced: true})
+		switch {
+		case out.State == deliver.StatePaced:
+			paced = append(paced, info)
+		case w.down(&out, err):
+			w.leaveAll(slices.Concat(open[i+1:], paced), err)
 			return err // the rest would end the same way
 		}
-		count(w.answer, out)
-		switch {
-		case err != nil:
-			w.failed = errors.Join(w.failed, err)
-			w.answer.Reasons = append(w.answer.Reasons, info.Key+": "+err.Error())
-			w.leave(info, archive.DeliveryPending, err.Error())
-		case !out.Ended():
-			w.leave(info, out.State, out.Reason)
+	}
+	for i, info := range paced {
+		if out, err := w.deliver(ctx, info, deliver.Request{Remembered: true}); w.down(&out, err) {
+			w.leaveAll(paced[i+1:], err)
+			return err
 		}
+	}
+	return w.unproven()
+}
+
+// deliver delivers one object, and keeps what became of it.
+func (w *sweep) deliver(ctx context.Context, info archive.RawInfo, r deliver.Request) (deliver.Outcome, error) {
+	out, err := w.f.deliverer.Deliver(ctx, info.Key, w.win, r)
+	switch {
+	case errors.Is(err, store.ErrMissing): // it was deleted since it was found
+		return out, nil
+	case out.State == deliver.StatePaced:
+		return out, nil
+	case out.EndpointDown:
+		w.leave(info, archive.DeliveryPending, err.Error())
+		return out, err
+	}
+	count(w.answer, out)
+	w.tried++
+	switch {
+	case err != nil:
+		w.failed = append(w.failed, err)
+		w.answer.Reasons = append(w.answer.Reasons, info.Key+": "+err.Error())
+		w.leave(info, archive.DeliveryPending, err.Error())
+	case !out.Ended():
+		w.leave(info, out.State, out.Reason)
+	}
+	return out, err
+}
+
+// down reports whether no other object can be delivered either. Of one object
+// that is refused as a whole that is not known: the next one shows it.
+func (w *sweep) down(out *deliver.Outcome, err error) bool {
+	if !out.EndpointDown || !out.RefusedWhole || w.refused != nil {
+		return out.EndpointDown
+	}
+	w.refused, w.before = err, w.answer.Complete
+	return false
+}
+
+// unproven returns why nothing is known to be accepted since an object was
+// refused as a whole; nil: something was, or nothing was refused so.
+func (w *sweep) unproven() error {
+	if w.refused != nil && w.answer.Complete == w.before {
+		return w.refused
+	}
+	return nil
+}
+
+// leaveAll leaves objects to the next sweep for the same reason.
+func (w *sweep) leaveAll(rest []archive.RawInfo, why error) {
+	for _, info := range rest {
+		w.leave(info, archive.DeliveryPending, why.Error())
+	}
+}
+
+// trouble returns the errors of single objects where none of several could be
+// delivered: that is not one object's trouble. One object's is logged, counted,
+// in the answer's reasons, and an alarm looks at how long it waits.
+func (w *sweep) trouble() error {
+	if len(w.failed) > 1 && len(w.failed) == w.tried {
+		return errors.Join(w.failed...)
 	}
 	return nil
 }

@@ -105,7 +105,7 @@ func TestSweepGoesAroundATroubledObject(t *testing.T) {
 	r.Put(scan{System: "vc-b", Minute: 1, Failing: 1})
 	r.Upload(archive.DeliveryKey(bad), []byte("{nonsense"))
 	a, err := r.sweep()
-	if err == nil || !strings.Contains(err.Error(), "not readable") || a.Complete != 1 {
+	if err != nil || len(a.Reasons) != 1 || !strings.Contains(a.Reasons[0], "not readable") || a.Complete != 1 || r.Counted("DeliveryErrors") != 1 {
 		t.Errorf("%+v %v", a, err)
 	}
 	r.Shown("vc-b failed=1 passed=0 posture=0")

@@ -203,10 +203,10 @@ func TestSweepAsksLittleOfS3(t *testing.T) {
 	first := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
 	s := newShelf(t, objects, first)
 	now := first.Add(objects / 100 * 24 * time.Hour)
-	sweep := func(want string, fails bool, most calls) {
+	sweep := func(want string, troubled bool, most calls) {
 		t.Helper()
 		a, c, err := sweepOver(t, s, now)
-		if (err != nil) != fails || c.lists > most.lists || c.gets > most.gets || c.heads > most.heads || c.puts > most.puts {
+		if err != nil || (len(a.Reasons) > 0) != troubled || c.lists > most.lists || c.gets > most.gets || c.heads > most.heads || c.puts > most.puts {
 			t.Errorf("%s: %+v, at most %+v; %+v %v", want, c, most, a, err)
 		}
 	}

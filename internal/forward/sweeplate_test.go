@@ -206,13 +206,17 @@ func TestSweepKeepsTheReasonOfAnUnreadableObject(t *testing.T) {
 	r.Clock.Ahead += 100 * 24 * time.Hour
 	for range 2 {
 		a, err := r.sweep()
-		if err == nil || len(a.Reasons) != 1 || !strings.Contains(a.Reasons[0], "not readable") {
+		if err != nil || len(a.Reasons) != 1 || !strings.Contains(a.Reasons[0], "not readable") {
 			t.Errorf("%+v %v", a, err)
 		}
 		if open := r.memory().Open; len(open) != 1 || open[0].Key != bad || !strings.Contains(open[0].Reason, "not readable") {
 			t.Errorf("remembers %+v", open)
 		}
 	}
+	// Where none of several objects can be delivered it is not one object's trouble.
+	other := r.Put(scan{System: "vc-b", Minute: 1, Failing: 1})
+	r.Upload(archive.DeliveryKey(other), []byte("{nonsense"))
+	r.Clock.Ahead += 25 * time.Hour
 	if fault.ClassOf(func() error { _, err := r.sweep(); return err }()) != fault.Reject {
 		t.Error("the class is lost")
 	}

@@ -56,6 +56,9 @@ type answer struct {
 	*endpoint.Answer
 	// enveloped: the body was Dynatrace's error envelope.
 	enveloped bool
+	// empty: the answer had no body, as Dynatrace's to what it takes. broken: that
+	// is not known, since it did not come to its end.
+	empty, broken bool
 	// detail is the envelope's message, cut.
 	detail string
 }
@@ -71,7 +74,8 @@ func (c *Client) post(ctx context.Context, text []byte, stop time.Time) (answer,
 	}
 	defer got.Close()
 	a := answer{Answer: got}
-	reply, _ := io.ReadAll(io.LimitReader(got, maxAnswer)) // the status is the answer
+	reply, broken := io.ReadAll(io.LimitReader(got, maxAnswer)) // of most answers the status says all
+	a.empty, a.broken = len(reply) == 0, broken != nil
 	a.enveloped, a.detail = envelope(reply)
 	a.detail = got.Quote(a.detail, maxDetail)
 	return a, nil

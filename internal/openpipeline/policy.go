@@ -13,7 +13,7 @@ import (
 type Outcome int
 
 const (
-	// Accepted: 2xx.
+	// Accepted: 202, 204, or another 2xx without a body.
 	Accepted Outcome = iota
 	// Refused: 400, the content was not accepted.
 	Refused
@@ -42,8 +42,10 @@ func classify(a answer) Outcome {
 			return Unusable
 		}
 		return Busy
-	case a.Status >= 200 && a.Status < 300:
+	case a.Status == http.StatusAccepted, a.Status == http.StatusNoContent:
 		return Accepted
+	case a.Status >= 200 && a.Status < 300:
+		return taken(a)
 	}
 	switch a.Status {
 	case http.StatusBadRequest:
@@ -64,7 +66,20 @@ func classify(a answer) Outcome {
 	return Doubt
 }
 
-// explain says for a person what an answer other than 2xx means.
+// taken decides about a 2xx that is not documented. Without a body it may be
+// Dynatrace's; what has one is of something else, such as a login portal, and
+// has taken nothing.
+func taken(a answer) Outcome {
+	switch {
+	case a.empty && a.broken:
+		return Doubt
+	case a.empty:
+		return Accepted
+	}
+	return Unusable
+}
+
+// explain says for a person what an answer means by which nothing was accepted.
 func (c *Client) explain(a answer) error {
 	if a.Status == 0 {
 		err := a.Why()
@@ -72,6 +87,9 @@ func (c *Client) explain(a answer) error {
 			return err
 		}
 		return &fault.Error{Class: fault.Retry, Where: a.Host(), What: "the connection broke before an answer came", Err: err}
+	}
+	if a.Status < 300 {
+		return foreign(a)
 	}
 	f := fault.Error{What: fmt.Sprintf("Dynatrace answered %d %s", a.Status, http.StatusText(a.Status)), Cure: c.cure(a)}
 	if a.Class() == fault.Auth {
@@ -81,6 +99,19 @@ func (c *Client) explain(a answer) error {
 		f.What += ", " + a.detail
 	}
 	return a.Refused(f)
+}
+
+// foreign says that something else than Dynatrace's ingest has answered with 2xx.
+func foreign(a answer) error {
+	if a.empty { // broken
+		return &fault.Error{Class: fault.Retry, Where: a.Host(), What: fmt.Sprintf("answered %d, and the connection broke before the end of the answer", a.Status)}
+	}
+	what := "a body"
+	if a.Page() {
+		what = "a page for people"
+	}
+	return &fault.Error{Class: fault.Config, Where: a.Host(), What: fmt.Sprintf("answered %d with %s, which is not Dynatrace's ingest: that answers 202 without a body", a.Status, what),
+		Cure: "check OPENPIPELINE_URL, and what proxy or portal stands between; nothing was taken"}
 }
 
 // cure is what a person does about an answer; empty for what passes by itself.

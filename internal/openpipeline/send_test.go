@@ -93,6 +93,7 @@ type reply struct {
 	header string // Retry-After
 	body   string
 	hangUp bool // read the body, then cut the connection
+	breaks bool // cut it before the body of the answer
 }
 
 func serve(t *testing.T, replies ...reply) (*httptest.Server, func() []string) {
@@ -114,8 +115,15 @@ func serve(t *testing.T, replies ...reply) (*httptest.Server, func() []string) {
 		if a.status == http.StatusTemporaryRedirect {
 			w.Header().Set("Location", "http://127.0.0.1:1/elsewhere")
 		}
+		if a.breaks {
+			w.Header().Set("Content-Length", "5")
+		}
 		w.WriteHeader(a.status)
 		_, _ = io.WriteString(w, a.body)
+		if a.breaks {
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}
 	}))
 	t.Cleanup(srv.Close)
 	return srv, func() []string {
@@ -137,6 +145,13 @@ func TestSend(t *testing.T) {
 		says     string
 	}{
 		"accepted":                 {replies: []reply{ok}, outcome: Accepted, requests: 1},
+		"202 with a body":          {replies: []reply{{status: 202, body: `{"queued":true}`}}, outcome: Accepted, requests: 1},
+		"204":                      {replies: []reply{{status: 204}}, outcome: Accepted, requests: 1},
+		"200 without a body":       {replies: []reply{{status: 200}}, outcome: Accepted, requests: 1},
+		"200 with a body":          {replies: []reply{{status: 200, body: `{"ok":true}`}}, outcome: Unusable, requests: 1, class: fault.Config, says: "which is not Dynatrace's ingest"},
+		"a login portal's page":    {replies: []reply{{status: 200, body: "<html>log in</html>"}}, outcome: Unusable, requests: 1, class: fault.Config, says: "a page for people"},
+		"201 with a body":          {replies: []reply{{status: 201, body: `[]`}}, outcome: Unusable, requests: 1, class: fault.Config, says: "OPENPIPELINE_URL"},
+		"200 that breaks off":      {replies: []reply{{status: 200, breaks: true}}, outcome: Doubt, requests: 1, class: fault.Retry, says: "broke"},
 		"429 then accepted":        {replies: []reply{{status: 429, body: envelope429}, {status: 429}, ok}, outcome: Accepted, requests: 3, waited: 1500 * time.Millisecond},
 		"Retry-After seconds":      {replies: []reply{{status: 429, header: "7"}, ok}, outcome: Accepted, requests: 2, waited: 7 * time.Second},
 		"Retry-After date":         {replies: []reply{{status: 429, header: "Sun, 22 Nov 2026 03:00:09 GMT"}, ok}, outcome: Accepted, requests: 2, waited: 9 * time.Second},

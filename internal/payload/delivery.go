@@ -9,6 +9,10 @@ type DeliveryAnswer struct {
 	Superseded int `json:"superseded"`
 	Failed     int `json:"failed"`
 	Pending    int `json:"pending"`
+	// Left are left to the sweep: a newer scan of their system is in the archive.
+	Left int `json:"left,omitzero"`
+	// Gone are named by an event, but not in the archive any more.
+	Gone int `json:"gone,omitzero"`
 	// Mapped events are those accepted, quarantined and skipped by configuration.
 	Mapped      int64 `json:"mapped"`
 	Accepted    int64 `json:"accepted"`

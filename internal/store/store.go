@@ -7,7 +7,9 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -71,13 +73,23 @@ func (s *Store) explain(err error, right, key string) error {
 	if status(err) != 0 {
 		e.What = "S3 answered with an error"
 	}
+	code, message := codeOf(err)
+	known, ok := meaningOf(code)
 	switch {
-	case status(err) == http.StatusForbidden:
-		e.Class, e.What, e.Err = fault.Config, "S3 refused access (403)", nil
-		e.Cure = "allow " + right + " in the function's role, and kms:Decrypt and kms:GenerateDataKey if the bucket has a key"
 	case isNoBucket(err):
 		e.Class, e.What, e.Err = fault.Config, "the bucket does not exist", nil
 		e.Cure = "check ARCHIVE_BUCKET and AWS_REGION"
+	case ok:
+		e.Class, e.What, e.Cure, e.Err = known.class, fmt.Sprintf("%s (%d %s)", known.what, status(err), code), known.cure, nil
+	case status(err) == http.StatusForbidden && strings.Contains(message, "kms:"): // of the key's policy, or the role's
+		e.Class, e.What, e.Err = fault.Config, "the function may not use the bucket's KMS key (403 "+code+")", nil
+		e.Cure = "allow kms:Decrypt and kms:GenerateDataKey on the bucket's key in the function's role and in the key's policy"
+	case status(err) == http.StatusForbidden:
+		e.Class, e.What, e.Err = fault.Config, "S3 refused access ("+withCode(http.StatusForbidden, code, "AccessDenied")+")", nil
+		e.Cure = "allow " + right + " in the function's role, and kms:Decrypt and kms:GenerateDataKey if the bucket has a key"
+	case status(err) == http.StatusBadRequest:
+		e.Class, e.What = fault.Config, "S3 refused the request ("+withCode(http.StatusBadRequest, code, "")+")"
+		e.Cure = "look at the bucket's encryption and KMS key, and at the object itself: aws s3api head-object, get-object"
 	}
 	return e
 }

@@ -45,7 +45,8 @@ func (h *lineHandler) WithGroup(name string) slog.Handler {
 	return h.with(scope{group: name})
 }
 
-// Handle writes a line.
+// Handle writes a line, with the time in UTC as Lambda's own lines have it,
+// whatever TZ says.
 func (h *lineHandler) Handle(ctx context.Context, r slog.Record) error {
 	attrs := make([]slog.Attr, 0, r.NumAttrs())
 	r.Attrs(func(a slog.Attr) bool {
@@ -58,7 +59,7 @@ func (h *lineHandler) Handle(ctx context.Context, r slog.Record) error {
 		}
 		attrs = append(slices.Clip(s.attrs), attrs...)
 	}
-	line := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	line := slog.NewRecord(r.Time.UTC(), r.Level, r.Message, r.PC)
 	names := taken{slog.TimeKey: true, slog.LevelKey: true, slog.MessageKey: true, "timestamp": true, "message": true}
 	lc, ok := lambdacontext.FromContext(ctx)
 	if ok {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/go-json-experiment/json"
@@ -132,4 +133,17 @@ func TestLines(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The time of a line is in UTC, whatever the local zone is.
+func TestLinesAreInUTC(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	at := time.Date(2027, 10, 31, 2, 6, 2, 0, time.FixedZone("CET", 3600))
+	if err := Logger(&out, slog.LevelInfo).Handler().Handle(t.Context(), slog.NewRecord(at, slog.LevelInfo, "m", 0)); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); !strings.HasPrefix(got, `{"timestamp":"2027-10-31T01:06:02Z",`) {
+		t.Errorf("%s", got)
+	}
 }

@@ -25,6 +25,8 @@ type Scan struct {
 	Minute int
 	// Failing objects of the rule CIS-1, and rules that pass.
 	Failing, Passing int
+	// Weak is the number of vulnerabilities, which are on the system.
+	Weak int
 	// Result, if it is not empty, is the result itself.
 	Result string
 }
@@ -54,6 +56,9 @@ func (s Scan) Body() string {
 	}
 	for i := range s.Passing {
 		issues = append(issues, fmt.Sprintf(`{"id":"p%d","issueDisplayId":"CIS-P%d","severity":"Low","type":"CIS","title":"P","status":"PASS","affectedObjectsCount":0}`, i, i))
+	}
+	for i := range s.Weak {
+		issues = append(issues, fmt.Sprintf(`{"id":"v%d","issueDisplayId":"VUL-%d","severity":"Major","type":"VUL","title":"V","status":"FAIL","affectedObjectsCount":0}`, i, i))
 	}
 	return `{"issues":[` + strings.Join(issues, ",") + `]}`
 }
