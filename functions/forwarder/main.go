@@ -64,7 +64,8 @@ func run(ctx context.Context, cfg forwarderconfig.Settings, log *slog.Logger) er
 	fresh := func() *secret.Cache { return secret.NewCache(api, cfg.SecretID, time.Now) }
 	bucket := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
 	metrics := telemetry.NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now)
-	check := ingestcheck.New(ingestcheck.Options{
+	told := notices(cfg, aws)
+	checked := ingestcheck.Options{
 		Settings: preflight.Settings{
 			URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
 			Secrets: func() endpoint.Credentials { return fresh() },
@@ -73,10 +74,15 @@ func run(ctx context.Context, cfg forwarderconfig.Settings, log *slog.Logger) er
 		Connect: func(creds endpoint.Credentials, limits endpoint.Options) ingestcheck.Ingest {
 			return client(cfg, creds, limits)
 		},
-	})
+	}
+	publish := deliver.Publisher(nil) // no pointer to nothing
+	if told != nil {
+		publish, checked.Notices = told, told
+	}
+	check := ingestcheck.New(checked)
 	sender := client(cfg, fresh(), endpoint.Options{AllowLoopback: cfg.AllowLoopback})
 	f := forward.New(forward.Options{
-		Settings: cfg.Settings, Archive: bucket, Sender: sender, Check: check.Handle, Notices: notices(cfg, aws),
+		Settings: cfg.Settings, Archive: bucket, Sender: sender, Check: check.Handle, Notices: publish,
 		Log: log, Metrics: metrics, Now: time.Now, Sleep: endpoint.Sleep, NewID: uuid.NewString,
 	})
 	telemetry.Serve(ctx, log, f.Handle)
@@ -84,7 +90,7 @@ func run(ctx context.Context, cfg forwarderconfig.Settings, log *slog.Logger) er
 }
 
 // notices returns where notices go; nil: nowhere.
-func notices(cfg forwarderconfig.Settings, conf aws.Config) deliver.Publisher {
+func notices(cfg forwarderconfig.Settings, conf aws.Config) *eventbus.Bus {
 	if !cfg.Notices {
 		return nil
 	}

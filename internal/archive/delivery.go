@@ -46,13 +46,15 @@ type Scan struct {
 	// ones it may replace only that. Empty: there was none.
 	Over   string `json:"over,omitzero"`
 	Reason string `json:"reason"`
-	// Committed: its scan event was accepted, or may have been, and coverage or
-	// vulnerabilities follow. Should these fail, the commit stands all the same.
+	// Committed: its scan event was accepted, and coverage or vulnerabilities
+	// follow. Should these fail, the commit stands all the same.
 	Committed bool `json:"committed,omitzero"`
 	// Extra is how many coverage and vulnerability events are accepted or quarantined.
 	Extra int64 `json:"extra,omitzero"`
 	// Extras says more of these events; nil: none of them was begun.
 	Extras *Extras `json:"extras,omitzero"`
+	// RefusedWhole counts the generations in a row of which nothing was accepted.
+	RefusedWhole int `json:"refusedWhole,omitzero"`
 	// BegunAt is when the generation was begun, before its first row was sent.
 	// Zero in documents of older releases.
 	BegunAt time.Time `json:"begunAt,omitzero"`
@@ -64,15 +66,6 @@ type Scan struct {
 	// Ended is how an earlier generation ended, if that is known for sure: the
 	// last one that did. Zero: none.
 	Ended Ended `json:"ended,omitzero"`
-	// RefusedWhole counts the generations in a row of which nothing was accepted.
-	RefusedWhole int `json:"refusedWhole,omitzero"`
-}
-
-// Ended is how a generation ended.
-type Ended struct {
-	ScanID string `json:"scanId"`
-	// State is complete or failed.
-	State string `json:"state"`
 }
 
 // Extras are the coverage and vulnerability events of a scan. Their event
@@ -82,6 +75,13 @@ type Extras struct {
 	From int64 `json:"from"`
 	// Quarantined of them; the scan's own figure includes these.
 	Quarantined int64 `json:"quarantined,omitzero"`
+}
+
+// Ended is how a generation ended.
+type Ended struct {
+	ScanID string `json:"scanId"`
+	// State is complete or failed.
+	State string `json:"state"`
 }
 
 // SystemScan is one system's part in a document of several.

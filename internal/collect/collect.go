@@ -103,6 +103,9 @@ type Options struct {
 	Log          *slog.Logger
 	// Metrics takes figures for CloudWatch; nil: none.
 	Metrics *telemetry.Metrics
+	// LookBytes is what looks at the scans may read in half an hour, where one reads
+	// all results; 0: 32 MiB.
+	LookBytes int64
 	// Now is the wall clock; nil: time.Now.
 	Now func() time.Time
 	// Sleep waits between polls; nil: a timer. It ends early with the context's error.
@@ -116,6 +119,9 @@ type Collector struct{ o Options }
 func New(o Options) *Collector {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.LookBytes == 0 {
+		o.LookBytes = lookBytes
 	}
 	if o.Sleep == nil {
 		o.Sleep = sleep

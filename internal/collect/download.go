@@ -44,8 +44,7 @@ func (v *invocation) download(ctx, work context.Context, app Appliance, ready ma
 // the run's last look.
 func (v *invocation) downloadAll(ctx, work context.Context, app Appliance, ready map[string]runecast.Scan, late bool) error {
 	past := &v.run.Downloads
-	p := progress{began: v.run.StartedAt, now: v.o.Now(), next: v.nextLook(), ready: len(ready), open: v.countOpen() - len(ready), past: *past}
-	if !p.due() && (!late || len(ready) == 0) {
+	if !v.progress(len(ready)).due() && (!late || len(ready) == 0) {
 		for id := range ready {
 			v.system(id).Reason = "its analysis has finished; its results are downloaded together with those of others, within half an hour"
 		}
@@ -54,13 +53,7 @@ func (v *invocation) downloadAll(ctx, work context.Context, app Appliance, ready
 		}
 		return nil
 	}
-	if err := v.catalogue(work, app); err != nil {
-		return err
-	}
-	// A crash after this write leaves a download that counts as failed: the next tick
-	// repeats it.
-	past.Failed, past.Last, past.Repeat = past.Failed+1, p.now.UTC(), true
-	if err := v.save(ctx); err != nil {
+	if err := v.beginDownload(ctx, work, app); err != nil {
 		return err
 	}
 	wanted := slices.Sorted(maps.Keys(ready))
@@ -69,6 +62,64 @@ func (v *invocation) downloadAll(ctx, work context.Context, app Appliance, ready
 		past.Failed, past.Whole, past.Repeat = past.Failed-1, past.Whole+1, false
 	}
 	return v.unread
+}
+
+// progress is how far the run is, with so many systems ready.
+func (v *invocation) progress(ready int) progress {
+	return progress{began: v.run.StartedAt, now: v.o.Now(), next: v.nextLook(), ready: ready, open: v.countOpen() - ready, past: v.run.Downloads}
+}
+
+// beginDownload counts a download before it is made. A crash after this write leaves
+// one that counts as failed: the next tick repeats it.
+func (v *invocation) beginDownload(ctx, work context.Context, app Appliance) error {
+	if err := v.catalogue(work, app); err != nil {
+		return err
+	}
+	past := &v.run.Downloads
+	past.Failed, past.Last, past.Repeat = past.Failed+1, v.o.Now().UTC(), true
+	return v.save(ctx)
+}
+
+// pass is a look at all scans and a download in one. It archives each system that
+// has finished and says so early enough in its results. A system that is ready
+// thereafter, since it says so late, or a pass that failed, needs a download of its
+// own. What is wrong with the document is said by that.
+func (v *invocation) pass(ctx, work context.Context, app Appliance) (map[string]runecast.Scan, error) {
+	if err := v.beginDownload(ctx, work, app); err != nil {
+		return nil, err
+	}
+	var seen []*runecast.Element
+	err := telemetry.Trace(work, "download", func(work context.Context) error {
+		return app.Results(work, v.inState(archive.SystemScanning), func(e *runecast.Element) error {
+			seen = append(seen, e)
+			s := v.system(e.ID)
+			if s == nil || s.State != archive.SystemScanning {
+				return nil
+			}
+			scan, known := e.Foretold()
+			if !known || !v.judge(s, scan) {
+				return nil
+			}
+			return v.archive(ctx, work, s, scan, e)
+		})
+	})
+	if fault.ClassOf(err) == fault.Reject && !errors.As(err, new(*stateError)) {
+		return app.Statuses(work, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	scans, missed := make(map[string]runecast.Scan, len(seen)), false
+	for _, e := range seen {
+		scans[e.ID] = e.Scan
+		if s := v.system(e.ID); s != nil && s.State == archive.SystemScanning {
+			missed = v.judge(s, e.Scan) || missed
+		}
+	}
+	if past := &v.run.Downloads; !missed {
+		past.Failed, past.Whole, past.Repeat = past.Failed-1, past.Whole+1, false
+	}
+	return scans, nil
 }
 
 // take archives the systems that are ready of one download.

@@ -47,9 +47,8 @@ type progress struct {
 //   - and otherwise nobody waits for more than half an hour, as long as the looks
 //     are not further apart than a few minutes.
 func (p progress) due() bool {
-	periods := int(max(0, p.now.Sub(p.began)) / period)
 	switch {
-	case p.ready == 0, p.past.Whole >= spare+periods, p.past.Failed >= patience+periods:
+	case p.ready == 0, !p.allowed():
 		return false
 	case p.past.Last.IsZero(), p.open == 0, p.past.Repeat:
 		return true
@@ -60,16 +59,33 @@ func (p progress) due() bool {
 // pause is how long it takes from one look at all scans to the next, if the look
 // has read so many bytes. API v1 answers with the results of all systems, of which
 // those that have found nothing are left out: nearly as much as a download. Looks
-// read 32 MiB in half an hour, or there is one of them in it.
+// read so many bytes in half an hour at most, or there is one of them in it.
 //
 // The look that finds a download due is not passed over: left is the time until
 // the last download is half an hour ago, 0 or less if that does not matter.
-func pause(interval time.Duration, read int64, left time.Duration) time.Duration {
-	dear := min(time.Duration(float64(period)*float64(read)/lookBytes), period-margin)
+func pause(interval time.Duration, read, most int64, left time.Duration) time.Duration {
+	dear := min(time.Duration(float64(period)*float64(read)/float64(most)), period-margin)
 	if left -= margin; left > 0 {
 		dear = min(dear, left)
 	}
 	return max(interval, dear)
+}
+
+// allowed reports whether there may be another download by now.
+func (p progress) allowed() bool {
+	periods := int(max(0, p.now.Sub(p.began)) / period)
+	return p.past.Whole < spare+periods && p.past.Failed < patience+periods
+}
+
+// pass reports whether the next look is to be a download at once: where looks are
+// dear, and half an hour has gone by since the last download, or since the run
+// began. One document is read then instead of two.
+func (p progress) pass(nextLook time.Time) bool {
+	last := p.past.Last
+	if last.Before(p.began) {
+		last = p.began
+	}
+	return !nextLook.IsZero() && !p.past.Repeat && p.allowed() && !p.now.Before(last.Add(period-margin))
 }
 
 // nextLook is when the scans will have been looked at again after now, at the

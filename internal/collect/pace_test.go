@@ -97,6 +97,42 @@ func TestDownloadsAreFewAndSoon(t *testing.T) {
 	})
 }
 
+func TestPass(t *testing.T) {
+	t.Parallel()
+	began := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
+	at := func(minute int) time.Time { return began.Add(time.Duration(minute) * time.Minute) }
+	for name, c := range map[string]struct {
+		now, last int // minutes since the run began; 0: there was no download
+		cheap     bool
+		past      archive.Downloads
+		want      bool
+	}{
+		"a while after the start":       {now: 28},
+		"half an hour after the start":  {now: 29, want: true},
+		"looks are cheap":               {now: 29, cheap: true},
+		"a while after a download":      {now: 56, last: 28},
+		"half an hour after a download": {now: 57, last: 28, past: archive.Downloads{Whole: 1}, want: true},
+		"the last one failed":           {now: 57, last: 28, past: archive.Downloads{Failed: 1, Repeat: true}},
+		"there were enough":             {now: 57, last: 28, past: archive.Downloads{Whole: 3}},
+		"enough have failed":            {now: 57, last: 28, past: archive.Downloads{Failed: 6}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			nextLook := at(c.now)
+			if c.cheap {
+				nextLook = time.Time{}
+			}
+			if c.last > 0 {
+				c.past.Last = at(c.last)
+			}
+			p := progress{began: began, now: at(c.now), next: at(c.now + 1), open: 9, past: c.past}
+			if got := p.pass(nextLook); got != c.want {
+				t.Errorf("%t for %+v", got, p)
+			}
+		})
+	}
+}
+
 func TestPauseBetweenLooks(t *testing.T) {
 	t.Parallel()
 	const half = 30 * time.Second
@@ -120,7 +156,7 @@ func TestPauseBetweenLooks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := pause(c.interval, c.read, c.left); got != c.want {
+			if got := pause(c.interval, c.read, lookBytes, c.left); got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
 			}
 		})

@@ -31,8 +31,8 @@ func (g *generation) finish(ctx context.Context, res mapping.Result, again bool)
 	if g.s.Committed {
 		return g.goOnShown(ctx, res)
 	}
-	if g.s.Extras == nil {
-		if err := g.unfit(res); err != nil && !g.committed { // what is committed may be shown by now
+	if g.s.Extras == nil && !g.committed { // what is committed may be shown by now
+		if err := g.unfit(res); err != nil {
 			return dispose(becauseUnfit, err, false)
 		}
 	}

@@ -72,10 +72,10 @@ func fateOf(v *archive.Delivery, scanID string) fate {
 			return fateFailed
 		case r.Ended.ScanID == scanID:
 			return fateShown
-		case r.ScanID == scanID && r.State == archive.DeliveryFailed && !r.Doubt && !r.Committed:
-			return fateFailed
-		case r.ScanID == scanID && r.State == archive.DeliveryComplete:
+		case r.ScanID == scanID && (r.State == archive.DeliveryComplete || r.Committed):
 			return fateShown
+		case r.ScanID == scanID && r.State == archive.DeliveryFailed && !r.Doubt:
+			return fateFailed
 		}
 	}
 	return fateOpen

@@ -85,9 +85,6 @@ func (d *delivery) run(ctx context.Context) (Outcome, error) {
 		return begun.outcome, err
 	}
 	if d.doc.Value.Expired >= maxExpired && d.deadly(begun.steps) {
-		for i, s := range d.scans {
-			s.Committed = s.Committed || begun.steps[i] == stepFinish // it may be shown
-		}
 		return d.reject(ctx, &fault.Error{Class: fault.Reject, Where: d.key,
 			What: fmt.Sprintf("%d invocations in a row ended without a word", maxExpired),
 			Cure: "look into the function's log for time-outs and memory, then replay"})

@@ -38,7 +38,7 @@ func TestDispositions(t *testing.T) {
 		"rate":                    {why: becauseRate, err: errRate, is: becauseRate, next: nextRelease, becomes: sending},
 		"busy":                    {why: becauseBusy, err: classed(fault.Retry), is: becauseBusy, next: nextRelease, becomes: sending},
 		"not announced":           {why: becauseUnannounced, err: late, is: becauseUnannounced, next: nextRelease, becomes: sending},
-		"perhaps announced":       {why: becauseUnknown, err: late, is: becauseUnknown, next: nextRelease, becomes: sending, doubt: true},
+		"announced, or not":       {why: becauseUnknown, err: late, is: becauseUnknown, next: nextRelease, becomes: sending, doubt: true},
 		"too old, tries left":     {why: becauseOld, err: errors.New("old"), again: true, is: becauseOld, next: nextStartOver, becomes: sending, doubt: true},
 		"too old, no tries left":  {why: becauseOld, err: errors.New("old"), is: becauseOld, next: nextRelease, becomes: sending, doubt: true},
 		"follow-ups left":         {why: becauseFollowUps, is: becauseFollowUps, next: nextRelease, becomes: sending},

@@ -191,7 +191,7 @@ func TestHandMadeDocumentAndRunAreComparedByCompletion(t *testing.T) {
 				r.Upload(key, site.Saved(fmt.Sprintf("vc-a 5@%d", c.completed)))
 				at(c.ends + 5)
 				run := r.Put(scan{System: "vc-a", Minute: c.starts, Lasts: c.ends - c.starts, Failing: 1, Passing: 1})
-				r.Clock.Advance(-r.Clock.Waited()) // now
+				r.Clock.Advance(-r.Clock.Waited()) // an invocation's deadline is in real time
 				order := []string{key, run}
 				if runFirst {
 					slices.Reverse(order)

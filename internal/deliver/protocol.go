@@ -88,7 +88,7 @@ func (s *situation) step(c *candidate) step {
 	switch {
 	case ended && (!s.replay || c.outdated()):
 		return stepDone
-	case s.pastCommitPoint(c):
+	case s.pastCommitPoint(c), c.recorded.Committed && s.inExtras(c): // however old: nothing that is joined to it is sent any more
 		return stepFinish
 	case c.outdated():
 		return stepSupersede

@@ -56,15 +56,17 @@ func (s *scan) begin(at *situation, c *candidate, rawKey, newScanID string) {
 func (s *scan) abandon(newScanID string, now time.Time) {
 	s.Scan = archive.Scan{
 		Order: s.Order, State: archive.DeliverySending, ScanID: newScanID, Generation: s.Generation + 1, Force: s.Force, Over: s.Over,
-		BegunAt: now.UTC(), Ended: s.ended(),
-		RefusedWhole: s.RefusedWhole,
+		RefusedWhole: s.RefusedWhole, BegunAt: now.UTC(), Ended: s.ended(),
 	}
 }
 
 // ended is how the generation ended that the scan is in, or one before it: what
 // the register says of that generation is judged by it.
 func (s *scan) ended() archive.Ended {
-	certain := s.State == archive.DeliveryComplete || s.State == archive.DeliveryFailed && !s.Doubt && !s.Committed
+	if s.Committed { // what follows it does not take it back
+		return archive.Ended{ScanID: s.ScanID, State: archive.DeliveryComplete}
+	}
+	certain := s.State == archive.DeliveryComplete || s.State == archive.DeliveryFailed && !s.Doubt
 	if s.ScanID != "" && certain {
 		return archive.Ended{ScanID: s.ScanID, State: s.State}
 	}

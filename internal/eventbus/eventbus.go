@@ -72,6 +72,28 @@ func (b *Bus) put(ctx context.Context, notices []notice.Committed) (failed int, 
 	return failed, err
 }
 
+// malformed is the service's code for an entry whose detail is no JSON (AWS API
+// reference, PutEventsResultEntry).
+const malformed = "MalformedDetail"
+
+// Try proves that notices could be put onto the bus, and puts nothing there: the
+// one entry that it sends is of the notices' source and type, so that the same
+// right is asked for, but its detail is no JSON, so that the bus does not take it.
+func (b *Bus) Try(ctx context.Context) error {
+	out, err := b.api.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{
+		Source: aws.String(notice.Source), DetailType: aws.String(notice.DetailType), Detail: aws.String("check"),
+	}}})
+	if err != nil {
+		return explain(err)
+	}
+	for _, e := range out.Entries {
+		if code := aws.ToString(e.ErrorCode); code != "" && code != malformed {
+			return refused(code, aws.ToString(e.ErrorMessage))
+		}
+	}
+	return nil
+}
+
 const (
 	where = "EventBridge"
 	cure  = "allow events:PutEvents on the default event bus in the function's role"

@@ -109,3 +109,24 @@ func (code someFail) PutEvents(_ context.Context, in *eventbridge.PutEventsInput
 	out.Entries[len(in.Entries)-1] = types.PutEventsResultEntry{ErrorCode: aws.String(string(code)), ErrorMessage: aws.String("why")}
 	return out, nil
 }
+
+// A try finds out what would keep a notice back, and leaves nothing on the bus.
+func TestTryPutsNothing(t *testing.T) {
+	t.Parallel()
+	for code, says := range map[string]string{
+		"": "", "AccessDeniedException": "allow events:PutEvents on the default event bus", "InternalFailure": "it could not be told",
+	} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			var b bus.Bus
+			b.Refuse(code)
+			err := eventbus.New(client(t, &b)).Try(t.Context())
+			if (err != nil) != (says != "") || err != nil && !strings.Contains(err.Error(), says) {
+				t.Errorf("%v, want %q", err, says)
+			}
+			if n := len(b.Events()); n > 0 {
+				t.Errorf("%d events are on the bus", n)
+			}
+		})
+	}
+}

@@ -26,7 +26,8 @@ func TestDryRunTakesNoNoticeOfThePace(t *testing.T) {
 	}
 }
 
-// However slow the pace, it is kept: the second body is another invocation's.
+// However slow the pace, it is kept: within an invocation's time a few events go
+// out, one by one.
 func TestSlowPaceIsKept(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)

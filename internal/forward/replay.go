@@ -170,7 +170,11 @@ func (r *replay) advice() string {
 	case a.Older > 0 && a.Older == a.Objects:
 		return "nothing was sent: newer scans are committed; with \"force\":true and a key the older one is shown"
 	}
-	return advice(a.DeliveryAnswer)
+	next := advice(a.DeliveryAnswer)
+	if a.Accepted > 0 {
+		next += "; the dashboard shows the new rows alone, but queries that do not join the committed scan count the old ones with them: dedup {finding.id} there"
+	}
+	return next
 }
 
 // replayRequest is what the deliveries are asked for. Its id is that of the replay's

@@ -125,6 +125,9 @@ func (k *Checker) Check(ctx context.Context) preflight.Report {
 	return preflight.Walk(ctx, k.o.Log, c.steps(), `start an analysis with {}, or {"mode":"latest"} with a read-only token`)
 }
 
+// aDay is the least time between two daily starts, when the clocks go forward.
+const aDay = 23 * time.Hour
+
 // configuration cannot fail: settings that cannot be used never get here. Starts by
 // hand, and schedules that are made beside the stack's own, are not known here.
 func (c *check) configuration(context.Context) preflight.Row {
@@ -138,7 +141,12 @@ func (c *check) configuration(context.Context) preflight.Row {
 		return preflight.Warn(detail+", and how often the schedule starts one is not known",
 			"see to it that SCAN_TIMEOUT is shorter than the time between two starts: a start that meets a run is skipped")
 	}
-	return preflight.Passed(fmt.Sprintf("%s, and one starts every %s at most", detail, c.o.Period))
+	detail += fmt.Sprintf(", and one starts every %s at most", c.o.Period)
+	if c.o.Period < aDay {
+		return preflight.Warn(detail+": queries that count the rows of 24 hours without joining the committed scan count those of several scans",
+			"begin such queries with dedup {finding.id}, or let the schedule start once a day")
+	}
+	return preflight.Passed(detail)
 }
 
 // archive writes, deletes and reads in the bucket.

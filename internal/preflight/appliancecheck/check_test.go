@@ -109,6 +109,8 @@ func TestCheck(t *testing.T) {
 		"old version":       {v1(is("/rc2/api/v2/rca-instances", text(`{"rcaInstances":[{"rcaInstanceInfo":{"longApplicationVersion":"6.9.9.1"}}]}`))), "version", preflight.Warning, "below 6.9.12", "update the appliance", 0},
 		"v2 set, absent":    {v1(func(s *site) { s.options.API = "v2" }), "api", preflight.Failed, "answering: v1; set: v2", "set RUNECAST_API to auto or v1", 1},
 		"configuration":     {func(*site) {}, "configuration", preflight.OK, "a run may take 5h0m0s, and one starts every 24h0m0s at most", "", 0},
+		"twice a day":       {func(s *site) { s.options.Period = 12 * time.Hour }, "configuration", preflight.Warning, "count those of several scans", "dedup {finding.id}", 0},
+		"clocks go forward": {func(s *site) { s.options.Period = 23 * time.Hour }, "configuration", preflight.OK, "one starts every 23h0m0s", "", 0},
 		"no schedule":       {func(s *site) { s.options.Period = 0 }, "configuration", preflight.Warning, "how often the schedule starts one is not known", "SCAN_TIMEOUT is shorter", 0},
 		"v1 as before":      {before("v1", func(*site) {}), "api", preflight.OK, "answering: v1, v2; set: auto; used: v1, as by the runs before", "", 0},
 		"v2 as before":      {before("v2", func(*site) {}), "api", preflight.OK, "used: v2, as by the runs before", "", 0},

@@ -45,6 +45,12 @@ type Ingest interface {
 	HangUp()
 }
 
+// Notices is where notices of committed scans go.
+type Notices interface {
+	// Try proves that they could be put there, without putting one.
+	Try(ctx context.Context) error
+}
+
 // Options are the forwarder's settings to prove; the URL is the full
 // ingest address.
 type Options struct {
@@ -55,6 +61,8 @@ type Options struct {
 	Archive Objects
 	// Connect makes a client of the ingest, within these limits.
 	Connect func(endpoint.Credentials, endpoint.Options) Ingest
+	// Notices is where notices go; nil: there are none.
+	Notices Notices
 	// Metrics takes TokenDaysLeft and ChecksFailed; nil: nobody does.
 	Metrics *telemetry.Metrics
 	// NewID returns random UUIDs.
@@ -121,7 +129,26 @@ func (c *check) steps() []preflight.Step {
 		preflight.Single("token", c.token, "tls"),
 		preflight.Single("scope", c.scope, "token"),
 		preflight.Single("test event", c.testEvent, "token"),
+		preflight.Single("notices", c.notices),
 	)
+}
+
+// notices proves the way to the event bus. What the topic behind it does is not
+// seen from here: an alarm tells that it refuses.
+func (c *check) notices(ctx context.Context) preflight.Row {
+	if c.o.Notices == nil {
+		return preflight.Passed("off: no notice topic is set")
+	}
+	limited, cancel := context.WithTimeout(ctx, preflight.ReachTime)
+	defer cancel()
+	err := c.o.Notices.Try(limited)
+	switch {
+	case err != nil && limited.Err() != nil:
+		return preflight.Fail("EventBridge did not answer in time", "give the function a way to it: in a VPC an interface endpoint com.amazonaws."+c.o.Region+".events")
+	case err != nil:
+		return preflight.FailedBy(err)
+	}
+	return preflight.Passed("the default event bus would take them")
 }
 
 // configuration can only succeed: settings that cannot be used never get here.

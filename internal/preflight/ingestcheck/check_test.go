@@ -29,6 +29,11 @@ import (
 	"runecast-ingest/internal/simulate/vault"
 )
 
+// bus is the event bus as a check sees it.
+type bus func(context.Context) error
+
+func (b bus) Try(ctx context.Context) error { return b(ctx) }
+
 const withTestEvent = `{"action":"check","sendTestEvent":true}`
 
 // failure is a tenant with which something is wrong, and how the check shows it.
@@ -126,15 +131,22 @@ func TestForwarderCheck(t *testing.T) {
 	forbidden := func(what string) func(*tenant) { return func(d *tenant) { d.s3.forbidden = what } }
 	path := func(path string) func(*tenant) { return func(d *tenant) { d.path = path } }
 	in := func(d time.Duration) time.Time { return time.Now().Add(d) }
+	told := func(try bus) func(*tenant) { return func(d *tenant) { d.options.Notices = try } }
 	const lookup = receiver.LookupPath
 	for name, f := range map[string]failure{
-		"good":              {func(*tenant) {}, "test event", preflight.OK, "accepted (202)", "", 0},
-		"settings":          {func(*tenant) {}, "configuration", preflight.OK, "ingest https://localhost:", "", 0},
-		"token good":        {func(*tenant) {}, "token", preflight.OK, "accepted; it never expires", "", 0},
-		"scope good":        {func(*tenant) {}, "scope", preflight.OK, "openpipeline.events_security", "", 0},
-		"raw read":          {func(*tenant) {}, "archive raw/", preflight.OK, "read: raw/v1/dt=2026-11-22/run=r/vc1.json.gz; writing there is not tried", "", 0},
-		"delivery written":  {func(*tenant) {}, "archive delivery/", preflight.OK, "delivery/check was written and deleted", "", 0},
-		"nothing in it yet": {func(d *tenant) { d.bucket = "empty" }, "archive quarantine/", preflight.OK, "listed; it is empty", "", 0},
+		"good":       {func(*tenant) {}, "test event", preflight.OK, "accepted (202)", "", 0},
+		"no notices": {func(*tenant) {}, "notices", preflight.OK, "off", "", 0},
+		"notices":    {told(func(context.Context) error { return nil }), "notices", preflight.OK, "the default event bus would take them", "", 0},
+		"notices refused": {told(func(context.Context) error {
+			return &fault.Error{Class: fault.Config, Where: "EventBridge", What: "it refused the notice", Cure: "allow events:PutEvents"}
+		}), "notices", preflight.Failed, "it refused the notice", "allow events:PutEvents", 0},
+		"no way for notices": {told(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }), "notices", preflight.Failed, "did not answer in time", "com.amazonaws.eu-central-1.events", 0},
+		"settings":           {func(*tenant) {}, "configuration", preflight.OK, "ingest https://localhost:", "", 0},
+		"token good":         {func(*tenant) {}, "token", preflight.OK, "accepted; it never expires", "", 0},
+		"scope good":         {func(*tenant) {}, "scope", preflight.OK, "openpipeline.events_security", "", 0},
+		"raw read":           {func(*tenant) {}, "archive raw/", preflight.OK, "read: raw/v1/dt=2026-11-22/run=r/vc1.json.gz; writing there is not tried", "", 0},
+		"delivery written":   {func(*tenant) {}, "archive delivery/", preflight.OK, "delivery/check was written and deleted", "", 0},
+		"nothing in it yet":  {func(d *tenant) { d.bucket = "empty" }, "archive quarantine/", preflight.OK, "listed; it is empty", "", 0},
 
 		"secret missing":   {func(d *tenant) { d.getter = vault.Refuses("ResourceNotFoundException") }, "secret", preflight.Failed, "does not exist", "check the secret's ARN", 4},
 		"secret forbidden": {func(d *tenant) { d.getter = vault.Refuses("AccessDeniedException") }, "secret", preflight.Failed, "may not read it", "secretsmanager:GetSecretValue", 4},
