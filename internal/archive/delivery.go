@@ -106,8 +106,8 @@ type Delivery struct {
 	Header
 	RawKey string `json:"rawKey"`
 	ETag   string `json:"etag"`
-	// System is that of the scan, if the object holds one. Zero in documents of
-	// older releases.
+	// System is that of the scan, if a hand-made document holds one: the key of an
+	// analysis names its system. Zero in documents of older releases.
 	System System `json:"system,omitzero"`
 	Scan
 	// Scans are the parts of a hand-made document of several systems; the

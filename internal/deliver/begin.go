@@ -153,7 +153,7 @@ func (d *delivery) decide(ctx context.Context, at *situation, s *scan) (step, er
 	d.request.mark(at, c)
 	s.recognise(&c.register.System)
 	step := at.step(c)
-	if step == stepSend && !c.forced() {
+	if step == stepSend && !c.forced() && reg.Exists() { // without one the commit point asks
 		if err := d.doubted(ctx, s, c, &reg); err != nil {
 			return stepDone, err
 		}

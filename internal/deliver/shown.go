@@ -10,9 +10,9 @@ import (
 
 // The register says which scan of a system is the newest. It may have been lost,
 // or an earlier version of it restored. Then it must not bring old news back: the
-// delivery documents know as well what is shown. So before a scan is sent, and
-// before it is committed over a register that is not the one that was read then,
-// they are asked for anything newer.
+// delivery documents know as well what is shown. So before a scan is sent they are
+// asked for anything newer, and before it is committed where there is no register,
+// or not the one that was read then.
 
 // lookBack is how much earlier than its start the id of a run may be, by which its
 // objects are listed: a schedule that was late.

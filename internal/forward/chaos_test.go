@@ -194,7 +194,7 @@ func (w *world) anything() {
 	case 5:
 		w.replay(w.scanOf(some()))
 	case 6:
-		w.Clock.Advance([]time.Duration{5, 7, 30}[w.rng.IntN(3)] * time.Hour) // what was begun grows old
+		w.Clock.Advance([]time.Duration{5 * time.Hour, 7 * time.Hour, 30 * time.Hour}[w.rng.IntN(3)]) // what was begun grows old
 	case 7:
 		w.copied()
 	}
