@@ -91,11 +91,14 @@ func TestRefusedScansChangeNothing(t *testing.T) {
 			var status atomic.Int64
 			s := newSite(t, server, answering(&status, securityevent.TypeCompleted))
 			p := s.deploy(nil)
-			for _, a := range []*analysis{first, second, third} {
-				s.archive(a)
-			}
+			s.archive(c.shown)
 			p.must(s.created(c.shown.key))
 			s.shows(c.shown)
+			for _, a := range []*analysis{first, second, third} {
+				if a != c.shown {
+					s.archive(a)
+				}
+			}
 			status.Store(http.StatusBadRequest)
 			for range 2 {
 				if a := p.must(fmt.Sprintf(`{"action":"replay","key":%q,"force":true}`, c.refused.key)); a.Failed != 1 {
@@ -104,7 +107,7 @@ func TestRefusedScansChangeNothing(t *testing.T) {
 				s.shows(c.shown)
 			}
 			status.Store(0)
-			p.must(s.created(c.then.key))
+			p.must(sweep) // a trigger would leave it to that where a newer one lies in the archive
 			if d := s.delivery(c.then.key).Value; d.State != c.want {
 				t.Errorf("%s, want %s", d.State, c.want)
 			}

@@ -52,6 +52,9 @@ func (d *delivery) begin(ctx context.Context) (beginning, error) {
 	}
 	steps, err := d.takeLease(ctx, at)
 	switch {
+	case errors.Is(err, errLeft):
+		d.idle = true
+		return over(Outcome{State: StateLeft, Reason: d.key + " is left to the sweep: newer is " + d.request.Newer}, becauseOlder), nil
 	case err != nil:
 		return over(Outcome{}, named(becauseError, err)), err
 	case !slices.ContainsFunc(steps, changes):
@@ -110,6 +113,9 @@ func (d *delivery) takeLease(ctx context.Context, at *situation) ([]step, error)
 	if !slices.ContainsFunc(steps, changes) {
 		return steps, nil
 	}
+	if d.request.Newer != "" && !d.doc.Exists() && slices.Contains(steps, stepSend) {
+		return nil, d.leaveToSweep(ctx)
+	}
 	if err := d.feasible(ctx, steps); err != nil {
 		d.idle = true
 		return nil, err
@@ -125,6 +131,20 @@ func (d *delivery) takeLease(ctx context.Context, at *situation) ([]step, error)
 	// lease: once it has run out, the next sweep begins another generation, unless
 	// this one had passed the commit point.
 	return steps, d.save(ctx)
+}
+
+// errLeft: the delivery is left to the sweep.
+var errLeft = errors.New("left to the sweep")
+
+// leaveToSweep makes the sweep look as far back as the object. A crash before it
+// leaves the object to the sweep's daily look at the whole archive.
+func (d *delivery) leaveToSweep(ctx context.Context) error {
+	if keep := d.o.KeepInView; keep != nil {
+		if err := keep(ctx, d.info, false); err != nil {
+			return err
+		}
+	}
+	return errLeft
 }
 
 // fillLease puts this invocation's lease into the document.

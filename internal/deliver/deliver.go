@@ -96,6 +96,8 @@ func WindowOf(ctx context.Context, now time.Time) Window {
 const (
 	// StateBusy: another invocation delivers it.
 	StateBusy = "busy"
+	// StateLeft: it is left to the sweep; see Request.Newer.
+	StateLeft = "left to the sweep"
 	// StatePaced: it keeps to a pace, and was left to another call; see Request.LeavePaced.
 	StatePaced = "paced"
 	// StateOlder: it was to be sent again, but a newer scan is committed.

@@ -11,6 +11,9 @@ type Request struct {
 	// Rate bounds the events per second; nil: nothing does, or, by a trigger, what
 	// an earlier request has asked for.
 	Rate *Rate
+	// Newer is the key of a newer object of the system: a delivery that would
+	// begin is left to the sweep. Empty: there is none, or it does not matter.
+	Newer string
 	// LeavePaced leaves a delivery that keeps to a pace to another call: it would
 	// take all the time.
 	LeavePaced bool

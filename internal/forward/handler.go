@@ -174,7 +174,7 @@ func count(a *payload.DeliveryAnswer, o deliver.Outcome) {
 		a.Failed++
 	case stateGone:
 		a.Gone++
-	case stateLeft:
+	case deliver.StateLeft:
 		a.Left++
 	default:
 		a.Pending++

@@ -150,7 +150,7 @@ func (f *Forwarder) task(ctx context.Context, t *batchTask, win deliver.Window, 
 		return batchPermanent, err.Error()
 	case out.State == stateGone:
 		return batchPermanent, out.Reason
-	case out.State == stateLeft:
+	case out.State == deliver.StateLeft:
 		return batchSucceeded, out.Reason
 	case err != nil:
 		return batchTemporary, err.Error()
