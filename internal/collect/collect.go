@@ -103,8 +103,8 @@ type Options struct {
 	Log          *slog.Logger
 	// Metrics takes figures for CloudWatch; nil: none.
 	Metrics *telemetry.Metrics
-	// LookBytes is what looks at the scans may read in half an hour, where one reads
-	// all results; 0: 32 MiB.
+	// LookBytes is what a look at the scans may read, where one reads all results,
+	// before there are fewer of them; 0: 512 KiB.
 	LookBytes int64
 	// Now is the wall clock; nil: time.Now.
 	Now func() time.Time

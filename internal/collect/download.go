@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
@@ -18,6 +19,14 @@ import (
 
 // errMoved: the element downloaded is of another scan than the one polled.
 var errMoved = errors.New("the results changed while they were read")
+
+const (
+	// unsavedMost is how many systems may end during a download before the run is
+	// saved, and unsavedLongest how long that may take: its document holds all
+	// systems, so that a write for each costs more than their results.
+	unsavedMost    = 25
+	unsavedLongest = 10 * time.Second
+)
 
 // notArchivableError is why results are reported instead of archived: a dashboard
 // would take them for "all clear".
@@ -66,7 +75,7 @@ func (v *invocation) downloadAll(ctx, work context.Context, app Appliance, ready
 
 // progress is how far the run is, with so many systems ready.
 func (v *invocation) progress(ready int) progress {
-	return progress{began: v.run.StartedAt, now: v.o.Now(), next: v.nextLook(), ready: ready, open: v.countOpen() - ready, past: v.run.Downloads}
+	return progress{began: v.run.StartedAt, now: v.o.Now(), next: v.nextLook(), ready: ready, open: v.countOpen() - ready, past: v.run.Downloads, fresh: v.unread == nil}
 }
 
 // beginDownload counts a download before it is made. A crash after this write leaves
@@ -103,7 +112,10 @@ func (v *invocation) pass(ctx, work context.Context, app Appliance) (map[string]
 			return v.archive(ctx, work, s, scan, e)
 		})
 	})
-	if fault.ClassOf(err) == fault.Reject && !errors.As(err, new(*stateError)) {
+	if serr := v.saveRest(ctx, err); serr != nil {
+		return nil, serr
+	}
+	if fault.ClassOf(err) == fault.Reject {
 		return app.Statuses(work, nil)
 	}
 	if err != nil {
@@ -138,6 +150,9 @@ func (v *invocation) take(ctx, work context.Context, app Appliance, ids []string
 			return err
 		})
 	})
+	if serr := v.saveRest(ctx, err); serr != nil {
+		return serr
+	}
 	own, _ := errors.AsType[*appliance.SystemError](err)
 	switch {
 	case err == nil:
@@ -245,10 +260,28 @@ func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, sc
 	default:
 		return fmt.Errorf("archive %s: %w", s.Name, err)
 	}
-	// A crash before this write leaves an object that the run does not know: the next
-	// tick downloads again, meets it (ErrExists) and adopts it.
 	v.o.Log.InfoContext(ctx, "system "+s.State, "run", v.run.ID, "system", s.ID, "name", s.Name, "key", s.RawKey, "bytes", s.Bytes)
+	v.unsaved++
+	return v.saveSome(ctx, unsavedMost)
+}
+
+// saveSome saves the run if so many systems have ended since it was saved last, or if
+// that is a while ago. A crash before this write leaves objects that the run does not
+// know: the next tick downloads again, meets them (ErrExists) and adopts them.
+func (v *invocation) saveSome(ctx context.Context, least int) error {
+	if v.unsaved == 0 || v.unsaved < least && v.o.Now().Sub(v.saved) < unsavedLongest {
+		return nil
+	}
 	return v.save(ctx)
+}
+
+// saveRest saves what a download that has ended has left unsaved. It returns the
+// download's error if that was about the state: then nothing may be written.
+func (v *invocation) saveRest(ctx context.Context, err error) error {
+	if errors.Is(err, errTaken) || errors.As(err, new(*stateError)) {
+		return err
+	}
+	return v.saveSome(ctx, 1)
 }
 
 // archived ends a system whose results are stored, and keeps which scan they
