@@ -193,15 +193,15 @@ func (c *Catalog) describe(rule *securityevent.Rule, h *runecast.Issue, sent Rul
 		}
 	}
 	rule.MetadataJSON = string(append(b, '}'))
-	rule.Control = controlOf(texts, rule.RuleID)
+	rule.Control = controlOf(texts)
 	rule.Description, rule.Remediation = sent.of(texts[ofCheck]), sent.of(texts[ofFix])
 	rule.Reason = reasonOf(h.Status)
 }
 
 // controlOf returns the place of a rule in its standard: the STIG id, the
-// vulnerability's id, a section's number such as 4.5.2, else the rule's own id.
+// vulnerability's id, a section's number such as 4.5.2; empty: it is not known.
 // A section that is a word, such as CAT II, is a severity.
-func controlOf(texts [][]byte, ruleID string) string {
+func controlOf(texts [][]byte) string {
 	switch section := texts[ofSection]; {
 	case len(texts[ofSTIG]) > 0:
 		return string(texts[ofSTIG])
@@ -210,7 +210,7 @@ func controlOf(texts [][]byte, ruleID string) string {
 	case len(section) > 0 && '0' <= section[0] && section[0] <= '9':
 		return string(section)
 	}
-	return ruleID
+	return ""
 }
 
 func quoted(dst []byte, text string, characters int) []byte {

@@ -1,6 +1,7 @@
 package securityevent
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/google/uuid"
@@ -42,11 +43,11 @@ type Rule struct {
 	// StandardURL leads to the standard; may be empty.
 	// compliance.standard.url (xspm): string.
 	StandardURL string
-	// Control is the place in the standard: the STIG id, the section, else the
-	// rule's own id; never empty.
-	// compliance.control (both): string; compliance.requirements
-	// (external): string[] of one, "<standard>/<control>", left out where that is
-	// the rule's own id.
+	// Control is the place in the standard: the STIG id, a section's number; may be
+	// empty.
+	// compliance.control (both): string, never empty: without a place the rule's
+	// own id; compliance.requirements (external): string[] of one,
+	// "<standard>/<control>", left out without a place.
 	Control string
 	// MetadataJSON is a JSON object as text; may be empty.
 	// compliance.rule.metadata_json (xspm): string that holds JSON.
@@ -154,7 +155,7 @@ func (e *Encoder) SetRule(r *Rule) {
 	o = o.optional("runecast.severity", r.VendorSeverity)
 	o = o.integer("runecast.objects.affected", r.Affected)
 	o = o.id("runecast.system.id", e.scan.SystemID)
-	o = o.text("compliance.control", r.Control)
+	o = o.text("compliance.control", cmp.Or(r.Control, r.RuleID))
 	o = o.optional("compliance.remediation.description", r.Remediation)
 	if e.model != External {
 		o = o.xspm(r)
@@ -203,7 +204,7 @@ func (o object) external(r *Rule) object {
 		standard = r.StandardShortName
 	}
 	o = o.list("compliance.standards", standard)
-	if r.Control != r.RuleID {
+	if r.Control != "" {
 		o = o.list("compliance.requirements", standard+"/"+r.Control)
 	}
 	o = o.optional("rule.description", r.Description)

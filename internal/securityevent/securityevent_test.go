@@ -28,7 +28,7 @@ func scan() *securityevent.Scan {
 func rule() *securityevent.Rule {
 	return &securityevent.Rule{
 		RuleID: "CIS-1", Title: "T", Severity: securityevent.High, RiskKnown: true, VendorSeverity: "Major",
-		StandardShortName: "CIS", Status: securityevent.Failed, Affected: 2, IssueID: "1", Control: "CIS-1", Profile: "CIS", VendorStatus: "FAIL",
+		StandardShortName: "CIS", Status: securityevent.Failed, Affected: 2, IssueID: "1", Profile: "CIS", VendorStatus: "FAIL",
 	}
 }
 
