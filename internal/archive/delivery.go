@@ -58,6 +58,11 @@ type Scan struct {
 	// BegunAt is when the generation was begun, before its first row was sent.
 	// Zero in documents of older releases.
 	BegunAt time.Time `json:"begunAt,omitzero"`
+	// Timestamp is that of the scan event, once it is accepted, and CompletedAt
+	// when the appliance finished the scan, as it said: what the register says of
+	// the scan, should that be lost. Zero in documents of older releases.
+	Timestamp   time.Time `json:"timestamp,omitzero"`
+	CompletedAt time.Time `json:"completedAt,omitzero"`
 	// Ended is how an earlier generation ended, if that is known for sure: the
 	// last one that did. Zero: none.
 	Ended Ended `json:"ended,omitzero"`
@@ -101,6 +106,9 @@ type Delivery struct {
 	Header
 	RawKey string `json:"rawKey"`
 	ETag   string `json:"etag"`
+	// System is that of the scan, if a hand-made document holds one: the key of an
+	// analysis names its system. Zero in documents of older releases.
+	System System `json:"system,omitzero"`
 	Scan
 	// Scans are the parts of a hand-made document of several systems; the
 	// inline scan then sums them up.
@@ -122,3 +130,8 @@ type Delivery struct {
 
 // DocumentSchema returns DeliverySchema.
 func (*Delivery) DocumentSchema() string { return DeliverySchema }
+
+// DocumentCure returns what is safe to do about a delivery document that cannot be read.
+func (*Delivery) DocumentCure() string {
+	return "delete it, and never restore an earlier version, which does not know what was sent since: the next sweep delivers the object in a new generation, or ends it as superseded"
+}

@@ -21,6 +21,9 @@ type Document interface {
 	DocumentSchema() string
 	// DocumentHeader returns the header within the document.
 	DocumentHeader() *Header
+	// DocumentCure is what a person may do about one that cannot be read, without
+	// making anything worse.
+	DocumentCure() string
 }
 
 // Header is what every state document begins with.
@@ -50,7 +53,7 @@ func Encode(d Document, writeID string) ([]byte, error) {
 func Decode(text []byte, key string, d Document) error {
 	if err := json.Unmarshal(text, d); err != nil {
 		return &fault.Error{Class: fault.Reject, Where: key, What: "the state document is not readable", Err: err,
-			Cure: "restore an earlier version of it, or delete it to begin anew"}
+			Cure: d.DocumentCure()}
 	}
 	got, want := d.DocumentHeader().Schema, d.DocumentSchema()
 	kind, version := schemaParts(got)
@@ -58,7 +61,7 @@ func Decode(text []byte, key string, d Document) error {
 	switch {
 	case kind != wantKind || version < 0:
 		return &fault.Error{Class: fault.Reject, Where: key, What: fmt.Sprintf("schema %q is not %q", got, want),
-			Cure: "check who writes to the archive"}
+			Cure: "check who writes to the archive; then " + d.DocumentCure()}
 	case version > wantVersion:
 		return &fault.Error{Class: fault.Config, Where: key, What: fmt.Sprintf("schema %q is newer than this release's %q", got, want),
 			Cure: "deploy the newer release again"}

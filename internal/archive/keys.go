@@ -31,6 +31,13 @@ const (
 // DeliveryKey is the delivery state of a raw object.
 func DeliveryKey(rawKey string) string { return DeliveryPrefix + rawKey + ".json" }
 
+// DeliveryOf returns the raw key whose delivery state is under a key; false if the
+// key is no delivery state's.
+func DeliveryOf(key string) (rawKey string, ok bool) {
+	rawKey, ok = strings.CutPrefix(strings.TrimSuffix(key, ".json"), DeliveryPrefix)
+	return rawKey, ok && strings.HasPrefix(rawKey, RawPrefix) && strings.HasSuffix(key, ".json")
+}
+
 // RegisterKey is the commit register of a system.
 func RegisterKey(systemID string) string {
 	return RegisterPrefix + digest(systemID, registerHashLen) + ".json"

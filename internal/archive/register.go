@@ -29,6 +29,11 @@ type Register struct {
 // DocumentSchema returns RegisterSchema.
 func (*Register) DocumentSchema() string { return RegisterSchema }
 
+// DocumentCure returns what is safe to do about a register document that cannot be read.
+func (*Register) DocumentCure() string {
+	return "delete it: which scan of the system is shown is then read from the delivery documents; replaying the system writes the register anew"
+}
+
 // Commit places a committed scan among those of its system.
 type Commit struct {
 	Order      Order `json:"order"`

@@ -51,6 +51,11 @@ type Rollup struct {
 // DocumentSchema returns RollupSchema.
 func (*Rollup) DocumentSchema() string { return RollupSchema }
 
+// DocumentCure returns what is safe to do about a rollup document that cannot be read.
+func (*Rollup) DocumentCure() string {
+	return "none is needed: the next commit of the system writes it anew"
+}
+
 // RuleSet is the rules of one verdict.
 type RuleSet struct {
 	Count int `json:"count"`

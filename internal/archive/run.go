@@ -99,6 +99,11 @@ type Downloads struct {
 // DocumentSchema returns RunSchema.
 func (*Run) DocumentSchema() string { return RunSchema }
 
+// DocumentCure returns what is safe to do about a run document that cannot be read.
+func (*Run) DocumentCure() string {
+	return "restore the last version that can be read, or delete it: an active run is then forgotten, and the next start begins a new one"
+}
+
 // RunSystem is one system's part in a run.
 type RunSystem struct {
 	ID    string `json:"id"`

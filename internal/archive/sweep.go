@@ -33,6 +33,11 @@ type Sweep struct {
 // DocumentSchema returns SweepSchema.
 func (*Sweep) DocumentSchema() string { return SweepSchema }
 
+// DocumentCure returns what is safe to do about a sweep document that cannot be read.
+func (*Sweep) DocumentCure() string {
+	return "none is needed: the next sweep looks at the whole archive and writes it anew"
+}
+
 // OpenObject is a raw object whose delivery has not ended.
 type OpenObject struct {
 	Key      string    `json:"key"`

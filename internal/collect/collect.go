@@ -103,6 +103,9 @@ type Options struct {
 	Log          *slog.Logger
 	// Metrics takes figures for CloudWatch; nil: none.
 	Metrics *telemetry.Metrics
+	// LookBytes is what a look at the scans may read, where one reads all results,
+	// before there are fewer of them; 0: 512 KiB.
+	LookBytes int64
 	// Now is the wall clock; nil: time.Now.
 	Now func() time.Time
 	// Sleep waits between polls; nil: a timer. It ends early with the context's error.
@@ -116,6 +119,9 @@ type Collector struct{ o Options }
 func New(o Options) *Collector {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.LookBytes == 0 {
+		o.LookBytes = lookBytes
 	}
 	if o.Sleep == nil {
 		o.Sleep = sleep

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/archive"
@@ -18,6 +19,14 @@ import (
 
 // errMoved: the element downloaded is of another scan than the one polled.
 var errMoved = errors.New("the results changed while they were read")
+
+const (
+	// unsavedMost is how many systems may end during a download before the run is
+	// saved, and unsavedLongest how long that may take: its document holds all
+	// systems, so that a write for each costs more than their results.
+	unsavedMost    = 25
+	unsavedLongest = 10 * time.Second
+)
 
 // notArchivableError is why results are reported instead of archived: a dashboard
 // would take them for "all clear".
@@ -44,8 +53,7 @@ func (v *invocation) download(ctx, work context.Context, app Appliance, ready ma
 // the run's last look.
 func (v *invocation) downloadAll(ctx, work context.Context, app Appliance, ready map[string]runecast.Scan, late bool) error {
 	past := &v.run.Downloads
-	p := progress{began: v.run.StartedAt, now: v.o.Now(), next: v.nextLook(), ready: len(ready), open: v.countOpen() - len(ready), past: *past}
-	if !p.due() && (!late || len(ready) == 0) {
+	if !v.progress(len(ready)).due() && (!late || len(ready) == 0) {
 		for id := range ready {
 			v.system(id).Reason = "its analysis has finished; its results are downloaded together with those of others, within half an hour"
 		}
@@ -54,13 +62,7 @@ func (v *invocation) downloadAll(ctx, work context.Context, app Appliance, ready
 		}
 		return nil
 	}
-	if err := v.catalogue(work, app); err != nil {
-		return err
-	}
-	// A crash after this write leaves a download that counts as failed: the next tick
-	// repeats it.
-	past.Failed, past.Last, past.Repeat = past.Failed+1, p.now.UTC(), true
-	if err := v.save(ctx); err != nil {
+	if err := v.beginDownload(ctx, work, app); err != nil {
 		return err
 	}
 	wanted := slices.Sorted(maps.Keys(ready))
@@ -69,6 +71,67 @@ func (v *invocation) downloadAll(ctx, work context.Context, app Appliance, ready
 		past.Failed, past.Whole, past.Repeat = past.Failed-1, past.Whole+1, false
 	}
 	return v.unread
+}
+
+// progress is how far the run is, with so many systems ready.
+func (v *invocation) progress(ready int) progress {
+	return progress{began: v.run.StartedAt, now: v.o.Now(), next: v.nextLook(), ready: ready, open: v.countOpen() - ready, past: v.run.Downloads, fresh: v.unread == nil}
+}
+
+// beginDownload counts a download before it is made. A crash after this write leaves
+// one that counts as failed: the next tick repeats it.
+func (v *invocation) beginDownload(ctx, work context.Context, app Appliance) error {
+	if err := v.catalogue(work, app); err != nil {
+		return err
+	}
+	past := &v.run.Downloads
+	past.Failed, past.Last, past.Repeat = past.Failed+1, v.o.Now().UTC(), true
+	return v.save(ctx)
+}
+
+// pass is a look at all scans and a download in one. It archives each system that
+// has finished and says so early enough in its results. A system that is ready
+// thereafter, since it says so late, or a pass that failed, needs a download of its
+// own. What is wrong with the document is said by that.
+func (v *invocation) pass(ctx, work context.Context, app Appliance) (map[string]runecast.Scan, error) {
+	if err := v.beginDownload(ctx, work, app); err != nil {
+		return nil, err
+	}
+	var seen []*runecast.Element
+	err := telemetry.Trace(work, "download", func(work context.Context) error {
+		return app.Results(work, v.inState(archive.SystemScanning), func(e *runecast.Element) error {
+			seen = append(seen, e)
+			s := v.system(e.ID)
+			if s == nil || s.State != archive.SystemScanning {
+				return nil
+			}
+			scan, known := e.Foretold()
+			if !known || !v.judge(s, scan) {
+				return nil
+			}
+			return v.archive(ctx, work, s, scan, e)
+		})
+	})
+	if serr := v.saveRest(ctx, err); serr != nil {
+		return nil, serr
+	}
+	if fault.ClassOf(err) == fault.Reject {
+		return app.Statuses(work, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	scans, missed := make(map[string]runecast.Scan, len(seen)), false
+	for _, e := range seen {
+		scans[e.ID] = e.Scan
+		if s := v.system(e.ID); s != nil && s.State == archive.SystemScanning {
+			missed = v.judge(s, e.Scan) || missed
+		}
+	}
+	if past := &v.run.Downloads; !missed {
+		past.Failed, past.Whole, past.Repeat = past.Failed-1, past.Whole+1, false
+	}
+	return scans, nil
 }
 
 // take archives the systems that are ready of one download.
@@ -87,6 +150,9 @@ func (v *invocation) take(ctx, work context.Context, app Appliance, ids []string
 			return err
 		})
 	})
+	if serr := v.saveRest(ctx, err); serr != nil {
+		return serr
+	}
 	own, _ := errors.AsType[*appliance.SystemError](err)
 	switch {
 	case err == nil:
@@ -194,10 +260,28 @@ func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, sc
 	default:
 		return fmt.Errorf("archive %s: %w", s.Name, err)
 	}
-	// A crash before this write leaves an object that the run does not know: the next
-	// tick downloads again, meets it (ErrExists) and adopts it.
 	v.o.Log.InfoContext(ctx, "system "+s.State, "run", v.run.ID, "system", s.ID, "name", s.Name, "key", s.RawKey, "bytes", s.Bytes)
+	v.unsaved++
+	return v.saveSome(ctx, unsavedMost)
+}
+
+// saveSome saves the run if so many systems have ended since it was saved last, or if
+// that is a while ago. A crash before this write leaves objects that the run does not
+// know: the next tick downloads again, meets them (ErrExists) and adopts them.
+func (v *invocation) saveSome(ctx context.Context, least int) error {
+	if v.unsaved == 0 || v.unsaved < least && v.o.Now().Sub(v.saved) < unsavedLongest {
+		return nil
+	}
 	return v.save(ctx)
+}
+
+// saveRest saves what a download that has ended has left unsaved. It returns the
+// download's error if that was about the state: then nothing may be written.
+func (v *invocation) saveRest(ctx context.Context, err error) error {
+	if errors.Is(err, errTaken) || errors.As(err, new(*stateError)) {
+		return err
+	}
+	return v.saveSome(ctx, 1)
 }
 
 // archived ends a system whose results are stored, and keeps which scan they

@@ -43,7 +43,9 @@ type invocation struct {
 	attempts     map[string]int      // failed triggers, by system id
 	notices      []payload.RunNotice // of the runs that ended
 	catalogTried bool
-	unread       error // of the last download of all results; nil: it was read, or there was none
+	saved        time.Time // when the run was saved last
+	unsaved      int       // systems that have ended since
+	unread       error     // of the last download of all results; nil: it was read, or there was none
 }
 
 func (c *Collector) invocation(ctx context.Context) *invocation {
@@ -83,6 +85,7 @@ func (v *invocation) save(ctx context.Context) error {
 	err := v.write(ctx, &v.doc)
 	switch {
 	case err == nil:
+		v.saved, v.unsaved = v.o.Now(), 0
 		return nil
 	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrRace):
 		return errTaken

@@ -14,9 +14,9 @@ const (
 	// spare is how many downloads there may be beside one per period: the first, as
 	// soon as there is something to archive, and the last, when nothing else is open.
 	spare = 2
-	// lookBytes is what looks may read in a period, and margin what is kept of a
-	// period for the round itself where it has one look only.
-	lookBytes = 32 << 20
+	// lookBytes is what a look may read before there are fewer of them, and margin
+	// what is kept of a period for the round itself where it has one look only.
+	lookBytes = 512 << 10
 	margin    = time.Minute
 	// tickPeriod is the time between two ticks of the schedule (template.yaml).
 	tickPeriod = 5 * time.Minute
@@ -31,25 +31,26 @@ type progress struct {
 	// ready and open count the systems that have finished, and the others that are
 	// still to finish.
 	ready, open int
-	// past are the downloads so far.
-	past archive.Downloads
+	// past are the downloads so far, and fresh reports whether none of them has failed
+	// in this invocation.
+	past  archive.Downloads
+	fresh bool
 }
 
 // due reports whether the results of all systems are to be downloaded now. API v1
 // has one document for all of them, which may be hundreds of megabytes: it must
 // not be downloaded for each system that finishes. There are at most two
 // downloads, and one more for each half hour that the run has lasted. Those that
-// failed are counted apart: five may, and one more for each half hour. Within these
-// bounds
+// failed are counted apart: five may, one more for each half hour, and one of each
+// invocation. Within these bounds
 //   - the first is made as soon as a system is ready,
 //   - the last as soon as no other system is open,
 //   - one that failed is repeated at once,
 //   - and otherwise nobody waits for more than half an hour, as long as the looks
 //     are not further apart than a few minutes.
 func (p progress) due() bool {
-	periods := int(max(0, p.now.Sub(p.began)) / period)
 	switch {
-	case p.ready == 0, p.past.Whole >= spare+periods, p.past.Failed >= patience+periods:
+	case p.ready == 0, !p.allowed():
 		return false
 	case p.past.Last.IsZero(), p.open == 0, p.past.Repeat:
 		return true
@@ -59,17 +60,35 @@ func (p progress) due() bool {
 
 // pause is how long it takes from one look at all scans to the next, if the look
 // has read so many bytes. API v1 answers with the results of all systems, of which
-// those that have found nothing are left out: nearly as much as a download. Looks
-// read 32 MiB in half an hour, or there is one of them in it.
+// those that have found nothing are left out: nearly as much as a download. So the
+// poll interval is for looks that read a certain amount at most; those that read a
+// multiple of it are as many times less often, but at least once in half an hour.
 //
 // The look that finds a download due is not passed over: left is the time until
 // the last download is half an hour ago, 0 or less if that does not matter.
-func pause(interval time.Duration, read int64, left time.Duration) time.Duration {
-	dear := min(time.Duration(float64(period)*float64(read)/lookBytes), period-margin)
+func pause(interval time.Duration, read, most int64, left time.Duration) time.Duration {
+	dear := time.Duration(min(float64(interval)*float64(read)/float64(most), float64(period-margin)))
 	if left -= margin; left > 0 {
 		dear = min(dear, left)
 	}
 	return max(interval, dear)
+}
+
+// allowed reports whether there may be another download by now.
+func (p progress) allowed() bool {
+	periods := int(max(0, p.now.Sub(p.began)) / period)
+	return p.past.Whole < spare+periods && (p.past.Failed < patience+periods || p.past.Repeat && p.fresh)
+}
+
+// pass reports whether the next look is to be a download at once: where looks are
+// dear, and half an hour has gone by since the last download, or since the run
+// began. One document is read then instead of two.
+func (p progress) pass(nextLook time.Time) bool {
+	last := p.past.Last
+	if last.Before(p.began) {
+		last = p.began
+	}
+	return !nextLook.IsZero() && !p.past.Repeat && p.allowed() && !p.now.Before(last.Add(period-margin))
 }
 
 // nextLook is when the scans will have been looked at again after now, at the

@@ -20,6 +20,7 @@ func TestDownloadIsDue(t *testing.T) {
 		failed      int
 		last        float64 // minutes; 0: there was none
 		repeat      bool
+		fresh       bool
 		want        bool
 	}{
 		"nobody is ready":                              {now: 5, next: 6, open: 9},
@@ -41,6 +42,7 @@ func TestDownloadIsDue(t *testing.T) {
 		"five failed":                                  {now: 6, next: 7, ready: 1, open: 9, failed: 5, last: 5, repeat: true},
 		"five failed, and the first half hour is over": {now: 30, next: 31, ready: 1, open: 9, failed: 5, last: 5, repeat: true, want: true},
 		"five failed, and nobody else is open":         {now: 6, next: 7, ready: 1, failed: 5, last: 5},
+		"five failed, the first of an invocation":      {now: 6, next: 7, ready: 1, open: 9, failed: 5, last: 5, repeat: true, fresh: true, want: true},
 		"a clock that was set back":                    {now: -60, next: -59, ready: 1, open: 9, whole: 1, last: 5},
 		"a clock that was set back, the last":          {now: -60, next: -59, ready: 1, whole: 1, last: 5, want: true},
 	}
@@ -48,7 +50,7 @@ func TestDownloadIsDue(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := progress{began: began, now: minutes(c.now), next: minutes(c.next), ready: c.ready, open: c.open,
-				past: archive.Downloads{Whole: c.whole, Failed: c.failed, Repeat: c.repeat}}
+				past: archive.Downloads{Whole: c.whole, Failed: c.failed, Repeat: c.repeat}, fresh: c.fresh}
 			if c.last != 0 {
 				p.past.Last = minutes(c.last)
 			}
@@ -97,6 +99,42 @@ func TestDownloadsAreFewAndSoon(t *testing.T) {
 	})
 }
 
+func TestPass(t *testing.T) {
+	t.Parallel()
+	began := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
+	at := func(minute int) time.Time { return began.Add(time.Duration(minute) * time.Minute) }
+	for name, c := range map[string]struct {
+		now, last int // minutes since the run began; 0: there was no download
+		cheap     bool
+		past      archive.Downloads
+		want      bool
+	}{
+		"a while after the start":       {now: 28},
+		"half an hour after the start":  {now: 29, want: true},
+		"looks are cheap":               {now: 29, cheap: true},
+		"a while after a download":      {now: 56, last: 28},
+		"half an hour after a download": {now: 57, last: 28, past: archive.Downloads{Whole: 1}, want: true},
+		"the last one failed":           {now: 57, last: 28, past: archive.Downloads{Failed: 1, Repeat: true}},
+		"there were enough":             {now: 57, last: 28, past: archive.Downloads{Whole: 3}},
+		"enough have failed":            {now: 57, last: 28, past: archive.Downloads{Failed: 6}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			nextLook := at(c.now)
+			if c.cheap {
+				nextLook = time.Time{}
+			}
+			if c.last > 0 {
+				c.past.Last = at(c.last)
+			}
+			p := progress{began: began, now: at(c.now), next: at(c.now + 1), open: 9, past: c.past}
+			if got := p.pass(nextLook); got != c.want {
+				t.Errorf("%t for %+v", got, p)
+			}
+		})
+	}
+}
+
 func TestPauseBetweenLooks(t *testing.T) {
 	t.Parallel()
 	const half = 30 * time.Second
@@ -108,19 +146,21 @@ func TestPauseBetweenLooks(t *testing.T) {
 	}{
 		"nothing":             {half, 0, 0, half},
 		"small":               {half, 100 << 10, 0, half},
-		"a megabyte":          {half, 1 << 20, 0, 56250 * time.Millisecond},
-		"half of the bound":   {half, 16 << 20, 0, 15 * time.Minute},
-		"the bound":           {half, 32 << 20, 0, 29 * time.Minute},
-		"beyond the bound":    {half, 1 << 40, 0, 29 * time.Minute},
-		"a download is due":   {half, 16 << 20, 10 * time.Minute, 9 * time.Minute},
-		"it is due soon":      {half, 16 << 20, 70 * time.Second, half},
-		"it is due now":       {half, 16 << 20, time.Minute, 15 * time.Minute},
-		"it was due long ago": {half, 16 << 20, -time.Hour, 15 * time.Minute},
+		"at the bound":        {half, 512 << 10, 0, half},
+		"a megabyte":          {half, 1 << 20, 0, time.Minute},
+		"a megabyte, often":   {time.Second, 1 << 20, 0, 2 * time.Second},
+		"half of the most":    {half, 15 << 20, 0, 15 * time.Minute},
+		"the most":            {half, 29 << 20, 0, 29 * time.Minute},
+		"beyond the most":     {half, 1 << 40, 0, 29 * time.Minute},
+		"a download is due":   {half, 15 << 20, 10 * time.Minute, 9 * time.Minute},
+		"it is due soon":      {half, 15 << 20, 70 * time.Second, half},
+		"it is due now":       {half, 15 << 20, time.Minute, 15 * time.Minute},
+		"it was due long ago": {half, 15 << 20, -time.Hour, 15 * time.Minute},
 		"a long interval":     {2 * time.Hour, 1, time.Minute, 2 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := pause(c.interval, c.read, c.left); got != c.want {
+			if got := pause(c.interval, c.read, lookBytes, c.left); got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
 			}
 		})

@@ -89,10 +89,12 @@ func (v *invocation) create(ctx context.Context, req request, id string) error {
 	if err != nil {
 		return err
 	}
+	before := app.Received()
 	all, err := app.Systems(ctx)
 	if err != nil {
 		return err
 	}
+	read := app.Received() - before
 	names := req.Systems
 	if len(names) == 0 {
 		names = v.o.Systems
@@ -109,7 +111,7 @@ func (v *invocation) create(ctx context.Context, req request, id string) error {
 	if least := v.run.StartedAt.Add(time.Millisecond); started.Before(least) {
 		started = least // the order of runs never depends on the clock alone
 	}
-	before := v.run.Systems
+	earlier := v.run.Systems
 	if last := v.run.Appliance.API; last != "" && last != v.api {
 		v.o.Log.WarnContext(ctx, "RUNECAST_API has changed the API's generation: every system has another id from now on", "last", last, "now", v.api)
 	}
@@ -118,8 +120,11 @@ func (v *invocation) create(ctx context.Context, req request, id string) error {
 		StartedAt: started, Deadline: started.Add(v.o.ScanTimeout), Lease: &v.lease, Last: v.run.Last,
 		Appliance: archive.Appliance{URL: v.o.ApplianceURL, API: v.api, InstanceUUID: info.InstanceUUID, Version: info.Version, Definitions: info.Definitions},
 	}
+	if req.Mode == payload.Analyze { // nothing is new yet, and that was a look
+		v.paceLooks(read)
+	}
 	for _, s := range chosen {
-		v.run.Systems = append(v.run.Systems, v.begin(s, req, v.typeOf(s, before)))
+		v.run.Systems = append(v.run.Systems, v.begin(s, req, v.typeOf(s, earlier)))
 	}
 	// A crash before this write leaves no run, and Lambda repeats the start; a crash
 	// after it a run of which nothing was triggered, with which a tick goes on.

@@ -346,3 +346,48 @@ func TestGrowingResults(t *testing.T) {
 		})
 	}
 }
+
+// TestEveryAccidentOfPasses is TestEveryAccidentOnTheWire where a look is so dear
+// that it is a download at once. Half of the systems say at the end of their
+// results how their scan is, which is too late for that.
+func TestEveryAccidentOfPasses(t *testing.T) {
+	t.Parallel()
+	newRun := func() *world {
+		w := newWire(runecast.V1, "a", "b", "c")
+		w.options.LookBytes = 1
+		w.options.PollInterval = 2 * time.Minute
+		w.machine("c").takes = 40 * time.Minute
+		w.machine("b").issues = `[{"id":"1","type":"CIS","status":"PASS","title":"` + strings.Repeat("x", 600<<10) + `"}]`
+		return w
+	}
+	calls := 0
+	synctest.Test(t, func(t *testing.T) {
+		w := newRun()
+		w.must(t, nightly)
+		w.ticks(t, 30)
+		checkArchived(t, w)
+		calls = w.calls
+		if w.box.gets != 3 || w.box.polls != 1 { // of a, of b, which is late, and of c; the list of systems is a look
+			t.Errorf("%d downloads, %d looks", w.box.gets, w.box.polls)
+		}
+	})
+	for _, kind := range []accident{crashBefore, crashAfter, failOnce, loseAnswer, lostRead, met} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			for at := 1; at <= calls; at++ {
+				synctest.Test(t, func(t *testing.T) {
+					w := newRun()
+					w.at, w.accident = at, kind
+					_, _ = w.handle(t, nightly)
+					time.Sleep(time.Minute)
+					_, _ = w.handle(t, nightly)
+					w.ticks(t, 60)
+					checkArchived(t, w)
+					if t.Failed() {
+						t.Logf("the accident met call %d", at)
+					}
+				})
+			}
+		})
+	}
+}

@@ -129,7 +129,7 @@ func (v *invocation) round(ctx, work context.Context, late bool) error {
 	if len(ids) == 0 || !late && v.o.Now().Before(v.run.NextLook) {
 		return nil
 	}
-	scans, err := v.look(work, app, ids)
+	scans, err := v.look(ctx, work, app, ids, late)
 	if err != nil {
 		return err
 	}
@@ -149,17 +149,30 @@ func (v *invocation) round(ctx, work context.Context, late bool) error {
 	return v.download(ctx, work, app, ready, late)
 }
 
-// look reads the scans of these systems, and says in the run when to look again.
-func (v *invocation) look(work context.Context, app Appliance, ids []string) (map[string]runecast.Scan, error) {
-	before := app.Received()
-	scans, err := app.Statuses(work, ids)
-	if v.run.Appliance.API != runecast.V2 {
-		now := v.o.Now()
-		if next := pause(v.o.PollInterval, app.Received()-before, v.run.Downloads.Last.Add(period).Sub(now)); next > v.o.PollInterval {
-			v.run.NextLook = now.Add(next).UTC()
+// look reads the scans of these systems, and says in the run when to look again. It
+// may archive some of them.
+func (v *invocation) look(ctx, work context.Context, app Appliance, ids []string, late bool) (scans map[string]runecast.Scan, err error) {
+	if v.run.Appliance.API == runecast.V2 {
+		return app.Statuses(work, ids)
+	}
+	before, read := app.Received(), app.Statuses
+	if v.progress(0).pass(v.run.NextLook) && !late {
+		read = func(work context.Context, _ []string) (map[string]runecast.Scan, error) {
+			return v.pass(ctx, work, app)
 		}
 	}
+	scans, err = read(work, ids)
+	v.paceLooks(app.Received() - before)
 	return scans, err
+}
+
+// paceLooks says in the run when to look again after a look that has read so many
+// bytes. Where looks cost little, nothing is said.
+func (v *invocation) paceLooks(read int64) {
+	now := v.o.Now()
+	if next := pause(v.o.PollInterval, read, v.o.LookBytes, v.run.Downloads.Last.Add(period).Sub(now)); next > v.o.PollInterval && v.run.Appliance.API != runecast.V2 {
+		v.run.NextLook = now.Add(next).UTC()
+	}
 }
 
 // inState returns the ids of the systems in a state.

@@ -166,18 +166,24 @@ func (d *delivery) fillLease(at *situation) {
 // decide returns the next step of one scan, and takes the scan to where that
 // step begins.
 func (d *delivery) decide(ctx context.Context, at *situation, s *scan) (step, error) {
-	c, _, err := d.candidate(ctx, s)
+	c, reg, err := d.candidate(ctx, s)
 	if err != nil {
 		return stepDone, err
 	}
 	d.request.mark(at, c)
 	s.recognise(&c.register.System)
 	step := at.step(c)
+	if step == stepSend && !c.forced() && reg.Exists() { // without one the commit point asks
+		if err := d.doubted(ctx, s, c, &reg); err != nil {
+			return stepDone, err
+		}
+		step = at.step(c)
+	}
 	switch step {
 	case stepDone:
 	case stepSupersede:
 		s.Order = c.order
-		s.supersede("a newer scan is committed: " + c.register.RawKey)
+		s.supersede("a newer scan is committed: " + c.newer().RawKey)
 	default:
 		s.begin(at, c, d.key, d.o.NewID())
 	}

@@ -135,6 +135,15 @@ func (g *generation) passCommitPoint(ctx context.Context, again bool) (archive.R
 				now.Sub(g.s.BegunAt).Round(time.Minute)), again && now.Before(d.win.Soft))
 			return archive.Register{}, &stop
 		case commitWrite:
+			if c.forced() {
+				break
+			}
+			if err := d.doubted(ctx, g.s, c, &reg); err != nil {
+				return end(becauseInterrupted, err)
+			}
+			if c.outdated() {
+				return end(becauseSuperseded, errors.New("a newer scan is shown already"))
+			}
 		}
 		reg.Value = c.reservation(d.key, now)
 		reg.Value.System = g.s.Envelope.System
@@ -180,6 +189,7 @@ func (g *generation) announceScan(ctx context.Context, res mapping.Result, reser
 		r := g.announce(hard, events)
 		switch r.Outcome {
 		case openpipeline.Accepted:
+			g.s.Timestamp, g.s.CompletedAt = reserved.Timestamp, reserved.CompletedAt
 			g.keepVerdicts(hard, res.Rules, reserved)
 			g.announced = true
 			return g.followUp(hard)

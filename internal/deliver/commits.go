@@ -63,7 +63,7 @@ const (
 )
 
 // fateOf returns what a delivery document says of the commit of a scan id. One
-// that failed in doubt may be shown.
+// that failed in doubt, or once it was committed, may be shown.
 func fateOf(v *archive.Delivery, scanID string) fate {
 	for _, r := range recorded(v) {
 		switch {

@@ -57,15 +57,17 @@ func TestFatesOfCommits(t *testing.T) {
 		scan archive.Scan
 		want fate
 	}{
-		"no document":        {archive.Scan{}, fateOpen},
-		"sending":            {archive.Scan{ScanID: "s1", State: archive.DeliverySending}, fateOpen},
-		"complete":           {archive.Scan{ScanID: "s1", State: archive.DeliveryComplete}, fateShown},
-		"superseded":         {archive.Scan{ScanID: "s1", State: archive.DeliverySuperseded}, fateOpen},
-		"failed":             {archive.Scan{ScanID: "s1", State: archive.DeliveryFailed}, fateFailed},
-		"failed in doubt":    {archive.Scan{ScanID: "s1", State: archive.DeliveryFailed, Doubt: true}, fateOpen},
-		"another generation": {archive.Scan{ScanID: "s2", State: archive.DeliveryComplete}, fateOpen},
-		"ended complete":     {archive.Scan{ScanID: "s2", State: archive.DeliveryFailed, Ended: archive.Ended{ScanID: "s1", State: archive.DeliveryComplete}}, fateShown},
-		"ended failed":       {archive.Scan{ScanID: "s2", State: archive.DeliverySending, Ended: archive.Ended{ScanID: "s1", State: archive.DeliveryFailed}}, fateFailed},
+		"no document":            {archive.Scan{}, fateOpen},
+		"sending":                {archive.Scan{ScanID: "s1", State: archive.DeliverySending}, fateOpen},
+		"complete":               {archive.Scan{ScanID: "s1", State: archive.DeliveryComplete}, fateShown},
+		"superseded":             {archive.Scan{ScanID: "s1", State: archive.DeliverySuperseded}, fateOpen},
+		"failed":                 {archive.Scan{ScanID: "s1", State: archive.DeliveryFailed}, fateFailed},
+		"failed in doubt":        {archive.Scan{ScanID: "s1", State: archive.DeliveryFailed, Doubt: true}, fateOpen},
+		"failed, shown before":   {archive.Scan{ScanID: "s1", State: archive.DeliveryFailed, Committed: true}, fateShown},
+		"sending, shown already": {archive.Scan{ScanID: "s1", State: archive.DeliverySending, Committed: true}, fateShown},
+		"another generation":     {archive.Scan{ScanID: "s2", State: archive.DeliveryComplete}, fateOpen},
+		"ended complete":         {archive.Scan{ScanID: "s2", State: archive.DeliveryFailed, Ended: archive.Ended{ScanID: "s1", State: archive.DeliveryComplete}}, fateShown},
+		"ended failed":           {archive.Scan{ScanID: "s2", State: archive.DeliverySending, Ended: archive.Ended{ScanID: "s1", State: archive.DeliveryFailed}}, fateFailed},
 		"complete, then sent again and not even begun": {archive.Scan{ScanID: "s1", State: archive.DeliveryFailed, Ended: archive.Ended{ScanID: "s1", State: archive.DeliveryComplete}}, fateShown},
 	} {
 		t.Run(name, func(t *testing.T) {

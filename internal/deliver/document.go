@@ -8,13 +8,13 @@ import (
 // members of a single scan inline, as readers of the contract know them; of
 // several it has a list, and their sum inline.
 
-// recorded returns the scans of a delivery document. That of one scan does not
-// say of which system it is.
+// recorded returns the scans of a delivery document. That of one scan says of
+// which system it is only where the key does not, and not in older releases.
 func recorded(v *archive.Delivery) []archive.SystemScan {
 	if len(v.Scans) > 0 {
 		return v.Scans
 	}
-	return []archive.SystemScan{{Scan: v.Scan}}
+	return []archive.SystemScan{{System: v.System, Scan: v.Scan}}
 }
 
 // record puts the scans into the document.
@@ -23,10 +23,13 @@ func record(v *archive.Delivery, scans []*scan) {
 	case 0:
 		return
 	case 1:
-		v.Scan, v.Scans = scans[0].Scan, nil
+		v.System, v.Scan, v.Scans = archive.System{}, scans[0].Scan, nil
+		if archive.IsHandMade(v.RawKey) { // the key of an analysis names its system
+			v.System = scans[0].System
+		}
 		return
 	}
-	v.Scans = nil
+	v.System, v.Scans = archive.System{}, nil
 	for _, s := range scans {
 		v.Scans = append(v.Scans, s.SystemScan)
 	}

@@ -54,7 +54,7 @@ func worlds() map[string]model {
 		"three scans":                              {invocations: 2, objects: 3, batches: 1, limit: faults{expiries: 1, lost: 1}},
 		"three scans, two forced, two refused":     {invocations: 3, objects: 3, batches: 1, oneByOne: true, force: true, limit: faults{replays: 2, refusals: 2}},
 		"three scans, two replayed, two refused":   {invocations: 3, objects: 3, batches: 1, oneByOne: true, limit: faults{replays: 2, refusals: 2}},
-		"three scans, one forced, a day passes":    {invocations: 3, objects: 3, batches: 1, oneByOne: true, force: true, limit: faults{replays: 1, refusals: 1, days: 1}},
+		"three scans, one forced, a day passes":    {invocations: 3, objects: 3, batches: 1, oneByOne: true, force: true, limit: faults{replays: 1, days: 1}},
 		"another mapping is deployed":              {invocations: 2, limit: faults{expiries: 1, timeouts: 1, releases: 1}},
 		"06, half: generations not written":        {invocations: 2, rules: rules{unwritten: true}, limit: faults{timeouts: 1, expiries: 1}},
 		"06, half: scan ids that are not random":   {invocations: 2, rules: rules{derivedScanIDs: true}, limit: faults{timeouts: 1, expiries: 1}},

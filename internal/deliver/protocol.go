@@ -101,11 +101,22 @@ func (s *situation) step(c *candidate) step {
 // as it is not known that a scan is shown which was forced over a newer one,
 // nothing may take the newer one's place.
 func (c *candidate) outdated() bool {
-	if c.recorded.Force && c.recorded.Over == c.other() {
-		return false
-	}
-	return slices.ContainsFunc(c.commits, func(one archive.Commit) bool { return placeOf(&one).compare(&c.place) > 0 })
+	return !c.forced() && c.newer() != nil
 }
+
+// newer returns the newest commit that counts and is of a newer scan; nil: none.
+func (c *candidate) newer() *archive.Commit {
+	for i := range c.commits {
+		if placeOf(&c.commits[i]).compare(&c.place) > 0 {
+			return &c.commits[i]
+		}
+	}
+	return nil
+}
+
+// forced reports whether the scan may take the place of what is committed,
+// however new that is.
+func (c *candidate) forced() bool { return c.recorded.Force && c.recorded.Over == c.other() }
 
 // other returns the scan id of the newest commit of another scan, whatever
 // generations of this one were committed over it; empty: there is none.
@@ -124,10 +135,10 @@ func (c *candidate) mine() bool {
 }
 
 // pastCommitPoint reports whether the commit point has passed, and what was sent
-// is what would be sent now, and not long ago. A replay begins another generation
+// is what would be sent now, and not long ago, unless the scan is shown already. A replay begins another generation
 // all the same.
 func (s *situation) pastCommitPoint(c *candidate) bool {
-	return !s.replay && s.sameVersion() && s.delivery.Mapping == s.mapping && c.mine() && !tooOld(&c.recorded, s.now)
+	return !s.replay && s.sameVersion() && s.delivery.Mapping == s.mapping && c.mine() && (c.recorded.Committed || !tooOld(&c.recorded, s.now))
 }
 
 // resumable reports whether a generation can go on: released cleanly, the same

@@ -6,11 +6,14 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"runecast-ingest/internal/archive"
@@ -27,7 +30,8 @@ import (
 const mishaps = 4
 
 // TestChaos delivers several scans of several systems in any order, under any
-// mixture of faults, crashes and frozen invocations.
+// mixture of faults, crashes and frozen invocations: archived by runs and uploaded
+// by hand, while generations grow old, archives are copied and registers lost.
 func TestChaos(t *testing.T) {
 	t.Parallel()
 	seed := cmp.Or(setting[uint64]("chaos.seed"), rand.Uint64())
@@ -66,13 +70,15 @@ type world struct {
 	// weak is how many vulnerabilities each scan has, which follow its commit,
 	// beside the coverage of objects in some rounds; 0: nothing follows.
 	weak int
+	// uploaded are scans that a person uploads as they were archived elsewhere.
+	uploaded map[scan]bool
 	// alone are scans with nothing but vulnerabilities, which have no commit.
 	alone []scan
 }
 
 func newWorld(t *testing.T, srv *s3server.Server, seed uint64, round int) *world {
 	t.Helper()
-	w := &world{rng: rand.New(rand.NewPCG(seed, uint64(round))), scans: map[string][]scan{}, mishaps: mishaps}
+	w := &world{rng: rand.New(rand.NewPCG(seed, uint64(round))), scans: map[string][]scan{}, uploaded: map[scan]bool{}, mishaps: mishaps}
 	w.rig = rigOn(t, srv, fmt.Sprintf("round-%d", round), site.Small)
 	w.Config.SendConcurrency = []int{1, 1, 4}[w.rng.IntN(3)] // one at a time repeats exactly
 	w.network = newNetwork(w.rig)
@@ -87,7 +93,8 @@ func newWorld(t *testing.T, srv *s3server.Server, seed uint64, round int) *world
 	for i := range 1 + w.rng.IntN(3) {
 		system := fmt.Sprintf("vc-%d", i)
 		for number := range 2 + w.rng.IntN(3) {
-			w.scans[system] = append(w.scans[system], scan{System: system, Minute: 10 * number, Failing: 2 + w.rng.IntN(40), Passing: number + 1, Weak: w.weak})
+			s := scan{System: system, Minute: 10 * number, Failing: 2 + w.rng.IntN(40), Passing: number + 1, Weak: w.weak}
+			w.scans[system], w.uploaded[s] = append(w.scans[system], s), w.rng.IntN(5) == 0
 		}
 	}
 	if w.rng.IntN(2) == 0 {
@@ -97,6 +104,14 @@ func newWorld(t *testing.T, srv *s3server.Server, seed uint64, round int) *world
 	w.witness = newWitness(w.wanted)
 	w.network.seen = func() { w.witness.look(w.Receiver.Events()) }
 	return w
+}
+
+// key is where a scan lies: as the collector archived it, or uploaded by hand.
+func (w *world) key(s scan) string {
+	if w.uploaded[s] {
+		return archive.ManualPrefix + path.Base(path.Dir(s.Key())) + "/" + path.Base(s.Key())
+	}
+	return s.Key()
 }
 
 // wanted is the failed rows of the scan in which so many rules pass.
@@ -152,9 +167,9 @@ func (w *world) storm() {
 	w.rng.Shuffle(len(arrivals), func(i, j int) { arrivals[i], arrivals[j] = arrivals[j], arrivals[i] })
 	for _, s := range arrivals {
 		w.network.during(w.weather())
-		w.keys = append(w.keys, w.Put(s))
+		w.keys = append(w.keys, w.PutAs(w.key(s), s))
 		if w.rng.IntN(4) > 0 { // else its event is lost
-			w.invoke(s3Event(w.Bucket, s.Key()))
+			w.invoke(s3Event(w.Bucket, w.key(s)))
 		}
 		for range 1 + w.rng.IntN(4) {
 			w.anything()
@@ -165,7 +180,7 @@ func (w *world) storm() {
 // anything is what may happen at any time.
 func (w *world) anything() {
 	some := func() string { return w.keys[w.rng.IntN(len(w.keys))] }
-	switch w.rng.IntN(6) {
+	switch w.rng.IntN(8) {
 	case 0:
 		w.invoke(s3Event(w.Bucket, some(), some()))
 	case 1:
@@ -178,6 +193,28 @@ func (w *world) anything() {
 		w.thaw(1)
 	case 5:
 		w.replay(w.scanOf(some()))
+	case 6:
+		w.Clock.Advance([]time.Duration{5 * time.Hour, 7 * time.Hour, 30 * time.Hour}[w.rng.IntN(3)]) // what was begun grows old
+	case 7:
+		w.copied()
+	}
+}
+
+// copied is an archive that was copied or restored as it is: all raw objects are
+// created anew, and their events come in any order. Sometimes a register is
+// missing in the copy.
+func (w *world) copied() {
+	if w.rng.IntN(2) == 0 {
+		system := fmt.Sprintf("vc-%d", w.rng.IntN(len(w.scans)))
+		if _, err := w.S3.DeleteObject(w.T.Context(), &s3.DeleteObjectInput{Bucket: &w.Bucket, Key: aws.String(archive.RegisterKey(system))}); err != nil {
+			w.T.Fatal(err)
+		}
+	}
+	keys := slices.DeleteFunc(slices.Clone(w.keys), archive.IsHandMade) // a copied upload is another upload
+	w.rng.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+	for _, key := range keys {
+		w.Date(key)
+		w.invoke(s3Event(w.Bucket, key))
 	}
 }
 
@@ -185,14 +222,14 @@ func (w *world) anything() {
 func (w *world) replay(s scan) {
 	switch w.rng.IntN(4) {
 	case 0:
-		w.invoke(replayOf(s.Key(), false))
+		w.invoke(replayOf(w.key(s), false))
 	case 1:
 		w.invoke(`{"action":"replay","prefix":"raw/"}`)
 	case 2:
-		w.invoke(batchReplay(w.rng.Uint64(), w.Bucket, s.Key()))
+		w.invoke(batchReplay(w.rng.Uint64(), w.Bucket, w.key(s)))
 	case 3:
-		w.witness.forced = append(w.witness.forced, wayBack{system: s.System, over: w.committed(s.System), to: s.Passing})
-		w.invoke(replayOf(s.Key(), true))
+		w.witness.forced = append(w.witness.forced, wayBack{system: s.System, over: max(w.committed(s.System), w.witness.shown[dashboard.NewText(s.System)]), to: s.Passing})
+		w.invoke(replayOf(w.key(s), true))
 	}
 }
 
@@ -210,7 +247,7 @@ func batchReplay(job uint64, bucket, key string) string {
 func (w *world) scanOf(key string) scan {
 	for _, scans := range append(slices.Collect(maps.Values(w.scans)), w.alone) {
 		for _, s := range scans {
-			if s.Key() == key {
+			if w.key(s) == key {
 				return s
 			}
 		}
@@ -273,11 +310,12 @@ func (w *world) settle() {
 	w.Clock.Advance(24 * time.Hour)
 	w.calm(sandbox)
 	for system, scans := range w.scans {
-		if shown := w.witness.shown[dashboard.NewText(system)]; shown != w.committed(system) {
-			w.T.Errorf("%s shows scan %d, but %d is committed", system, shown, w.committed(system))
+		shown, committed := w.witness.shown[dashboard.NewText(system)], w.committed(system)
+		if lost := committed == 0 && shown > 0; shown != committed && !lost {
+			w.T.Errorf("%s shows scan %d, but %d is committed", system, shown, committed)
 		}
 		// Whatever was forced, the newest comes back.
-		w.start(w.network, replayOf(scans[len(scans)-1].Key(), false), lives, 0)
+		w.start(w.network, replayOf(w.key(scans[len(scans)-1]), false), lives, 0)
 	}
 }
 
@@ -309,12 +347,12 @@ func (w *world) check(srv *s3server.Server) {
 // ended checks the delivery document of a scan.
 func (w *world) ended(s scan, newest bool) {
 	w.T.Helper()
-	d := w.Document(s.Key())
+	d := w.Document(w.key(s))
 	if d.Lease.Live(w.Clock.Now()) || d.State != archive.DeliveryComplete && (newest || d.State != archive.DeliverySuperseded) {
-		w.T.Errorf("%s has not ended as it should: %+v", s.Key(), d)
+		w.T.Errorf("%s has not ended as it should: %+v", w.key(s), d)
 	}
 	if d.State == archive.DeliveryComplete {
-		w.conserved(&d, w.refusedOf(s.Key(), d.Generation))
+		w.conserved(&d, w.refusedOf(w.key(s), d.Generation))
 		w.followed(s, &d)
 	}
 }
@@ -347,6 +385,6 @@ func (w *world) followed(s scan, d *archive.Delivery) {
 		}
 	}
 	if len(came) != s.Weak || twice > 0 && !d.DuplicatesPossible {
-		w.T.Errorf("%s: of %d vulnerabilities %d came, %d of them again: %+v", s.Key(), s.Weak, len(came), twice, d.Scan)
+		w.T.Errorf("%s: of %d vulnerabilities %d came, %d of them again: %+v", w.key(s), s.Weak, len(came), twice, d.Scan)
 	}
 }

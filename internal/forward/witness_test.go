@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"runecast-ingest/internal/dashboard"
 )
@@ -20,6 +21,7 @@ type witness struct {
 	looked     int
 	rows       map[dashboard.Text]*dashboard.Rows // by scan.id
 	found      map[[2]dashboard.Text]bool         // scan.id and finding.id
+	begun      map[dashboard.Text]time.Time       // the first row's, by scan.id
 	twice      map[dashboard.Text]int             // findings that came again, by scan.id
 	newest     map[dashboard.Text]dashboard.Event // completed scans, by system
 	shown      map[dashboard.Text]int             // number of the scan that is shown, by system
@@ -28,10 +30,14 @@ type witness struct {
 
 func newWitness(wanted func(string, int) (int, bool)) *witness {
 	return &witness{
-		wanted: wanted, rows: map[dashboard.Text]*dashboard.Rows{}, found: map[[2]dashboard.Text]bool{}, twice: map[dashboard.Text]int{},
+		wanted: wanted, rows: map[dashboard.Text]*dashboard.Rows{}, found: map[[2]dashboard.Text]bool{}, begun: map[dashboard.Text]time.Time{}, twice: map[dashboard.Text]int{},
 		newest: map[dashboard.Text]dashboard.Event{}, shown: map[dashboard.Text]int{},
 	}
 }
+
+// oldest is what rows may be older than their scan event: six hours, and what an
+// invocation takes behind its last look at the clock.
+const oldest = 6*time.Hour + 20*time.Minute
 
 // wayBack is a forced replay: of a system's scan, over the one that was
 // committed then.
@@ -54,6 +60,9 @@ func (w *witness) look(events []dashboard.Event) {
 	w.looked = len(events)
 	for system, scan := range w.newest {
 		w.judge(system, scan.ScanID)
+		if age := scan.Timestamp.Sub(w.begun[scan.ScanID]); age > oldest {
+			w.violate("%s shows rows that are %s older than their scan event", system, age)
+		}
 	}
 }
 
@@ -62,6 +71,7 @@ func (w *witness) take(e dashboard.Event) {
 	case dashboard.TypeFinding:
 		if w.rows[e.ScanID] == nil {
 			w.rows[e.ScanID] = &dashboard.Rows{}
+			w.begun[e.ScanID] = e.Timestamp.Time
 		}
 		if e.Status == dashboard.Passed {
 			w.rows[e.ScanID].Passed++

@@ -60,28 +60,40 @@ func (r *results) visit(e *Element, visit func(*Element) error) error {
 // the element is taken, it looks ahead into its first 256 KiB.
 func (e *Element) Type() string {
 	if !e.ended && !e.taken && !e.kind.decided() {
-		e.kind = e.foresee()
+		e.kind = e.foresee().kind
 	}
 	return typeOf(e.ID, e.kind)
 }
 
+// Foretold returns the element's scan before the element is taken, if that stands
+// in its first 256 KiB; false: it is not known yet. What the element says to its
+// end may still be another.
+func (e *Element) Foretold() (Scan, bool) {
+	whole := func(s Scan) bool { return s.Status != "" && s.Timestamp != "" }
+	if e.ended || e.taken || whole(e.Scan) {
+		return e.Scan, whole(e.Scan)
+	}
+	scan := e.foresee().Scan
+	return scan, whole(scan)
+}
+
 // foresee reads what is to come as a document of its own, up to where it
 // breaks off.
-func (e *Element) foresee() evidence {
+func (e *Element) foresee() *Element {
 	begun := ""
 	if e.r.InputOffset() > 0 {
 		begun = `{"":0`
 	}
-	probe := &Element{kind: e.kind, r: newResults(io.MultiReader(strings.NewReader(begun), e.r.ahead()), chunkSize)}
+	probe := &Element{kind: e.kind, Scan: e.Scan, r: newResults(io.MultiReader(strings.NewReader(begun), e.r.ahead()), chunkSize)}
 	probe.step = probe.v2
 	if begun != "" {
 		if _, err := probe.r.ReadToken(); err != nil {
-			return probe.kind
+			return probe
 		}
 		probe.step = probe.v1
 	}
 	_ = probe.finish() // it ends where the view does
-	return probe.kind
+	return probe
 }
 
 // finish reads to the element's end.
