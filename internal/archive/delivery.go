@@ -82,6 +82,8 @@ type Ended struct {
 	ScanID string `json:"scanId"`
 	// State is complete or failed.
 	State string `json:"state"`
+	// Timestamp is that of its scan event, if that was accepted.
+	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
 // SystemScan is one system's part in a document of several.

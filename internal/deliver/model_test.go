@@ -71,9 +71,6 @@ func largerWorlds() map[string]model {
 		"clocks ahead, three invocations":           {invocations: 3, skew: 10 * time.Minute, limit: faults{expiries: 1, lost: 1}},
 		"an older scan is forced, answers are lost": {invocations: 3, force: true, limit: faults{expiries: 1, lost: 1, replays: 1}},
 		"two zombies, a lost request and answer":    {invocations: 3, limit: faults{timeouts: 1, expiries: 2, lost: 1}},
-		"three scans, two forced, one refused":      {invocations: 4, objects: 3, batches: 1, oneByOne: true, force: true, limit: faults{expiries: 1, replays: 2, refusals: 1}},
-		"three scans, two forced, all refused":      {invocations: 5, objects: 3, batches: 1, oneByOne: true, force: true, limit: faults{replays: 2, refusals: 3}},
-		"three scans, a day passes":                 {invocations: 4, objects: 3, batches: 1, oneByOne: true, force: true, limit: faults{expiries: 1, replays: 1, refusals: 1, days: 1}},
 		"three scans at the same time":              {invocations: 3, objects: 3, batches: 1, limit: faults{expiries: 1, refusals: 1, lost: 1}},
 		"a refusal among zombies and replays":       {invocations: 3, limit: faults{expiries: 1, refusals: 2, replays: 1}},
 	}

@@ -68,7 +68,7 @@ func (s *scan) ended() archive.Ended {
 	}
 	certain := s.State == archive.DeliveryComplete || s.State == archive.DeliveryFailed && !s.Doubt
 	if s.ScanID != "" && certain {
-		return archive.Ended{ScanID: s.ScanID, State: s.State}
+		return archive.Ended{ScanID: s.ScanID, State: s.State, Timestamp: s.Timestamp}
 	}
 	return s.Ended
 }

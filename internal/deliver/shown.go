@@ -86,8 +86,8 @@ func shownOf(v *archive.Delivery, systemID string) (*archive.Commit, time.Time) 
 			at = v.UpdatedAt
 		case r.State == archive.DeliveryFailed && (r.Doubt || r.Committed):
 			at = v.UpdatedAt
-		case r.Ended.State == archive.DeliveryComplete:
-			one.ScanID, at = r.Ended.ScanID, v.UpdatedAt
+		case !r.Ended.Timestamp.IsZero():
+			one.ScanID, at = r.Ended.ScanID, r.Ended.Timestamp
 		default:
 			continue
 		}

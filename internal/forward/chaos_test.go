@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"runecast-ingest/internal/archive"
@@ -31,7 +29,7 @@ const mishaps = 4
 
 // TestChaos delivers several scans of several systems in any order, under any
 // mixture of faults, crashes and frozen invocations: archived by runs and uploaded
-// by hand, while generations grow old, archives are copied and registers lost.
+// by hand, while generations grow old and archives are copied.
 func TestChaos(t *testing.T) {
 	t.Parallel()
 	seed := cmp.Or(setting[uint64]("chaos.seed"), rand.Uint64())
@@ -201,15 +199,8 @@ func (w *world) anything() {
 }
 
 // copied is an archive that was copied or restored as it is: all raw objects are
-// created anew, and their events come in any order. Sometimes a register is
-// missing in the copy.
+// created anew, and their events come in any order.
 func (w *world) copied() {
-	if w.rng.IntN(2) == 0 {
-		system := fmt.Sprintf("vc-%d", w.rng.IntN(len(w.scans)))
-		if _, err := w.S3.DeleteObject(w.T.Context(), &s3.DeleteObjectInput{Bucket: &w.Bucket, Key: aws.String(archive.RegisterKey(system))}); err != nil {
-			w.T.Fatal(err)
-		}
-	}
 	keys := slices.DeleteFunc(slices.Clone(w.keys), archive.IsHandMade) // a copied upload is another upload
 	w.rng.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 	for _, key := range keys {
