@@ -1,8 +1,15 @@
 package deliver
 
 import (
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/openpipeline"
@@ -13,7 +20,22 @@ import (
 // those of protocol.go.
 func TestModelNeedsItsRules(t *testing.T) {
 	t.Parallel()
-	for name, m := range map[string]model{
+	for name, m := range withoutARule() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m.invocations = max(m.invocations, 2)
+			trace, explored := explore(&m)
+			if trace == nil {
+				t.Fatalf("nothing breaks in %d worlds", explored)
+			}
+			t.Logf("after %d worlds, in %d steps: %q", explored, len(trace)-1, trace)
+		})
+	}
+}
+
+// withoutARule returns for each rule a model that does without it.
+func withoutARule() map[string]model {
+	return map[string]model{
 		"01 the register is written before the scan event":    {rules: rules{eventFirst: true, ownClock: true}},
 		"02 … even if nobody dies":                            {rules: rules{eventFirst: true, ownClock: true}, immortal: true},
 		"03 it is written, not only read again":               {rules: rules{eventFirst: true, ownClock: true, rechecks: true}, immortal: true},
@@ -43,16 +65,26 @@ func TestModelNeedsItsRules(t *testing.T) {
 		"how a generation ended is remembered":              {rules: rules{forgetsEnded: true}, objects: 3, batches: 1, oneByOne: true, invocations: 3, limit: faults{refusals: 2, replays: 1}},
 		"a forced scan that is not shown yet hides nothing": {rules: rules{headOnly: true}, objects: 3, batches: 1, oneByOne: true, invocations: 3, force: true, limit: faults{replays: 1}},
 		"more than one commit before is kept":               {rules: rules{keepsOne: true}, objects: 3, batches: 1, oneByOne: true, invocations: 3, force: true, limit: faults{refusals: 1, replays: 1, days: 1}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			m.invocations = max(m.invocations, 2)
-			trace, explored := explore(&m)
-			if trace == nil {
-				t.Fatalf("nothing breaks in %d worlds", explored)
-			}
-			t.Logf("after %d worlds, in %d steps: %q", explored, len(trace)-1, trace)
-		})
+	}
+}
+
+// PROTOCOL.md names every rule, and no other, in the words of the cases.
+func TestRulesAreDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "## The rules, and what breaks without each")
+	var documented []string
+	for _, row := range regexp.MustCompile(`(?m)^\| (.+?) \| .+ \|$`).FindAllStringSubmatch(table, -1) {
+		if row[1] != "rule" {
+			documented = append(documented, row[1])
+		}
+	}
+	slices.Sort(documented)
+	if d := cmp.Diff(slices.Sorted(maps.Keys(withoutARule())), documented); d != "" {
+		t.Errorf("- the test's cases, + PROTOCOL.md:\n%s", d)
 	}
 }
 
