@@ -63,7 +63,7 @@ func TestFatesOfCommits(t *testing.T) {
 		"superseded":               {archive.Scan{ScanID: "s1", State: archive.DeliverySuperseded}, fateOpen},
 		"failed":                   {archive.Scan{ScanID: "s1", State: archive.DeliveryFailed}, fateFailed},
 		"failed in doubt":          {archive.Scan{ScanID: "s1", State: archive.DeliveryFailed, Doubt: true}, fateOpen},
-		"failed, committed before": {archive.Scan{ScanID: "s1", State: archive.DeliveryFailed, Committed: true}, fateOpen},
+		"failed, committed before": {archive.Scan{ScanID: "s1", State: archive.DeliveryFailed, Committed: true}, fateShown},
 		"another generation":       {archive.Scan{ScanID: "s2", State: archive.DeliveryComplete}, fateOpen},
 		"ended complete":           {archive.Scan{ScanID: "s2", State: archive.DeliveryFailed, Ended: archive.Ended{ScanID: "s1", State: archive.DeliveryComplete}}, fateShown},
 		"ended failed":             {archive.Scan{ScanID: "s2", State: archive.DeliverySending, Ended: archive.Ended{ScanID: "s1", State: archive.DeliveryFailed}}, fateFailed},
