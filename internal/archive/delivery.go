@@ -58,7 +58,7 @@ type Scan struct {
 	// BegunAt is when the generation was begun, before its first row was sent.
 	// Zero in documents of older releases.
 	BegunAt time.Time `json:"begunAt,omitzero"`
-	// Timestamp is that of the scan event, once it is accepted, and CompletedAt
+	// Timestamp is that of the scan event, once it is accepted; CompletedAt is
 	// when the appliance finished the scan, as it said: what the register says of
 	// the scan, should that be lost. Zero in documents of older releases.
 	Timestamp   time.Time `json:"timestamp,omitzero"`

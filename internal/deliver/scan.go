@@ -37,6 +37,7 @@ func (s *scan) order() archive.Order {
 func (s *scan) begin(at *situation, c *candidate, rawKey, newScanID string) {
 	s.Scan = c.recorded // with the marks of a replay
 	s.Order = c.order
+	s.CompletedAt = c.completedAt
 	if at.replay || !at.sameVersion() {
 		s.RefusedWhole = 0
 	}
@@ -56,7 +57,7 @@ func (s *scan) begin(at *situation, c *candidate, rawKey, newScanID string) {
 func (s *scan) abandon(newScanID string, now time.Time) {
 	s.Scan = archive.Scan{
 		Order: s.Order, State: archive.DeliverySending, ScanID: newScanID, Generation: s.Generation + 1, Force: s.Force, Over: s.Over,
-		RefusedWhole: s.RefusedWhole, BegunAt: now.UTC(), Ended: s.ended(),
+		RefusedWhole: s.RefusedWhole, BegunAt: now.UTC(), CompletedAt: s.CompletedAt, Ended: s.ended(),
 	}
 }
 
