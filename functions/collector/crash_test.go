@@ -170,7 +170,7 @@ func (s *trial) crash(sc scene) {
 	}
 }
 
-// checkArchived looks at what is left when all is over. It gives the number of
+// checkArchived looks at what is left when all is over. It returns the number of
 // triggers beyond one per system.
 func (s *trial) checkArchived(sc scene, crashes int) (again int) {
 	s.Helper()

@@ -270,7 +270,7 @@ func (s *site) passTime() {
 	}
 }
 
-// stored is what S3 tells of an object.
+// stored is what S3 says of an object.
 type stored struct {
 	ETag     string
 	Modified time.Time

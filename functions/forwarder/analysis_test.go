@@ -213,7 +213,7 @@ func (s *site) checkComplete(a *analysis, generation int) {
 	}
 }
 
-// committed returns the scan ids of all scan-completed events.
+// committed returns the scan ids of all scan events.
 func (s *site) committed() []string {
 	var ids []string
 	for _, e := range s.receiver.Events() {

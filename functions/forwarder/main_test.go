@@ -136,7 +136,7 @@ func TestTokenRotatedToAnotherKind(t *testing.T) {
 	s.shows(scan)
 }
 
-// TestSettingsThatCannotBeUsed: all faults are told at once.
+// TestSettingsThatCannotBeUsed: all faults are named at once.
 func TestSettingsThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	var log lines

@@ -9,7 +9,7 @@ import (
 	"runecast-ingest/internal/notice"
 )
 
-// told reads what is on the event bus.
+// told reads the notices on the event bus.
 func (s *site) told() []notice.Committed {
 	s.Helper()
 	var all []notice.Committed

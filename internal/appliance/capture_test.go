@@ -17,7 +17,7 @@ import (
 	simulated "runecast-ingest/internal/simulate/appliance"
 )
 
-// captured gives what is captured of a simulated appliance that a token of ours
+// captured returns what is captured of a simulated appliance that a token of ours
 // is shown to; answers, if set, take the place of what it says.
 func captured(t *testing.T, api, ours string, answers http.HandlerFunc) (*simulated.Appliance, Recording, string) {
 	t.Helper()

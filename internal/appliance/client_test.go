@@ -81,14 +81,14 @@ func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.write(w)
 }
 
-// requests gives what was asked for so far, and with which headers.
+// requests returns what was asked for so far, and with which headers.
 func (s *stub) requests() ([]string, []http.Header) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.log), slices.Clone(s.headers)
 }
 
-// client gives a client of a stub that does not sleep, and the waits it made.
+// client returns a client of a stub that does not sleep, and the waits it made.
 func client(t *testing.T, s *stub, change func(*Options)) (*Client, *[]time.Duration) {
 	t.Helper()
 	var waits []time.Duration
@@ -103,7 +103,7 @@ func client(t *testing.T, s *stub, change func(*Options)) (*Client, *[]time.Dura
 	}), &waits
 }
 
-// serve gives a client, of API v1, of a handler.
+// serve returns a client, of API v1, of a handler.
 func serve(t *testing.T, h http.Handler, change func(*Options)) *Client {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(h)

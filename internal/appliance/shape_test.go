@@ -144,7 +144,7 @@ func FuzzReduce(f *testing.F) {
 	})
 }
 
-// contents gives the member names and the text values of a document.
+// contents returns the member names and the text values of a document.
 func contents(doc []byte) (names map[string]bool, values []string) {
 	names = map[string]bool{}
 	dec := jsontext.NewDecoder(bytes.NewReader(doc), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))

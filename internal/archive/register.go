@@ -13,7 +13,7 @@ type Register struct {
 	Generation int    `json:"generation"`
 	ScanID     string `json:"scanId"`
 	RawKey     string `json:"rawKey"`
-	// Timestamp is reserved for the scan-completed event: it grows with every commit.
+	// Timestamp is reserved for the scan event: it grows with every commit.
 	Timestamp time.Time `json:"timestamp"`
 	// CompletedAt is when the appliance finished the scan, as it said.
 	CompletedAt time.Time `json:"completedAt"`

@@ -39,7 +39,7 @@ type Appliance interface {
 	Generation(ctx context.Context, past appliance.Past) (string, error)
 	// Systems lists all connected systems.
 	Systems(ctx context.Context) ([]runecast.System, error)
-	// Describe adds last scan and type where Systems could not tell them.
+	// Describe adds last scan and type where Systems did not return them.
 	Describe(ctx context.Context, systems []runecast.System) error
 	// Statuses returns the last scan of these systems, and maybe of others, by id.
 	Statuses(ctx context.Context, ids []string) (map[string]runecast.Scan, error)

@@ -58,7 +58,7 @@ func (v *invocation) downloadAll(ctx, work context.Context, app Appliance, ready
 			v.system(id).Reason = "its analysis has finished; its results are downloaded together with those of others, within half an hour"
 		}
 		if len(ready) > 0 && past.Repeat {
-			return v.unread // of this invocation's own last download, so that somebody hears of it
+			return v.unread // of this invocation's own last download, so that the error is logged
 		}
 		return nil
 	}

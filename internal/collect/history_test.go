@@ -31,7 +31,7 @@ func (w *world) keep(t *testing.T, ago time.Duration, n int, change func(*archiv
 	return r.ID
 }
 
-// hourly gives the ages of runs that began every hour.
+// hourly returns the ages of runs that began every hour.
 func hourly(n int) []time.Duration {
 	var ages []time.Duration
 	for i := range n {

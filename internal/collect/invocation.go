@@ -184,7 +184,7 @@ func (v *invocation) close(ctx context.Context) (payload.RunAnswer, error) {
 	v.run.State = archive.RunIdle
 	switch err := v.save(ctx); {
 	case errors.Is(err, errTaken):
-		return a, nil // somebody else closed it, and tells of it
+		return a, nil // another invocation closed it, and sends the notice
 	case err != nil:
 		return payload.RunAnswer{}, err
 	}

@@ -139,7 +139,7 @@ func cutDownloads(w *world) func(*http.Request) int {
 	}
 }
 
-// download tells a download from a look: in v2 only by what was seen before.
+// download distinguishes a download from a look: in v2 only by what was seen before.
 func download(w *world, r *http.Request) bool {
 	if w.wire.api == runecast.V1 {
 		return r.URL.Path == "/rc2/api/v1/results" && r.URL.RawQuery == ""

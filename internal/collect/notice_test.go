@@ -63,7 +63,7 @@ func TestNoticesOfRuns(t *testing.T) {
 	}
 }
 
-// One message per run: whoever asks afterwards is told nothing of it.
+// One message per run: later answers have no notice.
 func TestNoticeIsGivenOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestRunsAreCounted(t *testing.T) {
 }
 
 // The run before may end by the start of the next, which has long to go: its
-// end is told all the same.
+// end is reported all the same.
 func TestNoticeOfARunThatTheNextStartEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -131,7 +131,7 @@ func (g *generation) passCommitPoint(ctx context.Context, again bool) (archive.R
 		case commitWait:
 			return end(becauseAhead, aheadError(reg.Key))
 		case commitAnew:
-			stop := dispose(becauseOld, fmt.Errorf("its first row is %s old: rows and scan-completed event belong into one timeframe of the dashboard",
+			stop := dispose(becauseOld, fmt.Errorf("its first row is %s old: rows and scan event belong into one timeframe of the dashboard",
 				now.Sub(g.s.BegunAt).Round(time.Minute)), again && now.Before(d.win.Soft))
 			return archive.Register{}, &stop
 		case commitWrite:
@@ -150,7 +150,7 @@ func (g *generation) passCommitPoint(ctx context.Context, again bool) (archive.R
 		// A crash before this write leaves the lease and nothing to be seen: the next
 		// sweep begins another generation. Behind it the commit point has passed:
 		// the next sweep finds this scan id in the register, and sends the
-		// scan-completed event with this timestamp.
+		// scan event with this timestamp.
 		err = store.Save(ctx, d.o.Archive, &reg)
 		switch {
 		case err == nil && tooEarly(reg.Value.Timestamp, now):
@@ -168,11 +168,11 @@ func aheadError(key string) error {
 	return &fault.Error{Class: fault.Retry, Where: key, What: "the reserved timestamp lies ahead of this clock", Cure: "the sweep tries again"}
 }
 
-// maxAnnounceWait is the longest wait before a scan-completed event in doubt is
+// maxAnnounceWait is the longest wait before a scan event in doubt is
 // repeated.
 const maxAnnounceWait = 30 * time.Second
 
-// announceScan posts the scan-completed event until it is accepted (step 7), and
+// announceScan posts the scan event until it is accepted (step 7), and
 // then what follows it. Anyone may repeat the event at any time: a late one sorts
 // before a newer one. Its time is what the register reserved (rules 04 and 05). A crash
 // behind the acceptance leaves the lease, and the event is sent once more.
@@ -203,15 +203,15 @@ func (g *generation) announceScan(ctx context.Context, res mapping.Result, reser
 	}
 }
 
-// unannounced is how a delivery ends whose scan-completed event was not accepted
+// unannounced is how a delivery ends whose scan event was not accepted
 // at last. Why says whether an earlier request may have been: a scan that is
 // failed then still counts as one that may be shown.
 func unannounced(why reason, r *openpipeline.Result) disposition {
 	doubt := why == becauseUnknown
-	err := fmt.Errorf("the scan-completed event is not accepted yet: %w", r.Err)
+	err := fmt.Errorf("the scan event is not accepted yet: %w", r.Err)
 	switch r.Outcome {
 	case openpipeline.Refused, openpipeline.TooLarge:
-		why, err = becauseUnfit, fmt.Errorf("the scan-completed event was refused: %w", r.Err)
+		why, err = becauseUnfit, fmt.Errorf("the scan event was refused: %w", r.Err)
 	case openpipeline.Unusable:
 		why, err = becauseDown, r.Err
 	}
@@ -221,13 +221,13 @@ func unannounced(why reason, r *openpipeline.Result) disposition {
 }
 
 // coversSystem reports whether a coverage event of the system goes out with the
-// scan-completed event.
+// scan event.
 func (g *generation) coversSystem() bool {
 	m := g.d.o.Settings.Mapping
 	return m.EventModel != securityevent.XSPM && m.Coverage == mapping.CoverageSystem
 }
 
-// scanEvents is the body that ends a scan. The scan-completed event comes last.
+// scanEvents is the body that ends a scan. The scan event comes last.
 func (g *generation) scanEvents(res mapping.Result, at time.Time) (*openpipeline.Batch, error) {
 	b := &openpipeline.Batch{Body: []byte{'['}, To: 1}
 	if g.coversSystem() {

@@ -1,12 +1,12 @@
 // Package deliver delivers raw objects to Dynatrace: one object, one
 // transaction. It promises that all findings of a scan carry one scan id, that
-// the scan-completed event, which makes them visible, goes out last and only if
+// the scan event, which makes them visible, goes out last and only if
 // every finding was accepted, that an older scan never replaces a newer one,
 // and that each delivery's state is in the archive for whoever comes next.
 //
 // PROTOCOL.md has the eight steps, whose numbers are used here, the rules and
 // what breaks without them: 1 read the state, 2 read the register, 3 take the
-// lease, 4 stream, 5 release, 6 commit point, 7 scan-completed event,
+// lease, 4 stream, 5 release, 6 commit point, 7 scan event,
 // 8 complete.
 package deliver
 
@@ -24,7 +24,7 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-// Publisher tells people of committed scans; see eventbus.Bus.Publish.
+// Publisher sends notices of committed scans to people; see eventbus.Bus.Publish.
 type Publisher interface {
 	Publish(ctx context.Context, notices []notice.Committed) (failed int, err error)
 }
@@ -42,7 +42,7 @@ type Options struct {
 	Sleep func(context.Context, time.Duration) error
 	// NewID returns random UUIDs: scan ids and lease owners.
 	NewID func() string
-	// Notices takes a notice of each scan whose delivery completes; nil: nobody is told.
+	// Notices takes a notice of each scan whose delivery completes; nil: none is sent.
 	Notices Publisher
 	// KeepInView is called before the first write of a delivery, unless the
 	// caller remembers the object: whatever ends the invocation, a sweep must
@@ -69,7 +69,7 @@ func New(o Options) *Deliverer {
 
 // DryRun returns a deliverer that does what d does, but sends to an endpoint
 // that accepts everything and writes to an archive that keeps nothing: what it
-// says was sent is what d would send. It neither logs nor counts, and tells nobody.
+// says was sent is what d would send. It neither logs nor counts, and sends no notice.
 func (d *Deliverer) DryRun() *Deliverer {
 	dry := *d
 	dry.o.Sender, dry.o.Archive, dry.o.KeepInView, dry.o.Notices = discard{}, d.o.Archive.ReadOnly(), nil, nil

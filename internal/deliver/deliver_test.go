@@ -56,7 +56,7 @@ func TestScanIsDeliveredOnce(t *testing.T) {
 	}
 }
 
-// The scan-completed event is the commit: it must come after every finding.
+// The scan event is the commit: it must come after every finding.
 func TestScanCompletedComesLast(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)

@@ -191,8 +191,8 @@ func (d *delivery) reject(ctx context.Context, err error) (Outcome, error) {
 	return d.release(ctx, disposition{reason: becauseUnfit})
 }
 
-// release is step 5, and step 8: it writes how far the delivery came and gives
-// the lease back. Nothing is sent after an attempt at it (rule 13).
+// release is step 5, and step 8: it writes how far the delivery came and releases
+// the lease. Nothing is sent after an attempt at it (rule 13).
 func (d *delivery) release(ctx context.Context, end disposition) (Outcome, error) {
 	d.released = true
 	if end.next == nextNothing {
@@ -203,20 +203,20 @@ func (d *delivery) release(ctx context.Context, end disposition) (Outcome, error
 	defer cancel()
 	// A crash before this write leaves the lease: once it has run out, the next
 	// sweep goes on at the commit point if that has passed, else in another
-	// generation. If the scan-completed event was accepted already it is sent
+	// generation. If the scan event was accepted already it is sent
 	// once more, with the same id and timestamp.
 	if err := d.saveReleased(ctx); err != nil {
 		d.unsaved = true
 		return Outcome{reason: becauseUnsaved}, errors.Join(end.cause(), err)
 	}
-	d.tell(ctx)
+	d.sendNotices(ctx)
 	out := d.outcome()
 	out.EndpointDown, out.reason, out.RefusedWhole = end.next == nextReport, end.reason, end.reason == becauseHopeless
 	return out, end.cause()
 }
 
-// saveReleased gives the lease back. When two writes met it looks who holds
-// the document, and tries once more if it is still this invocation.
+// saveReleased writes the document without the lease. When two writes met it looks
+// who holds the document, and tries once more if it is still this invocation.
 func (d *delivery) saveReleased(ctx context.Context) error {
 	mine := d.doc.Value.Lease
 	d.doc.Value.Lease = nil

@@ -28,7 +28,7 @@ const (
 
 	// The scan has ended.
 
-	becauseComplete   // its scan-completed event is accepted
+	becauseComplete   // its scan event is accepted
 	becauseSuperseded // a newer scan is committed
 	becauseUnfit      // the object is to blame: unreadable, nothing to show, too much of it refused
 
@@ -38,7 +38,7 @@ const (
 	becauseRate        // the rate that a replay asked for leaves no more to this invocation
 	becauseBusy        // the endpoint refuses for now
 	becauseAhead       // the reserved timestamp lies ahead of this clock
-	becauseUnannounced // committed, but the scan-completed event is not accepted yet
+	becauseUnannounced // committed, but the scan event is not accepted yet
 	becauseUnknown     // the same, and nobody knows whether it is
 	becauseFollowUps   // shown, but the events that follow are not all sent
 	becauseInterrupted // something between failed: S3, the register
@@ -96,7 +96,7 @@ func (d *disposition) text() string {
 	return d.err.Error()
 }
 
-// cause is what the caller is told beside the outcome.
+// cause returns the error for the caller, beside the outcome.
 func (d *disposition) cause() error {
 	if d.raised {
 		return d.err

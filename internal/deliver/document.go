@@ -57,7 +57,7 @@ func sum(scans []archive.SystemScan) archive.Scan {
 	return total
 }
 
-// recall gives the scans of an object what the document says of them. What it
+// recall fills the scans of an object with what the document says of them. What it
 // says of another version counts only for the number of the generation.
 func recall(v *archive.Delivery, scans []*scan, sameVersion bool) {
 	if len(scans) == 1 {

@@ -110,7 +110,7 @@ func TestBodiesAreHalvedAfterDoubt(t *testing.T) {
 }
 
 // What was committed, but not announced, is sent anew where another mapping is
-// deployed meanwhile: its scan event would tell of other rows.
+// deployed meanwhile: its scan event would be about other rows.
 func TestCommittedScanIsSentAnewUnderAnotherMapping(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

@@ -29,7 +29,7 @@ type generation struct {
 	s    *scan
 	part *PartOutcome
 	// committed: everything was sent and committed before, so that the object is
-	// mapped for the scan-completed event only.
+	// mapped for the scan event only.
 	committed bool
 	// announced: the scan event was accepted in this invocation.
 	announced bool
@@ -38,7 +38,7 @@ type generation struct {
 	before  figures
 	counter counter
 	// post sends findings at the rate that was asked for, announce a
-	// scan-completed event at once.
+	// scan event at once.
 	post, announce send
 	batcher        *openpipeline.Batcher
 	group          errgroup.Group
@@ -240,7 +240,7 @@ func (g *generation) repeats() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	again := g.d.o.Settings.Delivery == AtLeastOnce
-	if g.follows { // their ids are the same: whoever counts them can tell
+	if g.follows { // their ids are the same, so that a query can count each once
 		g.doubts++
 		again = g.doubts <= maxStartOver
 	}

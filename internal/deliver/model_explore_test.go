@@ -31,7 +31,7 @@ type remains struct {
 	mapping    uint8
 }
 
-// explore gives the trace to the first violation, or none, and the number of worlds.
+// explore returns the trace to the first violation, or none, and the number of worlds.
 func explore(m *model) (trace []string, worlds int) {
 	m.ledger = newLedger()
 	m.objects, m.batches = cmp.Or(m.objects, 2), cmp.Or(m.batches, batches)
@@ -77,7 +77,7 @@ func (m *model) normalise(w *world) {
 	w.sort()
 }
 
-// trace tells how a world came about.
+// trace is how a world came about.
 func (e *exploration) trace(i int) (steps []string) {
 	for ; e.parents[i] >= 0; i = int(e.parents[i]) {
 		step := ""
@@ -184,12 +184,12 @@ func (m *model) wanted(w *world, object, newer uint8) bool {
 	return false
 }
 
-// failed tells that a scan is not to be shown after all.
+// failed reports that a scan is not to be shown after all.
 func (m *model) failed(w *world, r *archive.Register) bool {
 	return r.RawKey != "" && fateOf(&m.deliveries[w.deliveries[objectOf(r.RawKey)]], r.ScanID) == fateFailed
 }
 
-// recover tells whether sweeps alone bring everything to a good end, when
+// recover reports whether sweeps alone bring everything to a good end, when
 // every invocation is dead and every request lost; the newest or the oldest
 // object may come first.
 func (e *exploration) recover(w *world) string {
@@ -244,7 +244,7 @@ func (m *model) firstStep(w world) (first world, what string) {
 	return first, what
 }
 
-// unfinished tells what is missing at the end.
+// unfinished returns what is missing at the end.
 func (m *model) unfinished(w *world) string {
 	newest := ""
 	for o, id := range w.deliveries[:m.objects] {

@@ -46,7 +46,7 @@ func (m *model) first() world {
 	return w
 }
 
-// successors gives every world that can come next.
+// successors returns every world that can come next.
 func (m *model) successors(w world, then successor) {
 	for i := range w.network {
 		m.arrive(w, i, then)

@@ -145,7 +145,7 @@ type ledger struct {
 	registerIDs map[registerKey]registerID
 }
 
-// deliveryKey is what tells deliveries apart in the model.
+// deliveryKey distinguishes deliveries in the model.
 type deliveryKey struct {
 	rawKey, state, scanID, over, mapping string
 	generation                           int
@@ -155,7 +155,7 @@ type deliveryKey struct {
 	ended                                archive.Ended
 }
 
-// registerKey is what tells registers apart: their reservations, with what stood before.
+// registerKey distinguishes registers: their reservations, with what stood before.
 type registerKey struct {
 	commits   [objects * 3]archive.Commit
 	timestamp time.Time
@@ -302,7 +302,7 @@ func (w *world) send(m message) {
 	w.network[i] = m
 }
 
-// wroteDelivery tells everybody that what they have read is no longer current.
+// wroteDelivery makes what the others have read out of date.
 func (w *world) wroteDelivery(object uint8) {
 	for i := range w.invocations {
 		if w.invocations[i].object == object {

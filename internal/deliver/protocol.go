@@ -7,11 +7,11 @@ package deliver
 // TestModelNeedsItsRules takes away one rule at a time and finds what breaks.
 // PROTOCOL.md says more of each rule:
 //
-//	01 The register is written before the scan-completed event is sent, since
+//	01 The register is written before the scan event is sent, since
 //	   its sender may die between the two.
 //	02 That holds also if nobody dies: two invocations at the same time suffice.
 //	03 To read the register once more before that event would not be enough.
-//	04 The scan-completed event carries the timestamp that the register reserves,
+//	04 The scan event carries the timestamp that the register reserves,
 //	   not the time of sending.
 //	05 The newest scan is the one with the newest timestamp, not the last to arrive.
 //	06 A generation is written, with a scan id of its own, before anything is
@@ -43,7 +43,7 @@ const (
 	stepLook                  // the scans in the object must be looked at first
 	stepSupersede             // a newer scan of the system is committed
 	stepSend                  // send, and commit
-	stepFinish                // the commit point has passed: send the scan-completed event
+	stepFinish                // the commit point has passed: send the scan event
 )
 
 // situation is what a delivery begins with: its document and the object.

@@ -18,7 +18,7 @@ type scan struct {
 	// asked is the ETag of the register beside which the delivery documents were
 	// asked for anything newer; empty: they were not, or there was none.
 	asked string
-	// notice is what people are told once the scan's delivery is complete; nil
+	// notice is sent to people once the scan's delivery is complete; nil
 	// until its scan event is accepted.
 	notice *notice.Committed
 	// settled: this invocation has disposed of it.

@@ -20,7 +20,7 @@ import (
 // a later invocation may send the events under the same scan id; after Refused
 // and TooLarge they go out in another form. After Doubt nobody sends findings
 // again under the same scan id, unless DELIVERY=at-least-once accepts
-// duplicates. The scan-completed event and the follow-up events may be repeated
+// duplicates. The scan event and the follow-up events may be repeated
 // by anyone at any time: their ids are the same, and only the newest is shown.
 type Sender interface {
 	Send(ctx context.Context, body []byte, stop time.Time) openpipeline.Result

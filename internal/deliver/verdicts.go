@@ -17,18 +17,18 @@ import (
 // nor takes more of its time than a read and a write of the archive, and
 // noticeTime once the delivery has ended.
 
-// noticeTime bounds the telling of notices.
+// noticeTime bounds the sending of notices.
 const noticeTime = 5 * time.Second
 
 // keepVerdicts keeps the verdicts of a scan that is committed and shown, beside
-// the register, and puts down what people are to be told: what changed since the
-// scan that the register named before.
+// the register, and notes what the notice will say: what changed since the scan
+// that the register named before.
 //
 // A crash before it, or an error in it: the roll-up stays that of an older
 // commit. Whoever finishes this delivery keeps its verdicts; if nobody does,
 // the next commit finds that there is nothing to compare with, and keeps its
 // own. A crash after it: the roll-up names this scan already, with its change,
-// and whoever finishes the delivery tells that.
+// and the invocation that finishes the delivery sends the notice of it.
 func (g *generation) keepVerdicts(ctx context.Context, verdicts map[string]securityevent.Status, reserved *archive.Register) {
 	d := g.d
 	now := archive.Rollup{
@@ -73,10 +73,10 @@ func (d *delivery) keepRollup(ctx context.Context, now archive.Rollup, replaced 
 	}
 }
 
-// tell publishes the notices of the scans whose delivery is complete: after the
+// sendNotices publishes the notices of the scans whose delivery is complete: after the
 // write that says so, once per generation. A crash before it loses the notices,
 // and nothing else: no other invocation sends them.
-func (d *delivery) tell(ctx context.Context) {
+func (d *delivery) sendNotices(ctx context.Context) {
 	var all []notice.Committed
 	for _, s := range d.scans {
 		if s.notice != nil && s.State == archive.DeliveryComplete {

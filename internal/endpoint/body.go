@@ -17,7 +17,7 @@ type body struct {
 	closed chan struct{}
 }
 
-// attach gives a request its body.
+// attach sets the body of a request.
 func attach(req *http.Request, text []byte) *body {
 	b := &body{Reader: bytes.NewReader(text), closed: make(chan struct{})}
 	req.Body, req.ContentLength = b, int64(len(text))

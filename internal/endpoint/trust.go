@@ -50,8 +50,8 @@ var (
 	between = regexp.MustCompile(`\s|\\+[nrt]`)
 )
 
-// lines gives the certificates of a PEM their line ends back: they may have
-// become spaces, or have been escaped twice.
+// lines restores the line ends of a PEM, which may have become spaces, or have been
+// escaped twice.
 func lines(text string) []byte {
 	var out strings.Builder
 	for _, found := range certificate.FindAllStringSubmatch(text, -1) {

@@ -60,7 +60,7 @@ type faulted struct {
 	want    [][]dashboard.Event
 }
 
-// undisturbed delivers scans of one system, and gives the events of each.
+// undisturbed delivers scans of one system, and returns the events of each.
 func undisturbed(t *testing.T, srv *s3server.Server, bucket string, scans ...scan) [][]dashboard.Event {
 	t.Helper()
 	r := rigOn(t, srv, bucket, nil)
@@ -183,7 +183,7 @@ func (r *rig) conserved(d *archive.Delivery, refused []string) {
 	}
 }
 
-// refusedOf gives the finding ids in quarantine of a delivery's generation.
+// refusedOf returns the finding ids in quarantine of a delivery's generation.
 func (r *rig) refusedOf(key string, generation int) []string {
 	r.T.Helper()
 	folder := archive.Generation{RawKey: key, Number: generation}.Quarantine()

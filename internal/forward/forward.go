@@ -27,9 +27,9 @@ type Options struct {
 	// Now and Sleep are the clock; Sleep ends early with the context's error.
 	Now   func() time.Time
 	Sleep func(context.Context, time.Duration) error
-	// NewID gives random UUIDs: scan ids and lease owners.
+	// NewID returns random UUIDs: scan ids and lease owners.
 	NewID func() string
-	// Notices takes a notice of each scan whose delivery completes; nil: nobody is told.
+	// Notices takes a notice of each scan whose delivery completes; nil: none is sent.
 	Notices deliver.Publisher
 	// Check answers {"action":"check"}, whose payload it is given; nil: the action is not known.
 	Check func(context.Context, jsontext.Value) (any, error)

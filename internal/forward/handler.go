@@ -107,7 +107,7 @@ func (f *Forwarder) message(ctx context.Context, m events.SQSMessage, win delive
 	return pending
 }
 
-// keys gives the raw objects that an event says were created. With an error come
+// keys returns the raw objects that an event says were created. With an error come
 // those of the other records.
 func (f *Forwarder) keys(event []byte) ([]string, error) {
 	var e struct {

@@ -194,7 +194,7 @@ func TestSamplePayloads(t *testing.T) {
 	}
 }
 
-// named gives the bucket and the decoded key of the first object in a text.
+// named returns the bucket and the decoded key of the first object in a text.
 func named(t *testing.T, payload []byte) (bucket, key string) {
 	t.Helper()
 	type object struct {

@@ -12,7 +12,7 @@ import (
 	"runecast-ingest/internal/simulate/site"
 )
 
-// troubleHeader tells the server which trouble a request is to meet.
+// troubleHeader names the trouble that a request is to meet.
 const troubleHeader = "Simulated-Trouble"
 
 // network stands between the forwarders and the receiver. It sees the body of
@@ -23,7 +23,7 @@ type network struct {
 	troubles map[string]*trouble
 	// meet, if set, chooses a request's trouble; nil: none.
 	meet func(body string) *trouble
-	// seen, if set, is told after each request that the receiver accepted.
+	// seen, if set, is called after each request that the receiver accepted.
 	seen func()
 
 	// closing ends with the test.
@@ -32,7 +32,7 @@ type network struct {
 	mu       sync.Mutex
 	requests int
 	met      int // requests that met a trouble
-	// commitRefused: a scan-completed event was answered 400 or 413.
+	// commitRefused: a scan event was answered 400 or 413.
 	commitRefused bool
 	// keyed requests had an idempotency key.
 	keyed int
@@ -127,7 +127,7 @@ func (n *network) during(meet func(body string) *trouble) {
 	n.meet = meet
 }
 
-// outgoing is a request's body that tells when the transport is done with it.
+// outgoing is a request's body that reports when the transport is done with it.
 type outgoing struct {
 	io.Reader
 	io.Closer

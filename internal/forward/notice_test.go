@@ -22,7 +22,7 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// people stand for the event bus: they are told of committed scans.
+// people stand for the event bus: they get the notices of committed scans.
 type people struct {
 	mu    sync.Mutex
 	heard []notice.Committed
@@ -40,7 +40,7 @@ func (p *people) Publish(_ context.Context, notices []notice.Committed) (int, er
 	return 0, nil
 }
 
-// told expects the titles that people have heard since it was asked last.
+// told expects the titles of the notices since it was asked last.
 func (r *rig) told(want ...string) []notice.Committed {
 	r.T.Helper()
 	r.people.mu.Lock()
@@ -119,7 +119,7 @@ func TestNoticeSaysWhatTheDashboardShows(t *testing.T) {
 	r.told()
 }
 
-// Whichever way an object comes to be delivered, people are told once.
+// Whichever way an object comes to be delivered, one notice is sent.
 func TestEveryDoorTellsPeople(t *testing.T) {
 	t.Parallel()
 	for name, payload := range map[string]func(r *rig, key string) string{
@@ -186,7 +186,7 @@ func TestNoticeAfterAChangeOfSettings(t *testing.T) {
 	}
 }
 
-// A dry run keeps nothing and tells nobody.
+// A dry run keeps nothing and sends no notice.
 func TestDryRunTellsNobody(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -262,7 +262,7 @@ func (d *dying) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...func(
 	return out, err
 }
 
-// Whoever finishes what another invocation has left tells what it would have told.
+// An invocation that finishes what another has left sends the notice that the other would have sent.
 func TestNoticeAfterACrash(t *testing.T) {
 	t.Parallel()
 	for name, after := range map[string]string{

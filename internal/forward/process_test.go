@@ -57,7 +57,7 @@ func (r *rig) start(n *network, payload string, f fate, at int) *process {
 	return p
 }
 
-// struck tells whether its fate has overtaken it.
+// struck reports whether its fate has overtaken it.
 func (p *process) struck() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -23,7 +23,7 @@ type scan = site.Scan
 // rig is a forwarder between a real S3 server and a simulated receiver.
 type rig struct {
 	*site.Site
-	people people // who are told of committed scans
+	people people // who get the notices
 }
 
 func newRig(t *testing.T, change func(*forwarderconfig.Settings)) *rig {
@@ -77,5 +77,5 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// setting gives the value of one of the flags above.
+// setting returns the value of one of the flags above.
 func setting[T any](name string) T { return flag.Lookup(name).Value.(flag.Getter).Get().(T) }

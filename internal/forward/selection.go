@@ -77,7 +77,7 @@ func (s *selection) inState(t *store.Tracked) bool {
 	return t.Ended() && v.State == s.state
 }
 
-// behind gives the parts of a choice in their order, behind a cursor.
+// behind returns the parts of a choice in their order, behind a cursor.
 func behind(cursor string, chosen map[string]choice) []string {
 	parts := slices.Sorted(maps.Keys(chosen))
 	i, found := slices.BinarySearch(parts, cursor)

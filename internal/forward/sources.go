@@ -33,7 +33,7 @@ type eventBridge struct {
 	} `json:"detail"`
 }
 
-// created gives the key of an EventBridge event, none for other events.
+// created returns the key of an EventBridge event, none for other events.
 func (f *Forwarder) created(e *eventBridge) ([]string, error) {
 	if e.DetailType != "Object Created" {
 		return nil, nil

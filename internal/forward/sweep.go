@@ -339,7 +339,7 @@ func (f *Forwarder) keepInView(ctx context.Context, info archive.RawInfo, replay
 	}
 }
 
-// inView reports whether every quick look finds an object without being told:
+// inView reports whether every quick look finds an object that is not in sweep.json:
 // it is hand-made, or its run began lately.
 func (f *Forwarder) inView(info archive.RawInfo) bool {
 	_, analysis := archive.AnalysisDay(info.Key)

@@ -27,7 +27,7 @@ type trouble struct {
 	refuses bool
 	// alone: its course hangs on the order of the requests.
 	alone bool
-	// applies, if set, tells which bodies can meet it; mark is of the place
+	// applies, if set, reports which bodies can meet it; mark is of the place
 	// where it begins.
 	applies func(body, mark string) bool
 }
@@ -99,7 +99,7 @@ func busy(status int, after func(*rig) string) func(*network, http.ResponseWrite
 	}
 }
 
-// tooLarge is a limit of about three events; the scan-completed event is too
+// tooLarge is a limit of about three events; the scan event is too
 // large only where the trouble begins with it.
 func tooLarge(body, mark string) bool {
 	return len(body) > 4500 || mark == markOf(atScan) && strings.Contains(body, mark)

@@ -13,7 +13,7 @@ import (
 // accepted: always one whole scan of each system, and never an older one than
 // before, unless somebody has forced it.
 type witness struct {
-	// wanted gives the failed rows of a system's scan; false: there is no such scan.
+	// wanted returns the failed rows of a system's scan; false: there is no such scan.
 	wanted func(system string, number int) (failed int, ok bool)
 	// forced are the ways back that were asked for.
 	forced []wayBack
@@ -46,7 +46,7 @@ type wayBack struct {
 	over, to int
 }
 
-// back tells whether it was asked for to show one scan after a newer one. Those
+// back reports whether it was asked for to show one scan after a newer one. Those
 // in between may be shown, too: they are newer than what was forced.
 func (w *witness) back(system string, from, to int) bool {
 	return slices.ContainsFunc(w.forced, func(b wayBack) bool { return b.system == system && from <= b.over && to >= b.to })

@@ -26,7 +26,7 @@ func failing(rules, objects int, value string) string {
 	return raw("s-1", "VCENTER", strings.Join(issues, ","))
 }
 
-// pass maps a document, and gives the events and their bytes.
+// pass maps a document, and returns the events and their bytes.
 func pass(t testing.TB, m *mapping.Mapper, text string) (events, size int64) {
 	t.Helper()
 	open := func() (*mapping.Document, func() error, error) {

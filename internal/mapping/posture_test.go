@@ -16,7 +16,7 @@ import (
 	"runecast-ingest/internal/simulate/expect"
 )
 
-// scans gives the result of each system, by its id.
+// scans returns the result of each system, by its id.
 type scans map[string][]byte
 
 // v1 splits an appliance's results document by system.
@@ -55,7 +55,7 @@ func v2(allObjects bool) func(*testing.T, *appliance.Appliance) scans {
 	}
 }
 
-// shown maps all results of an appliance and gives the tiles over the events.
+// shown maps all results of an appliance and returns the tiles over the events.
 // The posture in each scan's summary must be the dashboard's own.
 func shown(t *testing.T, m mapping.Settings, systems []appliance.System, results scans) dashboard.Tiles {
 	t.Helper()

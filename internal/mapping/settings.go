@@ -31,7 +31,7 @@ type Settings struct {
 	Standards map[string]StandardNames
 }
 
-// Coverage says how a scan of the external model tells what it has looked at.
+// Coverage says for what the external model gets events that say it was scanned.
 type Coverage string
 
 // One event for the system, one for each of its objects, or none.

@@ -18,7 +18,7 @@ const (
 	DetailType = "Scan committed"
 )
 
-// Committed is the detail of the event that tells of a committed scan. There is
+// Committed is the detail of the event about a committed scan. There is
 // one per generation that completes, and rarely a second one, since the bus may
 // take an event whose answer is lost. Its JSON has at most about 30 kB.
 type Committed struct {
@@ -28,7 +28,7 @@ type Committed struct {
 	// Changed is false only if the posture and each rule's verdict are proven to
 	// be what they were, or if a newer scan has been committed already.
 	Changed bool `json:"changed"`
-	// Bucket is the archive: it tells the events of several stacks apart.
+	// Bucket is the archive: by it the events of several stacks are distinguished.
 	Bucket string `json:"bucket"`
 	// System's id is whole up to 1,024 bytes, control characters replaced; one
 	// without a name is named by its id.

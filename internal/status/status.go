@@ -1,4 +1,4 @@
-// Package status tells an operator how the archive stands: what is delivered,
+// Package status shows an operator how the archive stands: what is delivered,
 // what waits, what failed, what was refused, and what each system shows. It
 // promises to write nothing, to end before its deadline with a cursor to go on
 // by, and that its memory grows with the systems, not with the objects.

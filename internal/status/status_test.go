@@ -204,7 +204,7 @@ func TestOnlyOneSystem(t *testing.T) {
 	}
 }
 
-// A register that cannot be read is told, and hides nothing else.
+// A register that cannot be read is reported, and hides nothing else.
 func TestBrokenRegister(t *testing.T) {
 	t.Parallel()
 	b := newBucket()
