@@ -1,4 +1,4 @@
-// Package appliance is the client of a Runecast Analyzer's API, generations v1
+// Package appliance is the client of a Runecast Analyzer's API, versions v1
 // and v2. It promises that results pass through it byte for byte and in
 // bounded memory at any size, that an answer which is cut, malformed or no API
 // answer at all is an error and never a result, and that every error names its
@@ -43,7 +43,7 @@ type Options struct {
 	// AllObjects asks v2 for the objects that passed, too.
 	AllObjects bool
 	// ScanPath is the path template of the trigger, {id} being the system's id;
-	// empty: the generation's own.
+	// empty: the version's own.
 	ScanPath string
 	// Once makes each request once, however busy the appliance is: for a person
 	// who waits for what it says.
@@ -56,7 +56,7 @@ type Client struct {
 	service *endpoint.Service
 
 	mu    sync.Mutex
-	api   generation      // nil: not settled yet
+	api   apiVersion      // nil: not settled yet
 	types map[string]bool // profile codes seen in results, for Issues
 
 	received atomic.Int64

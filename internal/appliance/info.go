@@ -32,12 +32,12 @@ func (c *Client) Licences(ctx context.Context) (runecast.Licences, error) {
 	return small(ctx, c, pathLicences, runecast.DecodeLicences)
 }
 
-// Answers asks one generation of the API, V1 or V2, for its list of systems:
+// Answers asks one version of the API, V1 or V2, for its list of systems:
 // the smallest answer that proves the token. It returns the request that was
 // made, and nil if JSON came.
-func (c *Client) Answers(ctx context.Context, generation string) (request string, err error) {
+func (c *Client) Answers(ctx context.Context, version string) (request string, err error) {
 	path := pathVCenters
-	if generation == runecast.V2 {
+	if version == runecast.V2 {
 		path = pathEcosystems
 	}
 	request = "GET " + path

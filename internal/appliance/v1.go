@@ -21,7 +21,7 @@ const (
 	pathLicences = apiV1 + "/licenses"
 )
 
-// v1 is the generation of 2017 to 2023: one document holds the results of all
+// v1 is the version of 2017 to 2023: one document holds the results of all
 // systems, with the status of their scans.
 type v1 struct{ *Client }
 

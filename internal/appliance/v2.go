@@ -27,7 +27,7 @@ func latestOf(id string, allObjects bool) string {
 	return strings.Replace(pathLatest, "{id}", url.PathEscape(id), 1) + strconv.FormatBool(allObjects)
 }
 
-// v2 is the generation of 2023: systems are called ecosystems, and each has its
+// v2 is the version of 2023: systems are called ecosystems, and each has its
 // results in a document of its own.
 type v2 struct {
 	*Client
@@ -156,7 +156,7 @@ func (g *v2) read(ctx context.Context, id string, allObjects bool, visit func(*r
 }
 
 // trigger starts an analysis at a path that is a guess. Where an appliance does
-// not know it and the choice of the generation is free, v1's trigger is used.
+// not know it and the choice of the version is free, v1's trigger is used.
 func (g *v2) trigger(ctx context.Context, id string) error {
 	err := g.start(ctx, cmp.Or(g.o.ScanPath, apiV2+"/ecosystems/{id}/config-scans"), id)
 	if code := endpoint.StatusOf(err); code != http.StatusNotFound && code != http.StatusMethodNotAllowed || g.o.ScanPath != "" {

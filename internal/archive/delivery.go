@@ -46,9 +46,9 @@ type Scan struct {
 	// ones it may replace only that. Empty: there was none.
 	Over   string `json:"over,omitzero"`
 	Reason string `json:"reason"`
-	// Committed: its scan event was accepted, and coverage or vulnerabilities
+	// Announced: its scan event was accepted, and coverage or vulnerabilities
 	// follow. Should these fail, the commit stands all the same.
-	Committed bool `json:"committed,omitzero"`
+	Announced bool `json:"committed,omitzero"`
 	// Extra is how many coverage and vulnerability events are accepted or quarantined.
 	Extra int64 `json:"extra,omitzero"`
 	// Extras says more of these events; nil: none of them was begun.

@@ -42,7 +42,7 @@ type box struct {
 	skew      time.Duration    // of the appliance's clock
 	gets      int
 	polls     int
-	begun     []string // generations that invocations went on with
+	begun     []string // versions that invocations went on with
 }
 
 func (b *box) settle() {
@@ -81,7 +81,7 @@ func (b *box) Systems(context.Context) (all []runecast.System, err error) {
 	return all, err
 }
 
-func (b *box) Generation(_ context.Context, past appliance.Past) (string, error) {
+func (b *box) APIVersion(_ context.Context, past appliance.Past) (string, error) {
 	b.begun = append(b.begun, past.Run)
 	return runecast.V1, nil
 }

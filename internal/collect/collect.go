@@ -35,8 +35,8 @@ import (
 
 // Appliance is what a run needs of the client of one appliance.
 type Appliance interface {
-	// Generation settles the API generation: by what is set, the past, or what is found.
-	Generation(ctx context.Context, past appliance.Past) (string, error)
+	// APIVersion settles the version of the API: by what is set, the past, or what is found.
+	APIVersion(ctx context.Context, past appliance.Past) (string, error)
 	// Systems lists all connected systems.
 	Systems(ctx context.Context) ([]runecast.System, error)
 	// Describe adds last scan and type where Systems did not return them.

@@ -39,7 +39,7 @@ type invocation struct {
 	run   *archive.Run // within doc
 
 	app          Appliance           // nil until needed
-	api          string              // its generation
+	api          string              // its version
 	attempts     map[string]int      // failed triggers, by system id
 	notices      []payload.RunNotice // of the runs that ended
 	catalogTried bool

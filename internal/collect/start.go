@@ -113,7 +113,7 @@ func (v *invocation) create(ctx context.Context, req request, id string) error {
 	}
 	earlier := v.run.Systems
 	if last := v.run.Appliance.API; last != "" && last != v.api {
-		v.o.Log.WarnContext(ctx, "RUNECAST_API has changed the API's generation: every system has another id from now on", "last", last, "now", v.api)
+		v.o.Log.WarnContext(ctx, "RUNECAST_API has changed the API's version: every system has another id from now on", "last", last, "now", v.api)
 	}
 	*v.run = archive.Run{
 		Header: v.run.Header, ID: id, Trigger: req.trigger(), Mode: req.Mode, State: archive.RunRunning,
@@ -161,7 +161,7 @@ func (v *invocation) begin(s runecast.System, req request, kind string) archive.
 	return rs
 }
 
-// appliance connects once per invocation. A run goes on with the generation of
+// appliance connects once per invocation. A run goes on with the version of
 // the API that it began with, and a new run with that of the runs before: the
 // systems' ids are of that one.
 func (v *invocation) appliance(ctx context.Context) (Appliance, error) {
@@ -176,7 +176,7 @@ func (v *invocation) appliance(ctx context.Context) (Appliance, error) {
 	if v.run.State == archive.RunRunning {
 		past = appliance.Past{Run: v.run.Appliance.API}
 	}
-	if v.api, err = app.Generation(ctx, past); err != nil {
+	if v.api, err = app.APIVersion(ctx, past); err != nil {
 		return nil, err
 	}
 	v.app = app

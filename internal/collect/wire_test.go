@@ -274,9 +274,9 @@ func TestEveryAccidentOnTheWire(t *testing.T) {
 	}
 }
 
-// A run goes on with the generation of the API that it began with, even if the
+// A run goes on with the version of the API that it began with, even if the
 // appliance learns another meanwhile.
-func TestGenerationOfARun(t *testing.T) {
+func TestAPIVersionOfARun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire(mixed, "a")
@@ -292,7 +292,7 @@ func TestGenerationOfARun(t *testing.T) {
 		w.ticks(t, 5)
 		checkArchived(t, w)
 		if probes > 0 {
-			t.Errorf("%d lists were read to find the generation out again", probes)
+			t.Errorf("%d lists were read to find the version out again", probes)
 		}
 	})
 }

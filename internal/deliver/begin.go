@@ -183,7 +183,7 @@ func (d *delivery) decide(ctx context.Context, at *situation, s *scan) (step, er
 	case stepDone:
 	case stepSupersede:
 		s.Order = c.order
-		s.supersede("a newer scan is committed: " + c.newer().RawKey)
+		s.supersede("nothing to do: a newer scan is committed, " + c.newer().RawKey + "; a replay of this key with force shows this one instead")
 	default:
 		s.begin(at, c, d.key, d.o.NewID())
 	}

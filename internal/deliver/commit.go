@@ -28,10 +28,10 @@ func (g *generation) finish(ctx context.Context, res mapping.Result, again bool)
 	for _, word := range res.Unknown {
 		d.o.Log.WarnContext(ctx, "unknown value in the results", "key", d.key, "value", word)
 	}
-	if g.s.Committed {
+	if g.s.Announced {
 		return g.goOnShown(ctx, res)
 	}
-	if g.s.Extras == nil && !g.committed { // what is committed may be shown by now
+	if g.s.Extras == nil && !g.mapOnly { // what is committed may be shown by now
 		if err := g.unfit(res); err != nil {
 			return dispose(becauseUnfit, err, false)
 		}

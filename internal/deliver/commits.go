@@ -72,7 +72,7 @@ func fateOf(v *archive.Delivery, scanID string) fate {
 			return fateFailed
 		case r.Ended.ScanID == scanID:
 			return fateShown
-		case r.ScanID == scanID && (r.State == archive.DeliveryComplete || r.Committed):
+		case r.ScanID == scanID && (r.State == archive.DeliveryComplete || r.Announced):
 			return fateShown
 		case r.ScanID == scanID && r.State == archive.DeliveryFailed && !r.Doubt:
 			return fateFailed

@@ -103,7 +103,7 @@ func (d *delivery) run(ctx context.Context) (Outcome, error) {
 // shown, is not given up.
 func (d *delivery) deadly(steps []step) bool {
 	for i, s := range d.scans {
-		if steps[i] == stepSend || steps[i] == stepFinish && s.Committed {
+		if steps[i] == stepSend || steps[i] == stepFinish && s.Announced {
 			return true
 		}
 	}
@@ -122,14 +122,14 @@ func (d *delivery) deliverScan(ctx context.Context, s *scan, part *PartOutcome, 
 			return end
 		}
 		d.o.Log.WarnContext(ctx, "starting over in a new generation", "disposition", end.reason.String(),
-			"key", d.key, "generation", s.Generation, "error", end.text())
+			"key", d.key, "run", s.Order.Run, "system", s.Envelope.System.Name, "generation", s.Generation, "error", end.text())
 		if d.o.Sleep(ctx, time.Duration(again+1)*time.Second) != nil {
 			end = dispose(end.reason, end.err, false)
 			s.settle(end)
 			return end
 		}
 		d.startedOver++
-		s.abandon(d.o.NewID(), d.o.Now())
+		s.beginNext(d.o.NewID(), d.o.Now())
 		d.batchBytes = min(d.batchBytes, g.batcher.Limit()) // a smaller limit that was learned stays
 		if end.reason == becauseDoubt {
 			d.batchBytes = min(d.batchBytes, max(d.batchBytes/2, minBatchBytes))

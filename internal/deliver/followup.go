@@ -44,7 +44,7 @@ func (g *generation) followUp(ctx context.Context) disposition {
 	if !d.mapper.Extras() {
 		return dispose(becauseComplete, nil, false)
 	}
-	g.s.Committed = g.s.Committed || g.announced
+	g.s.Announced = g.s.Announced || g.announced
 	g.beginExtras()
 	// A crash before this write repeats the scan event, and nothing that follows
 	// it; one behind it is known to be in the extras.
@@ -130,7 +130,7 @@ func (g *generation) mapExtras(ctx context.Context, batcher *openpipeline.Batche
 			}
 			return batcher.Add(index, event)
 		},
-	}, d.key, g.s.Committed)
+	}, d.key, g.s.Announced)
 }
 
 // saveExtras writes down what was accepted of what follows. A crash before it

@@ -28,9 +28,9 @@ type generation struct {
 	d    *delivery
 	s    *scan
 	part *PartOutcome
-	// committed: everything was sent and committed before, so that the object is
+	// mapOnly: everything was sent and committed before, so that the object is
 	// mapped for the scan event only.
-	committed bool
+	mapOnly bool
 	// announced: the scan event was accepted in this invocation.
 	announced bool
 	// before are the requests and bytes of earlier invocations, counter those of
@@ -65,8 +65,8 @@ type generation struct {
 	cancel            context.CancelFunc
 }
 
-func newGeneration(d *delivery, s *scan, part *PartOutcome, committed bool) *generation {
-	g := &generation{d: d, s: s, part: part, committed: committed, saved: d.o.Now()}
+func newGeneration(d *delivery, s *scan, part *PartOutcome, mapOnly bool) *generation {
+	g := &generation{d: d, s: s, part: part, mapOnly: mapOnly, saved: d.o.Now()}
 	g.before = figures{requests: s.Requests, bytes: s.Bytes}
 	g.announce = counting(d.send, &g.counter)
 	g.post = counting(d.paced(d.send, d.rate), &g.counter)
@@ -116,7 +116,7 @@ func (g *generation) stream(ctx context.Context) (mapping.Result, error) {
 	if g.err != nil {
 		return res, g.err
 	}
-	if g.committed { // the commit point is passed only once every event is accounted for
+	if g.mapOnly { // the commit point is passed only once every event is accounted for
 		g.done.cover(g.index)
 		g.accepted = g.done.count() - g.quarantined
 	}
@@ -139,7 +139,7 @@ func (g *generation) mapObject(ctx context.Context) (mapping.Result, error) {
 func (g *generation) emit(event []byte) error {
 	index := g.index
 	g.index++
-	if g.committed || g.sentBefore.contains(index) {
+	if g.mapOnly || g.sentBefore.contains(index) {
 		return nil
 	}
 	return g.batcher.Add(index, event)

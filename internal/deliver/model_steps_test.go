@@ -348,7 +348,7 @@ func (m *model) doubt(w world, i int, then successor) {
 	m.settle(&released.invocations[i], m.rules.dispose(becauseDoubt, false))
 	if end := m.rules.dispose(becauseDoubt, true); end.next == nextStartOver {
 		next := scan{SystemScan: archive.SystemScan{Scan: d.Scan}}
-		next.abandon(m.newID(&w, v), m.now(&w, v))
+		next.beginNext(m.newID(&w, v), m.now(&w, v))
 		d.Scan = m.rules.remembered(next.Scan)
 	}
 	v.delivery = m.keepDelivery(d)

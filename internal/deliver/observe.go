@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -12,7 +13,11 @@ import (
 // observe logs how a delivery ended, and counts it: one metric per outcome.
 func (d *delivery) observe(ctx context.Context, out Outcome, err error, took time.Duration) {
 	s := &out.Scan
-	log := d.o.Log.With("key", d.key, "run", s.Order.Run, "system", out.System, "state", out.State,
+	if s.ScanID == "" { // it ended before its scans were looked at: the document knows more
+		s = &d.doc.Value.Scan
+	}
+	run, _ := archive.RunOf(d.key)
+	log := d.o.Log.With("key", d.key, "run", cmp.Or(s.Order.Run, run), "system", cmp.Or(out.System, archive.SystemOf(d.key)), "state", out.State,
 		"disposition", out.reason.String(), "generation", s.Generation, "mapped", s.Mapped, "accepted", s.Accepted, "quarantined", s.Quarantined,
 		"skipped", s.Skipped, "requests", s.Requests, "bytes", s.Bytes, "ms", took.Milliseconds())
 	switch {
@@ -20,10 +25,10 @@ func (d *delivery) observe(ctx context.Context, out Outcome, err error, took tim
 		log.ErrorContext(ctx, "delivery stopped", "class", fault.ClassOf(err), "error", err.Error())
 	case out.State == archive.DeliveryFailed:
 		log.ErrorContext(ctx, "delivery failed", "reason", out.Reason)
-	case out.Reason != "":
+	case out.Reason != "" && out.State != archive.DeliverySuperseded: // that is as it should be
 		log.WarnContext(ctx, "delivery ended", "reason", out.Reason)
 	default:
-		log.InfoContext(ctx, "delivery ended")
+		log.InfoContext(ctx, "delivery ended", "reason", out.Reason)
 	}
 	if d.idle {
 		return // it had ended before
@@ -61,7 +66,7 @@ func (d *delivery) ended() []telemetry.Metric {
 			continue
 		}
 		counted, quarantined = true, quarantined+s.Quarantined
-		if s.State == archive.DeliveryComplete || s.Committed {
+		if s.State == archive.DeliveryComplete || s.Announced {
 			accepted, skipped = accepted+s.Accepted, skipped+s.Skipped
 		}
 	}

@@ -88,7 +88,7 @@ func (s *situation) step(c *candidate) step {
 	switch {
 	case ended && (!s.replay || c.outdated()):
 		return stepDone
-	case s.pastCommitPoint(c), c.recorded.Committed && s.inExtras(c): // however old: nothing that is joined to it is sent any more
+	case s.pastCommitPoint(c), c.recorded.Announced && s.inExtras(c): // however old: nothing that is joined to it is sent any more
 		return stepFinish
 	case c.outdated():
 		return stepSupersede
@@ -134,11 +134,11 @@ func (c *candidate) mine() bool {
 	return c.register.ScanID != "" && c.register.ScanID == c.recorded.ScanID
 }
 
-// pastCommitPoint reports whether the commit point has passed, and what was sent
-// is what would be sent now, and not long ago, unless the scan is shown already. A replay begins another generation
-// all the same.
+// pastCommitPoint reports whether the register names this generation already and it
+// may be finished: the same object, the same mapping, younger than six hours or
+// announced already. A replay begins another generation all the same.
 func (s *situation) pastCommitPoint(c *candidate) bool {
-	return !s.replay && s.sameVersion() && s.delivery.Mapping == s.mapping && c.mine() && (c.recorded.Committed || !tooOld(&c.recorded, s.now))
+	return !s.replay && s.sameVersion() && s.delivery.Mapping == s.mapping && c.mine() && (c.recorded.Announced || !tooOld(&c.recorded, s.now))
 }
 
 // resumable reports whether a generation can go on: released cleanly, the same
@@ -154,7 +154,7 @@ func (s *situation) resumable(c *candidate) bool {
 // sent is written down after each request.
 func (s *situation) inExtras(c *candidate) bool {
 	return !s.replay && s.sameVersion() && s.delivery.Mapping == s.mapping &&
-		c.recorded.State == archive.DeliverySending && c.recorded.Extras != nil && (!c.recorded.Committed || c.mine())
+		c.recorded.State == archive.DeliverySending && c.recorded.Extras != nil && (!c.recorded.Announced || c.mine())
 }
 
 // commitStep is what the commit point finds.

@@ -41,20 +41,20 @@ func (s *scan) begin(at *situation, c *candidate, rawKey, newScanID string) {
 	if at.replay || !at.sameVersion() {
 		s.RefusedWhole = 0
 	}
-	if at.pastCommitPoint(c) || at.resumable(c) && (!s.Committed || c.mine()) || at.inExtras(c) {
+	if at.pastCommitPoint(c) || at.resumable(c) && (!s.Announced || c.mine()) || at.inExtras(c) {
 		s.State, s.Doubt = archive.DeliverySending, !at.resumable(c)
 		return
 	}
 	if c.register.RawKey == rawKey {
 		s.Generation = max(s.Generation, c.register.Generation)
 	}
-	s.abandon(newScanID, at.now)
+	s.beginNext(newScanID, at.now)
 }
 
 // abandon begins the next generation: a new scan id, nothing sent (rules 06 and
 // 09). The rows of the one before stay invisible, since its scan id is never
 // committed.
-func (s *scan) abandon(newScanID string, now time.Time) {
+func (s *scan) beginNext(newScanID string, now time.Time) {
 	s.Scan = archive.Scan{
 		Order: s.Order, State: archive.DeliverySending, ScanID: newScanID, Generation: s.Generation + 1, Force: s.Force, Over: s.Over,
 		RefusedWhole: s.RefusedWhole, BegunAt: now.UTC(), CompletedAt: s.CompletedAt, Ended: s.ended(),
@@ -64,7 +64,7 @@ func (s *scan) abandon(newScanID string, now time.Time) {
 // ended is how the generation ended that the scan is in, or one before it: what
 // the register says of that generation is judged by it.
 func (s *scan) ended() archive.Ended {
-	if s.Committed { // what follows it does not take it back
+	if s.Announced { // what follows it does not take it back
 		return archive.Ended{ScanID: s.ScanID, State: archive.DeliveryComplete}
 	}
 	certain := s.State == archive.DeliveryComplete || s.State == archive.DeliveryFailed && !s.Doubt

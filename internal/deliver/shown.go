@@ -81,10 +81,10 @@ func shownOf(v *archive.Delivery, systemID string) (*archive.Commit, time.Time) 
 		one := &archive.Commit{Order: r.Order, Generation: r.Generation, ScanID: r.ScanID, RawKey: v.RawKey, CompletedAt: r.CompletedAt}
 		at := r.Timestamp
 		switch {
-		case (r.State == archive.DeliveryComplete || r.Committed) && !at.IsZero():
+		case (r.State == archive.DeliveryComplete || r.Announced) && !at.IsZero():
 		case r.State == archive.DeliveryComplete && r.BegunAt.IsZero() && r.Mapped > 0: // of an older release
 			at = v.UpdatedAt
-		case r.State == archive.DeliveryFailed && (r.Doubt || r.Committed):
+		case r.State == archive.DeliveryFailed && (r.Doubt || r.Announced):
 			at = v.UpdatedAt
 		case !r.Ended.Timestamp.IsZero():
 			one.ScanID, at = r.Ended.ScanID, r.Ended.Timestamp

@@ -1,5 +1,5 @@
 // Package runecast is what a Runecast Analyzer says: its systems, its scans and
-// their results, in both generations of its API. It promises that results pass
+// their results, in both versions of its API. It promises that results pass
 // byte for byte and in bounded memory at any size, and that a document which is
 // cut, malformed or of another kind is an error and never a result. It does no
 // I/O but on the readers and writers that it is given. The API is not publicly
@@ -7,7 +7,7 @@
 // else is tolerated.
 package runecast
 
-// Generations of the API.
+// Versions of the API.
 const (
 	V1 = "v1"
 	V2 = "v2"

@@ -18,7 +18,7 @@ import (
 // (Dynatrace docs, "Ingest Runecast Analyzer compliance findings").
 const leastForDynatrace = "6.9.12"
 
-// token proves the token: whichever generation answers has accepted it.
+// token proves the token: whichever version answers has accepted it.
 func (c *check) token(ctx context.Context) preflight.Row {
 	var first, second string
 	first, c.v1 = c.answers(ctx, runecast.V1)
@@ -38,10 +38,10 @@ func (c *check) token(ctx context.Context) preflight.Row {
 	return preflight.FailedBy(c.v1)
 }
 
-func (c *check) answers(ctx context.Context, generation string) (string, error) {
+func (c *check) answers(ctx context.Context, version string) (string, error) {
 	limited, cancel := context.WithTimeout(ctx, preflight.CallTime)
 	defer cancel()
-	request, err := c.app.Answers(limited, generation)
+	request, err := c.app.Answers(limited, version)
 	return request, preflight.Late(limited, err, c.o.URL.Host)
 }
 
@@ -75,7 +75,7 @@ func older(version, than string) bool {
 	return false
 }
 
-func (c *check) generation(ctx context.Context) preflight.Row {
+func (c *check) apiVersion(ctx context.Context) preflight.Row {
 	var answers []string
 	if c.v1 == nil {
 		answers = append(answers, "v1")
@@ -90,7 +90,7 @@ func (c *check) generation(ctx context.Context) preflight.Row {
 	if c.last != nil {
 		before = c.last.Appliance.API
 	}
-	speak, err := c.app.Generation(limited, appliance.Past{Before: before})
+	speak, err := c.app.APIVersion(limited, appliance.Past{Before: before})
 	switch {
 	case err != nil:
 		return preflight.FailedBy(preflight.Late(limited, err, c.o.URL.Host))

@@ -29,16 +29,16 @@ type Archive interface {
 
 // Appliance is what a check needs of the client of the appliance.
 type Appliance interface {
-	// Generation settles the API generation.
-	Generation(ctx context.Context, past appliance.Past) (string, error)
+	// APIVersion settles the version of the API.
+	APIVersion(ctx context.Context, past appliance.Past) (string, error)
 	// Systems lists all connected systems.
 	Systems(ctx context.Context) ([]runecast.System, error)
 	// Results streams the last results of these systems, and maybe of others.
 	Results(ctx context.Context, ids []string, visit func(*runecast.Element) error) error
 	// Info describes the appliance.
 	Info(ctx context.Context) runecast.Info
-	// Answers asks one generation for its smallest list, and names the request.
-	Answers(ctx context.Context, generation string) (request string, err error)
+	// Answers asks one version for its smallest list, and names the request.
+	Answers(ctx context.Context, version string) (request string, err error)
 	// Licences reads for how long the licences are valid.
 	Licences(ctx context.Context) (runecast.Licences, error)
 	// Capture reduces all answers to their shapes.
@@ -50,7 +50,7 @@ type Appliance interface {
 // Options are the collector's settings to prove.
 type Options struct {
 	preflight.Settings
-	// API is the generation that is set: auto, v1 or v2.
+	// API is the version that is set: auto, v1 or v2.
 	API string
 	// Systems are the names or ids that runs are limited to; empty: all.
 	Systems []string
@@ -93,8 +93,8 @@ type check struct {
 	preflight.Route
 	last   *archive.Run // the last run, which may go on; nil: unreadable
 	app    Appliance
-	v1, v2 error  // of the one list of systems that each generation has
-	speak  string // the generation in use
+	v1, v2 error  // of the one list of systems that each version has
+	speak  string // the version in use
 }
 
 func (c *check) steps() []preflight.Step {
@@ -108,7 +108,7 @@ func (c *check) steps() []preflight.Step {
 		preflight.Single("token", c.token, "tls"),
 		preflight.Single("role", c.role, "token"),
 		preflight.Single("version", c.version, "token"),
-		preflight.Single("api", c.generation, "token"),
+		preflight.Single("api", c.apiVersion, "token"),
 		preflight.Single("licences", c.licences, "token"),
 		{Name: "systems", Needs: []string{"api"}, Prove: c.systems},
 	}

@@ -60,9 +60,9 @@ func TestCheck(t *testing.T) {
 			s.store.run = archive.Run{ID: "r1", Mode: mode, Systems: []archive.RunSystem{{State: state, Reason: reason}}}
 		}
 	}
-	before := func(generation string, change func(*site)) func(*site) {
+	before := func(version string, change func(*site)) func(*site) {
 		return func(s *site) {
-			s.store.run = archive.Run{ID: "r1", Appliance: archive.Appliance{API: generation}}
+			s.store.run = archive.Run{ID: "r1", Appliance: archive.Appliance{API: version}}
 			change(s)
 		}
 	}

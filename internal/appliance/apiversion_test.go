@@ -21,7 +21,7 @@ const (
 
 func auto(o *Options) { o.API = Auto }
 
-func TestGeneration(t *testing.T) {
+func TestAPIVersion(t *testing.T) {
 	t.Parallel()
 	list := ok(`{"ecosystems":[]}`)
 	cases := map[string]struct {
@@ -66,7 +66,7 @@ func TestGeneration(t *testing.T) {
 			t.Parallel()
 			s := &stub{answers: map[string][]answer{getEcosystems: c.answers, getVCenters: c.answers1}}
 			cl, _ := client(t, s, func(o *Options) { o.API = c.set })
-			got, err := cl.Generation(t.Context(), Past{Run: c.begun, Before: c.before})
+			got, err := cl.APIVersion(t.Context(), Past{Run: c.begun, Before: c.before})
 			if got != c.want || (err != nil) != (c.class != "") || err != nil && fault.ClassOf(err) != c.class {
 				t.Errorf("%q, %v; want %q or an error of class %q", got, err, c.want, c.class)
 			}
@@ -236,7 +236,7 @@ func TestTriggerOfV2(t *testing.T) {
 			t.Parallel()
 			s := &stub{answers: c.answers}
 			cl, _ := client(t, s, func(o *Options) { o.API, o.ScanPath = firstOf(c.api, Auto), c.path })
-			if _, err := cl.Generation(t.Context(), Past{Run: runecast.V2}); err != nil {
+			if _, err := cl.APIVersion(t.Context(), Past{Run: runecast.V2}); err != nil {
 				t.Fatal(err)
 			}
 			err := cl.Trigger(t.Context(), "7")
@@ -258,7 +258,7 @@ func TestJoinIsKept(t *testing.T) {
 		getVCenters: ok(`{"vcenters":[{"uid":"u","address":"a"}]}`), getEcosystems: ok(`{"ecosystems":[{"id":7,"viewName":"a"}]}`), "POST /rc2/api/v1/scan/u": {{code: 202}},
 	}}
 	c, _ := client(t, s, auto)
-	if _, err := c.Generation(t.Context(), Past{Run: runecast.V2}); err != nil {
+	if _, err := c.APIVersion(t.Context(), Past{Run: runecast.V2}); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {

@@ -41,10 +41,10 @@ func (w *world) lose(key string) {
 	delete(w.store.etags, key)
 }
 
-// A system's id is of one generation of the API: whatever the appliance answers on
-// a later night, the runs keep to the generation of the first, or fail with the
+// A system's id is of one version of the API: whatever the appliance answers on
+// a later night, the runs keep to the version of the first, or fail with the
 // cure; only a person changes it.
-func TestGenerationIsKept(t *testing.T) {
+func TestAPIVersionIsKept(t *testing.T) {
 	t.Parallel()
 	refused := func(change func(http.ResponseWriter, *http.Request)) func(*world) {
 		return func(w *world) {

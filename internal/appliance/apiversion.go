@@ -11,11 +11,11 @@ import (
 	"runecast-ingest/internal/runecast"
 )
 
-// Auto leaves the choice of the API's generation to Generation.
+// Auto leaves the choice of the API's version to APIVersion.
 const Auto = "auto"
 
-// generation is one generation of the API.
-type generation interface {
+// apiVersion is one version of the API.
+type apiVersion interface {
 	systems(ctx context.Context) ([]runecast.System, error)
 	describe(ctx context.Context, systems []runecast.System) error
 	statuses(ctx context.Context, ids []string) (map[string]runecast.Scan, error)
@@ -23,22 +23,22 @@ type generation interface {
 	trigger(ctx context.Context, id string) error
 }
 
-// Past is what is known of the generation from before; both may be empty.
+// Past is what is known of the version from before; both may be empty.
 type Past struct {
-	// Run is the generation that the run which goes on began with.
+	// Run is the version that the run which goes on began with.
 	Run string
-	// Before is the generation of the runs that have ended.
+	// Before is the version of the runs that have ended.
 	Before string
 }
 
-// Generation settles which generation is spoken from now on, and names it: the
+// APIVersion settles which version of the API is spoken from now on, and names it: the
 // one that a run began with; else the one that is set; else the one that the
 // runs before used; else, at the first run, v2 where its list of systems
 // answers, and v1 where v2 is unknown. The two know a system by different ids,
 // so that only a person may change from one to the other: trouble of another
-// kind is an error and not a reason for v1, and where the generation of the runs
+// kind is an error and not a reason for v1, and where the version of the runs
 // before is not known to the appliance any more, the error says what to set.
-func (c *Client) Generation(ctx context.Context, past Past) (string, error) {
+func (c *Client) APIVersion(ctx context.Context, past Past) (string, error) {
 	speak := past.Run
 	if speak == "" && c.o.API != Auto {
 		speak = c.o.API
@@ -52,17 +52,17 @@ func (c *Client) Generation(ctx context.Context, past Past) (string, error) {
 	if speak == "" {
 		var err error
 		if speak, err = c.probe(ctx); err != nil {
-			return "", fmt.Errorf("find out the API's generation: %w", err)
+			return "", fmt.Errorf("find out the API's version: %w", err)
 		}
 	}
-	var api generation
+	var api apiVersion
 	switch speak {
 	case runecast.V1:
 		api = &v1{c}
 	case runecast.V2:
 		api = &v2{Client: c}
 	default:
-		return "", &fault.Error{Class: fault.Config, Where: "RUNECAST_API", What: fmt.Sprintf("the generation %q is not known", speak), Cure: "use auto, v1 or v2"}
+		return "", &fault.Error{Class: fault.Config, Where: "RUNECAST_API", What: fmt.Sprintf("the version %q is not known", speak), Cure: "use auto, v1 or v2"}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,7 +70,7 @@ func (c *Client) Generation(ctx context.Context, past Past) (string, error) {
 	return speak, nil
 }
 
-// keep proves that the generation of the runs before is still there.
+// keep proves that the version of the runs before is still there.
 func (c *Client) keep(ctx context.Context, before string) error {
 	_, err := c.Answers(ctx, before)
 	if !unknown(err) {
@@ -106,7 +106,7 @@ func (c *Client) probe(ctx context.Context) (string, error) {
 }
 
 // unknown reports whether an error says that the appliance does not have what was
-// asked for: an appliance without a generation of the API knows nothing of its
+// asked for: an appliance without a version of the API knows nothing of its
 // paths, or leads to its user interface.
 func unknown(err error) bool {
 	switch code := endpoint.StatusOf(err); code {
@@ -117,15 +117,15 @@ func unknown(err error) bool {
 	}
 }
 
-// settled returns the generation that is spoken.
-func (c *Client) settled(ctx context.Context) (generation, error) {
+// settled returns the version that is spoken.
+func (c *Client) settled(ctx context.Context) (apiVersion, error) {
 	c.mu.Lock()
 	api := c.api
 	c.mu.Unlock()
 	if api != nil {
 		return api, nil
 	}
-	if _, err := c.Generation(ctx, Past{}); err != nil {
+	if _, err := c.APIVersion(ctx, Past{}); err != nil {
 		return nil, err
 	}
 	c.mu.Lock()

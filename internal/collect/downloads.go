@@ -11,9 +11,9 @@ const (
 	// period is how long a system that has finished waits for its results to be
 	// downloaded, at the most, and how often all results are downloaded meanwhile.
 	period = 30 * time.Minute
-	// spare is how many downloads there may be beside one per period: the first, as
+	// firstAndLast is how many downloads there may be beside one per period: the first, as
 	// soon as there is something to archive, and the last, when nothing else is open.
-	spare = 2
+	firstAndLast = 2
 	// lookBytes is what a look may read before there are fewer of them, and margin
 	// what is kept of a period for the round itself where it has one look only.
 	lookBytes = 512 << 10
@@ -77,7 +77,7 @@ func pause(interval time.Duration, read, most int64, left time.Duration) time.Du
 // allowed reports whether there may be another download by now.
 func (p progress) allowed() bool {
 	periods := int(max(0, p.now.Sub(p.began)) / period)
-	return p.past.Whole < spare+periods && (p.past.Failed < patience+periods || p.past.Repeat && p.fresh)
+	return p.past.Whole < firstAndLast+periods && (p.past.Failed < patience+periods || p.past.Repeat && p.fresh)
 }
 
 // pass reports whether the next look is to be a download at once: where looks are
