@@ -50,7 +50,7 @@ func outcomes() [][2]string {
 		{"forwarder-replay-failed", "selected 0"},
 		{"forwarder-status", "systems:"},
 		{"forwarder-quarantine", "quarantined 0"},
-		{"forwarder-sweep", "all is delivered"},
+		{"forwarder-sweep", "complete 8"}, // of the scheduled run: its time is before the start's, so triggers leave it to the sweep
 	}
 }
 
