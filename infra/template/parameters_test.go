@@ -14,6 +14,7 @@ func parameterChecks() map[string]check {
 		"every parameter is in one labelled group":  parametersAreGrouped,
 		"patterns tell good values from bad":        patternsHold,
 		"the environment fits into 4 KB":            environmentFits,
+		"the default hour exists on every day":      defaultHourExists,
 		"combinations that cannot work are refused": combinationsAreRefused,
 	}
 }
@@ -65,7 +66,7 @@ func patternCases() map[string]values {
 		"RunecastSecretArn":     {good: []string{secret + "-AbCdEf"}, bad: []string{"", "runecast/token", secret, "dt0c01.ABC"}},
 		"OpenPipelineSecretArn": {good: []string{secret + "-AbCdEf"}, bad: []string{"", "dt0c01.ABC"}},
 		"ScheduleExpression": {
-			good: []string{"rate(6 hours)", "rate(1 day)", "cron(0 2 * * ? *)", "cron(0 2 ? * MON-FRI *)"},
+			good: []string{"rate(6 hours)", "rate(1 day)", "cron(0 4 * * ? *)", "cron(0 4 ? * MON-FRI *)"},
 			bad:  []string{"", "6 hours", "cron(0 2 * * *)", "rate(0.5 hours)", "rate(1 hours)", "rate(2 hour)", "at(2026-11-22T02:00:00)"},
 		},
 		"ScheduleTimezone":       {good: []string{"UTC", "Europe/Berlin"}, bad: []string{"", "Europe/", "Europe Berlin"}},
@@ -212,5 +213,15 @@ func combinationsAreRefused(template node) {
 				a.wrong("does not say what is wrong")
 			}
 		}
+	}
+}
+
+// defaultHourExists: on every day in every time zone, since clocks go forward
+// between 0 and 3.
+func defaultHourExists(template node) {
+	expression := template.at("Parameters", "ScheduleExpression", "Default")
+	fields := strings.Fields(expression.text())
+	if len(fields) < 2 || !slices.Contains([]string{"4", "5", "6"}, fields[1]) {
+		template.wrong("the default %s starts at an hour that clocks may leave out, or in the day", expression.text())
 	}
 }
