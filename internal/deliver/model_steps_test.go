@@ -23,6 +23,8 @@ type faults struct {
 
 // model is the machine: the protocol with its rules, and what may go wrong.
 type model struct {
+	// large: it has so many worlds that it is left out under the race detector.
+	large bool
 	*ledger
 	invocations int
 	objects     uint8 // 0: two
