@@ -10,8 +10,9 @@
 //	go run ./infra/calendar -at 2027-05-01T12:00:00Z -zone America/New_York
 //	go run ./infra/calendar -at spring go test ./internal/forward
 //
-// What is not a Go program has the real time, and so have files: S3 is a folder
-// here, and the dates of its objects are those of files.
+// What is not a Go program has the real time. Files, too, are dated by it, but Go
+// programs read and set their dates in their own time: S3 is a folder here, and
+// the dates of its objects are those of files.
 package main
 
 import (

@@ -6,9 +6,6 @@ import (
 	"runtime"
 )
 
-// clock is the line of time.Now that reads the clock.
-const clock = "\n\tsec, nsec, mono := runtimeNow()\n"
-
 // secondsAhead is what is added to the package time. It reads the file in the way in
 // which that package reads the zones, since it cannot import os.
 const secondsAhead = `
@@ -21,16 +18,39 @@ var secondsAhead = func() int64 {
 	}
 	return int64(seconds)
 }()
+
+// Ahead returns how far time.Now is ahead, for the package os.
+func Ahead() Duration { return Duration(secondsAhead) * Second }
 `
 
-// moving changes the source of the package time (time.go) so that time.Now is
-// ahead by the seconds that a file holds when a program starts. The monotonic
-// clock, and so timers and durations, are as before. Synthetic time
-// (testing/synctest) is moved by as much.
-func moving(source []byte, file string) ([]byte, error) {
-	if n := bytes.Count(source, []byte(clock)); n != 1 {
-		return nil, fmt.Errorf("time.Now of %s reads the clock in another way than is known here: adapt infra/calendar/moving.go", runtime.Version())
+// move is one line of the standard library that reads or writes a time, and what
+// takes its place.
+type move struct {
+	// file is below the folder src of the Go tree.
+	file, line, moved string
+}
+
+// moves: the clock, and the dates of files, which programs read and set in their
+// own time. The monotonic clock, and so timers and durations, are as before.
+// Synthetic time (testing/synctest) is moved by as much.
+func moves() []move {
+	const read, set = "fs.modTime = time.Unix(fs.sys.Mtim.Unix())", "utimes[i] = syscall.NsecToTimespec(t.UnixNano())"
+	return []move{
+		{"time/time.go", "\n\tsec, nsec, mono := runtimeNow()\n", "\n\tsec, nsec, mono := runtimeNow()\n\tsec += secondsAhead\n"},
+		{"os/stat_linux.go", "\t" + read + "\n", "\t" + read + ".Add(time.Ahead())\n"},
+		{"os/file_posix.go", "\t" + set + "\n", "\tutimes[i] = syscall.NsecToTimespec(t.Add(-time.Ahead()).UnixNano())\n"},
 	}
-	moved := bytes.Replace(source, []byte(clock), []byte(clock+"\tsec += secondsAhead\n"), 1)
-	return fmt.Appendf(moved, secondsAhead, file), nil
+}
+
+// apply returns the source with its line moved by the seconds that a file holds
+// when a program starts.
+func (m move) apply(source []byte, seconds string) ([]byte, error) {
+	if n := bytes.Count(source, []byte(m.line)); n != 1 {
+		return nil, fmt.Errorf("%s of %s treats times in another way than is known here: adapt infra/calendar/moving.go", m.file, runtime.Version())
+	}
+	moved := bytes.Replace(source, []byte(m.line), []byte(m.moved), 1)
+	if m.file == "time/time.go" {
+		moved = fmt.Appendf(moved, secondsAhead, seconds)
+	}
+	return moved, nil
 }

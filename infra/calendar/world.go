@@ -20,17 +20,13 @@ import (
 // folder holds what is made here, in the repository's root.
 const folder = "out/calendar"
 
-// movedFile is the source of the package time that takes the place of time.go.
-// By this name it is no part of ./... itself.
-const movedFile = "time.go.txt"
-
 // drift is how far a program's time may be from what is expected of it: it has
 // to be built before it can say its time.
 const drift = 10 * time.Minute
 
 // world is an environment in which the go command builds programs that live at
-// another time. It is made by `go build -overlay`, with a time.Now that adds
-// the number of seconds which a file holds. The file's path is part of the
+// another time. It is made by `go build -overlay`, with a time.Now, and dates of
+// files, that add the number of seconds which a file holds. The file's path is part of the
 // program and not of its environment, since children often get an environment
 // of their own. The flag is in the go command's file of settings (GOENV) and
 // not in GOFLAGS, which some builds clear.
@@ -72,16 +68,21 @@ func goEnv(ctx context.Context, name string) (string, error) {
 
 // prepare makes the environment, and the S3 server in it.
 func (w *world) prepare(ctx context.Context) error {
-	source := filepath.Join(w.root, "src", "time", "time.go")
-	original, err := os.ReadFile(source)
-	if err != nil {
-		return fmt.Errorf("read time.Now: %w", err)
+	replace, contents := map[string]string{}, map[string][]byte{}
+	for _, m := range moves() {
+		source := filepath.Join(w.root, "src", m.file)
+		original, err := os.ReadFile(source)
+		if err != nil {
+			return fmt.Errorf("read the standard library: %w", err)
+		}
+		moved, err := m.apply(original, w.secondsFile())
+		if err != nil {
+			return err
+		}
+		name := strings.ReplaceAll(m.file, "/", "_") + ".txt" // by this name it is no part of ./... itself
+		replace[source], contents[name] = w.file(name), moved
 	}
-	moved, err := moving(original, w.secondsFile())
-	if err != nil {
-		return err
-	}
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {source: w.file(movedFile)}})
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": replace})
 	if err != nil {
 		return fmt.Errorf("describe the overlay: %w", err)
 	}
@@ -93,7 +94,8 @@ func (w *world) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for name, content := range map[string][]byte{movedFile: moved, "overlay.json": overlay, "goenv": settings} {
+	contents["overlay.json"], contents["goenv"] = overlay, settings
+	for name, content := range contents {
 		if err := os.WriteFile(w.file(name), content, 0o644); err != nil {
 			return fmt.Errorf("write the overlay: %w", err)
 		}
