@@ -225,7 +225,7 @@ func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 // inspected is up to how many events each is held against what reads it, and
 // fewOf every how many-th after that: a map of each would make large runs slow.
 const (
-	inspected = 20_000
+	inspected = 2_000
 	fewOf     = 50
 )
 
