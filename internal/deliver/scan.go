@@ -51,7 +51,7 @@ func (s *scan) begin(at *situation, c *candidate, rawKey, newScanID string) {
 	s.beginNext(newScanID, at.now)
 }
 
-// abandon begins the next generation: a new scan id, nothing sent (rules 06 and
+// beginNext begins the next generation: a new scan id, a number one higher, nothing sent (rules 06 and
 // 09). The rows of the one before stay invisible, since its scan id is never
 // committed.
 func (s *scan) beginNext(newScanID string, now time.Time) {

@@ -10,9 +10,10 @@ import (
 	"runecast-ingest/internal/archive"
 )
 
-// SecurityContext is the value of dt.security_context, by which Dynatrace's
-// permissions on security events can be bounded: one for all systems, or one for
-// each name, id or type of a system. The zero value is none.
+// SecurityContext is the setting SECURITY_CONTEXT: the value of dt.security_context
+// on all events of a system, by which a policy can give a team its own rows
+// alone. There is one for all systems, or one for each name, id or type of a
+// system. The zero value is none.
 type SecurityContext struct {
 	// All holds for every system.
 	All string
