@@ -152,7 +152,7 @@ func TestSweepGoesAroundAnObjectThatIsRefused(t *testing.T) {
 		r.Put(scan{System: system, Minute: 1, Failing: 1})
 	}
 	for sweep := range 4 {
-		r.Clock.Advance(15 * time.Minute)
+		r.Clock.Advance(5 * time.Minute) // S3 dates what was accepted by another clock
 		if _, err := r.sweep(); err != nil && sweep > 0 {
 			t.Fatalf("sweep %d: %v", sweep, err)
 		}
