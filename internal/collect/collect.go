@@ -131,10 +131,10 @@ func New(o Options) *Collector {
 
 // Handle carries out one payload: start, tick, status, cancel, check or
 // capture. It answers with a payload.RunAnswer, with a preflight.Report to check,
-// and with an appliance.Recording to capture. It works until the run is over, or until a while before the context's deadline: the
-// smaller of 60 s and a quarter of the time there was. An error means that
-// nobody can go on without help or another attempt; what happened to single
-// systems is in the answer.
+// and with an appliance.Recording to capture. It works until the run is over, or
+// until a while before the context's deadline: the smaller of 60 s and a quarter
+// of the time there was. An error means that nobody can go on without help or
+// another attempt; what happened to single systems is in the answer.
 func (c *Collector) Handle(ctx context.Context, text jsontext.Value) (any, error) {
 	parsed, err := payload.ParseRun(text)
 	if err != nil {

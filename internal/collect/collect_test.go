@@ -61,7 +61,7 @@ func TestSecondStart(t *testing.T) {
 		if other.Run != first.Run || !strings.Contains(other.Next, "not started") {
 			t.Errorf("another start meanwhile: %+v, want it skipped", other)
 		}
-		time.Sleep(5 * time.Hour)
+		pass(5 * time.Hour)
 		w.machine("a").takes, w.machine("a").due = time.Minute, time.Time{}
 		late := w.must(t, `{}`)
 		if late.Run == first.Run || late.State != "done" || late.Archived != 1 {
@@ -357,7 +357,7 @@ func TestCancelStopsTheOtherInvocation(t *testing.T) {
 			}
 			first <- a
 		}()
-		time.Sleep(5 * time.Minute)
+		pass(5 * time.Minute)
 		if a := w.must(t, `{"action":"status"}`); a.State != "running" || a.Archived != 1 {
 			t.Errorf("status: %+v", a)
 		}

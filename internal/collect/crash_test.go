@@ -35,7 +35,7 @@ func TestEveryAccident(t *testing.T) {
 	if calls < 20 {
 		t.Fatalf("only %d calls: the scenario is too small", calls)
 	}
-	for _, kind := range []accident{crashBefore, crashAfter, failOnce, loseAnswer, lostRead, met} {
+	for _, kind := range accidents() {
 		for at := 1; at <= calls; at++ {
 			t.Run(fmt.Sprintf("%s/%d", kind, at), func(t *testing.T) {
 				t.Parallel()
@@ -46,7 +46,7 @@ func TestEveryAccident(t *testing.T) {
 					if kind == met && w.hit == write && (err != nil || a.State != archive.RunDone) {
 						t.Errorf("after two writes met: %+v, %v; want them settled at once", a, err)
 					}
-					time.Sleep(time.Minute)
+					pass(time.Minute)
 					_, _ = w.handle(t, nightly)
 					w.ticks(t, 20)
 					checkArchived(t, w)
@@ -112,7 +112,7 @@ func checkArchived(t *testing.T, w *world) {
 // TestCancelSurvives: once a run is kept as cancelled, nobody goes on with it.
 func TestCancelSurvives(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []accident{crashBefore, crashAfter, failOnce, loseAnswer, lostRead, met} {
+	for _, kind := range accidents() {
 		for at := 1; at <= 4; at++ { // load, end, keep, idle
 			t.Run(fmt.Sprintf("%s/%d", kind, at), func(t *testing.T) {
 				t.Parallel()
@@ -122,7 +122,7 @@ func TestCancelSurvives(t *testing.T) {
 					run := w.must(t, nightly).Run
 					w.at, w.accident = w.calls+at, kind
 					_, _ = w.handle(t, `{"action":"cancel"}`)
-					time.Sleep(time.Minute)
+					pass(time.Minute)
 					w.must(t, `{"action":"cancel"}`)
 					w.ticks(t, 20)
 					r := w.store.run(t, archive.RunKey(run))
@@ -180,7 +180,7 @@ func TestFrozenInvocation(t *testing.T) {
 		if a := w.must(t, `{"action":"tick"}`); !strings.Contains(a.Next, "another invocation") {
 			t.Errorf("a tick under a live lease: %+v", a)
 		}
-		time.Sleep(unbounded + leaseMargin)
+		pass(unbounded + leaseMargin)
 		w.ticks(t, 5)
 		close(frozen)
 		if a := <-first; a.State != archive.RunRunning || !strings.Contains(a.Next, "another invocation") {

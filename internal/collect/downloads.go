@@ -11,8 +11,9 @@ const (
 	// period is how long a system that has finished waits for its results to be
 	// downloaded, at the most, and how often all results are downloaded meanwhile.
 	period = 30 * time.Minute
-	// firstAndLast is how many downloads there may be beside one per period: the first, as
-	// soon as there is something to archive, and the last, when nothing else is open.
+	// firstAndLast is how many downloads there may be beside one per period: the
+	// first, as soon as there is something to archive, and the last, when nothing
+	// else is open.
 	firstAndLast = 2
 	// lookBytes is what a look may read before there are fewer of them, and margin
 	// what is kept of a period for the round itself where it has one look only.
@@ -48,6 +49,8 @@ type progress struct {
 //   - one that failed is repeated at once,
 //   - and otherwise nobody waits for more than half an hour, as long as the looks
 //     are not further apart than a few minutes.
+//
+// The last look of a run downloads what is ready beyond these bounds; see downloadAll.
 func (p progress) due() bool {
 	switch {
 	case p.ready == 0, !p.allowed():

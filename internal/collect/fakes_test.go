@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -38,6 +39,11 @@ const (
 	lostRead    accident = "unknown write" // a state write whose outcome stays unknown; it was applied
 	met         accident = "409"           // a state write that met another one: no effect
 )
+
+// accidents are all there are.
+func accidents() []accident {
+	return []accident{crashBefore, crashAfter, failOnce, loseAnswer, lostRead, met}
+}
 
 var errCrash = errors.New("the process is dead")
 
@@ -307,10 +313,10 @@ type world struct {
 const before = "2026-11-21T02:00:00Z"
 
 // newWorld has machines named by their ids, analysed the night before, whose
-// analysis takes some minutes. Synthetic time moves on to the nightly start,
-// if it is not that late yet.
+// analysis takes some minutes. It is made in a bubble, whose clock moves on to the
+// nightly start, if it is not that late yet.
 func newWorld(ids ...string) *world {
-	time.Sleep(time.Until(due))
+	pass(time.Until(due))
 	o := &outside{}
 	w := &world{outside: o, store: newMemory(o), box: &box{outside: o, failures: map[string]error{}}}
 	for i, id := range ids {
@@ -361,6 +367,28 @@ func (w *world) machine(id string) *machine {
 	panic(id)
 }
 
+// survives starts a run whose nth call meets an accident, and expects that the
+// same start again and so many ticks at most archive everything.
+func (w *world) survives(t *testing.T, at int, kind accident, ticks int) {
+	t.Helper()
+	w.at, w.accident = at, kind
+	_, _ = w.handle(t, nightly)
+	pass(time.Minute)
+	_, _ = w.handle(t, nightly)
+	w.ticks(t, ticks)
+	checkArchived(t, w)
+	if t.Failed() {
+		t.Logf("the accident met call %d", at)
+	}
+}
+
+// pass lets time pass on the clock of a test's bubble, where nobody waits for it.
+// Outside of a bubble it panics.
+func pass(d time.Duration) {
+	synctest.Wait()
+	time.Sleep(d)
+}
+
 // ticks invokes tick every 5 minutes until no run is active.
 func (w *world) ticks(t *testing.T, most int) {
 	t.Helper()
@@ -368,7 +396,7 @@ func (w *world) ticks(t *testing.T, most int) {
 		if a, err := w.handle(t, `{"action":"tick"}`); err == nil && a.State == archive.RunIdle {
 			return
 		}
-		time.Sleep(5 * time.Minute)
+		pass(5 * time.Minute)
 	}
 	t.Fatalf("the run is still active after %d ticks", most)
 }

@@ -138,7 +138,7 @@ func TestStatusShowsTheOpenSystems(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		time.Sleep(5 * time.Minute)
+		pass(5 * time.Minute)
 		a := w.must(t, `{"action":"status"}`)
 		if len(a.Open) != 1 || a.Open[0].System != "b.example" || a.Open[0].State != archive.SystemScanning || !strings.Contains(a.Open[0].Reason, "still shows") {
 			t.Errorf("%+v", a.Open)

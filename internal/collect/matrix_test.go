@@ -167,7 +167,7 @@ func TestMatrix(t *testing.T) {
 						if a, err = w.handle(t, `{"action":"tick"}`); a.State == archive.RunIdle {
 							break
 						}
-						time.Sleep(5 * time.Minute)
+						pass(5 * time.Minute)
 					}
 					w.checkRow(t, row, row.reads[api], err)
 				})
@@ -227,7 +227,7 @@ func TestMatrixOfStarts(t *testing.T) {
 				w.machine("a").takes = 20 * time.Minute
 				answers := make(chan payload.RunAnswer)
 				go func() {
-					time.Sleep(time.Minute)
+					pass(time.Minute)
 					a, err := w.handle(t, `{}`) // another start
 					if err != nil {
 						t.Error(err)
@@ -273,7 +273,7 @@ func TestMatrixOfStarts(t *testing.T) {
 					if err == nil || !strings.HasPrefix(err.Error(), "save the run: ") || w.machine("a").posts > 0 {
 						t.Errorf("error %v after %d triggers, want the doubtful write and no more", err, w.machine("a").posts)
 					}
-					time.Sleep(20 * time.Minute) // its lease
+					pass(20 * time.Minute) // its lease
 					w.ticks(t, 5)
 					checkArchived(t, w)
 					return

@@ -130,7 +130,7 @@ func TestNoticeOfARunThatTheNextStartEnds(t *testing.T) {
 		w := newWorld("a")
 		w.machine("a").takes = 100 * time.Hour
 		first := w.must(t, `{}`)
-		time.Sleep(6 * time.Hour)
+		pass(6 * time.Hour)
 		second := w.must(t, `{}`)
 		if second.State != archive.RunRunning || second.Run == first.Run || second.Notice == nil || second.Notice.Run != first.Run || second.Notice.State != "failed" {
 			t.Errorf("%+v, notice %+v", second, second.Notice)

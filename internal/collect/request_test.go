@@ -32,19 +32,21 @@ func TestPayloads(t *testing.T) {
 		`[]`:                                    "not understood",
 		`x`:                                     "not understood",
 	} {
-		w := newWorld("a")
-		_, err := w.handle(t, text)
-		if err == nil || fault.ClassOf(err) != fault.Reject || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: error %v, want %q", text, err, says)
-		}
-		for _, action := range []string{payload.Start, payload.Tick, payload.Status, payload.Cancel, payload.Check, payload.Capture} {
-			if err != nil && !strings.Contains(err.Error(), `"`+action+`"`) {
-				t.Errorf("%s: error %v does not name the action %s", text, err, action)
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld("a")
+			_, err := w.handle(t, text)
+			if err == nil || fault.ClassOf(err) != fault.Reject || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s: error %v, want %q", text, err, says)
 			}
-		}
-		if w.calls > 0 {
-			t.Errorf("%s: %d calls were made", text, w.calls)
-		}
+			for _, action := range []string{payload.Start, payload.Tick, payload.Status, payload.Cancel, payload.Check, payload.Capture} {
+				if err != nil && !strings.Contains(err.Error(), `"`+action+`"`) {
+					t.Errorf("%s: error %v does not name the action %s", text, err, action)
+				}
+			}
+			if w.calls > 0 {
+				t.Errorf("%s: %d calls were made", text, w.calls)
+			}
+		})
 	}
 	for _, text := range []string{"", " ", "null", "{}", `{"action":"","mode":""}`} {
 		req, err := parsed(text)

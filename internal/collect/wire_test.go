@@ -252,21 +252,12 @@ func TestEveryAccidentOnTheWire(t *testing.T) {
 		if calls < 25 {
 			t.Fatalf("%s: only %d calls: the scenario is too small", api, calls)
 		}
-		for _, kind := range []accident{crashBefore, crashAfter, failOnce, loseAnswer, lostRead, met} {
+		for _, kind := range accidents() {
 			t.Run(fmt.Sprintf("%s/%s", api, kind), func(t *testing.T) {
 				t.Parallel()
 				for at := 1; at <= calls; at++ {
 					synctest.Test(t, func(t *testing.T) {
-						w := newRun(api)
-						w.at, w.accident = at, kind
-						_, _ = w.handle(t, nightly)
-						time.Sleep(time.Minute)
-						_, _ = w.handle(t, nightly)
-						w.ticks(t, 20)
-						checkArchived(t, w)
-						if t.Failed() {
-							t.Logf("the accident met call %d", at)
-						}
+						newRun(api).survives(t, at, kind, 20)
 					})
 				}
 			})
@@ -335,7 +326,7 @@ func TestGrowingResults(t *testing.T) {
 					if len(w.store.raw()) > 0 {
 						archived = time.Now()
 					}
-					time.Sleep(time.Second)
+					pass(time.Second)
 				}
 				if took := archived.Sub(begin); took < c.least || took > c.most {
 					t.Errorf("archived after %s, want %s to %s", took, c.least, c.most)
@@ -374,21 +365,12 @@ func TestEveryAccidentOfPasses(t *testing.T) {
 			t.Errorf("%d downloads, %d looks", w.box.gets, w.box.polls)
 		}
 	})
-	for _, kind := range []accident{crashBefore, crashAfter, failOnce, loseAnswer, lostRead, met} {
+	for _, kind := range accidents() {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			for at := 1; at <= calls; at += stride {
 				synctest.Test(t, func(t *testing.T) {
-					w := newRun()
-					w.at, w.accident = at, kind
-					_, _ = w.handle(t, nightly)
-					time.Sleep(time.Minute)
-					_, _ = w.handle(t, nightly)
-					w.ticks(t, 60)
-					checkArchived(t, w)
-					if t.Failed() {
-						t.Logf("the accident met call %d", at)
-					}
+					newRun().survives(t, at, kind, 60)
 				})
 			}
 		})

@@ -107,8 +107,8 @@ func mayLose(refused, sent int64, share float64) (limit int64, ok bool) {
 }
 
 // passCommitPoint reserves the commit in the register (step 6), and returns what
-// the register says of it or how the delivery ends instead. It comes before the scan-completed
-// event (rules 01 to 03).
+// the register says of it or how the delivery ends instead. It comes before the
+// scan event (rules 01 to 03).
 func (g *generation) passCommitPoint(ctx context.Context, again bool) (archive.Register, *disposition) {
 	d := g.d
 	end := func(why reason, err error) (archive.Register, *disposition) {
@@ -168,13 +168,12 @@ func aheadError(key string) error {
 	return &fault.Error{Class: fault.Retry, Where: key, What: "the reserved timestamp lies ahead of this clock", Cure: "the sweep tries again"}
 }
 
-// maxAnnounceWait is the longest wait before a scan event in doubt is
-// repeated.
+// maxAnnounceWait is the longest wait before a scan event in doubt is repeated.
 const maxAnnounceWait = 30 * time.Second
 
-// announceScan posts the scan event until it is accepted (step 7), and
-// then what follows it. Anyone may repeat the event at any time: a late one sorts
-// before a newer one. Its time is what the register reserved (rules 04 and 05). A crash
+// announceScan posts the scan event until it is accepted (step 7), and then what
+// follows it. Anyone may repeat the event at any time: a late one sorts before a
+// newer one. Its time is what the register reserved (rules 04 and 05). A crash
 // behind the acceptance leaves the lease, and the event is sent once more.
 func (g *generation) announceScan(ctx context.Context, res mapping.Result, reserved *archive.Register) disposition {
 	d := g.d
@@ -203,9 +202,9 @@ func (g *generation) announceScan(ctx context.Context, res mapping.Result, reser
 	}
 }
 
-// unannounced is how a delivery ends whose scan event was not accepted
-// at last. Why says whether an earlier request may have been: a scan that is
-// failed then still counts as one that may be shown.
+// unannounced is how a delivery ends whose scan event was not accepted at last.
+// why says whether an earlier request may have been: a scan that has failed then
+// still counts as one that may be shown.
 func unannounced(why reason, r *openpipeline.Result) disposition {
 	doubt := why == becauseUnknown
 	err := fmt.Errorf("the scan event is not accepted yet: %w", r.Err)

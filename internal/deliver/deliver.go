@@ -1,13 +1,13 @@
 // Package deliver delivers raw objects to Dynatrace: one object, one
 // transaction. It promises that all findings of a scan carry one scan id, that
-// the scan event, which makes them visible, goes out last and only if
-// every finding was accepted, that an older scan never replaces a newer one,
-// and that each delivery's state is in the archive for whoever comes next.
+// the scan event, which makes them visible, goes out only when every finding is
+// accounted for: accepted, skipped or in quarantine; that an older scan never
+// replaces a newer one; and that each delivery's state is in the archive for
+// whoever comes next.
 //
 // PROTOCOL.md has the eight steps, whose numbers are used here, the rules and
 // what breaks without them: 1 read the state, 2 read the register, 3 take the
-// lease, 4 stream, 5 release, 6 commit point, 7 scan event,
-// 8 complete.
+// lease, 4 stream, 5 release, 6 commit point, 7 scan event, 8 complete.
 package deliver
 
 import (

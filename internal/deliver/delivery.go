@@ -10,6 +10,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
@@ -57,8 +58,8 @@ type delivery struct {
 	idle bool
 }
 
-// contents lists the scans in the object. Archived ones are ordered by their
-// run, hand-made ones by their upload.
+// contents lists the scans in the object. The run of a hand-made one is its
+// upload, since no collector's run has read it.
 func (d *delivery) contents(ctx context.Context) error {
 	parts, err := Contents(d.source(ctx), d.key)
 	for _, p := range parts {
@@ -72,6 +73,15 @@ func (d *delivery) contents(ctx context.Context) error {
 
 func (d *delivery) source(ctx context.Context) Source {
 	return func() (io.ReadCloser, error) { return d.o.Archive.Open(ctx, d.info) }
+}
+
+// input opens the object at a scan for a mapper, which lacks a catalogue and
+// Emit; closing ends the reading.
+func (d *delivery) input(ctx context.Context, s *scan) (in mapping.Input, closing func() error, err error) {
+	open := func() (*mapping.Document, func() error, error) { return s.Open(d.source(ctx)) }
+	in = mapping.Input{ScanID: s.ScanID, Now: d.o.Now, Reopen: open}
+	in.Document, closing, err = open()
+	return in, closing, err
 }
 
 // run is steps 1 to 8.

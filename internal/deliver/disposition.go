@@ -11,9 +11,8 @@ import (
 )
 
 // reason names why the delivery of a scan stops in this invocation, or does not
-// begin. Where
-// several requests fail at the same time the gravest counts: the one that is
-// last in this list.
+// begin. Where several requests fail at the same time the gravest counts: the
+// one that is last in this list.
 type reason int
 
 const (

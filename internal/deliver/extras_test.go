@@ -225,6 +225,29 @@ func TestDeathsAmongVulnerabilitiesEnd(t *testing.T) {
 	}
 }
 
+// A scan that is shown, but whose vulnerabilities were refused, is replayed, and
+// the replay does not get far; then the register is lost. The scan still is what
+// is shown, and no older one replaces it.
+func TestReplayAfterRefusedVulnerabilitiesKeepsWhatIsShown(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withVulnerabilities)
+	older := weak(3, 0)
+	older.Minute = 0
+	olderKey := r.Put(older)
+	key := r.Put(weak(10, 60))
+	r.Intercept = site.Refusing(400, is(securityevent.TypeVulnerability))
+	r.delivered(key, archive.DeliveryFailed)
+	r.Shown("vc-a failed=0 passed=10 posture=100")
+	r.Intercept = site.Refusing(503, func(string) bool { return true })
+	if out := r.replayed(key, archive.DeliverySending, deliver.Request{JobID: "again"}); out.Scan.Generation != 2 || out.Scan.Announced {
+		t.Fatalf("%+v", out.Scan)
+	}
+	r.Intercept = nil
+	r.dropRegister("vc-a")
+	r.delivered(olderKey, archive.DeliverySuperseded)
+	r.Shown("vc-a failed=0 passed=10 posture=100")
+}
+
 // An object of which nothing is accepted ends as failed: at once if another
 // object was accepted lately, else after five generations.
 func TestObjectThatIsRefusedAsAWhole(t *testing.T) {

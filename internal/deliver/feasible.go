@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"runecast-ingest/internal/fault"
-	"runecast-ingest/internal/mapping"
 )
 
 // maxPaced is how long the events of a scan may take at the pace that was asked
@@ -26,8 +25,9 @@ func (d *delivery) feasible(ctx context.Context, steps []step) error {
 		if steps[i] != stepSend {
 			continue
 		}
-		if takes := d.request.Rate.takes(d.events(ctx, s)); takes > maxPaced {
-			return tooSlow(d.key, d.events(ctx, s), takes)
+		events := d.events(ctx, s)
+		if takes := d.request.Rate.takes(events); takes > maxPaced {
+			return tooSlow(d.key, events, takes)
 		}
 	}
 	return nil
@@ -35,17 +35,14 @@ func (d *delivery) feasible(ctx context.Context, steps []step) error {
 
 // events counts the findings that a scan is mapped to, as far as it can be read.
 func (d *delivery) events(ctx context.Context, s *scan) (n int64) {
-	source := d.source(ctx)
-	doc, done, err := s.Open(source)
+	in, done, err := d.input(ctx, s)
 	if err != nil {
 		return 0
 	}
 	defer func() { _ = done() }()
-	_, _ = d.mapper.Map(mapping.Input{
-		Document: doc, Catalog: d.catalogs.get(ctx, doc.Catalog), Now: d.o.Now,
-		Emit:   func([]byte) error { n++; return nil },
-		Reopen: func() (*mapping.Document, func() error, error) { return s.Open(source) },
-	})
+	in.Catalog = d.catalogs.get(ctx, in.Document.Catalog)
+	in.Emit = func([]byte) error { n++; return nil }
+	_, _ = d.mapper.Map(in)
 	return n
 }
 

@@ -81,7 +81,6 @@ func (g *generation) beginExtras() {
 	g.sentBefore = doneRanges{g.done.ranges()}
 	g.quarantinedBefore = g.quarantined - s.Extras.Quarantined
 	g.follows, g.refusals, g.acceptedBefore = true, 0, g.accepted
-	g.batcher = openpipeline.NewBatcher(min(g.d.batchBytes, g.batcher.Limit()), g.d.buffers, nil)
 	g.account()
 }
 
@@ -90,7 +89,8 @@ func (g *generation) sendExtras(ctx context.Context) (mapping.Result, error) {
 	d := g.d
 	ctx, g.cancel = context.WithCancel(ctx)
 	defer g.cancel()
-	batcher := openpipeline.NewBatcher(g.batcher.Limit(), d.buffers, func(b *openpipeline.Batch) error {
+	limit := min(d.batchBytes, g.batcher.Limit()) // also the one that was learned from the findings
+	batcher := openpipeline.NewBatcher(limit, d.buffers, func(b *openpipeline.Batch) error {
 		defer d.buffers.Release(b)
 		if g.deliverBatch(ctx, b); g.stopped() {
 			return errStopped
@@ -112,25 +112,21 @@ func (g *generation) sendExtras(ctx context.Context) (mapping.Result, error) {
 }
 
 func (g *generation) mapExtras(ctx context.Context, batcher *openpipeline.Batcher) (mapping.Result, error) {
-	d := g.d
-	doc, done, err := g.s.Open(d.source(ctx))
+	in, done, err := g.d.input(ctx, g.s)
 	if err != nil {
 		return mapping.Result{}, err
 	}
 	defer func() { _ = done() }()
 	g.index = g.s.Extras.From
-	return d.mapper.Extra(mapping.Input{
-		Document: doc, ScanID: g.s.ScanID, Now: d.o.Now,
-		Reopen: func() (*mapping.Document, func() error, error) { return g.s.Open(d.source(ctx)) },
-		Emit: func(event []byte) error {
-			index := g.index
-			g.index++
-			if g.sentBefore.contains(index) {
-				return nil // an earlier invocation has dealt with it
-			}
-			return batcher.Add(index, event)
-		},
-	}, d.key, g.s.Announced)
+	in.Emit = func(event []byte) error {
+		index := g.index
+		g.index++
+		if g.sentBefore.contains(index) {
+			return nil // an earlier invocation has dealt with it
+		}
+		return batcher.Add(index, event)
+	}
+	return g.d.mapper.Extra(in, g.d.key, g.s.Announced)
 }
 
 // saveExtras writes down what was accepted of what follows. A crash before it
@@ -183,25 +179,4 @@ func (g *generation) extrasUnfit(res *mapping.Result) error {
 			Cure: "look at quarantine/ for the answers, mend the mapping or leave these events out, then replay; the scan itself is shown"}
 	}
 	return nil
-}
-
-// cover takes all indexes below one in, those in the set or not.
-func (d *doneRanges) cover(to int64) {
-	if to <= 0 {
-		return
-	}
-	whole := doneRanges{[][2]int64{{0, to}}}
-	for _, r := range d.r {
-		whole.add(max(r[0], to), r[1])
-	}
-	d.r = whole.r
-}
-
-// countFrom returns how many indexes of the set are not below one.
-func (d *doneRanges) countFrom(from int64) int64 {
-	var n int64
-	for _, r := range d.r {
-		n += max(r[1]-max(r[0], from), 0)
-	}
-	return n
 }

@@ -124,16 +124,13 @@ func (g *generation) stream(ctx context.Context) (mapping.Result, error) {
 }
 
 func (g *generation) mapObject(ctx context.Context) (mapping.Result, error) {
-	d := g.d
-	doc, done, err := g.s.Open(d.source(ctx))
+	in, done, err := g.d.input(ctx, g.s)
 	if err != nil {
 		return mapping.Result{}, err
 	}
 	defer func() { _ = done() }()
-	return d.mapper.Map(mapping.Input{
-		Document: doc, Catalog: d.catalogs.get(ctx, doc.Catalog), ScanID: g.s.ScanID, Now: d.o.Now, Emit: g.emit,
-		Reopen: func() (*mapping.Document, func() error, error) { return g.s.Open(d.source(ctx)) },
-	})
+	in.Catalog, in.Emit = g.d.catalogs.get(ctx, in.Document.Catalog), g.emit
+	return g.d.mapper.Map(in)
 }
 
 func (g *generation) emit(event []byte) error {

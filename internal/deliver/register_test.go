@@ -11,8 +11,7 @@ import (
 	"runecast-ingest/internal/simulate/site"
 )
 
-// refuseScanEvents lets the receiver refuse the scan events of a scan for good:
-// those that name so many failed rows.
+// refuseScanEvents lets the receiver refuse the scan events of a system for good.
 func (r *rig) refuseScanEvents(system string) {
 	r.Intercept = site.Refusing(http.StatusBadRequest, func(body string) bool {
 		return strings.Contains(body, securityevent.TypeCompleted) && strings.Contains(body, system)

@@ -51,9 +51,9 @@ func (s *scan) begin(at *situation, c *candidate, rawKey, newScanID string) {
 	s.beginNext(newScanID, at.now)
 }
 
-// beginNext begins the next generation: a new scan id, a number one higher, nothing sent (rules 06 and
-// 09). The rows of the one before stay invisible, since its scan id is never
-// committed.
+// beginNext begins the next generation: a new scan id, a number one higher,
+// nothing sent (rules 06 and 09). The rows of the one before stay invisible,
+// since its scan id is never committed.
 func (s *scan) beginNext(newScanID string, now time.Time) {
 	s.Scan = archive.Scan{
 		Order: s.Order, State: archive.DeliverySending, ScanID: newScanID, Generation: s.Generation + 1, Force: s.Force, Over: s.Over,
@@ -65,7 +65,7 @@ func (s *scan) beginNext(newScanID string, now time.Time) {
 // the register says of that generation is judged by it.
 func (s *scan) ended() archive.Ended {
 	if s.Announced { // what follows it does not take it back
-		return archive.Ended{ScanID: s.ScanID, State: archive.DeliveryComplete}
+		return archive.Ended{ScanID: s.ScanID, State: archive.DeliveryComplete, Timestamp: s.Timestamp}
 	}
 	certain := s.State == archive.DeliveryComplete || s.State == archive.DeliveryFailed && !s.Doubt
 	if s.ScanID != "" && certain {
@@ -166,12 +166,27 @@ func (d *doneRanges) contains(index int64) bool {
 }
 
 // count returns how many indexes are in the set.
-func (d *doneRanges) count() int64 {
+func (d *doneRanges) count() int64 { return d.countFrom(0) }
+
+// countFrom returns how many indexes of the set are not below one.
+func (d *doneRanges) countFrom(from int64) int64 {
 	var n int64
 	for _, r := range d.r {
-		n += r[1] - r[0]
+		n += max(r[1]-max(r[0], from), 0)
 	}
 	return n
+}
+
+// cover takes all indexes below one in, those in the set or not.
+func (d *doneRanges) cover(to int64) {
+	if to <= 0 {
+		return
+	}
+	whole := doneRanges{[][2]int64{{0, to}}}
+	for _, r := range d.r {
+		whole.add(max(r[0], to), r[1])
+	}
+	d.r = whole.r
 }
 
 // ranges returns a copy for the delivery document.

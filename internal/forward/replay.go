@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/go-json-experiment/json/jsontext"
@@ -49,6 +46,8 @@ type replay struct {
 	win     deliver.Window
 	request deliver.Request
 	answer  *payload.ReplayAnswer
+	// next is where the next call goes on; nil: nothing is left to it.
+	next *cursor
 }
 
 // replayed is what became of one of the chosen scans.
@@ -68,7 +67,7 @@ func (r *replay) run(ctx context.Context, chosen map[string]choice) error {
 		r.answer.DryRun = &payload.DryRun{}
 		do = r.dryRun
 	}
-	_, position := unpack(r.req.Next)
+	position := parseCursor(r.req.Next).position
 	var failed error
 	for i, part := range behind(position, chosen) {
 		if r.req.Limit > 0 && i == r.req.Limit {
@@ -85,46 +84,21 @@ func (r *replay) run(ctx context.Context, chosen map[string]choice) error {
 		}
 		position = part
 	}
-	r.answer.Cursor = withPace(r.answer.Cursor, r.request.Rate)
+	if r.next != nil {
+		if r.request.Rate != nil {
+			r.next.pacedUntil = r.request.Rate.Until()
+		}
+		r.answer.Cursor = r.next.String()
+	}
 	return failed
 }
 
 // leave keeps the position behind which the next call goes on: the first that is
 // left counts.
 func (r *replay) leave(position string) {
-	if r.answer.Cursor == "" {
-		r.answer.Cursor = r.request.JobID + " " + position
+	if r.next == nil {
+		r.next = &cursor{id: r.request.JobID, position: position}
 	}
-}
-
-// unpack reads a cursor: the id of the replay's first call, by which what it
-// has sent is known in all later ones, and the position.
-func unpack(cursor string) (id, position string) {
-	id, position, _ = strings.Cut(cursor, " ")
-	id, _, _ = strings.Cut(id, "@")
-	return id, position
-}
-
-// withPace adds to a cursor when the next events may go out, behind the id: the
-// call that goes on keeps the pace of those before, also where it begins with
-// another object.
-func withPace(cursor string, rate *deliver.Rate) string {
-	if cursor == "" || rate == nil || rate.Until().IsZero() {
-		return cursor
-	}
-	id, position := unpack(cursor)
-	return fmt.Sprintf("%s@%d %s", id, rate.Until().UnixMilli(), position)
-}
-
-// pacedUntil reads from a cursor when the next events may go out; zero: at once.
-func pacedUntil(cursor string) time.Time {
-	id, _, _ := strings.Cut(cursor, " ")
-	_, milliseconds, _ := strings.Cut(id, "@")
-	at, err := strconv.ParseInt(milliseconds, 10, 64)
-	if err != nil {
-		return time.Time{}
-	}
-	return time.UnixMilli(at)
 }
 
 // newest delivers the newest of a system's scans: the first that is not older
@@ -181,8 +155,8 @@ func (r *replay) advice() string {
 // first call: the same when Lambda repeats an invocation, and in the calls that
 // go on, so that nothing is replayed twice.
 func (f *Forwarder) replayRequest(ctx context.Context, q *payload.ReplayRequest) deliver.Request {
-	r := deliver.Request{Force: q.Force}
-	r.JobID, _ = unpack(q.Next)
+	next := parseCursor(q.Next)
+	r := deliver.Request{Force: q.Force, JobID: next.id}
 	if lc, ok := lambdacontext.FromContext(ctx); ok && r.JobID == "" {
 		r.JobID = lc.AwsRequestID
 	}
@@ -190,7 +164,7 @@ func (f *Forwarder) replayRequest(ctx context.Context, q *payload.ReplayRequest)
 		r.JobID = f.o.NewID()
 	}
 	if q.MaxEventsPerSecond > 0 && !q.DryRun {
-		r.Rate = deliver.NewRate(q.MaxEventsPerSecond, pacedUntil(q.Next))
+		r.Rate = deliver.NewRate(q.MaxEventsPerSecond, next.pacedUntil)
 	}
 	return r
 }

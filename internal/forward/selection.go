@@ -77,10 +77,10 @@ func (s *selection) inState(t *store.Tracked) bool {
 	return t.Ended() && v.State == s.state
 }
 
-// behind returns the parts of a choice in their order, behind a cursor.
-func behind(cursor string, chosen map[string]choice) []string {
+// behind returns the parts of a choice in their order, behind a position.
+func behind(position string, chosen map[string]choice) []string {
 	parts := slices.Sorted(maps.Keys(chosen))
-	i, found := slices.BinarySearch(parts, cursor)
+	i, found := slices.BinarySearch(parts, position)
 	if found {
 		i++
 	}

@@ -288,7 +288,7 @@ func TestTries(t *testing.T) {
 				if code := post(t, tr, served); code != http.StatusOK {
 					t.Fatalf("status %d", code)
 				}
-				time.Sleep(time.Minute) // of the bubble's clock
+				pass(time.Minute)
 				calls, times := f.seen()
 				var pauses []time.Duration
 				for i := 1; i < len(times); i++ {
@@ -309,6 +309,13 @@ func TestTries(t *testing.T) {
 	}
 }
 
+// pass lets time pass on the clock of a test's bubble, where nobody waits for it.
+// Outside of a bubble it panics.
+func pass(d time.Duration) {
+	synctest.Wait()
+	time.Sleep(d)
+}
+
 func seconds(n int) []time.Duration {
 	var d []time.Duration
 	for range n {
@@ -324,7 +331,7 @@ func TestAMessageKeepsItsIDOverAllReceives(t *testing.T) {
 		tr := trigger(f, Queue("eu-west-1"))
 		defer func() { _ = tr.Close() }()
 		post(t, tr, served)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		calls, _ := f.seen()
 		first, second := message(t, calls[0]), message(t, calls[1])
 		if first.MessageId != second.MessageId || first.Body != second.Body || first.ReceiptHandle == second.ReceiptHandle {
@@ -348,7 +355,7 @@ func TestCloseStopsTheTries(t *testing.T) {
 		synctest.Wait()
 		_ = tr.Close()
 		post(t, tr, served)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if calls, _ := f.seen(); len(calls) != 1 {
 			t.Errorf("%d calls", len(calls))
 		}
@@ -361,7 +368,7 @@ func TestAnInvocationThatCannotBeMadeIsTriedAgain(t *testing.T) {
 		tr := trigger(refusing{}, Direct())
 		defer func() { _ = tr.Close() }()
 		post(t, tr, served)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if s := tr.Status(); len(s.Dead) != 1 || s.Dead[0].Err.Error() != "no process" {
 			t.Errorf("status %+v", s)
 		}
