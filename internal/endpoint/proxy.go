@@ -111,9 +111,13 @@ func connect(conn net.Conn, target string) error {
 		return err
 	}
 	answer := bufio.NewReader(io.LimitReader(conn, maxConnectAnswer))
-	if first, err := answer.Peek(len("HTTP/")); err != nil && len(first) == 0 {
+	first, err := answer.Peek(len("HTTP/"))
+	switch {
+	case len(first) == 0 && errors.Is(err, io.EOF):
+		return &fault.Error{Class: fault.Retry, What: "it closed the connection instead of an answer to CONNECT", Cure: "look whether it is being restarted; else check its port, and whether its address begins with http or https"}
+	case len(first) == 0 && err != nil:
 		return err
-	} else if string(first) != "HTTP/" {
+	case string(first) != "HTTP/":
 		return &fault.Error{Class: fault.Config, What: "what answers there is no HTTP proxy", Cure: "check the proxy's port, and whether its address begins with http or https"}
 	}
 	res, err := http.ReadResponse(answer, &http.Request{Method: http.MethodConnect})

@@ -130,15 +130,16 @@ func TestProxyRefuses(t *testing.T) {
 		cure  string
 		class fault.Class
 	}{
-		"a login":        {func(n *network, _ *Options) { n.proxy.Answer = 407 }, "asks for a login (407)", "admit the function's subnets", fault.Config},
-		"not allowed":    {func(n *network, _ *Options) { n.proxy.Answer = 403 }, "refuses the way to rc.inside.example:8443 (403)", "allow CONNECT to rc.inside.example:8443", fault.Config},
-		"not reached":    {func(n *network, _ *Options) { n.proxy.Hosts = nil }, "does not reach rc.inside.example:8443 (502)", "NO_PROXY", fault.Retry},
-		"it talks":       {func(n *network, _ *Options) { n.proxy.Chatty = true }, "says more than", "CONNECT", fault.Config},
-		"no proxy there": {func(n *network, o *Options) { o.Proxy.To = toward("http://" + n.proxy.Hosts[insideName]) }, "no HTTP proxy", "http or https", fault.Config},
-		"it is down":     {func(_ *network, o *Options) { o.Proxy.To = toward("http://127.0.0.1:1") }, "refused the connection", "running", fault.Retry},
-		"its name":       {func(_ *network, o *Options) { o.Proxy.To = toward("http://proxy.invalid:3128") }, "name", "DNS", ""},
-		"its authority":  {func(n *network, o *Options) { o.Proxy.To = toward("https://" + n.way.Listener.Addr().String()) }, "", "", ""},
-		"metadata":       {func(_ *network, o *Options) { o.Proxy.To = toward("http://169.254.169.254:80") }, "link-local", "", fault.Config},
+		"a login":         {func(n *network, _ *Options) { n.proxy.Answer = 407 }, "asks for a login (407)", "admit the function's subnets", fault.Config},
+		"not allowed":     {func(n *network, _ *Options) { n.proxy.Answer = 403 }, "refuses the way to rc.inside.example:8443 (403)", "allow CONNECT to rc.inside.example:8443", fault.Config},
+		"not reached":     {func(n *network, _ *Options) { n.proxy.Hosts = nil }, "does not reach rc.inside.example:8443 (502)", "NO_PROXY", fault.Retry},
+		"it talks":        {func(n *network, _ *Options) { n.proxy.Chatty = true }, "says more than", "CONNECT", fault.Config},
+		"no proxy there":  {func(n *network, o *Options) { o.Proxy.To = toward("http://" + n.proxy.Hosts[insideName]) }, "closed the connection instead", "http or https", fault.Retry},
+		"another service": {func(_ *network, o *Options) { o.Proxy.To = toward("http://" + greeter(t)) }, "no HTTP proxy", "http or https", fault.Config},
+		"it is down":      {func(_ *network, o *Options) { o.Proxy.To = toward("http://127.0.0.1:1") }, "refused the connection", "running", fault.Retry},
+		"its name":        {func(_ *network, o *Options) { o.Proxy.To = toward("http://proxy.invalid:3128") }, "name", "DNS", ""},
+		"its authority":   {func(n *network, o *Options) { o.Proxy.To = toward("https://" + n.way.Listener.Addr().String()) }, "", "", ""},
+		"metadata":        {func(_ *network, o *Options) { o.Proxy.To = toward("http://169.254.169.254:80") }, "link-local", "", fault.Config},
 		"a bad address": {func(_ *network, o *Options) {
 			o.Proxy.To = func(*url.URL) (*url.URL, error) { return nil, errors.New("hush:password") }
 		}, "the proxy's address cannot be used", "http://proxy.example:3128", fault.Config},
@@ -164,6 +165,26 @@ func TestProxyRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// greeter speaks first, as a mail server does, and returns its address.
+func greeter(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	go func() { // ends with the listener
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Write([]byte("220 ready\r\n"))
+		}
+	}()
+	return ln.Addr().String()
 }
 
 func toward(address string) func(*url.URL) (*url.URL, error) {
