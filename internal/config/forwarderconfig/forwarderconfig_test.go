@@ -108,7 +108,7 @@ func TestValues(t *testing.T) {
 
 func TestVariables(t *testing.T) {
 	t.Parallel()
-	if v := Variables(); len(v) != 23 || !slices.Contains(v, "STANDARDS") || !slices.IsSorted(v) {
+	if v := Variables(); len(v) != 28 || !slices.Contains(v, "STANDARDS") || !slices.IsSorted(v) {
 		t.Errorf("%v", v)
 	}
 }
