@@ -45,7 +45,7 @@ func EnvironmentProxy(bundle string) (Proxy, error) {
 	text, err := os.ReadFile(bundle)
 	if err != nil {
 		return p, &fault.Error{Class: fault.Config, Where: "AWS_CA_BUNDLE", What: "the bundle of authorities cannot be read", Err: err,
-			Cure: "put it into the layer as ca-bundle.pem, at its top"}
+			Cure: "put it into the layer as ca.pem, at its top"}
 	}
 	p.Authorities = x509.NewCertPool()
 	if !p.Authorities.AppendCertsFromPEM(text) {
