@@ -51,6 +51,7 @@ type rig struct {
 	mu        sync.Mutex
 	env       map[string][]string
 	functions map[string]*lambda.Function
+	deployed  map[string]string     // the stack's parameters; nil: nothing is deployed yet
 	deaf      bool                  // S3's events are lost
 	refuse    func(body []byte) int // gives a status to refuse with, or 0
 	dead      []message

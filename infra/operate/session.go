@@ -45,7 +45,7 @@ type session struct {
 
 // find settles which stack is meant: by --stack, by --stage, by the
 // environment, else the default stage's. A stage's stack is named after it, as
-// in samconfig.toml.
+// the Makefile does it.
 func (s *session) find(flags *pflag.FlagSet) error {
 	switch {
 	case flags.Changed("stack") && flags.Changed("stage"):
@@ -56,6 +56,11 @@ func (s *session) find(flags *pflag.FlagSet) error {
 	default:
 		s.stack = cmp.Or(os.Getenv(stackVariable), stackOf(os.Getenv(stageVariable)))
 	}
+	return s.stackName()
+}
+
+// stackName returns what is wrong with the stack's name.
+func (s *session) stackName() error {
 	if regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-]{0,127}$`).MatchString(s.stack) {
 		return nil
 	}
