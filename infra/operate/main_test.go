@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -66,6 +67,8 @@ type script struct {
 	input string
 	// version is the AWS CLI's; "": a new one.
 	version string
+	// stacks is what CloudFormation says of a stack whole; "": there is none.
+	stacks string
 }
 
 // operate runs a command against the script.
@@ -99,7 +102,13 @@ func (s *script) answer(args []string) said {
 	case "--version":
 		return said{Stdout: "aws-cli/" + cmp.Or(s.version, "2.36.1") + " Python/3.13.5 Linux/6.12 exe/x86_64\n"}
 	case "cloudformation describe-stacks":
-		return output(args)
+		switch {
+		case slices.Contains(args, "--query"):
+			return output(args)
+		case s.stacks == "":
+			return said{Stderr: "An error occurred (ValidationError) when calling the DescribeStacks operation: Stack with id " + args[3] + " does not exist", Exit: 254}
+		}
+		return said{Stdout: s.stacks}
 	case "s3control create-job":
 		s.asked = append(s.asked, command+" "+args[3])
 		return said{Stdout: "job-1\n"}
