@@ -39,6 +39,7 @@ type session struct {
 	out   io.Writer
 	notes io.Writer // standard error
 	now   func() time.Time
+	newID func() string
 	// began reports whether the arguments were right and work has begun.
 	began bool
 }
@@ -110,6 +111,19 @@ func (s *session) show(a answer) error {
 
 // title stands above what follows.
 func (s *session) title(format string, args ...any) { s.say("\n== "+format, args...) }
+
+// note prints something to standard error, with --json too.
+func (s *session) note(format string, args ...any) {
+	_, _ = fmt.Fprintf(s.notes, format+"\n", args...)
+}
+
+// onThisStack completes a command line by the stack that is worked on.
+func (s *session) onThisStack(line string) string {
+	if s.stack == self {
+		return line
+	}
+	return line + " --stack=" + s.stack
+}
 
 // say prints something beside the answers; not with --json, which is for programs.
 func (s *session) say(format string, args ...any) {

@@ -34,7 +34,7 @@ func (r *rig) environment() []string {
 		r.Fatal(err)
 	}
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
-	return append(env, "PATH="+hasty+":"+bin+":"+os.Getenv("PATH"), "STAND_IN="+r.serve(r), settingsVariable+"="+filepath.Join(r.TempDir(), ".settings"))
+	return append(env, "PATH="+hasty+":"+bin+":"+os.Getenv("PATH"), "STAND_IN="+r.serve(r), settingsVariable+"="+filepath.Join(r.TempDir(), ".settings"), "XDG_CACHE_HOME="+r.TempDir())
 }
 
 // stackOutputs are what `aws cloudformation describe-stacks` is asked for.
@@ -149,6 +149,9 @@ func (r *rig) lambdaInvoke(req *http.Request, given map[string]string, rest []st
 		return said{Stderr: "\nAn error occurred (ResourceNotFoundException) when calling the Invoke operation: Function not found: " + given["--function-name"] + "\n", Exit: 254}
 	}
 	res, err := r.invoke(req.Context(), name, payload)
+	if r.cuts.Load() {
+		return said{Stderr: "\nConnection was closed before we received a valid response from endpoint URL\n", Exit: 255}
+	}
 	if err == nil {
 		err = os.WriteFile(rest[0], res.Payload, 0o600)
 	}
