@@ -13,6 +13,8 @@ VERSION := $(or $(RUNECAST_INGEST_VERSION),$(RELEASE)$(addprefix +,$(shell git d
 STAGE := $(or $(RUNECAST_INGEST_STAGE),default)
 STACK := runecast-ingest$(if $(filter-out default,$(STAGE)),-$(STAGE))
 CONFIG_ENV := $(if $(filter default dev prod,$(STAGE)),$(STAGE),default)
+# The template of an unpacked release: its zips are deployed as they are, and nothing is built.
+TEMPLATE :=
 ARGS :=
 ROUNDS := 300
 
@@ -87,12 +89,13 @@ run: tools out/bin/local ## Watch the whole product work on this machine: make r
 dist: build-CollectorFunction build-ForwarderFunction out/bin/dist ## Pack both functions reproducibly, with checksums and a bill of materials, under out/dist/
 	out/bin/dist -version $(VERSION) -out out/dist out/collector/bootstrap out/forwarder/bootstrap
 
-# What is typed behind --parameter-overrides is cut at spaces by the SAM CLI, and --guided writes into samconfig.toml, which git tracks.
+# What is typed behind --parameter-overrides is cut at spaces by the SAM CLI, and --guided writes into samconfig.toml, which git tracks. It looks for
+# samconfig.toml beside the template.
 deploy: $(PROGRAM) ## Build and deploy a stage with SAM; the first time after `runecast-ingest settings new`: make deploy STAGE=prod
 	$(if $(findstring --guided,$(ARGS))$(findstring --parameter-overrides,$(ARGS)),$(error settings stand in the stage's settings file: change them with `$(PROGRAM) settings set NAME=VALUE --stage $(STAGE)`, and leave --guided and --parameter-overrides out))
 	$(PROGRAM) settings prepare --stage $(STAGE) --out out/settings/$(STAGE).toml
-	sam build --config-env $(CONFIG_ENV)
-	sam deploy --config-env $(CONFIG_ENV) --stack-name $(STACK) --parameter-overrides file://out/settings/$(STAGE).toml $(ARGS)
+	$(if $(TEMPLATE),,sam build --config-env $(CONFIG_ENV))
+	sam deploy --config-file "$(CURDIR)/samconfig.toml" $(addprefix --template-file ,$(TEMPLATE)) --config-env $(CONFIG_ENV) --stack-name $(STACK) --parameter-overrides file://out/settings/$(STAGE).toml $(ARGS)
 
 # Programs are built once under out/bin, and started there: where the temporary folder lets nothing start, `go run` cannot.
 .PHONY: force
