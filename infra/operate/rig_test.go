@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,6 +52,8 @@ type rig struct {
 	mu        sync.Mutex
 	env       map[string][]string
 	functions map[string]*lambda.Function
+	deployed  map[string]string     // the stack's parameters; nil: nothing is deployed yet
+	cuts      atomic.Bool           // the CLI's connections die before the answer
 	deaf      bool                  // S3's events are lost
 	refuse    func(body []byte) int // gives a status to refuse with, or 0
 	dead      []message
