@@ -18,6 +18,9 @@ type Register struct {
 	// CompletedAt is when the appliance finished the scan, as it said.
 	CompletedAt time.Time `json:"completedAt"`
 	CommittedAt time.Time `json:"committedAt"`
+	// Unlicensed is how many rules the appliance had not assessed for want of a
+	// licence. 0 also in registers of older releases.
+	Unlicensed int `json:"unlicensed,omitzero"`
 	// Before is the newest commit before this one: what counts if the delivery
 	// of this one fails. Zero: there was none.
 	Before Commit `json:"before,omitzero"`

@@ -33,7 +33,7 @@ func (g *generation) goOnShown(ctx context.Context, res mapping.Result) disposit
 	case !c.mine():
 		return dispose(becauseSuperseded, errors.New("a newer scan was committed meanwhile"), false)
 	}
-	g.keepVerdicts(hard, res.Rules, &c.register)
+	g.keepVerdicts(hard, &res, &c.register)
 	return g.followUp(hard)
 }
 

@@ -299,7 +299,7 @@ func (w *work) rule(h *runecast.Issue) (*securityevent.Rule, verdict, bool) {
 	v, ok := verdictOf(status)
 	switch {
 	case status == runecast.StatusUnlicensed:
-		w.res.Reasons[ReasonUnlicensed]++
+		w.unlicensed(h)
 		return nil, v, false
 	case !ok:
 		w.unknown(ReasonUnknownStatus, h.Status)
@@ -323,6 +323,15 @@ func (w *work) rule(h *runecast.Issue) (*securityevent.Rule, verdict, bool) {
 	return r, v, true
 }
 
+// unlicensed counts a rule that was not assessed, in the scan's summary only if
+// the settings would send it.
+func (w *work) unlicensed(h *runecast.Issue) {
+	w.res.Reasons[ReasonUnlicensed]++
+	if severity, _ := severityOf(h.Severity); !w.leavesOut(h.Profile, severity) {
+		w.summary.unlicensed[w.m.standards.on(h.Profile, w.res.Scan.SystemType).shortName]++
+	}
+}
+
 // shows reports whether rules of a class become findings of compliance.
 func (m *Mapper) shows(c runecast.Class) bool {
 	return c == runecast.Security || (c == runecast.Knowledge || c == runecast.BestPractice) && slices.Contains(m.beside, c)
@@ -338,7 +347,11 @@ func (w *work) unknown(reason, value string) {
 
 // skips reports whether the settings leave a rule out.
 func (w *work) skips(r *securityevent.Rule) bool {
-	s := &w.m.settings
-	return !slices.Contains(s.IncludeResults, r.Status) || rank(r.Severity) < w.m.minRank ||
-		slices.Contains(s.ExcludeTypes, runecast.NormalCode(r.Profile))
+	return !slices.Contains(w.m.settings.IncludeResults, r.Status) || w.leavesOut(r.Profile, r.Severity)
+}
+
+// leavesOut reports whether the settings leave out rules of a profile and a
+// severity, whatever their verdict.
+func (w *work) leavesOut(profile string, severity securityevent.Severity) bool {
+	return rank(severity) < w.m.minRank || slices.Contains(w.m.settings.ExcludeTypes, runecast.NormalCode(profile))
 }

@@ -52,6 +52,9 @@ func text(r *archive.Rollup, n *Committed) string {
 	if more := c.Rules - c.NewlyFailed.Count - c.NewlyPassed.Count; c.Rules >= 0 && more > 0 {
 		fmt.Fprintf(&b, "%s changed otherwise: new, gone, or manual\n", number(more, "rule"))
 	}
+	if r.Unlicensed > 0 {
+		fmt.Fprintf(&b, "%s not assessed, for want of a licence in the appliance: the posture is over the others\n", number(r.Unlicensed, "rule"))
+	}
 	for _, s := range []struct {
 		holds bool
 		text  string

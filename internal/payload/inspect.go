@@ -129,7 +129,10 @@ type CommittedScan struct {
 	CommittedAt time.Time `json:"committedAt"`
 	// AgeHours is since CompletedAt, or CommittedAt if that is not known.
 	AgeHours float64 `json:"ageHours"`
-	RawKey   string  `json:"rawKey"`
+	// Unlicensed is how many rules the appliance had not assessed for want of a
+	// licence: no finding shows them, and the posture is over the others.
+	Unlicensed int    `json:"unlicensed"`
+	RawKey     string `json:"rawKey"`
 }
 
 // Attention is a scan that needs a look, or a commit register.

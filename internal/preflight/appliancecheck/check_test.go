@@ -123,15 +123,20 @@ func TestCheck(t *testing.T) {
 		"licences":          {v1(func(*site) {}), "licences", preflight.Warning, "1 hosts without licence", "license these hosts", 0},
 		"licence expired":   {is("/rc2/api/v1/licenses", text(`{"licenses":[{"name":"A","validUntil":"2020-01-01"}]}`)), "licences", preflight.Failed, "expired: A until 2020-01-01", "renew the licence", 0},
 		"licence ends soon": {is("/rc2/api/v1/licenses", text(`{"licenses":[{"name":"A","validUntil":`+soon+`}],"unlicensedHosts":0}`)), "licences", preflight.Warning, "A until", "renew the licence", 0},
+		"many licences":     {is("/rc2/api/v1/licenses", text(`{"licenses":[`+strings.Repeat(`{"name":"old","validUntil":"2020-01-01"},`, 25)+`{"name":"A","validUntil":"2999-01-01"}]}`)), "licences", preflight.Warning, "old until 2020-01-01", "renew the licence", 0},
 		"licence odd":       {is("/rc2/api/v1/licenses", text(`{"licenses":[{"name":7,"validUntil":"when pigs fly"}],"unlicensedHosts":[1]}`)), "licences", preflight.OK, "7 until when pigs fly", "", 0},
 		"licences absent":   {is("/rc2/api/v1/licenses", status(404)), "licences", preflight.Skipped, "does not know GET /rc2/api/v1/licenses (404)", "", 0},
 		"not connected":     {func(s *site) { s.options.Systems = []string{"VC1.example", "vc77"} }, "systems", preflight.Failed, "not connected: vc77", "take names or ids of: VC1.Example, vc2.example, ", 0},
 		"no compliance":     {results(`[{"id":"1","type":"KB","status":"FAIL"},{"id":"2","type":"VUL","status":"FAIL"}]`), "system vc1", preflight.Warning, "2 rules, 0 of security profiles", "enable security profiles", 0},
 		"nothing to show":   {results(`[{"id":"1","type":"KB","status":"FAIL"}]`), "systems", preflight.Failed, "none of ", "enable security profiles", 0},
 		"unlicensed":        {results(`[{"id":"1","type":"CIS","status":"UNLICENSED"}]`), "system vc1", preflight.Warning, "nothing but UNLICENSED", "license it", 0},
-		"unknown statuses":  {results(`[{"id":"1","type":"CIS","status":"PASSED"}]`), "system vc1", preflight.Warning, `not known is: "PASSED"`, "report these words", 0},
-		"with compliance":   {results(`[{"id":"1","type":"CIS","status":"FAIL","products":[{"name":"vSphere"}]}]`), "system vc1", preflight.OK, "VCENTER, last analysed 2026-11-22T02:00:00Z, 1 rules, 1 of security profiles", "", 0},
-		"type not known":    {results(`[{"id":"1","type":"CIS","status":"FAIL"}]`), "system vc1", preflight.Warning, "its type is not known", `{"vc1":"AWS"}`, 0},
+		"partly unlicensed": {results(`[{"id":"1","type":"CIS","status":"FAIL","products":[{"name":"vSphere"}]},{"id":"2","type":"CIS","status":"UNLICENSED"},{"id":"3","type":"DORA","status":"UNLICENSED"}]`),
+			"system vc1", preflight.Warning, "3 rules, 1 of security profiles, 2 more UNLICENSED: what has no licence is not assessed", "license the rest of it", 0},
+		"partly, counted":  {results(`[{"id":"1","type":"CIS","status":"FAIL","products":[{"name":"vSphere"}]},{"id":"2","type":"CIS","status":"UNLICENSED"}]`), "systems", preflight.OK, "1 of them partly UNLICENSED", "", 0},
+		"articles only":    {results(`[{"id":"1","type":"CIS","status":"FAIL","products":[{"name":"vSphere"}]},{"id":"2","type":"KB","status":"UNLICENSED"}]`), "system vc1", preflight.OK, "2 rules, 1 of security profiles", "", 0},
+		"unknown statuses": {results(`[{"id":"1","type":"CIS","status":"PASSED"}]`), "system vc1", preflight.Warning, `not known is: "PASSED"`, "report these words", 0},
+		"with compliance":  {results(`[{"id":"1","type":"CIS","status":"FAIL","products":[{"name":"vSphere"}]}]`), "system vc1", preflight.OK, "VCENTER, last analysed 2026-11-22T02:00:00Z, 1 rules, 1 of security profiles", "", 0},
+		"type not known":   {results(`[{"id":"1","type":"CIS","status":"FAIL"}]`), "system vc1", preflight.Warning, "its type is not known", `{"vc1":"AWS"}`, 0},
 		"type set": {func(s *site) {
 			results(`[{"id":"1","type":"CIS","status":"FAIL"}]`)(s)
 			s.options.SystemTypes = map[string]string{"VC1": "LINUX"}
