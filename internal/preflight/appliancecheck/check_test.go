@@ -131,7 +131,7 @@ func TestCheck(t *testing.T) {
 		"nothing to show":   {results(`[{"id":"1","type":"KB","status":"FAIL"}]`), "systems", preflight.Failed, "none of ", "enable security profiles", 0},
 		"unlicensed":        {results(`[{"id":"1","type":"CIS","status":"UNLICENSED"}]`), "system vc1", preflight.Warning, "nothing but UNLICENSED", "license it", 0},
 		"partly unlicensed": {results(`[{"id":"1","type":"CIS","status":"FAIL","products":[{"name":"vSphere"}]},{"id":"2","type":"CIS","status":"UNLICENSED"},{"id":"3","type":"DORA","status":"UNLICENSED"}]`),
-			"system vc1", preflight.Warning, "3 rules, 1 of security profiles, 2 more UNLICENSED: what has no licence is not assessed", "license the rest of it", 0},
+			"system vc1", preflight.Warning, "3 rules, 1 of security profiles, 2 more UNLICENSED: not assessed", "license the rest of it", 0},
 		"partly, counted":  {results(`[{"id":"1","type":"CIS","status":"FAIL","products":[{"name":"vSphere"}]},{"id":"2","type":"CIS","status":"UNLICENSED"}]`), "systems", preflight.OK, "1 of them partly UNLICENSED", "", 0},
 		"articles only":    {results(`[{"id":"1","type":"CIS","status":"FAIL","products":[{"name":"vSphere"}]},{"id":"2","type":"KB","status":"UNLICENSED"}]`), "system vc1", preflight.OK, "2 rules, 1 of security profiles", "", 0},
 		"unknown statuses": {results(`[{"id":"1","type":"CIS","status":"PASSED"}]`), "system vc1", preflight.Warning, `not known is: "PASSED"`, "report these words", 0},

@@ -150,7 +150,7 @@ func judge(s runecast.System, set string, e *runecast.Element) preflight.Row {
 	case kind == runecast.TypeUnknown:
 		return preflight.Warn(detail+": its type is not known", `set it by RUNECAST_SYSTEM_TYPES, as {"`+s.Name+`":"AWS"}`)
 	case unlicensed > 0:
-		return preflight.Warn(detail+": what has no licence is not assessed and never sent, so the posture is over the others",
+		return preflight.Warn(detail+": not assessed, and never sent, so the posture is over the others",
 			"license the rest of it in the appliance (add a licence, or assign one), then analyse it again")
 	}
 	return preflight.Passed(detail)
