@@ -123,8 +123,11 @@ func (c *Client) cure(a answer) string {
 	case http.StatusUnauthorized:
 		return "put " + c.Wanted() + " into the secret " + a.SecretID() + "; an attempt 30 seconds later reads it"
 	case http.StatusForbidden:
-		if kind == PlatformToken {
+		switch kind {
+		case PlatformToken:
 			return "give the token of the secret " + a.SecretID() + ", and its user, the permission " + c.Scope(kind)
+		case OtherToken:
+			return "put " + c.Wanted() + " into the secret " + a.SecretID()
 		}
 		return "give the token of the secret " + a.SecretID() + " the scope " + c.Scope(kind)
 	case http.StatusNotFound:
