@@ -13,9 +13,10 @@ const (
 	// LookupPath is where Dynatrace tells about a token to whoever holds it
 	// (Dynatrace docs, Access tokens API, "POST token lookup").
 	LookupPath = "/api/v2/apiTokens/lookup"
-	// Scope is what an access token needs for the built-in ingest, and Permission
-	// what a platform token needs (inferred from the names of the permissions).
-	Scope      = "openpipeline.events_security"
+	// Scope is what an access token needs for the built-in ingest.
+	Scope = "openpipeline.events_security"
+	// Permission is what a platform token needs, by the names of the permissions;
+	// no document says so.
 	Permission = "openpipeline:security.events:ingest"
 
 	maxLookup = 16 << 10 // bytes of a request
