@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"runecast-ingest/internal/archive"
 )
 
-// The modes of a run.
+// The modes of a run that can be asked for.
 const (
-	// Analyze triggers an analysis of each system and waits for its end.
-	Analyze = "analyze"
-	// Latest archives what the appliance has, without an analysis.
-	Latest = "latest"
+	Analyze = archive.ModeAnalyze
+	Latest  = archive.ModeLatest
 )
 
 // RunRequest is a request to the collector. An empty payload, and {}, start a

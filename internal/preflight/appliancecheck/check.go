@@ -173,7 +173,7 @@ func (c *check) archive(ctx context.Context) preflight.Row {
 func (c *check) role(context.Context) preflight.Row {
 	unknown := preflight.Unproven("not proven until the first trigger: no call tells it without starting an analysis",
 		`to analyse, the token must be an Admin's; {"mode":"latest"} needs a read-only one`)
-	if c.last == nil || c.last.Mode != "analyze" {
+	if c.last == nil || c.last.Mode != archive.ModeAnalyze {
 		return unknown
 	}
 	for _, s := range c.last.Systems {
