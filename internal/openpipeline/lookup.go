@@ -24,8 +24,10 @@ const (
 	maxLookup = 8 << 20
 
 	correctAddress = "set OPENPIPELINE_URL to https://<environment>.live.dynatrace.com"
-	checkAgain     = "check again in a few minutes; if it lasts, look at the status of your Dynatrace environment"
 )
+
+// CheckAgain is the cure for what passes by itself.
+const CheckAgain = "check again in a few minutes; if it lasts, look at the status of your Dynatrace environment"
 
 // ErrOddLookup is a look-up that was answered in another shape than known: the
 // token was accepted, and nothing more is known of it.
@@ -113,7 +115,7 @@ func (c *Client) notLookedUp(a *endpoint.Answer) error {
 	case code >= 300 && code < 400:
 		f.What = fmt.Sprintf("%s was redirected (%d)", request, code)
 	case a.Class() == fault.Retry:
-		f.Class, f.What, f.Cure = fault.Retry, fmt.Sprintf("%s failed there (%d)", request, code), checkAgain
+		f.Class, f.What, f.Cure = fault.Retry, fmt.Sprintf("%s failed there (%d)", request, code), CheckAgain
 	default:
 		f.What = fmt.Sprintf("%s was refused (%d)", request, code)
 	}

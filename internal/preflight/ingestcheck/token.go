@@ -15,10 +15,7 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-const (
-	proveIt    = `prove it with {"action":"check","sendTestEvent":true}`
-	checkAgain = "check again in a few minutes; if it lasts, look at the status of your Dynatrace environment"
-)
+const proveIt = `prove it with {"action":"check","sendTestEvent":true}`
 
 // token has the environment look the token up, or asks the ingest itself where
 // no look-up can judge it.
@@ -64,13 +61,17 @@ func (c *check) knock(limited context.Context, unserved int) preflight.Row {
 	c.platform = kind == openpipeline.PlatformToken
 	if err != nil {
 		row := preflight.FailedBy(preflight.Late(limited, err, c.URL.Host))
-		row.Cure = cmp.Or(row.Cure, checkAgain)
+		row.Cure = cmp.Or(row.Cure, openpipeline.CheckAgain)
 		return row
 	}
 	if !c.platform && unserved == 0 { // an access token has taken its place
 		var row preflight.Row
-		if row, unserved = c.lookUp(limited); row != (preflight.Row{}) {
+		row, unserved = c.lookUp(limited)
+		switch {
+		case row != (preflight.Row{}):
 			return row
+		case unserved == 0: // and a platform token the place of that
+			return preflight.Warn("the kind of the token in the secret changed during the check", openpipeline.CheckAgain)
 		}
 	}
 	found := fmt.Sprintf("the ingest did not refuse it with an empty list of events (%d)", status)

@@ -121,7 +121,8 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 			good["COMPLIANCE_SCAN"] = e
 		}
 	}
-	for _, name := range Names() {
+	for _, c := range checks() {
+		name := c.name
 		m, ok := mutants[name]
 		if !ok {
 			t.Errorf("%s: nothing shows that it is made", name)
@@ -142,8 +143,8 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 			}
 		}
 	}
-	if len(mutants) != len(Names()) {
-		t.Errorf("%d mutants, %d checks", len(mutants), len(Names()))
+	if len(mutants) != len(checks()) {
+		t.Errorf("%d mutants, %d checks", len(mutants), len(checks()))
 	}
 	if faults := Faults(good["COMPLIANCE_FINDING"], Expect{Texts: true, Originals: true}); len(faults) != 1 {
 		t.Errorf("without its original: %v", faults)
@@ -178,7 +179,7 @@ func TestReadersShareTheChecks(t *testing.T) {
 	looked := map[string]bool{}
 	for _, r := range Readers() {
 		for _, name := range r.Checks {
-			if !slices.Contains(Names(), name) {
+			if !slices.ContainsFunc(checks(), func(c check) bool { return c.name == name }) {
 				t.Errorf("%s looks for %q, which is no check", r.Name, name)
 			}
 			looked[name] = true
@@ -187,9 +188,9 @@ func TestReadersShareTheChecks(t *testing.T) {
 			t.Errorf("%s does not read the model both", r.Name)
 		}
 	}
-	for _, name := range Names() {
-		if !looked[name] {
-			t.Errorf("nobody looks for %s", name)
+	for _, c := range checks() {
+		if !looked[c.name] {
+			t.Errorf("nobody looks for %s", c.name)
 		}
 	}
 }
