@@ -145,7 +145,7 @@ func (c *check) configuration(context.Context) preflight.Row {
 	detail += fmt.Sprintf(", and one starts every %s at most", c.o.Period)
 	if c.o.Period < aDay {
 		return preflight.Warn(detail+": queries that count the rows of 24 hours without joining the committed scan count those of several scans",
-			"begin such queries with dedup {finding.id}, or let the schedule start once a day")
+			"begin such queries with dedup {finding.id}, sort:{timestamp desc}, or let the schedule start once a day")
 	}
 	return preflight.Passed(detail)
 }
