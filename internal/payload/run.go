@@ -37,7 +37,8 @@ type RunRequest struct {
 // ParseRun reads a request to the collector and fills in what was left out. A
 // member, an action, a mode or a time that is not known is a fault of class
 // reject, and so is a member of a start beside another action: a cancel that names
-// systems would end the whole run.
+// systems would end the whole run. A scheduled time beside one says nothing, and is
+// taken: a schedule of one's own may send it.
 func ParseRun(text []byte) (RunRequest, error) {
 	var req RunRequest
 	if text = bytes.TrimSpace(text); len(text) > 0 {
@@ -49,8 +50,8 @@ func ParseRun(text []byte) (RunRequest, error) {
 	if !slices.Contains(OfCollector(), req.Action) {
 		return req, badRun(fmt.Sprintf("the action %q is not known", req.Action), nil)
 	}
-	if req.Action != Start && (req.Systems != nil || req.Mode != "" || req.Force || req.ScheduledTime != "") {
-		return req, badRun(fmt.Sprintf("systems, mode, force and scheduledTime belong to a start, and %s has none of them", req.Action), nil)
+	if req.Action != Start && (req.Systems != nil || req.Mode != "" || req.Force) {
+		return req, badRun(fmt.Sprintf("systems, mode and force belong to a start, and %s has none of them", req.Action), nil)
 	}
 	req.Mode = cmp.Or(req.Mode, Analyze)
 	if req.Mode != Analyze && req.Mode != Latest {
