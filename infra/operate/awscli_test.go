@@ -78,7 +78,8 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		}[action]
 		target, answer = action, "<"+action+"Response><"+action+"Result>"+result+"</"+action+"Result></"+action+"Response>"
 	case target == "":
-		target, answer = req.Method+" "+req.URL.Path, `<?xml version="1.0"?><ListBucketResult></ListBucketResult>`
+		target, answer = req.Method+" "+req.URL.Path, `<?xml version="1.0"?><ListBucketResult><Contents><Key>raw/a</Key>`+
+			`<LastModified>2026-11-22T02:00:00.000Z</LastModified><Size>1</Size></Contents></ListBucketResult>`
 	}
 	r.mu.Lock()
 	r.seen = append(r.seen, target)
