@@ -8,8 +8,13 @@
 RELEASE := 0.1.0
 # The release, and the commit where there is a repository: `sam build` builds a copy without one.
 VERSION := $(or $(RUNECAST_INGEST_VERSION),$(RELEASE)$(addprefix +,$(shell git describe --always --dirty --exclude '*' 2>/dev/null)))
-# A stage of samconfig.toml: default, dev or prod. Each is a stack of its own.
+# A stage is a stack of its own, and a settings file of its own. How the SAM CLI works is in samconfig.toml, for each stage that
+# has a table there, else as for the stage default.
 STAGE := $(or $(RUNECAST_INGEST_STAGE),default)
+STACK := runecast-ingest$(if $(filter-out default,$(STAGE)),-$(STAGE))
+CONFIG_ENV := $(if $(filter default dev prod,$(STAGE)),$(STAGE),default)
+# The template of an unpacked release: its zips are deployed as they are, and nothing is built.
+TEMPLATE :=
 ARGS :=
 ROUNDS := 300
 
@@ -86,9 +91,13 @@ run: tools out/bin/local ## Watch the whole product work on this machine: make r
 dist: build-CollectorFunction build-ForwarderFunction out/bin/dist ## Pack both functions reproducibly, with checksums and a bill of materials, under out/dist/
 	out/bin/dist -version $(VERSION) -out out/dist out/collector/bootstrap out/forwarder/bootstrap
 
-deploy: $(PROGRAM) ## Build and deploy a stage with SAM; the first time: make deploy STAGE=prod ARGS=--guided
-	sam build --config-env $(STAGE)
-	sam deploy --config-env $(STAGE) $(ARGS)
+# What is typed behind --parameter-overrides is cut at spaces by the SAM CLI, and --guided writes into samconfig.toml, which git tracks. It looks for
+# samconfig.toml beside the template.
+deploy: $(PROGRAM) ## Build and deploy a stage with SAM; the first time after `runecast-ingest settings new`: make deploy STAGE=prod
+	$(if $(findstring --guided,$(ARGS))$(findstring --parameter-overrides,$(ARGS)),$(error settings stand in the stage's settings file: change them with `$(PROGRAM) settings set NAME=VALUE --stage $(STAGE)`, and leave --guided and --parameter-overrides out))
+	$(PROGRAM) settings prepare --stage $(STAGE) --out out/settings/$(STAGE).toml
+	$(if $(TEMPLATE),,sam build --config-env $(CONFIG_ENV))
+	sam deploy --config-file "$(CURDIR)/samconfig.toml" $(addprefix --template-file ,$(TEMPLATE)) --config-env $(CONFIG_ENV) --stack-name $(STACK) --parameter-overrides file://out/settings/$(STAGE).toml $(ARGS)
 
 # Programs are built once under out/bin, and started there: where the temporary folder lets nothing start, `go run` cannot.
 .PHONY: force
