@@ -37,9 +37,11 @@ func (s *session) keptFile(choice string) string {
 func (s *session) unfinished(p replay) error {
 	var kept keptReplay
 	choice := s.choice(p)
-	text, err := os.ReadFile(s.keptFile(choice))
-	if err != nil || json.Unmarshal(text, &kept) != nil || kept.Choice != choice {
-		return nil // nothing is kept
+	if text, err := os.ReadFile(s.keptFile(choice)); err == nil {
+		_ = json.Unmarshal(text, &kept) // what cannot be read remembers nothing
+	}
+	if kept.Choice != choice {
+		return nil
 	}
 	return &fault.Error{Class: fault.Reject, What: "the same replay was begun before, and has not ended",
 		Cure: fmt.Sprintf("go on with `%s`, which sends nothing twice; or begin once more with --anew", kept.GoOn)}

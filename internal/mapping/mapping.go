@@ -255,22 +255,33 @@ func (w *work) issue(listed int) error {
 		w.res.Reasons[ReasonObjectsShort]++
 	}
 	if w.skips(rule) {
-		rows := int64(1)
-		if perObject {
-			rows = int64(listed)
-		}
-		w.res.Mapped += rows
-		w.res.Skipped += rows
+		w.skip(perObject, listed)
 		return nil
 	}
 	w.enc.SetRule(rule)
-	if w.m.settings.OriginalContent {
-		w.original.set(h)
-	}
+	w.begin()
 	if !perObject {
 		return w.emitSystem(rule)
 	}
 	return w.emitObjects(rule, v)
+}
+
+// skip counts the findings of the current issue that the settings leave out: one
+// per listed object, or one on the system.
+func (w *work) skip(perObject bool, listed int) {
+	rows := int64(1)
+	if perObject {
+		rows = int64(listed)
+	}
+	w.res.Mapped += rows
+	w.res.Skipped += rows
+}
+
+// begin begins the events of the current issue.
+func (w *work) begin() {
+	if w.m.settings.OriginalContent {
+		w.original.set(&w.issues.Issue)
+	}
 }
 
 // ambiguous reports whether more objects are listed than the current issue
@@ -299,7 +310,7 @@ func (w *work) rule(h *runecast.Issue) (*securityevent.Rule, verdict, bool) {
 	v, ok := verdictOf(status)
 	switch {
 	case status == runecast.StatusUnlicensed:
-		w.res.Reasons[ReasonUnlicensed]++
+		w.unlicensed(h)
 		return nil, v, false
 	case !ok:
 		w.unknown(ReasonUnknownStatus, h.Status)
@@ -323,6 +334,15 @@ func (w *work) rule(h *runecast.Issue) (*securityevent.Rule, verdict, bool) {
 	return r, v, true
 }
 
+// unlicensed counts a rule that was not assessed, in the scan's summary only if
+// the settings would send it.
+func (w *work) unlicensed(h *runecast.Issue) {
+	w.res.Reasons[ReasonUnlicensed]++
+	if severity, _ := severityOf(h.Severity); !w.leavesOut(h.Profile, severity) {
+		w.summary.unlicensed[w.m.standards.on(h.Profile, w.res.Scan.SystemType).shortName]++
+	}
+}
+
 // shows reports whether rules of a class become findings of compliance.
 func (m *Mapper) shows(c runecast.Class) bool {
 	return c == runecast.Security || (c == runecast.Knowledge || c == runecast.BestPractice) && slices.Contains(m.beside, c)
@@ -338,7 +358,11 @@ func (w *work) unknown(reason, value string) {
 
 // skips reports whether the settings leave a rule out.
 func (w *work) skips(r *securityevent.Rule) bool {
-	s := &w.m.settings
-	return !slices.Contains(s.IncludeResults, r.Status) || rank(r.Severity) < w.m.minRank ||
-		slices.Contains(s.ExcludeTypes, runecast.NormalCode(r.Profile))
+	return !slices.Contains(w.m.settings.IncludeResults, r.Status) || w.leavesOut(r.Profile, r.Severity)
+}
+
+// leavesOut reports whether the settings leave out rules of a profile and a
+// severity, whatever their verdict.
+func (w *work) leavesOut(profile string, severity securityevent.Severity) bool {
+	return rank(severity) < w.m.minRank || slices.Contains(w.m.settings.ExcludeTypes, runecast.NormalCode(profile))
 }

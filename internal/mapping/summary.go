@@ -11,6 +11,8 @@ import (
 type summary struct {
 	rules map[string]ruleState
 	rows  map[Row]int64
+	// unlicensed counts the rules that were not assessed, by standard.
+	unlicensed map[string]int
 }
 
 // Row is what the rows of a scan are counted by.
@@ -27,7 +29,7 @@ type ruleState struct {
 }
 
 func newSummary() *summary {
-	return &summary{rules: map[string]ruleState{}, rows: map[Row]int64{}}
+	return &summary{rules: map[string]ruleState{}, rows: map[Row]int64{}, unlicensed: map[string]int{}}
 }
 
 // row counts one finding. A rule's status is its worst row's: FAILED before
@@ -59,6 +61,9 @@ func (s *summary) close() securityevent.Summary {
 	out := securityevent.Summary{CompliancePercentage: all.CompliancePercentage, Standards: []securityevent.StandardSummary{}, Rows: map[securityevent.Status]int64{}}
 	for row, n := range s.rows {
 		out.Rows[row.Status] += n
+	}
+	if len(s.unlicensed) > 0 {
+		out.Unlicensed = s.unlicensed
 	}
 	for _, std := range by {
 		out.Standards = append(out.Standards, *std)

@@ -90,6 +90,9 @@ func ingestURL(u *url.URL) (*url.URL, string) {
 	if host := toAPI.Replace(u.Host); host != u.Host {
 		note = fmt.Sprintf("OPENPIPELINE_URL: %s serves the web application, sending to %s", u.Host, host)
 		u.Host = host
+		if !strings.Contains(u.Path, "/platform/ingest/") {
+			u.Path, u.RawPath = "", "" // of a page of the web application, as a browser shows it
+		}
 	}
 	if !strings.Contains(u.Path, "/platform/ingest/") {
 		u.Path += ingestPath

@@ -46,6 +46,10 @@ func TestValues(t *testing.T) {
 			check: func(f Settings) bool {
 				return f.URL.String() == "https://abc12345.live.dynatrace.com/platform/ingest/v1/security.events" && strings.Contains(f.URLNote, "sending to abc12345.live.dynatrace.com")
 			}},
+		"page of the web application": {env: map[string]string{"OPENPIPELINE_URL": "https://abc.apps.dynatrace.com/ui/apps/dynatrace.dashboards/"},
+			check: func(f Settings) bool {
+				return f.URL.String() == "https://abc.live.dynatrace.com/platform/ingest/v1/security.events" && f.URLNote != ""
+			}},
 		"live host in capitals": {env: map[string]string{"OPENPIPELINE_URL": "https://Abc12345.LIVE.dynatrace.com:443/e/Abc"},
 			check: func(f Settings) bool {
 				return f.URL.Host == "abc12345.live.dynatrace.com:443" && strings.HasPrefix(f.URL.Path, "/e/Abc/") && f.URLNote == ""
