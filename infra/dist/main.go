@@ -32,8 +32,6 @@ func main() {
 	}
 }
 
-// maxZip is what a zip may have in bytes: a cold start has to load it.
-const maxZip = 8_000_000
 
 // pack writes <function>.zip for each binary, which lies in a folder named
 // after its function, then template.yaml, licence and README that lie beside the
@@ -65,8 +63,8 @@ func pack(out, version, template string, binaries []string) error {
 		if err != nil {
 			return fmt.Errorf("zip %s: %w", name, err)
 		}
-		if len(content) > maxZip {
-			return fmt.Errorf("zip %s: %d bytes are more than %d", name, len(content), maxZip)
+		if most := built.maxZip(); len(content) > most {
+			return fmt.Errorf("zip %s: %d bytes are more than %d", name, len(content), most)
 		}
 		if err := write(name, content); err != nil {
 			return fmt.Errorf("write zip: %w", err)

@@ -39,6 +39,15 @@ func (p processor) suffix() string {
 	return "-" + string(p)
 }
 
+// maxZip is what a zip may have in bytes: a cold start has to load it. The same
+// source makes a tenth more code for x86_64 (measured: 8.5 MB for 7.7 MB).
+func (p processor) maxZip() int {
+	if p == x86 {
+		return 9_000_000
+	}
+	return 8_000_000
+}
+
 // zip is the file of a function, template that which deploys all of them.
 func (p processor) zip(function string) string { return function + p.suffix() + ".zip" }
 func (p processor) template() string           { return "template" + p.suffix() + ".yaml" }
