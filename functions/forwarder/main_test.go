@@ -29,7 +29,7 @@ func TestEndpointThatCannotBeUsed(t *testing.T) {
 		"secret in quotes":     {`"` + wrong + `"`, nil, []string{"the token stands in quotes", "store the token without quotes"}},
 		// A label of 64 letters resolves nowhere, and no resolver is asked.
 		"wrong host": {token, []string{"OPENPIPELINE_URL=https://" + strings.Repeat("x", 64) + ".example"}, []string{"its name does not resolve", "check the host"}},
-		"no secret":  {token, []string{"OPENPIPELINE_SECRET_ID=elsewhere"}, []string{"elsewhere", "does not exist"}},
+		"no secret":  {token, []string{"OPENPIPELINE_SECRET_ID=elsewhere"}, []string{"elsewhere", "has no value of it"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

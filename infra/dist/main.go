@@ -32,7 +32,6 @@ func main() {
 	}
 }
 
-
 // pack writes <function>.zip for each binary, which lies in a folder named
 // after its function, then template.yaml, licence and README that lie beside the
 // template, sbom.cdx.json and SHA256SUMS. The files of a processor but arm64 have its

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
@@ -47,7 +48,7 @@ var flattened = []byte(`"@{`)
 
 func (u *unwound) Read(p []byte) (int, error) {
 	n, err := u.from.Read(p)
-	seen := append(u.last, p[:n]...)
+	seen := slices.Concat(u.last, p[:n])
 	if bytes.Contains(seen, flattened) {
 		return n, &fault.Error{Class: fault.Reject, What: `the document holds texts such as "@{name=…}" where the appliance has objects: ConvertTo-Json has cut it`, Cure: saveWhole}
 	}

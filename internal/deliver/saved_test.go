@@ -61,7 +61,7 @@ func TestSavedAnswers(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = done() }()
-			if doc.Envelope.System.ID != "2788" {
+			if doc.System.ID != "2788" {
 				t.Errorf("%+v", doc.Envelope)
 			}
 		})

@@ -74,7 +74,7 @@ func Start(ctx context.Context, folder string, log io.Writer) (*Proxy, error) {
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("configure the proxy: %w", err)
 	}
-	cmd := exec.Command(path, "-d", "-c", conf) //nolint:noctx // it lives until Close
+	cmd := exec.Command(path, "-d", "-c", conf)
 	cmd.Stdout, cmd.Stderr = log, log
 	process, err := child.Start(cmd)
 	if err != nil {
@@ -227,7 +227,7 @@ func Splice(ln net.Listener, to string) {
 		}
 		go func() {
 			defer from.Close()
-			target, err := net.Dial("tcp", to) //nolint:noctx // on this machine
+			target, err := net.Dial("tcp", to)
 			if err != nil {
 				return
 			}
