@@ -67,6 +67,9 @@ type Input struct {
 	Reopen func() (*Document, func() error, error)
 	// Emit takes the next event, valid during the call only.
 	Emit func(event []byte) error
+	// Room returns memory into which the next finding is written if it fits; may be
+	// nil.
+	Room func() []byte
 }
 
 // Reasons for what was not sent, or not sent as it came.
@@ -147,7 +150,7 @@ type work struct {
 	res      Result
 	event    []byte
 	id       []byte
-	evidence []byte
+	evidence evidence
 	original original
 }
 

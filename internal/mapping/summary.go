@@ -11,6 +11,9 @@ import (
 type summary struct {
 	rules map[string]ruleState
 	rows  map[Row]int64
+	// rule is that of the last row, and of its last rows so many are not in rows yet.
+	rule    *securityevent.Rule
+	pending int64
 }
 
 // Row is what the rows of a scan are counted by.
@@ -33,7 +36,12 @@ func newSummary() *summary {
 // row counts one finding. A rule's status is its worst row's: FAILED before
 // MANUAL before PASSED.
 func (s *summary) row(r *securityevent.Rule) {
-	s.rows[Row{r.StandardShortName, r.Severity, r.Status}]++
+	if r == s.rule {
+		s.pending++
+		return
+	}
+	s.settle()
+	s.rule, s.pending = r, 1
 	state, ok := s.rules[r.RuleID]
 	if !ok || r.Status.Score() > state.worst.Score() {
 		if !ok {
@@ -44,7 +52,16 @@ func (s *summary) row(r *securityevent.Rule) {
 	}
 }
 
+// settle counts the rows of the last rule.
+func (s *summary) settle() {
+	if r := s.rule; r != nil {
+		s.rows[Row{r.StandardShortName, r.Severity, r.Status}] += s.pending
+	}
+	s.rule, s.pending = nil, 0
+}
+
 func (s *summary) close() securityevent.Summary {
+	s.settle()
 	var all securityevent.StandardSummary
 	by := map[string]*securityevent.StandardSummary{}
 	for _, r := range s.rules {

@@ -93,6 +93,9 @@ type Finding struct {
 	// compliance.result.object.evidence_json (xspm): string that holds
 	// [{"type":"AUTOMATIC" or "MANUAL","description":…,"value":…}].
 	Evidence []byte
+	// QuotedEvidence is that as a JSON string already, and goes before Evidence; may
+	// be empty.
+	QuotedEvidence []byte
 	// Original is the appliance's own JSON as text; empty: left out.
 	// event.original_content (both): string.
 	Original []byte
@@ -251,6 +254,9 @@ func (e *Encoder) resource(o object, f *Finding) object {
 func (e *Encoder) result(o object, f *Finding) object {
 	o = o.quoted("compliance.result.object.name", e.name)
 	o = o.quoted("compliance.result.object.type", e.kind)
+	if len(f.QuotedEvidence) > 0 {
+		return o.quoted("compliance.result.object.evidence_json", f.QuotedEvidence)
+	}
 	if len(f.Evidence) == 0 {
 		return o.quoted("compliance.result.object.evidence_json", []byte(`"[]"`))
 	}
