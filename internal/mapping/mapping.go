@@ -37,6 +37,9 @@ type Mapper struct {
 
 // New makes a mapper.
 func New(settings Settings) *Mapper {
+	if settings.Fields == securityevent.AllFields {
+		settings.Fields = ""
+	}
 	text, _ := json.Marshal(settings, json.Deterministic(true)) // plain strings and booleans
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", version, text))
 	minRank := rank(settings.MinSeverity)
@@ -115,6 +118,7 @@ type Result struct {
 func (m *Mapper) Map(in Input) (Result, error) {
 	w := m.work(in)
 	w.enc = securityevent.NewEncoder(m.settings.EventModel, &w.res.Scan)
+	w.enc.SetFields(m.settings.Fields)
 	var seen runecast.Assessment
 	err := w.read(m.settings.OriginalContent, func(listed int) error {
 		seen.Add(&w.issues.Issue)
@@ -318,7 +322,7 @@ func (w *work) rule(h *runecast.Issue) (*securityevent.Rule, verdict, bool) {
 		StandardShortName: std.shortName, StandardName: std.name, StandardURL: std.url,
 		URL: h.URL, IssueID: id, Profile: h.Profile, VendorStatus: h.Status, Status: v.status,
 	}
-	w.in.Catalog.describe(r, h, w.m.settings.RuleTexts)
+	w.in.Catalog.describe(r, h, &w.m.settings)
 	if r.Title == "" {
 		r.Title = r.RuleID
 		w.res.Reasons[ReasonNoTitle]++
