@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 
 	"runecast-ingest/internal/archive"
@@ -29,7 +30,7 @@ const noticeTime = 5 * time.Second
 // the next commit finds that there is nothing to compare with, and keeps its
 // own. A crash after it: the roll-up names this scan already, with its change,
 // and the invocation that finishes the delivery sends the notice of it.
-func (g *generation) keepVerdicts(ctx context.Context, verdicts map[string]securityevent.Status, reserved *archive.Register) {
+func (g *generation) keepVerdicts(ctx context.Context, verdicts iter.Seq2[string, securityevent.Status], reserved *archive.Register) {
 	d := g.d
 	now := archive.Rollup{
 		System: reserved.System, Order: reserved.Order, Generation: reserved.Generation, ScanID: reserved.ScanID,

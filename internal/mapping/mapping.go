@@ -14,6 +14,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -105,8 +106,8 @@ type Result struct {
 	Summary securityevent.Summary
 	// Rows counts the findings sent.
 	Rows map[Row]int64
-	// Rules is the worst status of each rule's rows, by rule id.
-	Rules map[string]securityevent.Status
+	// Rules is the worst status of each rule's rows, by rule id, in no order.
+	Rules iter.Seq2[string, securityevent.Status]
 	// Reasons counts issues by Reason.
 	Reasons map[string]int64
 	// Unknown are the statuses and severities that were not known, once each, at most 20.
