@@ -131,8 +131,12 @@ func (g *generation) passCommitPoint(ctx context.Context, again bool) (archive.R
 		case commitWait:
 			return end(becauseAhead, aheadError(reg.Key))
 		case commitAnew:
-			stop := dispose(becauseOld, fmt.Errorf("its first row is %s old: rows and scan event belong into one timeframe of the dashboard",
-				now.Sub(g.s.BegunAt).Round(time.Minute)), again && now.Before(d.win.Soft))
+			why, err := becauseOld, fmt.Errorf("its first row is %s old: rows and scan event belong into one timeframe of the dashboard",
+				now.Sub(g.s.BegunAt).Round(time.Minute))
+			if c.replaced() {
+				why, err = becauseReplaced, errors.New("it was committed before, and another scan since")
+			}
+			stop := dispose(why, err, again && now.Before(d.win.Soft))
 			return archive.Register{}, &stop
 		case commitWrite:
 			if c.forced() {
@@ -152,6 +156,7 @@ func (g *generation) passCommitPoint(ctx context.Context, again bool) (archive.R
 		// the next sweep finds this scan id in the register, and sends the
 		// scan event with this timestamp.
 		err = store.Save(ctx, d.o.Archive, &reg)
+		g.s.Reserved = g.s.Reserved || err == nil || errors.Is(err, store.ErrUnknown)
 		switch {
 		case err == nil && tooEarly(reg.Value.Timestamp, now):
 			return end(becauseAhead, aheadError(reg.Key)) // announced once its time is near

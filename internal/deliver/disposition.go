@@ -44,6 +44,7 @@ const (
 	becauseDown        // the endpoint cannot be used until a person mends it
 	becauseHopeless    // the endpoint refuses whatever is sent
 	becauseOld         // its rows are too old to be committed
+	becauseReplaced    // it was committed, and another scan since, before its scan event was accepted
 	becauseDoubt       // it cannot be known what was accepted
 
 	// The scan is not this invocation's any more.
@@ -55,7 +56,7 @@ const (
 func (r reason) String() string {
 	return [...]string{
 		"error", "ended before", "leased", "older", "complete", "superseded", "unfit", "out of time", "rate", "endpoint busy", "timestamp ahead", "not announced",
-		"not known to be announced", "follow-ups left", "interrupted", "endpoint down", "everything refused", "too old", "doubt", "state not saved", "taken over",
+		"not known to be announced", "follow-ups left", "interrupted", "endpoint down", "everything refused", "too old", "replaced", "doubt", "state not saved", "taken over",
 	}[r]
 }
 
@@ -125,7 +126,7 @@ func dispose(why reason, err error, again bool) disposition {
 		d.next, d.raised, d.doubt = nextReport, true, true
 	case becauseUnknown: // should another be committed, it must count as shown
 		d.doubt = true
-	case becauseDoubt, becauseOld: // rules 09 and 14
+	case becauseDoubt, becauseOld, becauseReplaced: // rules 09, 14 and 15
 		d.doubt = true
 		if again {
 			d.next = nextStartOver

@@ -29,7 +29,7 @@ func (m *model) decide(w world, i int, when string, then successor) {
 		what = "finds its commit reserved for later"
 	case todo == commitAnew:
 		v.stage = stageDoubt
-		what = "finds its rows too old"
+		what = "finds its rows too old, or that it was replaced"
 	case todo == commitSupersede:
 		w.held = w.held || m.heldBack(&w, v.object)
 		m.settle(v, m.rules.dispose(becauseSuperseded, false))
@@ -57,6 +57,8 @@ func (m *model) reserve(w world, i int, then successor) {
 		then(w, "cannot write the register: somebody else has", r.ScanID)
 		return
 	}
+	v.delivery = m.reserved(v.delivery)
+	w.invocations[i].delivery = v.delivery
 	written := w
 	written.wroteRegister(v.register)
 	u := &written.invocations[i]
@@ -75,6 +77,13 @@ func (m *model) reserve(w world, i int, then successor) {
 		m.settle(&w.invocations[i], m.rules.dispose(becauseInterrupted, false))
 		then(w, "writes the register: no answer, and not to be seen", r.ScanID)
 	}
+}
+
+// reserved is a delivery whose scan the register names, or may.
+func (m *model) reserved(id deliveryID) deliveryID {
+	d := m.deliveries[id]
+	d.Reserved = !m.rules.recommits
+	return m.keepDelivery(d)
 }
 
 // announce is step 7.

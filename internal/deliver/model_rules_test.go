@@ -119,6 +119,7 @@ type rules struct {
 	forgetsEnded      bool // how an earlier generation ended is forgotten
 	headOnly          bool // only the newest commit that counts is looked at
 	keepsOne          bool // the register keeps one commit beside the newest
+	recommits         bool // 15: a generation that was replaced is committed again
 }
 
 func (r *rules) whenAllDone() stage {
@@ -168,6 +169,7 @@ func (r *rules) remembered(s archive.Scan) archive.Scan {
 	if r.forgetsEnded {
 		s.Ended = archive.Ended{}
 	}
+	s.Reserved = s.Reserved && !r.recommits
 	s.BegunAt = epoch().Add(time.Duration(dayOf(s.BegunAt)) * day)
 	return s
 }

@@ -150,7 +150,7 @@ type deliveryKey struct {
 	rawKey, state, scanID, over, mapping string
 	generation                           int
 	done                                 [batches]bool
-	doubt, force, leased                 bool
+	doubt, force, leased, reserved       bool
 	begunAt                              time.Time
 	ended                                archive.Ended
 }
@@ -169,7 +169,7 @@ func newLedger() *ledger {
 }
 
 func (l *ledger) keepDelivery(d archive.Delivery) deliveryID {
-	k := deliveryKey{d.RawKey, d.State, d.ScanID, d.Over, d.Mapping, d.Generation, doneBatches(&d.Scan), d.Doubt, d.Force, d.Lease != nil, d.BegunAt, d.Ended}
+	k := deliveryKey{d.RawKey, d.State, d.ScanID, d.Over, d.Mapping, d.Generation, doneBatches(&d.Scan), d.Doubt, d.Force, d.Lease != nil, d.Reserved, d.BegunAt, d.Ended}
 	id, ok := l.deliveryIDs[k]
 	if !ok {
 		id = deliveryID(len(l.deliveries))

@@ -26,6 +26,8 @@ package deliver
 //	13 After an attempt to release nothing is sent, whatever became of it.
 //	14 A generation that is too old is not committed: rows and scan event belong
 //	   into one timeframe of the dashboard.
+//	15 A generation is committed once: one that was replaced before its scan
+//	   event was accepted begins anew.
 
 import (
 	"slices"
@@ -141,11 +143,16 @@ func (s *situation) pastCommitPoint(c *candidate) bool {
 	return !s.replay && s.sameVersion() && s.delivery.Mapping == s.mapping && c.mine() && (c.recorded.Announced || !tooOld(&c.recorded, s.now))
 }
 
+// replaced reports whether the register has named this generation, or may have, and
+// names another scan now. A generation is committed once: what was forced over it
+// may take its place, but not that of what was committed in between (rule 15).
+func (c *candidate) replaced() bool { return c.recorded.Reserved && !c.mine() }
+
 // resumable reports whether a generation can go on: released cleanly, the same
-// object, the same mapping, and not too old (step 3).
+// object, the same mapping, neither replaced nor too old (step 3).
 func (s *situation) resumable(c *candidate) bool {
 	d := &s.delivery
-	return s.sameVersion() && d.Lease == nil && d.Mapping == s.mapping &&
+	return s.sameVersion() && d.Lease == nil && d.Mapping == s.mapping && !c.replaced() &&
 		c.recorded.State == archive.DeliverySending && !c.recorded.Doubt && c.recorded.Generation > 0 && !tooOld(&c.recorded, s.now)
 }
 
@@ -166,7 +173,7 @@ const (
 	commitWait                        // so it is, but for a time ahead of this clock
 	commitSupersede                   // a newer scan is committed
 	commitStop                        // a higher generation of this scan is committed
-	commitAnew                        // its rows are too old for a commit (rule 14)
+	commitAnew                        // its rows are too old for a commit (rule 14), or it was replaced (rule 15)
 )
 
 // atCommitPoint decides what is done at the commit point (step 6). A reservation
@@ -178,7 +185,7 @@ func (c *candidate) atCommitPoint(now time.Time) commitStep {
 		return commitSupersede
 	case !c.mine() && c.overtaken(): // rule 10
 		return commitStop
-	case old: // rule 14
+	case old, c.replaced(): // rules 14 and 15
 		return commitAnew
 	case c.mine() && tooEarly(c.register.Timestamp, now):
 		return commitWait
