@@ -120,6 +120,11 @@ func (g *generation) passCommitPoint(ctx context.Context, again bool) (archive.R
 		if err != nil {
 			return end(becauseInterrupted, err)
 		}
+		if !reg.Exists() {
+			if err := d.doubted(ctx, g.s, c, &reg); err != nil {
+				return end(becauseInterrupted, err)
+			}
+		}
 		now := d.o.Now()
 		switch c.atCommitPoint(now) {
 		case commitSupersede:
@@ -139,7 +144,7 @@ func (g *generation) passCommitPoint(ctx context.Context, again bool) (archive.R
 			stop := dispose(why, err, again && now.Before(d.win.Soft))
 			return archive.Register{}, &stop
 		case commitWrite:
-			if c.forced() {
+			if c.forced() || !reg.Exists() {
 				break
 			}
 			if err := d.doubted(ctx, g.s, c, &reg); err != nil {

@@ -18,10 +18,18 @@ func (m *model) decide(w world, i int, when string, then successor) {
 	d := m.deliveries[v.delivery]
 	c, now := m.candidate(&w, v), m.now(&w, v)
 	what := "finds its commit reserved"
+	wait := w.register == 0 && m.doubted(&w, v, &c)
+	if again := c; c.atCommitPoint(now) == commitWrite && !c.forced() && w.register != 0 {
+		m.doubted(&w, v, &again)
+		c = again
+	}
 	switch todo := m.rules.atCommitPoint(&c, now); {
 	case v.announced && (todo == commitSupersede || todo == commitStop):
 		m.settle(v, m.rules.dispose(becauseComplete, false))
 		what = "finds a later commit, but has sent its scan event"
+	case wait:
+		m.settle(v, m.rules.dispose(becauseUnderWay, false))
+		what = "waits for a newer scan that is under way"
 	case todo == commitMine:
 		v.register, v.stage = w.register, stageAnnounce
 	case todo == commitWait:
@@ -121,6 +129,9 @@ func (m *model) announced(w world, i int, then successor) {
 	v := &w.invocations[i]
 	scan := m.registers[v.register].ScanID
 	m.show(&w.sink, v.register)
+	d := m.deliveries[v.delivery]
+	d.Timestamp = m.registers[v.register].Timestamp
+	v.delivery = m.keepDelivery(d)
 	if m.rules.eventFirst && !v.announced {
 		v.announced, v.stage, v.register = true, stageCommit, 0
 	} else {
@@ -142,6 +153,10 @@ func (m *model) refused(w world, i int, then successor) {
 		s.refused.add(scan)
 	}
 	m.settle(v, m.rules.dispose(becauseUnfit, false))
+	if d := m.deliveries[v.delivery]; d.Doubt {
+		d.UpdatedAt = m.now(&w, v)
+		v.delivery = m.keepDelivery(d)
+	}
 	then(w, "sends the scan event: refused for good", scan)
 }
 

@@ -119,6 +119,9 @@ type rules struct {
 	forgetsEnded      bool // how an earlier generation ended is forgotten
 	headOnly          bool // only the newest commit that counts is looked at
 	keepsOne          bool // the register keeps one commit beside the newest
+	trustsRegister    bool // the delivery documents are not asked what is shown
+	waitsForNobody    bool // without a register a newer scan that is under way is not waited for
+	forceLasts        bool // without a register, what was forced stays so
 	recommits         bool // 15: a generation that was replaced is committed again
 }
 

@@ -82,6 +82,14 @@ type candidate struct {
 	register archive.Register
 	// commits are those of the register that count, the newest first; see standing.
 	commits []archive.Commit
+	// documents are the delivery documents that were read for that, by raw key.
+	documents map[string]*archive.Delivery
+	// lapsed: there is no register, and it was in an earlier invocation that the scan
+	// was forced, so that nobody knows what was committed since.
+	lapsed bool
+	// shown is, where there is no register, what the delivery documents say is
+	// shown of another object; nil: nothing, or there is a register.
+	shown *archive.Commit
 }
 
 // step decides what is done with one scan (step 2).
@@ -118,15 +126,21 @@ func (c *candidate) newer() *archive.Commit {
 
 // forced reports whether the scan may take the place of what is committed,
 // however new that is.
-func (c *candidate) forced() bool { return c.recorded.Force && c.recorded.Over == c.other() }
+func (c *candidate) forced() bool {
+	return c.recorded.Force && !c.lapsed && c.recorded.Over == c.other()
+}
 
 // other returns the scan id of the newest commit of another scan, whatever
-// generations of this one were committed over it; empty: there is none.
+// generations of this one were committed over it; empty: there is none. Where
+// there is no register, it is that of what is shown.
 func (c *candidate) other() string {
 	for _, one := range c.register.Commits() {
 		if one.Order.Compare(c.order) != 0 {
 			return one.ScanID
 		}
+	}
+	if c.shown != nil {
+		return c.shown.ScanID
 	}
 	return ""
 }
