@@ -98,7 +98,7 @@ func TestDeletedRegister(t *testing.T) {
 // An object that is refused as a whole, while others are accepted, is to blame.
 func TestObjectRefusedAsAWhole(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, startS3(t), refusing("bad.example"))
+	s := newSite(t, startS3(t), refusing(`:"bad"`))
 	p := s.deploy(nil)
 	good, bad := s.archiveRules("good", "good", 0, rules("CIS", "PASS", 2)), s.archiveRules("bad", "bad", 0, rules("CIS", "PASS", 150))
 	p.must(s.created(good))
@@ -175,7 +175,7 @@ func TestLateObject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.put("delivery/sweep.json", regexp.MustCompile(`"fullLookAt":"[^"]*"`).ReplaceAllString(string(text), `"fullLookAt":"2020-01-01T00:00:00Z"`)) // a day passes
+	s.put("delivery/sweep.json", regexp.MustCompile(`"fullLookAt": *"[^"]*"`).ReplaceAllString(string(text), `"fullLookAt":"2020-01-01T00:00:00Z"`)) // a day passes
 	p.must(sweep)
 	s.endsAs(late, archive.DeliveryComplete)
 }
