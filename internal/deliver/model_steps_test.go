@@ -28,10 +28,11 @@ type model struct {
 	large bool
 	*ledger
 	invocations int
-	objects     uint8 // 0: two
-	batches     uint8 // 0: two
-	oneByOne    bool  // an invocation begins once the others are dead or have ended
-	noZombies   bool  // whose lease has run out is dead
+	objects     uint8    // 0: two
+	batches     uint8    // 0: two
+	oneByOne    bool     // an invocation begins once the others are dead or have ended
+	noZombies   bool     // whose lease has run out is dead
+	after       []string // steps that have been taken already, in the words of a trace
 	limit       faults
 	skew        time.Duration // of a fast clock
 	force       bool          // replays are forced
@@ -46,6 +47,18 @@ func (m *model) first() world {
 	var w world
 	for i := m.invocations; i < invocations; i++ {
 		w.invocations[i].stage = stageEnded
+	}
+	for _, step := range m.after {
+		from, found := w, false
+		m.successors(from, func(to world, what, scan string) {
+			if !found && scan+" "+what == step {
+				w, found = to, true
+				m.normalise(&w)
+			}
+		})
+		if !found {
+			panic("there is no step " + step)
+		}
 	}
 	return w
 }
