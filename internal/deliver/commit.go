@@ -120,13 +120,12 @@ func (g *generation) passCommitPoint(ctx context.Context, again bool) (archive.R
 		if err != nil {
 			return end(becauseInterrupted, err)
 		}
-		if !reg.Exists() {
-			if err := d.doubted(ctx, g.s, c, &reg); err != nil {
-				return end(becauseInterrupted, err)
-			}
-		}
 		now := d.o.Now()
-		switch c.atCommitPoint(now) {
+		todo, err := g.findsAtCommitPoint(ctx, c, &reg, now)
+		if err != nil {
+			return end(becauseInterrupted, err)
+		}
+		switch todo {
 		case commitSupersede:
 			return end(becauseSuperseded, errors.New("a newer scan was committed meanwhile"))
 		case commitStop:
@@ -144,15 +143,6 @@ func (g *generation) passCommitPoint(ctx context.Context, again bool) (archive.R
 			stop := dispose(why, err, again && now.Before(d.win.Soft))
 			return archive.Register{}, &stop
 		case commitWrite:
-			if c.forced() || !reg.Exists() {
-				break
-			}
-			if err := d.doubted(ctx, g.s, c, &reg); err != nil {
-				return end(becauseInterrupted, err)
-			}
-			if c.outdated() {
-				return end(becauseSuperseded, errors.New("a newer scan is shown already"))
-			}
 		}
 		reg.Value = c.reservation(d.key, now)
 		reg.Value.System = g.s.Envelope.System
@@ -172,6 +162,22 @@ func (g *generation) passCommitPoint(ctx context.Context, again bool) (archive.R
 		}
 		return end(becauseInterrupted, err)
 	}
+}
+
+// findsAtCommitPoint decides by the register, and by the delivery documents where
+// that may not know what is shown.
+func (g *generation) findsAtCommitPoint(ctx context.Context, c *candidate, reg *store.Doc[archive.Register], now time.Time) (commitStep, error) {
+	if !reg.Exists() {
+		if err := g.d.doubted(ctx, g.s, c, reg); err != nil {
+			return commitWrite, err
+		}
+	}
+	todo := c.atCommitPoint(now)
+	if todo != commitWrite || c.forced() || !reg.Exists() {
+		return todo, nil
+	}
+	err := g.d.doubted(ctx, g.s, c, reg)
+	return c.atCommitPoint(now), err
 }
 
 func aheadError(key string) error {
