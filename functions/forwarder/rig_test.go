@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -44,7 +45,14 @@ const (
 // binary is the forwarder as it is deployed, for this machine.
 var binary string
 
+// builtBefore is a forwarder of another commit, to hear what these tests say of it.
+var builtBefore = flag.String("forwarder", "", "path of a forwarder to test in place of this one; its log lines are not checked")
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if binary = *builtBefore; binary != "" {
+		os.Exit(m.Run())
+	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "forwarder")
 		if err != nil {
@@ -182,7 +190,7 @@ type testLog struct {
 func (l testLog) Write(p []byte) (int, error) {
 	l.Logf("%s", strings.TrimSpace(string(p)))
 	for line := range bytes.Lines(p) {
-		if err := lambda.CheckLine(line); err != nil {
+		if err := lambda.CheckLine(line); err != nil && *builtBefore == "" {
 			l.Errorf("%v: %s", err, line)
 		}
 	}
