@@ -12,6 +12,8 @@ VERSION := $(or $(RUNECAST_INGEST_VERSION),$(RELEASE)$(addprefix +,$(shell git d
 STAGE := $(or $(RUNECAST_INGEST_STAGE),default)
 ARGS :=
 ROUNDS := 300
+# A commit to measure this work tree beside.
+BASE :=
 
 TOOL := go tool -modfile=infra/tools.mod
 PROGRAM := out/bin/runecast-ingest
@@ -64,8 +66,8 @@ lint: out/bin/actionlint ## Vet and lint, the workflows in .github/ too
 fmt: ## Format
 	$(TOOL) golangci-lint fmt ./...
 
-bench: tools ## Run the benchmarks; with larger results: make bench RESULTS_MB=1000
-	$(TEST) go test -run '^$$' -bench . -benchmem $(ARGS) ./...
+bench: tools $(if $(BASE),out/bin/bench) ## Run the benchmarks, with larger results: RESULTS_MB=1000; both functions beside another commit's: make bench BASE=feb982f
+	$(TEST) $(if $(BASE),out/bin/bench -base $(BASE) $(ARGS),go test -run '^$$' -bench . -benchmem $(ARGS) ./...)
 
 validate: ## Validate template.yaml by four gates, without an account: infra/template/gates/validate says which, and what they need
 	infra/template/gates/validate
@@ -93,7 +95,7 @@ deploy: $(PROGRAM) ## Build and deploy a stage with SAM; the first time: make de
 $(PROGRAM): force
 	go build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o $@ ./infra/operate
 
-out/bin/local out/bin/dist: force
+out/bin/local out/bin/dist out/bin/bench: force
 	go build -buildvcs=false -o $@ ./infra/$(@F)
 
 $(S3_SERVER): infra/tools.mod infra/tools.sum

@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -107,7 +106,6 @@ type track struct {
 	store    *store.Store
 	env      []string
 	ca       string
-	binary   string
 	function *lambda.Function
 }
 
@@ -136,8 +134,7 @@ const benchBucket = "archive"
 
 func newTrack(t testing.TB) *track {
 	t.Helper()
-	k := &track{TB: t, scale: newScale(), binary: filepath.Join(t.TempDir(), "bootstrap")}
-	buildProgram(t, k.binary, ".")
+	k := &track{TB: t, scale: newScale()}
 	server, err := s3server.Start(t.Context(), s3server.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -199,7 +196,7 @@ func (k *track) deploy() {
 	k.Helper()
 	var err error
 	k.function, err = lambda.Start(lambda.Options{
-		Binary: k.binary, Name: "forwarder", Env: k.env, Timeout: 15 * time.Minute, MemoryMB: 1024, Log: benchLog{k.TB},
+		Binary: binary, Name: "forwarder", Env: k.env, Timeout: 15 * time.Minute, MemoryMB: 1024, Log: benchLog{k.TB},
 	})
 	if err != nil {
 		k.Fatal(err)
