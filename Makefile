@@ -18,6 +18,8 @@ BASE :=
 TOOL := go tool -modfile=infra/tools.mod
 PROGRAM := out/bin/runecast-ingest
 S3_SERVER := $(or $(RUNECAST_INGEST_S3_SERVER),out/bin/versitygw)
+# Of the tests alone, which find it there.
+EMULATOR := out/bin/aws-lambda-rie
 ACTIONLINT := 1.7.12
 # Of the tests; empty: without the race detector.
 RACE := -race
@@ -72,7 +74,7 @@ bench: tools $(if $(BASE),out/bin/bench) ## Run the benchmarks, with larger resu
 validate: ## Validate template.yaml by four gates, without an account: infra/template/gates/validate says which, and what they need
 	infra/template/gates/validate
 
-tools: $(S3_SERVER) ## Build the S3 server of the local stack (about a minute, once)
+tools: $(S3_SERVER) $(EMULATOR) ## Build the S3 server of the local stack, and AWS's emulator of its runtime (about a minute, once)
 
 clean: ## Remove everything that was built, the local archive too
 	rm -rf out .aws-sam
@@ -102,6 +104,12 @@ $(S3_SERVER): infra/tools.mod infra/tools.sum
 	@echo 'building the S3 server of the local stack, about a minute …'
 	@mkdir -p $(@D)
 	go build -modfile=infra/tools.mod -buildvcs=false -o $@ github.com/versity/versitygw/cmd/versitygw
+	@touch $@
+
+# In a file of its own: it needs a newer Go than the other tools.
+$(EMULATOR): infra/emulator.mod infra/emulator.sum
+	@mkdir -p $(@D)
+	go build -modfile=infra/emulator.mod -buildvcs=false -o $@ github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie
 	@touch $@
 
 # Not in infra/tools.mod: it does not build with the YAML library that the other tools choose.
