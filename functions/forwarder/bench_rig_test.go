@@ -237,7 +237,7 @@ func (k *track) deliver(e *estate) delivered {
 	k.calls.Store(0)
 	var before time.Duration
 	if at := k.function.Current(); at != nil {
-		before = cpuTime(k, at.PID())
+		before = at.CPUTime()
 	}
 	payload := fmt.Sprintf(`{"action":"replay","key":%q}`, e.key())
 	if before == 0 {
@@ -250,7 +250,7 @@ func (k *track) deliver(e *estate) delivered {
 	if err := result.Err(); err != nil {
 		k.Fatal(err)
 	}
-	r := delivered{took: result.Duration, init: result.Init, cpu: cpuTime(k, k.function.Current().PID()) - before, calls: k.calls.Load()}
+	r := delivered{took: result.Duration, init: result.Init, cpu: k.function.Current().CPUTime() - before, calls: k.calls.Load()}
 	if err := json.Unmarshal(result.Payload, &r.answer); err != nil {
 		k.Fatal(err)
 	}
@@ -259,27 +259,6 @@ func (k *track) deliver(e *estate) delivered {
 		k.Fatalf("it answered %s; %d requests and %d bytes arrived", result.Payload, requests, size)
 	}
 	return r
-}
-
-// cpuTime is what a process has used of the processors, in user and kernel
-// mode (fields 14 and 15 of /proc/<pid>/stat, in hundredths of a second).
-func cpuTime(t testing.TB, pid int) time.Duration {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), ") ") // the program's name may hold spaces
-	fields := strings.Fields(rest)
-	var ticks int64
-	for _, f := range fields[11:13] {
-		n, err := strconv.ParseInt(f, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
 // floor posts as many bytes as a delivery did, and returns its time and CPU time.
@@ -311,7 +290,7 @@ func (k *track) floor(program, body string, size int64) (took, cpu time.Duration
 	if err != nil {
 		k.Fatal(err)
 	}
-	cpu = cpuTime(k, p.PID())
+	cpu = p.CPUTime()
 	_ = end.Close()
 	<-p.Exited()
 	if _, got := k.scale.take(); got != size {
