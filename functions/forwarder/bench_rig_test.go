@@ -102,7 +102,9 @@ func (s *scale) take() (requests, bytes int64) {
 type track struct {
 	testing.TB
 	scale    *scale
-	calls    atomic.Int64 // to S3
+	calls    atomic.Int64  // to S3
+	latency  time.Duration // of S3 and of the receiver
+	parallel int           // functions at a time; 0: one
 	store    *store.Store
 	env      []string
 	ca       string
@@ -122,6 +124,7 @@ func (k *track) proxy(target string) (endpoint string) {
 		Transport: transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			k.calls.Add(1)
+			time.Sleep(k.latency)
 			r.SetURL(to)
 			r.Out.Host = r.In.Host // it is signed
 		},
@@ -170,7 +173,10 @@ func (k *track) receive() (url string) {
 	if err != nil {
 		k.Fatal(err)
 	}
-	server := httptest.NewUnstartedServer(k.scale)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(k.latency)
+		k.scale.ServeHTTP(w, r)
+	}))
 	if server.TLS, err = authority.Server(); err != nil {
 		k.Fatal(err)
 	}
@@ -196,7 +202,7 @@ func (k *track) deploy() {
 	k.Helper()
 	var err error
 	k.function, err = lambda.Start(lambda.Options{
-		Binary: binary, Name: "forwarder", Env: k.env, Timeout: 15 * time.Minute, MemoryMB: 1024, Log: benchLog{k.TB},
+		Binary: binary, Name: "forwarder", Env: k.env, Timeout: 15 * time.Minute, MemoryMB: 1024, Concurrency: k.parallel, Log: benchLog{k.TB},
 	})
 	if err != nil {
 		k.Fatal(err)
