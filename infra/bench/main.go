@@ -19,7 +19,7 @@ import (
 // measured are the functions, and their benchmarks that start the deployed binary.
 var measured = []struct{ function, benchmarks string }{
 	{"collector", "^Benchmark(Archive|ManySystems)$"},
-	{"forwarder", "^BenchmarkDeliver$"},
+	{"forwarder", "^Benchmark(Deliver|Triggers)$"},
 }
 
 // minTurns is the least number of pairs that a median is made of.
@@ -35,9 +35,9 @@ func main() {
 	pattern := flag.String("bench", "", "the `benchmarks`, as go test takes them, in place of those that start a deployed function")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *base, *turns, *only, *pattern); err != nil {
-		stop()
+	err := run(ctx, *base, *turns, *only, *pattern)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
