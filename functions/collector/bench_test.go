@@ -23,7 +23,7 @@ const (
 	rounds = 3
 	// minRatio and maxMemory are the goals: of the floor's speed, and in MiB.
 	minRatio  = 0.6
-	maxMemory = 64
+	maxMemory = 48
 )
 
 // BenchmarkArchive archives one check with very many objects by the deployed
