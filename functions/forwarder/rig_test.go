@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -45,15 +44,16 @@ const (
 // binary is the forwarder as it is deployed, for this machine.
 var binary string
 
-// builtBefore is a forwarder of another commit, to hear what these tests say of it.
-var builtBefore = flag.String("forwarder", "", "path of a forwarder to test in place of this one; its log lines are not checked")
+// binaryVariable may name another binary to test, in place of the one that is
+// built here: that of another commit, to hear what these tests say of it. Its log
+// lines are not checked.
+const binaryVariable = "BINARY"
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if binary = *builtBefore; binary != "" {
-		os.Exit(m.Run())
-	}
 	os.Exit(func() int {
+		if binary = os.Getenv(binaryVariable); binary != "" {
+			return m.Run()
+		}
 		dir, err := os.MkdirTemp("", "forwarder")
 		if err != nil {
 			panic(err)
@@ -190,7 +190,7 @@ type testLog struct {
 func (l testLog) Write(p []byte) (int, error) {
 	l.Logf("%s", strings.TrimSpace(string(p)))
 	for line := range bytes.Lines(p) {
-		if err := lambda.CheckLine(line); err != nil && *builtBefore == "" {
+		if err := lambda.CheckLine(line); err != nil && os.Getenv(binaryVariable) == "" {
 			l.Errorf("%v: %s", err, line)
 		}
 	}
