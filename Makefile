@@ -8,8 +8,13 @@
 RELEASE := 0.1.0
 # The release, and the commit where there is a repository: `sam build` builds a copy without one.
 VERSION := $(or $(RUNECAST_INGEST_VERSION),$(RELEASE)$(addprefix +,$(shell git describe --always --dirty --exclude '*' 2>/dev/null)))
-# A stage of samconfig.toml: default, dev or prod. Each is a stack of its own.
+# A stage is a stack of its own, and a settings file of its own. How the SAM CLI works is in samconfig.toml, for each stage that
+# has a table there, else as for the stage default.
 STAGE := $(or $(RUNECAST_INGEST_STAGE),default)
+STACK := runecast-ingest$(if $(filter-out default,$(STAGE)),-$(STAGE))
+CONFIG_ENV := $(if $(filter default dev prod,$(STAGE)),$(STAGE),default)
+# The template of an unpacked release: its zips are deployed as they are, and nothing is built.
+TEMPLATE :=
 ARGS :=
 ROUNDS := 300
 # A commit to measure this work tree beside.
@@ -48,14 +53,16 @@ help: ## List the targets
 .PHONY: build test chaos lint fmt bench validate tools clean
 build: build-CollectorFunction build-ForwarderFunction $(PROGRAM) ## Build both Lambda binaries (linux/arm64), and the operator's program, under out/
 
-# What functions/ and infra/ test runs in processes of its own, which the race detector does not see.
-test: tools ## Run every test, shuffled, those of internal/ with -race where a C compiler is found
+# What functions/ and infra/ test runs mostly in processes of its own, which the race detector does not see. The parts of the local stack
+# are servers in the tests' own process, and are raced.
+RACED := ./internal/... $(addprefix ./infra/local/,display schedule secrets tracing trigger)
+test: tools ## Run every test, shuffled, those of internal/ and the local stack's parts with -race where a C compiler is found
 	@race=$(RACE); \
 	if [ -n "$$race" ] && ! printf '#include <stdlib.h>\nint main(void) { return 0; }' | $$(go env CC) -x c -o /dev/null - 2>/dev/null; then \
 		race=; echo 'make test: no C compiler, so without -race (Debian: apt-get install gcc libc6-dev)'; \
 	fi; set -x; \
-	$(TEST) CGO_ENABLED=$${race:+1} go test $$race -shuffle=on -exec '$(WITHOUT_CERTIFICATES)' $(ARGS) ./internal/...; \
-	$(TEST) CGO_ENABLED= go test -shuffle=on -exec '$(WITHOUT_CERTIFICATES)' $(ARGS) ./functions/... ./infra/...
+	$(TEST) CGO_ENABLED=$${race:+1} go test $$race -shuffle=on -exec '$(WITHOUT_CERTIFICATES)' $(ARGS) $(RACED); \
+	$(TEST) CGO_ENABLED= go test -shuffle=on -exec '$(WITHOUT_CERTIFICATES)' $(ARGS) $$(go list ./functions/... ./infra/... | grep -v '/infra/local/')
 
 chaos: tools ## Deliver under every fault, and among random crashes: make chaos ROUNDS=1000
 	$(TEST) go test -run 'TestFaults|TestChaos' -timeout 2h ./internal/forward -faults.full -chaos.rounds=$(ROUNDS) $(ARGS)
@@ -88,9 +95,13 @@ run: tools out/bin/local ## Watch the whole product work on this machine: make r
 dist: build-CollectorFunction build-ForwarderFunction out/bin/dist ## Pack both functions reproducibly, with checksums and a bill of materials, under out/dist/
 	out/bin/dist -version $(VERSION) -out out/dist out/collector/bootstrap out/forwarder/bootstrap
 
-deploy: $(PROGRAM) ## Build and deploy a stage with SAM; the first time: make deploy STAGE=prod ARGS=--guided
-	sam build --config-env $(STAGE)
-	sam deploy --config-env $(STAGE) $(ARGS)
+# What is typed behind --parameter-overrides is cut at spaces by the SAM CLI, and --guided writes into samconfig.toml, which git tracks. It looks for
+# samconfig.toml beside the template.
+deploy: $(PROGRAM) ## Build and deploy a stage with SAM; the first time after `runecast-ingest settings new`: make deploy STAGE=prod
+	$(if $(findstring --guided,$(ARGS))$(findstring --parameter-overrides,$(ARGS)),$(error settings stand in the stage's settings file: change them with `$(PROGRAM) settings set NAME=VALUE --stage $(STAGE)`, and leave --guided and --parameter-overrides out))
+	$(PROGRAM) settings prepare --stage $(STAGE) --out out/settings/$(STAGE).toml
+	$(if $(TEMPLATE),,sam build --config-env $(CONFIG_ENV))
+	sam deploy --config-file "$(CURDIR)/samconfig.toml" $(addprefix --template-file ,$(TEMPLATE)) --config-env $(CONFIG_ENV) --stack-name $(STACK) --parameter-overrides file://out/settings/$(STAGE).toml $(ARGS)
 
 # Programs are built once under out/bin, and started there: where the temporary folder lets nothing start, `go run` cannot.
 .PHONY: force

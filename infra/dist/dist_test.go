@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,7 +145,7 @@ func TestPackWritesWhatItSums(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := t.TempDir()
-	if err := pack(out, "1.2.3", []string{place(t, "collector", binary)}); err != nil {
+	if err := pack(out, "1.2.3", "../../template.yaml", []string{place(t, "collector", binary), place(t, "forwarder", binary)}); err != nil {
 		t.Fatal(err)
 	}
 	var names []string
@@ -155,8 +156,44 @@ func TestPackWritesWhatItSums(t *testing.T) {
 			t.Errorf("%s is not what SHA256SUMS says", name)
 		}
 	}
-	if diff := cmp.Diff([]string{"collector.zip", "sbom.cdx.json"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"collector.zip", "forwarder.zip", "template.yaml", "sbom.cdx.json"}, names); diff != "" {
 		t.Errorf("- want, + got:\n%s", diff)
+	}
+}
+
+// The template of a release differs from the product's in where the code lies
+// and in nothing else: no function is built from the folder it lies in.
+func TestTemplateOfARelease(t *testing.T) {
+	t.Parallel()
+	source := read(t, "../..", "template.yaml")
+	got, err := released(source, []string{"collector", "forwarder"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var changed []string
+	lines := strings.SplitAfter(source, "\n")
+	for line := range strings.Lines(got) {
+		switch i := slices.Index(lines, line); {
+		case i < 0:
+			changed = append(changed, "+"+line)
+		default:
+			for _, left := range lines[:i] {
+				changed = append(changed, "-"+left)
+			}
+			lines = lines[i+1:]
+		}
+	}
+	want := []string{
+		"-    CodeUri: .\n", "-    Metadata: {BuildMethod: makefile}\n", "+      CodeUri: collector.zip\n",
+		"-    Metadata: {BuildMethod: makefile}\n", "+      CodeUri: forwarder.zip\n",
+	}
+	if diff := cmp.Diff(want, changed); diff != "" {
+		t.Errorf("- want, + got:\n%s", diff)
+	}
+	for name, functions := range map[string][]string{"another function": {"collector", "courier"}, "a function is left": {"collector"}} {
+		if _, err := released(source, functions); err == nil {
+			t.Errorf("%s: written without a word", name)
+		}
 	}
 }
 
@@ -224,7 +261,7 @@ func TestPackNeedsBinaries(t *testing.T) {
 	for name, binaries := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if err := pack(t.TempDir(), "1.2.3", binaries); err == nil {
+			if err := pack(t.TempDir(), "1.2.3", "../../template.yaml", binaries); err == nil {
 				t.Error("it was packed without a word")
 			}
 		})

@@ -1,5 +1,5 @@
-// Command dist packs the functions for a release: a zip of each, a bill of
-// materials and the checksums of all. It promises the same bytes for the same
+// Command dist packs the functions for a release: a zip of each, the template
+// that deploys them, a bill of materials and the checksums of all. It promises the same bytes for the same
 // binaries, wherever and whenever it runs.
 package main
 
@@ -17,12 +17,13 @@ import (
 func main() {
 	version := flag.String("version", "", "`version` of the release")
 	out := flag.String("out", "out/dist", "`folder` to write to")
+	template := flag.String("template", "template.yaml", "the template, a `file`")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: dist [flags] <function>/bootstrap …")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	if err := pack(*out, *version, flag.Args()); err != nil {
+	if err := pack(*out, *version, *template, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "dist:", err)
 		os.Exit(1)
 	}
@@ -32,8 +33,8 @@ func main() {
 const maxZip = 8_000_000
 
 // pack writes <function>.zip for each binary, which lies in a folder named
-// after its function, then sbom.cdx.json and SHA256SUMS.
-func pack(out, version string, binaries []string) error {
+// after its function, then template.yaml, sbom.cdx.json and SHA256SUMS.
+func pack(out, version, template string, binaries []string) error {
 	if len(binaries) == 0 {
 		return errors.New("name the binaries of the functions")
 	}
@@ -46,8 +47,10 @@ func pack(out, version string, binaries []string) error {
 		return os.WriteFile(filepath.Join(out, name), content, 0o644)
 	}
 	bom := newBOM(version)
+	var functions []string
 	for _, path := range binaries {
 		function := filepath.Base(filepath.Dir(path))
+		functions = append(functions, function)
 		content, err := zipped(path)
 		if err != nil {
 			return fmt.Errorf("zip %s: %w", function, err)
@@ -62,6 +65,17 @@ func pack(out, version string, binaries []string) error {
 			return fmt.Errorf("list modules of %s: %w", function, err)
 		}
 		fmt.Printf("%s.zip: %d bytes\n", function, len(content))
+	}
+	text, err := os.ReadFile(template)
+	if err != nil {
+		return fmt.Errorf("read the template: %w", err)
+	}
+	deploys, err := released(string(text), functions)
+	if err != nil {
+		return fmt.Errorf("write the template of the release: %w", err)
+	}
+	if err := write("template.yaml", []byte(deploys)); err != nil {
+		return fmt.Errorf("write the template of the release: %w", err)
 	}
 	content, err := bom.marshal()
 	if err != nil {

@@ -47,7 +47,11 @@ func (s *stack) collect(ctx context.Context, show *display.Display) (payload.Run
 	}()
 	look := time.NewTicker(redraw)
 	defer look.Stop()
-	show.Begin("analyse")
+	if s.o.analysis == payload.Latest { // nothing is analysed
+		show.Begin("read")
+	} else {
+		show.Begin("analyse")
+	}
 	archiving, said := false, ""
 	for {
 		select {

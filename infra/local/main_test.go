@@ -86,7 +86,7 @@ func TestTheDashboardShowsWhatTheApplianceShows(t *testing.T) {
 				t.Errorf("%d systems are equal, at least 8 expected\n%s", len(equal), text)
 			}
 			for _, want := range []string{
-				`(?m)^collector  (\d+) systems analysed, \d+ archived   [\d.]+ [kM]B   raw/v1/dt=\d{4}-\d\d-\d\d/run=\S+$`,
+				`(?m)^collector  (\d+) systems, \d+ archived   [\d.]+ [kM]B   raw/v1/dt=\d{4}-\d\d-\d\d/run=\S+$`,
 				`(?m)^forwarder  [\d,]+ mapped = [\d,]+ accepted \+ 0 quarantined \+ \d+ skipped   \d+ requests$`,
 				`(?m)^memory     collector [1-9]\d* MiB   forwarder [1-9]\d* MiB  \(peak\)$`,
 				`(?m)^notice     Runecast analysis \S+: done, 8 of 8 systems archived\nnotice     Runecast \S+: posture \d+ %, the first scan$`,

@@ -141,7 +141,7 @@ func (v verdict) figures(w io.Writer) {
 	if len(v.deliveries) > 0 {
 		folder = path.Dir(v.deliveries[0].key)
 	}
-	fmt.Fprintf(w, "\ncollector  %d systems analysed, %d archived   %s   %s\n", v.answer.Systems, v.answer.Archived, size(v.answer.Bytes), folder)
+	fmt.Fprintf(w, "\ncollector  %d systems, %d archived   %s   %s\n", v.answer.Systems, v.answer.Archived, size(v.answer.Bytes), folder)
 	fmt.Fprintf(w, "forwarder  %s mapped = %s accepted + %s quarantined + %s skipped   %s requests\n",
 		report.Thousands(sum.Mapped), report.Thousands(sum.Accepted), report.Thousands(sum.Quarantined), report.Thousands(sum.Skipped), report.Thousands(sum.Requests))
 }

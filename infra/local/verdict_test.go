@@ -48,7 +48,7 @@ func TestSummary(t *testing.T) {
 	var out strings.Builder
 	v.print(&out)
 	want := `
-collector  2 systems analysed, 2 archived   12.4 MB   raw/v1/dt=2026-11-22/run=r
+collector  2 systems, 2 archived   12.4 MB   raw/v1/dt=2026-11-22/run=r
 forwarder  10,416 mapped = 10,410 accepted + 2 quarantined + 4 skipped   6 requests
 
 system                                type                 rules failed manual passed  posture  dashboard = appliance

@@ -53,9 +53,33 @@ func explained(ctx context.Context, args []string, err error, message string) er
 	case errors.Is(err, exec.ErrNotFound):
 		return &fault.Error{Class: fault.Config, What: "there is no AWS CLI in PATH", Cure: "install it, then try `aws sts get-caller-identity`"}
 	case message != "":
-		return &fault.Error{Class: fault.Config, Where: what, What: strings.Join(strings.Fields(message), " ")}
+		message = strings.Join(strings.Fields(message), " ")
+		return &fault.Error{Class: fault.Config, Where: what, What: message, Cure: cure(args, message)}
 	}
 	return fmt.Errorf("%s: %w", what, err)
+}
+
+// cure is what helps against a failure that the CLI words for its programmers;
+// "": its own words are enough.
+func cure(args []string, message string) string {
+	says := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(strings.ToLower(message), strings.ToLower(word)) })
+	}
+	switch {
+	case says("ExpiredToken", "token has expired", "token included in the request is expired", "session has expired", "SSO session", "Error when retrieving token from sso", "refresh failed"):
+		return "the login has expired: log in again, as by `aws sso login`"
+	case says("Unable to locate credentials", "InvalidClientTokenId", "UnrecognizedClientException"):
+		return "log in, then try `aws sts get-caller-identity`"
+	case says("Connection was closed", "Read timeout", "Connection broken", "RemoteDisconnected", "Connection reset", "Connection aborted", "IncompleteRead"):
+		if len(args) > 1 && args[0] == "lambda" && args[1] == "invoke" {
+			return "the connection was cut while the function worked, and it works on, for 15 minutes at most: `" + self + " status` shows how far it is. " +
+				"Where a network cuts connections that are silent for minutes: `aws configure set tcp_keepalive true`"
+		}
+		return "the connection was cut: try again"
+	case says("Could not connect", "Connect timeout", "Failed to establish", "Name or service not known", "Temporary failure in name resolution"):
+		return "there is no way to AWS: look at the network, HTTPS_PROXY and the region"
+	}
+	return ""
 }
 
 // atLeast refuses a CLI that is too old for a command. The versions are the

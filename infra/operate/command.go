@@ -14,6 +14,7 @@ import (
 const (
 	groupLook  = "look"
 	groupWork  = "work"
+	groupStage = "stage"
 	groupLocal = "local"
 )
 
@@ -32,6 +33,7 @@ func (s *session) program() *cobra.Command {
 	program.AddGroup(
 		&cobra.Group{ID: groupLook, Title: "See how it stands:"},
 		&cobra.Group{ID: groupWork, Title: "Have something done:"},
+		&cobra.Group{ID: groupStage, Title: "Before a deployment:"},
 		&cobra.Group{ID: groupLocal, Title: "On this machine, without an account:"},
 	)
 	program.SetHelpCommandGroupID(groupLocal)
@@ -42,6 +44,7 @@ func (s *session) program() *cobra.Command {
 			s.firstRunCommand(), s.startCommand(), s.sweepCommand(), s.tickCommand(), s.cancelCommand(),
 			s.replayCommand(), s.replayBatchCommand(), s.redriveCommand(), s.invokeCommand(),
 		},
+		groupStage: {s.settingsCommand()},
 		groupLocal: {s.mapCommand(), s.versionCommand()},
 	} {
 		for _, c := range commands {
@@ -70,7 +73,7 @@ func (s *session) onStack(use, short string, do work) *cobra.Command {
 	c := s.local(use, short, do)
 	f := c.Flags()
 	f.StringVar(&s.stack, "stack", "", "the stack's `name` (default that of the stage; "+stackVariable+")")
-	f.StringVar(&s.stage, "stage", "", "the `stage` of samconfig.toml whose stack is meant (default \"default\"; "+stageVariable+")")
+	f.StringVar(&s.stage, "stage", "", "the `stage` whose stack is meant (default \"default\"; "+stageVariable+")")
 	c.PreRunE = func(c *cobra.Command, args []string) error { return errors.Join(noneEmpty(c, args), s.find(c.Flags())) }
 	return c
 }

@@ -45,6 +45,7 @@ func (s *session) statusCommand() *cobra.Command {
 	f.StringVar(&p.System, "system", "", "only this system's deliveries, by `name` or id")
 	f.StringVar(&p.Since, "since", "", "deliveries since this `day` or time (default 7 days ago)")
 	f.StringVar(&p.Until, "until", "", "deliveries until this `day` or time")
+	f.StringVar(&p.Next, "next", "", "go on by the `cursor` of an earlier answer")
 	return c
 }
 
@@ -61,6 +62,7 @@ func (s *session) quarantineCommand() *cobra.Command {
 	c.Example = "  runecast-ingest quarantine\n  runecast-ingest quarantine --key raw/v1/… --index 7"
 	f := c.Flags()
 	f.StringVar(&p.Key, "key", "", "the raw `object` whose refused events are meant (default: which objects have any)")
+	f.StringVar(&p.Next, "next", "", "go on by the `cursor` of an earlier answer")
 	f.Int64Var(index, "index", 0, "with --key, show the event of this `number` whole")
 	return c
 }

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // self is what the program is called.
@@ -41,7 +43,7 @@ const (
 
 // run does one command and returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	s := &session{in: stdin, out: stdout, notes: stderr, now: time.Now}
+	s := &session{in: stdin, out: stdout, notes: stderr, now: time.Now, newID: uuid.NewString}
 	program := s.program()
 	program.SetArgs(args)
 	program.SetOut(stdout)

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -66,6 +67,12 @@ type script struct {
 	input string
 	// version is the AWS CLI's; "": a new one.
 	version string
+	// failure is what the AWS CLI says when no answer is left.
+	failure string
+	// home keeps what the program remembers.
+	home string
+	// stacks is what CloudFormation says of a stack whole; "": there is none.
+	stacks string
 }
 
 // operate runs a command against the script.
@@ -75,12 +82,21 @@ func (s *script) operate(t *testing.T, args ...string) (stdout, stderr string, c
 	t.Cleanup(server.Close)
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	t.Setenv("STAND_IN", server.URL)
+	t.Setenv("XDG_CACHE_HOME", s.cache(t))
 	if len(args) > 0 && args[0] == "first-run" {
 		args = append(args, "--every", "1ms")
 	}
 	var out, err bytes.Buffer
 	code = run(t.Context(), args, strings.NewReader(s.input), &out, &err)
 	return out.String(), err.String(), code
+}
+
+// cache is the folder of what is remembered, the same for all commands.
+func (s *script) cache(t *testing.T) string {
+	if s.home == "" {
+		s.home = t.TempDir()
+	}
+	return s.home
 }
 
 func (s *script) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -99,7 +115,13 @@ func (s *script) answer(args []string) said {
 	case "--version":
 		return said{Stdout: "aws-cli/" + cmp.Or(s.version, "2.36.1") + " Python/3.13.5 Linux/6.12 exe/x86_64\n"}
 	case "cloudformation describe-stacks":
-		return output(args)
+		switch {
+		case slices.Contains(args, "--query"):
+			return output(args)
+		case s.stacks == "":
+			return said{Stderr: "An error occurred (ValidationError) when calling the DescribeStacks operation: Stack with id " + args[3] + " does not exist", Exit: 254}
+		}
+		return said{Stdout: s.stacks}
 	case "s3control create-job":
 		s.asked = append(s.asked, command+" "+args[3])
 		return said{Stdout: "job-1\n"}
@@ -135,7 +157,7 @@ func (s *script) invoke(args []string) said {
 	}
 	s.asked = append(s.asked, option("--function-name")+" "+string(payload))
 	if len(s.answers) == 0 {
-		return said{Stderr: "An error occurred (TooManyRequestsException)\n", Exit: 254}
+		return said{Stderr: cmp.Or(s.failure, "An error occurred (TooManyRequestsException)") + "\n", Exit: 254}
 	}
 	text, failed := strings.CutPrefix(s.answers[0], "!")
 	s.answers = s.answers[1:]

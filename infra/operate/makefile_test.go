@@ -75,11 +75,39 @@ func TestMakeTakesNothingFromTheEnvironment(t *testing.T) {
 		}
 	}
 	ours := would(t, []string{"RUNECAST_INGEST_VERSION=v1.2.3", "RUNECAST_INGEST_STAGE=dev"}, "deploy", "build-CollectorFunction")
-	if !strings.Contains(ours, "main.version=v1.2.3") || !strings.Contains(ours, "sam deploy --config-env dev") {
+	if !strings.Contains(ours, "main.version=v1.2.3") || !strings.Contains(ours, "--config-env dev --stack-name runecast-ingest-dev") {
 		t.Errorf("the product's own variables change nothing:\n%s", ours)
 	}
-	if given := would(t, nil, "deploy", "VERSION=v1.2.3", "STAGE=dev", "ARGS=--guided"); !strings.Contains(given, "main.version=v1.2.3") || !strings.Contains(given, "sam deploy --config-env dev --guided") {
+	if given := would(t, nil, "deploy", "VERSION=v1.2.3", "STAGE=dev", "ARGS=--no-confirm-changeset"); !strings.Contains(given, "main.version=v1.2.3") || !strings.Contains(given, "file://out/settings/dev.toml --no-confirm-changeset") {
 		t.Errorf("the command line changes nothing:\n%s", given)
+	}
+}
+
+// Values go to the SAM CLI in a file: behind --parameter-overrides they are cut
+// at spaces, and --guided writes them all into a file that git tracks.
+func TestDeployTakesValuesFromTheFileAlone(t *testing.T) {
+	t.Parallel()
+	for stage, want := range map[string]string{
+		"default": "--config-env default --stack-name runecast-ingest --parameter-overrides file://out/settings/default.toml",
+		"prod":    "--config-env prod --stack-name runecast-ingest-prod --parameter-overrides file://out/settings/prod.toml",
+		"east":    "--config-env default --stack-name runecast-ingest-east --parameter-overrides file://out/settings/east.toml",
+	} {
+		got := would(t, nil, "deploy", "STAGE="+stage)
+		prepared := strings.Index(got, "settings prepare --stage "+stage+" --out out/settings/"+stage+".toml")
+		if deployed := strings.Index(got, want); prepared < 0 || deployed < prepared {
+			t.Errorf("make deploy STAGE=%s does\n%s", stage, got)
+		}
+	}
+	packed := would(t, nil, "deploy", "TEMPLATE=dist/template.yaml")
+	if strings.Contains(packed, "sam build") || !strings.Contains(packed, `sam deploy --config-file "`) || !strings.Contains(packed, `/samconfig.toml" --template-file dist/template.yaml `) {
+		t.Errorf("make deploy TEMPLATE=dist/template.yaml does\n%s", packed)
+	}
+	for _, args := range []string{"--guided", "--parameter-overrides MinSeverity=HIGH", "--no-confirm-changeset --parameter-overrides 'A=b c'"} {
+		cmd := exec.CommandContext(t.Context(), "make", "-n", "deploy", "ARGS="+args)
+		cmd.Dir = root
+		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "settings set NAME=VALUE --stage default") {
+			t.Errorf("ARGS=%s is taken: %s", args, out)
+		}
 	}
 }
 

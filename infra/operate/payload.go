@@ -1,11 +1,19 @@
 package main
 
-import "runecast-ingest/internal/payload"
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"runecast-ingest/internal/payload"
+)
 
 // paged is a payload whose answer may end with a cursor.
 type paged interface {
 	// from returns the same payload, going on by a cursor.
 	from(cursor string) paged
+	// goOn is the command that goes on by a cursor.
+	goOn(cursor string) string
 }
 
 // inspection asks the forwarder how deliveries stand, or what was refused.
@@ -19,10 +27,59 @@ func (p inspection) from(cursor string) paged {
 	return p
 }
 
+func (p inspection) goOn(cursor string) string {
+	if p.Action == payload.Quarantine {
+		return commandLine("quarantine", flagValue{"next", cursor})
+	}
+	return commandLine("status", flagValue{"system", p.System}, flagValue{"since", p.Since}, flagValue{"until", p.Until}, flagValue{"next", cursor})
+}
+
 // replay sends archived scans again.
 type replay struct{ payload.ReplayRequest }
 
 func (p replay) from(cursor string) paged {
 	p.Next = cursor
 	return p
+}
+
+func (p replay) goOn(cursor string) string {
+	values := []flagValue{
+		{"key", p.Key}, {"prefix", p.Prefix}, {"run", p.Run}, {"system", p.System}, {"since", p.Since}, {"until", p.Until}, {"state", p.State},
+		{"limit", number(float64(p.Limit))}, {"rate", number(p.MaxEventsPerSecond)}, {"price", number(p.PricePerGiB)}, {"next", cursor},
+	}
+	line := commandLine("replay", values...)
+	if p.DryRun {
+		line += " --dry-run"
+	}
+	if p.Force {
+		line += " --force"
+	}
+	return line
+}
+
+// flagValue is a flag with its value; an empty one is left out.
+type flagValue struct{ flag, value string }
+
+// number is a number as it is typed, "" for zero.
+func number(n float64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(n, 'f', -1, 64)
+}
+
+// commandLine is a command as it is typed in a shell, whatever the values hold.
+func commandLine(command string, values ...flagValue) string {
+	line := self + " " + command
+	for _, v := range values {
+		if v.value == "" {
+			continue
+		}
+		value := v.value
+		if !regexp.MustCompile(`^[A-Za-z0-9_./:=@,-]+$`).MatchString(value) || strings.HasPrefix(value, "=") {
+			value = "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+		}
+		line += " --" + v.flag + "=" + value
+	}
+	return line
 }

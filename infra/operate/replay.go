@@ -12,7 +12,16 @@ import (
 
 func (s *session) replayCommand() *cobra.Command {
 	p := replay{payload.ReplayRequest{Action: payload.Replay}}
-	c := s.asking("replay", "Send archived scans again", func(ctx context.Context, _ []string) error { return s.pages(ctx, p) })
+	anew := false
+	c := s.asking("replay", "Send archived scans again", func(ctx context.Context, _ []string) error {
+		if p.Next == "" && !p.DryRun {
+			if err := s.unfinished(p); err != nil && !anew {
+				return err
+			}
+			p.Next = s.newID() + " " // an empty place: it begins with the first
+		}
+		return s.pages(ctx, p)
+	})
 	c.Long = "Sends archived scans again. Of the objects chosen the newest scan of each system is sent, and only if no newer one is\n" +
 		"committed; --key with --force shows an older one knowingly."
 	c.Example = "  runecast-ingest replay --prefix raw/ --dry-run --price 0.2\n" +
@@ -30,31 +39,53 @@ func (s *session) replayCommand() *cobra.Command {
 	f.BoolVar(&p.DryRun, "dry-run", false, "count what would be sent; send and write nothing")
 	f.Float64Var(&p.PricePerGiB, "price", 0, "with --dry-run, what a GiB costs")
 	f.BoolVar(&p.Force, "force", false, "with --key, show this scan even if a newer one is committed")
+	f.StringVar(&p.Next, "next", "", "go on where a replay was cut off, by the `cursor` that it printed; the other flags as before")
+	f.BoolVar(&anew, "anew", false, "begin once more, although the same replay was begun before and has not ended")
 	return completing(c, "state", "complete", "superseded", "failed", "pending", "quarantined")
 }
 
 // pages asks the forwarder, and again with the cursor of each answer until one
 // has none. A failed scan does not keep the others from being asked for.
+//
+// A call may be cut off while the function works on, and this machine with it.
+// So a replay gets its id here, before its first call: whoever calls again with
+// the cursor of a call goes on with the same replay, in which nothing is sent
+// twice. That command is printed before a replay's first call and whenever a
+// call fails.
 func (s *session) pages(ctx context.Context, p paged) error {
 	var failed error
-	cursor := ""
+	r, replays := p.(replay)
+	sends := replays && !r.DryRun
+	cursor, last := "", r.Next
+	if sends {
+		s.note("If this is cut off, go on with the same replay, in which nothing is sent twice:\n  %s", s.onThisStack(p.goOn(last)))
+	}
 	for {
+		if sends {
+			s.keep(r, last)
+		}
 		a, err := s.ask(ctx, forwarder, p)
 		if err != nil {
+			if last != "" {
+				err = errors.Join(err, errors.New("go on with: "+s.onThisStack(p.goOn(last))))
+			}
 			return errors.Join(failed, err)
 		}
-		if _, sends := p.(replay); sends {
+		if replays {
 			failed = errors.Join(failed, a.wellDone())
 		}
 		f := a.figures()
 		switch {
 		case f.Cursor == "":
+			if sends {
+				s.forget(r)
+			}
 			return failed
 		case f.Cursor == cursor && f.Accepted == 0:
 			return errors.Join(failed, &fault.Error{Class: fault.Retry, Where: s.function(forwarder), What: "two invocations came no further",
-				Cure: "follow the reasons above, then call again: what is done is not sent twice"})
+				Cure: "follow the reasons above, then go on with: " + s.onThisStack(p.goOn(cursor))})
 		}
-		cursor = f.Cursor
+		cursor, last = f.Cursor, f.Cursor
 		p = p.from(cursor)
 		s.title("goes on")
 	}

@@ -9,11 +9,13 @@ import (
 	"io/fs"
 	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,6 +55,8 @@ type rig struct {
 	mu        sync.Mutex
 	env       map[string][]string
 	functions map[string]function
+	deployed  map[string]string     // the stack's parameters; nil: nothing is deployed yet
+	cuts      atomic.Bool           // the CLI's connections die before the answer
 	deaf      bool                  // S3's events are lost
 	refuse    func(body []byte) int // gives a status to refuse with, or 0
 	stall     chan struct{}         // Dynatrace does not answer until it is closed; nil: it does
@@ -328,4 +332,14 @@ func (b *logBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.String()
+}
+
+// listen opens a port of this machine.
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }

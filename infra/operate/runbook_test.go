@@ -28,6 +28,12 @@ const (
 // troubles are what befalls the stack before a section of a document is typed.
 func troubles() map[string]func(*rig) {
 	return map[string]func(*rig){
+		"Settings": func(r *rig) { // all as it was deployed first
+			r.set(collector, "RUNECAST_SYSTEMS", "")
+			r.set(forwarder, "EXCLUDE_TYPES", "")
+			r.set(forwarder, "EVIDENCE", "on")
+		},
+		"Alarms":     func(*rig) {},
 		"The tokens": func(*rig) {},
 		"The stack":  func(*rig) {},
 		"First run":  func(*rig) {},
@@ -125,7 +131,7 @@ func (r *rig) fill(command string) string {
 	pairs := []string{
 		marchRun, day.Format("20060102") + strings.TrimPrefix(marchRun, "20260314"), "2026-03-14", day.Format(time.DateOnly),
 		"2026-03-01", first.Format(time.DateOnly), "2026-03-31", first.AddDate(0, 1, -1).Format(time.DateOnly),
-		"https://new-runecast.example", r.appliance,
+		"https://new-runecast.example", r.appliance, "https://runecast.example.com", r.appliance,
 	}
 	keys := slices.DeleteFunc(r.raw(), func(key string) bool { return !strings.Contains(key, "/vc1.example-") })
 	if n := len(keys); n > 0 {

@@ -39,13 +39,14 @@ type session struct {
 	out   io.Writer
 	notes io.Writer // standard error
 	now   func() time.Time
+	newID func() string
 	// began reports whether the arguments were right and work has begun.
 	began bool
 }
 
 // find settles which stack is meant: by --stack, by --stage, by the
 // environment, else the default stage's. A stage's stack is named after it, as
-// in samconfig.toml.
+// the Makefile does it.
 func (s *session) find(flags *pflag.FlagSet) error {
 	switch {
 	case flags.Changed("stack") && flags.Changed("stage"):
@@ -56,6 +57,11 @@ func (s *session) find(flags *pflag.FlagSet) error {
 	default:
 		s.stack = cmp.Or(os.Getenv(stackVariable), stackOf(os.Getenv(stageVariable)))
 	}
+	return s.stackName()
+}
+
+// stackName returns what is wrong with the stack's name.
+func (s *session) stackName() error {
 	if regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-]{0,127}$`).MatchString(s.stack) {
 		return nil
 	}
@@ -105,6 +111,19 @@ func (s *session) show(a answer) error {
 
 // title stands above what follows.
 func (s *session) title(format string, args ...any) { s.say("\n== "+format, args...) }
+
+// note prints something to standard error, with --json too.
+func (s *session) note(format string, args ...any) {
+	_, _ = fmt.Fprintf(s.notes, format+"\n", args...)
+}
+
+// onThisStack completes a command line by the stack that is worked on.
+func (s *session) onThisStack(line string) string {
+	if s.stack == self {
+		return line
+	}
+	return line + " --stack=" + s.stack
+}
 
 // say prints something beside the answers; not with --json, which is for programs.
 func (s *session) say(format string, args ...any) {

@@ -2,11 +2,12 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -33,7 +34,7 @@ func (r *rig) environment() []string {
 		r.Fatal(err)
 	}
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
-	return append(env, "PATH="+hasty+":"+bin+":"+os.Getenv("PATH"), "STAND_IN="+r.serve(r))
+	return append(env, "PATH="+hasty+":"+bin+":"+os.Getenv("PATH"), "STAND_IN="+r.serve(r), settingsVariable+"="+filepath.Join(r.TempDir(), ".settings"), "XDG_CACHE_HOME="+r.TempDir())
 }
 
 // stackOutputs are what `aws cloudformation describe-stacks` is asked for.
@@ -78,6 +79,9 @@ func options() map[string]string {
 		"logs tail":                              "--since",
 		"secretsmanager create-secret":           "--name --secret-string",
 		"secretsmanager put-secret-value":        "--secret-id --secret-string",
+		"secretsmanager describe-secret":         "--secret-id --query --output",
+		"cloudwatch set-alarm-state":             "--alarm-name --state-value --state-reason",
+		"cloudwatch describe-alarm-history":      "--alarm-name --history-item-type --max-items",
 		"s3control create-job":                   "--cli-input-json --output --query --client-request-token",
 	}
 }
@@ -111,7 +115,14 @@ func (r *rig) answer(req *http.Request, a asked) said {
 	case "cloudformation describe-stack-resource":
 		return said{Stdout: queueURL + "\n"}
 	case "cloudformation describe-stacks":
+		if given["--query"] == "" {
+			return r.stack(given["--stack-name"])
+		}
 		return output(a.Args)
+	case "cloudwatch set-alarm-state", "cloudwatch describe-alarm-history":
+		return said{}
+	case "secretsmanager describe-secret":
+		return said{Stdout: "arn:aws:secretsmanager:eu-central-1:123456789012:secret:" + given["--secret-id"] + "-AbCdEf\n"}
 	case "--version":
 		return said{Stdout: "aws-cli/2.36.1 Python/3.13.5 Linux/6.12 exe/x86_64\n"}
 	case "sqs receive-message":
@@ -138,6 +149,9 @@ func (r *rig) lambdaInvoke(req *http.Request, given map[string]string, rest []st
 		return said{Stderr: "\nAn error occurred (ResourceNotFoundException) when calling the Invoke operation: Function not found: " + given["--function-name"] + "\n", Exit: 254}
 	}
 	res, err := r.invoke(req.Context(), name, payload)
+	if r.cuts.Load() {
+		return said{Stderr: "\nConnection was closed before we received a valid response from endpoint URL\n", Exit: 255}
+	}
 	if err == nil {
 		err = os.WriteFile(rest[0], res.Payload, 0o600)
 	}
@@ -181,28 +195,67 @@ func (r *rig) deleteMessage(receipt string) said {
 	return said{}
 }
 
-// sam deploys parameters as the template does: each is a variable of one function.
-func (r *rig) sam(args []string) said {
-	variables := map[string][2]string{
+// variables are those parameters that a document changes, each the variable of
+// one function.
+func variables() map[string][2]string {
+	return map[string][2]string{
 		"RunecastUrl": {collector, "RUNECAST_URL"}, "RunecastSystems": {collector, "RUNECAST_SYSTEMS"},
-		"ExcludeTypes": {forwarder, "EXCLUDE_TYPES"}, "Evidence": {forwarder, "EVIDENCE"},
+		"ExcludeTypes": {forwarder, "EXCLUDE_TYPES"}, "Evidence": {forwarder, "EVIDENCE"}, "MinSeverity": {forwarder, "MIN_SEVERITY"},
 	}
-	for _, arg := range args {
-		parameter, value, ok := strings.Cut(arg, "=")
-		if !ok {
-			continue
-		}
-		v, known := variables[parameter]
-		if !known {
-			return said{Stderr: "no parameter " + parameter + "\n", Exit: 1}
-		}
-		r.set(v[0], v[1], value)
-	}
-	return said{Stdout: fmt.Sprintf("%s: done\n", filepath.Base(args[0]))}
 }
 
-// set deploys a function with another setting.
+// sam deploys the values of the file that it is given. The first deployment is
+// that of the stack which is there.
+func (r *rig) sam(args []string) said {
+	if args[0] != "deploy" {
+		return said{Stdout: args[0] + ": done\n"}
+	}
+	i := slices.Index(args, "--parameter-overrides")
+	if i < 0 || !strings.HasPrefix(args[i+1], "file://") {
+		return said{Stderr: "no values\n", Exit: 1}
+	}
+	text, err := os.ReadFile(filepath.Join(root, strings.TrimPrefix(args[i+1], "file://")))
+	if err != nil {
+		return said{Stderr: err.Error(), Exit: 1}
+	}
+	before := r.deployed
+	r.deployed = map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^(\w+) = (".*")$`).FindAllStringSubmatch(string(text), -1) {
+		value, err := strconv.Unquote(m[2])
+		if err != nil {
+			return said{Stderr: err.Error(), Exit: 1}
+		}
+		r.deployed[m[1]] = value
+		if v, ok := variables()[m[1]]; ok && before != nil && before[m[1]] != value {
+			r.env[v[0]] = append(r.env[v[0]], v[1]+"="+value)
+			r.deploy(v[0])
+		}
+	}
+	return said{Stdout: "deploy: done\n"}
+}
+
+// stack is what CloudFormation says of the stack and its parameters.
+func (r *rig) stack(name string) said {
+	if name != self || r.deployed == nil {
+		return said{Stderr: "\nAn error occurred (ValidationError) when calling the DescribeStacks operation: Stack with id " + name + " does not exist\n", Exit: 254}
+	}
+	var parameters []map[string]string
+	for name, value := range r.deployed {
+		parameters = append(parameters, map[string]string{"ParameterKey": name, "ParameterValue": value})
+	}
+	text, _ := json.Marshal(map[string]any{"Stacks": []any{map[string]any{
+		"StackId": "arn:aws:cloudformation:eu-central-1:123456789012:stack/" + name + "/1", "StackStatus": "UPDATE_COMPLETE", "Parameters": parameters,
+	}}})
+	return said{Stdout: string(text)}
+}
+
+// set deploys a function with another setting, by other means than a document.
 func (r *rig) set(function, variable, value string) {
+	for name, v := range variables() {
+		if v == [2]string{function, variable} && r.deployed != nil {
+			r.deployed[name] = value
+		}
+	}
 	r.env[function] = append(r.env[function], variable+"="+value)
 	r.deploy(function)
 }

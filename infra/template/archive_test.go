@@ -14,6 +14,7 @@ func archiveChecks() map[string]check {
 		"nothing is locked by itself":                   nothingIsLocked,
 		"queues and logs are encrypted with the key":    storesAreEncrypted,
 		"the key's policy lets in who has no role here": keyPolicyLetsIn,
+		"the topics' policy lets in who publishes":      topicPolicyLetsIn,
 	}
 }
 

@@ -45,6 +45,40 @@ func keyPolicyLetsIn(template node) {
 	}
 }
 
+// An alarm, and EventBridge with a notice, publish as themselves: only the
+// topic's own policy, and that of its key, can let them. EventBridge comes to an
+// encrypted topic without naming its source (SNS developer guide, "Managing
+// encryption keys"), so its statements have no condition.
+func topicPolicyLetsIn(template node) {
+	const path = "topic-policy.json"
+	services := map[string]string{"AlarmTopicArn": "cloudwatch.amazonaws.com", "NoticeTopicArn": "events.amazonaws.com"}
+	for parameter, service := range services {
+		description := template.at("Parameters", parameter, "Description").text()
+		for _, word := range []string{service, "sns:Publish", "kms:Decrypt", "kms:GenerateDataKey", "infra/template/" + path} {
+			if !strings.Contains(description, word) {
+				template.at("Parameters", parameter).wrong("does not name %s, without which nothing arrives", word)
+			}
+		}
+	}
+	policy, err := readJSON(path)
+	if err != nil {
+		template.wrong("%v", err)
+	}
+	doc := node{value: policy, path: path, found: template.found}
+	for part, action := range map[string]string{"topic": "sns:Publish", "key": "kms:GenerateDataKey*"} {
+		var let []string
+		for _, s := range doc.at(part).list() {
+			service := s.at("Principal", "Service").text()
+			let = append(let, service)
+			s.same("actions", []string{action}, only(s.at("Action").texts(), action))
+			if has := s.has("Condition"); has != (service == services["AlarmTopicArn"]) {
+				s.wrong("lets in more than this account, or nobody")
+			}
+		}
+		doc.same(part, []string{services["AlarmTopicArn"], services["NoticeTopicArn"]}, let)
+	}
+}
+
 func only(items []string, wanted string) []string {
 	var out []string
 	for _, item := range items {

@@ -18,8 +18,17 @@ func outputsAreCommands(template node) {
 	for _, name := range outputs.names() {
 		o := outputs.at(name)
 		o.at("Description").text()
-		if value := o.at("Value").text(); strings.HasPrefix(value, "aws ") && !strings.Contains(value, "--region ${AWS::Region}") {
+		value := o.at("Value").text()
+		if strings.Contains(value, "aws ") && !strings.Contains(value, "--region ${AWS::Region}") {
 			o.wrong("works in the operator's region only by chance: %s", value)
+		}
+		for _, unknown := range []string{"--cli-binary-format", "logs tail"} {
+			if strings.Contains(value, unknown) {
+				o.wrong("%s is not known to every version of the AWS CLI: %s", unknown, value)
+			}
+		}
+		if strings.Contains(value, "lambda invoke") && !strings.Contains(value, "--cli-read-timeout 910") {
+			o.wrong("asks once more when the function takes as long as it may: %s", value)
 		}
 	}
 	for _, name := range []string{"CheckCollector", "CheckForwarder", "Analyse", "Status", "DeliveryStatus", "DashboardPage"} {

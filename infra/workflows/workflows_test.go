@@ -99,7 +99,7 @@ func TestReleasesGoToTheirOwnStage(t *testing.T) {
 			t.Errorf("samconfig.toml has no stage %s", m[1])
 		}
 	}
-	for _, want := range []string{"RUNECAST_INGEST_STAGE: ${{ inputs.stage }}", "environment: ${{ inputs.stage }}", `sam build --config-env "$RUNECAST_INGEST_STAGE"`} {
+	for _, want := range []string{"RUNECAST_INGEST_STAGE: ${{ inputs.stage }}", "environment: ${{ inputs.stage }}", `".settings/$RUNECAST_INGEST_STAGE.yaml"`} {
 		if !strings.Contains(all["deploy.yml"], want) {
 			t.Errorf("deploy.yml lacks %q", want)
 		}

@@ -18,6 +18,9 @@ type Register struct {
 	// CompletedAt is when the appliance finished the scan, as it said.
 	CompletedAt time.Time `json:"completedAt"`
 	CommittedAt time.Time `json:"committedAt"`
+	// Unlicensed is how many rules the appliance had not assessed for want of a
+	// licence. 0 also in registers of older releases.
+	Unlicensed int `json:"unlicensed,omitzero"`
 	// Before is the newest commit before this one: what counts if the delivery
 	// of this one fails. Zero: there was none.
 	Before Commit `json:"before,omitzero"`
@@ -31,7 +34,7 @@ func (*Register) DocumentSchema() string { return RegisterSchema }
 
 // DocumentCure returns what is safe to do about a register document that cannot be read.
 func (*Register) DocumentCure() string {
-	return "delete it: which scan of the system is shown is then read from the delivery documents; replaying the system writes the register anew"
+	return "delete it when no delivery of the system is under way: which scan of the system is shown is then read from the delivery documents; replaying the system writes the register anew"
 }
 
 // Commit places a committed scan among those of its system.

@@ -44,6 +44,8 @@ type Rollup struct {
 	Passed RuleSet `json:"passed"`
 	Manual RuleSet `json:"manual"`
 	Failed RuleSet `json:"failed"`
+	// Unlicensed is how many rules were not assessed for want of a licence.
+	Unlicensed int `json:"unlicensed,omitzero"`
 	// Change is what this commit changed.
 	Change Change `json:"change"`
 }

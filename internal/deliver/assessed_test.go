@@ -88,6 +88,31 @@ func TestWhatIsNotAssessed(t *testing.T) {
 	}
 }
 
+// A scan of which a part has no licence is shown, and says how much that is: to
+// queries, in the register, and in the notice.
+func TestPartlyUnlicensed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	key := r.Put(scan{System: "vc-a", Minute: 1, Result: rules("CIS PASS", "CIS UNLICENSED", "DORA UNLICENSED", "KB UNLICENSED")})
+	r.delivered(key, archive.DeliveryComplete)
+	reg, err := store.Load[archive.Register](t.Context(), r.Store, archive.RegisterKey("vc-a"))
+	if err != nil || reg.Value.Unlicensed != 2 {
+		t.Errorf("register %+v, %v", reg.Value, err)
+	}
+	kept, err := r.Store.Rollup(t.Context(), "vc-a")
+	if err != nil || kept.Value.Unlicensed != 2 || kept.Value.Posture != 100 {
+		t.Errorf("roll-up %+v, %v", kept.Value, err)
+	}
+	if d := r.Document(key); d.Mapped != 1 || d.Accepted != 1 {
+		t.Errorf("%+v", d)
+	}
+	r.delivered(r.Put(scan{System: "vc-a", Minute: 2, Result: rules("CIS PASS", "CIS FAIL")}), archive.DeliveryComplete)
+	reg, err = store.Load[archive.Register](t.Context(), r.Store, archive.RegisterKey("vc-a"))
+	if err != nil || reg.Value.Unlicensed != 0 {
+		t.Errorf("licensed since: %+v, %v", reg.Value, err)
+	}
+}
+
 // A scan of vulnerabilities alone goes on where its invocation ended.
 func TestVulnerabilitiesAloneGoOn(t *testing.T) {
 	t.Parallel()

@@ -22,12 +22,7 @@ const leastQuarantine = 5
 // again: there are tries left to start over.
 func (g *generation) finish(ctx context.Context, res mapping.Result, again bool) disposition {
 	d := g.d
-	for why, n := range res.Reasons {
-		d.o.Log.InfoContext(ctx, "not sent as it came", "key", d.key, "run", g.s.order().Run, "reason", why, "issues", n)
-	}
-	for _, word := range res.Unknown {
-		d.o.Log.WarnContext(ctx, "unknown value in the results", "key", d.key, "value", word)
-	}
+	g.logUnsent(ctx, &res)
 	if g.s.Announced {
 		return g.goOnShown(ctx, res)
 	}
@@ -50,7 +45,7 @@ func (g *generation) finish(ctx context.Context, res mapping.Result, again bool)
 	var reserved archive.Register
 	var stop *disposition
 	_ = telemetry.Trace(ctx, "commit", func(ctx context.Context) error {
-		if reserved, stop = g.passCommitPoint(ctx, again); stop != nil {
+		if reserved, stop = g.passCommitPoint(ctx, res.Summary.UnlicensedRules(), again); stop != nil {
 			return stop.cause()
 		}
 		return nil
@@ -109,7 +104,7 @@ func mayLose(refused, sent int64, share float64) (limit int64, ok bool) {
 // passCommitPoint reserves the commit in the register (step 6), and returns what
 // the register says of it or how the delivery ends instead. It comes before the
 // scan event (rules 01 to 03).
-func (g *generation) passCommitPoint(ctx context.Context, again bool) (archive.Register, *disposition) {
+func (g *generation) passCommitPoint(ctx context.Context, unlicensed int, again bool) (archive.Register, *disposition) {
 	d := g.d
 	end := func(why reason, err error) (archive.Register, *disposition) {
 		stop := dispose(why, err, false)
@@ -146,7 +141,7 @@ func (g *generation) passCommitPoint(ctx context.Context, again bool) (archive.R
 			}
 		}
 		reg.Value = c.reservation(d.key, now)
-		reg.Value.System = g.s.Envelope.System
+		reg.Value.System, reg.Value.Unlicensed = g.s.Envelope.System, unlicensed
 		// A crash before this write leaves the lease and nothing to be seen: the next
 		// sweep begins another generation. Behind it the commit point has passed:
 		// the next sweep finds this scan id in the register, and sends the
@@ -189,7 +184,7 @@ func (g *generation) announceScan(ctx context.Context, res mapping.Result, reser
 		switch r.Outcome {
 		case openpipeline.Accepted:
 			g.s.Timestamp, g.s.CompletedAt = reserved.Timestamp, reserved.CompletedAt
-			g.keepVerdicts(hard, res.Rules, reserved)
+			g.keepVerdicts(hard, &res, reserved)
 			g.announced = true
 			return g.followUp(hard)
 		case openpipeline.Doubt:

@@ -7,8 +7,8 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/notice"
-	"runecast-ingest/internal/securityevent"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
@@ -29,13 +29,14 @@ const noticeTime = 5 * time.Second
 // the next commit finds that there is nothing to compare with, and keeps its
 // own. A crash after it: the roll-up names this scan already, with its change,
 // and the invocation that finishes the delivery sends the notice of it.
-func (g *generation) keepVerdicts(ctx context.Context, verdicts map[string]securityevent.Status, reserved *archive.Register) {
+func (g *generation) keepVerdicts(ctx context.Context, res *mapping.Result, reserved *archive.Register) {
 	d := g.d
 	now := archive.Rollup{
 		System: reserved.System, Order: reserved.Order, Generation: reserved.Generation, ScanID: reserved.ScanID,
 		RawKey: reserved.RawKey, Mapping: d.mapper.Hash(), Timestamp: reserved.Timestamp,
+		Unlicensed: res.Summary.UnlicensedRules(),
 	}
-	notice.Fill(&now, verdicts)
+	notice.Fill(&now, res.Rules)
 	now, err := d.keepRollup(ctx, now, reserved.Before)
 	if err != nil {
 		d.o.Log.WarnContext(ctx, "the verdicts of the scan are not kept, so there is nothing to compare with", "key", d.key, "error", err.Error())
@@ -43,7 +44,7 @@ func (g *generation) keepVerdicts(ctx context.Context, verdicts map[string]secur
 	n := notice.Of(&now, d.o.Archive.Bucket(), g.s.Force)
 	g.s.notice = &n
 	d.o.Log.InfoContext(ctx, "scan committed", "key", d.key, "run", g.s.order().Run, "system", n.System.Name, "posture", n.Posture, "before", n.Before,
-		"failed", n.Rules.Failed, "newlyFailed", n.NewlyFailed.Count, "newlyPassed", n.NewlyPassed.Count, "changed", n.Changed)
+		"failed", n.Rules.Failed, "unlicensed", n.Unlicensed, "newlyFailed", n.NewlyFailed.Count, "newlyPassed", n.NewlyPassed.Count, "changed", n.Changed)
 }
 
 // keepRollup writes the roll-up, unless the one that is kept is this scan's

@@ -134,9 +134,13 @@ func (r *replay) send(ctx context.Context, c choice) (replayed, error) {
 // advice is what to do now.
 func (r *replay) advice() string {
 	a := r.answer
+	counted := ""
+	if a.Accepted > 0 {
+		counted = "; the dashboard shows the new rows alone, but queries that do not join the committed scan count the old ones with them: dedup {finding.id}, sort:{timestamp desc} there"
+	}
 	switch {
 	case a.Cursor != "":
-		return fmt.Sprintf("call again with \"next\":%q: what is done is not sent again", a.Cursor)
+		return fmt.Sprintf("call again with \"next\":%q: what is done is not sent again", a.Cursor) + counted
 	case a.Selected == 0:
 		return "nothing: no raw object is chosen"
 	case a.DryRun != nil:
@@ -144,11 +148,7 @@ func (r *replay) advice() string {
 	case a.Older > 0 && a.Older == a.Objects:
 		return "nothing was sent: newer scans are committed; with \"force\":true and a key the older one is shown"
 	}
-	next := advice(a.DeliveryAnswer)
-	if a.Accepted > 0 {
-		next += "; the dashboard shows the new rows alone, but queries that do not join the committed scan count the old ones with them: dedup {finding.id} there"
-	}
-	return next
+	return advice(a.DeliveryAnswer) + counted
 }
 
 // replayRequest is what the deliveries are asked for. Its id is that of the replay's

@@ -51,7 +51,7 @@ func TestReplaySendsAnotherGeneration(t *testing.T) {
 	shown := "vc-a failed=60 passed=1 posture=50"
 	r.Intercept = func(_ int, _ http.ResponseWriter, _ *http.Request) bool { r.Shown(shown); return false }
 	a := r.replayed(key(k))
-	if a.Complete != 1 || a.Selected != 1 || a.Accepted != 61 || a.Cursor != "" {
+	if a.Complete != 1 || a.Selected != 1 || a.Accepted != 61 || a.Cursor != "" || !strings.Contains(a.Next, "dedup {finding.id}, sort:{timestamp desc}") {
 		t.Errorf("%+v", a)
 	}
 	d := r.Document(k)
@@ -196,6 +196,9 @@ func TestReplayGoesOnOverSeveralCalls(t *testing.T) {
 	for calls == 0 || cursor != "" {
 		a := r.replayed(fmt.Sprintf(`"prefix":"raw/","limit":2,"next":%q`, cursor))
 		cursor, complete = a.Cursor, complete+a.Complete
+		if !strings.Contains(a.Next, "dedup {finding.id}") { // not only in the last answer, which may have sent nothing
+			t.Errorf("call %d does not say who counts the old rows: %s", calls, a.Next)
+		}
 		calls++
 	}
 	if calls != 3 || complete != 5 {

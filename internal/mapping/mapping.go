@@ -14,6 +14,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -37,6 +38,9 @@ type Mapper struct {
 
 // New makes a mapper.
 func New(settings Settings) *Mapper {
+	if settings.Fields == securityevent.AllFields {
+		settings.Fields = ""
+	}
 	text, _ := json.Marshal(settings, json.Deterministic(true)) // plain strings and booleans
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", version, text))
 	minRank := rank(settings.MinSeverity)
@@ -67,6 +71,9 @@ type Input struct {
 	Reopen func() (*Document, func() error, error)
 	// Emit takes the next event, valid during the call only.
 	Emit func(event []byte) error
+	// Room returns memory into which the next finding is written if it fits; may be
+	// nil.
+	Room func() []byte
 }
 
 // Reasons for what was not sent, or not sent as it came.
@@ -99,8 +106,8 @@ type Result struct {
 	Summary securityevent.Summary
 	// Rows counts the findings sent.
 	Rows map[Row]int64
-	// Rules is the worst status of each rule's rows, by rule id.
-	Rules map[string]securityevent.Status
+	// Rules is the worst status of each rule's rows, by rule id, in no order.
+	Rules iter.Seq2[string, securityevent.Status]
 	// Reasons counts issues by Reason.
 	Reasons map[string]int64
 	// Unknown are the statuses and severities that were not known, once each, at most 20.
@@ -112,6 +119,7 @@ type Result struct {
 func (m *Mapper) Map(in Input) (Result, error) {
 	w := m.work(in)
 	w.enc = securityevent.NewEncoder(m.settings.EventModel, &w.res.Scan)
+	w.enc.SetFields(m.settings.Fields)
 	var seen runecast.Assessment
 	err := w.read(m.settings.OriginalContent, func(listed int) error {
 		seen.Add(&w.issues.Issue)
@@ -147,7 +155,7 @@ type work struct {
 	res      Result
 	event    []byte
 	id       []byte
-	evidence []byte
+	evidence evidence
 	original original
 }
 
@@ -255,22 +263,33 @@ func (w *work) issue(listed int) error {
 		w.res.Reasons[ReasonObjectsShort]++
 	}
 	if w.skips(rule) {
-		rows := int64(1)
-		if perObject {
-			rows = int64(listed)
-		}
-		w.res.Mapped += rows
-		w.res.Skipped += rows
+		w.skip(perObject, listed)
 		return nil
 	}
 	w.enc.SetRule(rule)
-	if w.m.settings.OriginalContent {
-		w.original.set(h)
-	}
+	w.begin()
 	if !perObject {
 		return w.emitSystem(rule)
 	}
 	return w.emitObjects(rule, v)
+}
+
+// skip counts the findings of the current issue that the settings leave out: one
+// per listed object, or one on the system.
+func (w *work) skip(perObject bool, listed int) {
+	rows := int64(1)
+	if perObject {
+		rows = int64(listed)
+	}
+	w.res.Mapped += rows
+	w.res.Skipped += rows
+}
+
+// begin begins the events of the current issue.
+func (w *work) begin() {
+	if w.m.settings.OriginalContent {
+		w.original.set(&w.issues.Issue)
+	}
 }
 
 // ambiguous reports whether more objects are listed than the current issue
@@ -299,7 +318,7 @@ func (w *work) rule(h *runecast.Issue) (*securityevent.Rule, verdict, bool) {
 	v, ok := verdictOf(status)
 	switch {
 	case status == runecast.StatusUnlicensed:
-		w.res.Reasons[ReasonUnlicensed]++
+		w.unlicensed(h)
 		return nil, v, false
 	case !ok:
 		w.unknown(ReasonUnknownStatus, h.Status)
@@ -315,12 +334,21 @@ func (w *work) rule(h *runecast.Issue) (*securityevent.Rule, verdict, bool) {
 		StandardShortName: std.shortName, StandardName: std.name, StandardURL: std.url,
 		URL: h.URL, IssueID: id, Profile: h.Profile, VendorStatus: h.Status, Status: v.status,
 	}
-	w.in.Catalog.describe(r, h, w.m.settings.RuleTexts)
+	w.in.Catalog.describe(r, h, &w.m.settings)
 	if r.Title == "" {
 		r.Title = r.RuleID
 		w.res.Reasons[ReasonNoTitle]++
 	}
 	return r, v, true
+}
+
+// unlicensed counts a rule that was not assessed, in the scan's summary only if
+// the settings would send it.
+func (w *work) unlicensed(h *runecast.Issue) {
+	w.res.Reasons[ReasonUnlicensed]++
+	if severity, _ := severityOf(h.Severity); !w.leavesOut(h.Profile, severity) {
+		w.summary.unlicensed[w.m.standards.on(h.Profile, w.res.Scan.SystemType).shortName]++
+	}
 }
 
 // shows reports whether rules of a class become findings of compliance.
@@ -338,7 +366,11 @@ func (w *work) unknown(reason, value string) {
 
 // skips reports whether the settings leave a rule out.
 func (w *work) skips(r *securityevent.Rule) bool {
-	s := &w.m.settings
-	return !slices.Contains(s.IncludeResults, r.Status) || rank(r.Severity) < w.m.minRank ||
-		slices.Contains(s.ExcludeTypes, runecast.NormalCode(r.Profile))
+	return !slices.Contains(w.m.settings.IncludeResults, r.Status) || w.leavesOut(r.Profile, r.Severity)
+}
+
+// leavesOut reports whether the settings leave out rules of a profile and a
+// severity, whatever their verdict.
+func (w *work) leavesOut(profile string, severity securityevent.Severity) bool {
+	return rank(severity) < w.m.minRank || slices.Contains(w.m.settings.ExcludeTypes, runecast.NormalCode(profile))
 }

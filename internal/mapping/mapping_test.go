@@ -137,6 +137,54 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
+// What has no licence is counted by its standard in the scan's summary, but for
+// what the settings leave out anyway; it changes no other figure.
+func TestUnlicensedRulesAreInTheSummary(t *testing.T) {
+	t.Parallel()
+	text := raw("s-1", "VCENTER", strings.Join([]string{
+		issue("CIS-1", "CIS", "Low", "FAIL", 0), issue("CIS-2", "CIS", "Critical", "PASS", 0), issue("CIS-3", "CIS", "Critical", "UNLICENSED", 0),
+		issue("CIS-4", "CIS", "Low", "UNLICENSED", 0), issue("DORA-5", "DORA", "Major", "UNLICENSED", 3, object("host-1", "")),
+		issue("KB-6", "KB", "Critical", "UNLICENSED", 0), `{"type":"CIS","severity":"Critical","status":"UNLICENSED"}`,
+	}, ","))
+	for name, c := range map[string]struct {
+		change  func(*mapping.Settings)
+		want    map[string]int
+		posture int
+	}{
+		"all":         {nil, map[string]int{"CIS": 2, "DORA": 1}, 50},
+		"without CIS": {func(m *mapping.Settings) { m.ExcludeTypes = []string{"CIS"} }, map[string]int{"DORA": 1}, 0},
+		"high":        {func(m *mapping.Settings) { m.MinSeverity = "HIGH" }, map[string]int{"CIS": 1, "DORA": 1}, 100},
+		"failed":      {func(m *mapping.Settings) { m.IncludeResults = []securityevent.Status{"FAILED"} }, map[string]int{"CIS": 2, "DORA": 1}, 0},
+		"with KB":     {func(m *mapping.Settings) { m.IncludeTypes = []string{"KB"} }, map[string]int{"CIS": 2, "DORA": 1, "KB": 1}, 50},
+		"none left":   {func(m *mapping.Settings) { m.ExcludeTypes = []string{"CIS", "DORA"} }, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, res, err := mapDocument(t, settings(c.change), text, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(c.want, res.Summary.Unlicensed); d != "" || res.Summary.CompliancePercentage != c.posture {
+				t.Errorf("posture %d, %s", res.Summary.CompliancePercentage, d)
+			}
+			event, err := securityevent.AppendCompleted(nil, &res.Scan, res.Summary, at())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := valid(eventSchema(t), event); err != nil {
+				t.Error(err)
+			}
+			total := 0.0
+			for _, n := range c.want {
+				total += float64(n)
+			}
+			if got := decode(t, event)["runecast.rules.unlicensed"]; got != total {
+				t.Errorf("the scan event says %v", got)
+			}
+		})
+	}
+}
+
 func TestFailedFindingHasWhatEveryConsumerNeeds(t *testing.T) {
 	t.Parallel()
 	needs := map[string][]string{

@@ -43,6 +43,9 @@ type Committed struct {
 	Before  *int `json:"before"`
 	// Rules are numbers of rules by their verdict.
 	Rules Counts `json:"rules"`
+	// Unlicensed is how many rules were not assessed for want of a licence: they
+	// are in none of these numbers, nor in the posture.
+	Unlicensed int `json:"unlicensed"`
 	// NewlyFailed and NewlyPassed are empty where rules were not compared.
 	NewlyFailed archive.RuleList `json:"newlyFailed"`
 	NewlyPassed archive.RuleList `json:"newlyPassed"`
@@ -74,6 +77,7 @@ func Of(r *archive.Rollup, bucket string, forced bool) Committed {
 		System: archive.System{ID: chat.Line(r.System.ID, maxID), Name: chat.Name(cmp.Or(r.System.Name, r.System.ID)), Type: chat.Name(r.System.Type)},
 		Run:    chat.Line(r.Order.Run, maxID), ScanID: r.ScanID, RawKey: chat.Line(r.RawKey, maxID), Posture: r.Posture,
 		Rules:       Counts{Passed: r.Passed.Count, Manual: r.Manual.Count, Failed: r.Failed.Count},
+		Unlicensed:  r.Unlicensed,
 		NewlyFailed: shown(c.NewlyFailed), NewlyPassed: shown(c.NewlyPassed),
 		First: c.First, SettingsChanged: c.Settings, Forced: forced,
 	}

@@ -31,6 +31,8 @@ func TestNotices(t *testing.T) {
 	handMade := scan(2, six)
 	handMade.RawKey = "raw/manual/vc1/saved.json"
 	handMade.Order.Run = handMade.RawKey
+	unlicensed := scan(2, six)
+	unlicensed.Unlicensed = 12
 	hostile := scanOf(2, map[string]securityevent.Status{"CIS-1\nall clear": securityevent.Failed, "\u202e2-SIC": securityevent.Failed})
 	hostile.System.Name = "vc1\nRunecast vc2: posture 100 %"
 	first, _ := notice.Next(archive.Rollup{}, now, archive.Commit{})
@@ -40,17 +42,18 @@ func TestNotices(t *testing.T) {
 		rollup archive.Rollup
 		forced bool
 	}{
-		"worse":     {next(t, before, now), false},
-		"better":    {next(t, scanAt(now, before.Timestamp), scanAt(before, now.Timestamp)), true},
-		"unchanged": {next(t, before, scan(2, eight)), false},
-		"first":     {first, false},
-		"overtaken": {overtaken, false},
-		"nothing":   {nothing, false},
-		"settings":  {next(t, before, settings), false},
-		"many":      {next(t, before, scanOf(2, rules(30, securityevent.Failed))), false},
-		"too-many":  {next(t, before, scanOf(2, rules(20_001, securityevent.Failed))), false},
-		"hand-made": {next(t, before, handMade), false},
-		"hostile":   {next(t, before, hostile), false},
+		"worse":      {next(t, before, now), false},
+		"better":     {next(t, scanAt(now, before.Timestamp), scanAt(before, now.Timestamp)), true},
+		"unchanged":  {next(t, before, scan(2, eight)), false},
+		"first":      {first, false},
+		"overtaken":  {overtaken, false},
+		"nothing":    {nothing, false},
+		"settings":   {next(t, before, settings), false},
+		"many":       {next(t, before, scanOf(2, rules(30, securityevent.Failed))), false},
+		"too-many":   {next(t, before, scanOf(2, rules(20_001, securityevent.Failed))), false},
+		"hand-made":  {next(t, before, handMade), false},
+		"unlicensed": {next(t, before, unlicensed), false},
+		"hostile":    {next(t, before, hostile), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -90,6 +93,7 @@ func TestNoticesAreBounded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := scan(1, "")
 		r.System = archive.System{ID: any3000.Draw(t, "id"), Name: any3000.Draw(t, "name"), Type: any3000.Draw(t, "type")}
+		r.Unlicensed = rapid.IntRange(0, 1<<40).Draw(t, "unlicensed")
 		r.Order.Run, r.RawKey = any3000.Draw(t, "run"), any3000.Draw(t, "key")
 		r.Change.NewlyFailed = list(rapid.SliceOfN(any3000, 0, 30).Draw(t, "failed")...)
 		r.Change.NewlyPassed = list(rapid.SliceOfN(any3000, 0, 30).Draw(t, "passed")...)
@@ -101,7 +105,7 @@ func TestNoticesAreBounded(t *testing.T) {
 		if utf8.RuneCountInString(n.Text) > 8000 || !utf8.ValidString(n.Text) || len(n.Title) > 400 || strings.ContainsFunc(n.Title, unicode.IsControl) {
 			t.Fatalf("%d characters under %q", utf8.RuneCountInString(n.Text), n.Title)
 		}
-		if lines := strings.Count(n.Text, "\n"); lines > 4 {
+		if lines := strings.Count(n.Text, "\n"); lines > 5 {
 			t.Fatalf("%d lines:\n%s", lines, n.Text)
 		}
 	})

@@ -32,7 +32,7 @@ func title(r *archive.Rollup, system string) string {
 		what string
 	}{{c.NewlyFailed, "newly failed"}, {c.NewlyPassed, "newly passed"}} {
 		if l.list.Count > 0 {
-			s += fmt.Sprintf(", %s %s", number(l.list.Count, "rule"), l.what)
+			s += fmt.Sprintf(", %s %s", rules(l.list.Count), l.what)
 		}
 	}
 	return s
@@ -42,7 +42,7 @@ func title(r *archive.Rollup, system string) string {
 func text(r *archive.Rollup, n *Committed) string {
 	c := &r.Change
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s failed, %d manual, %d passed; run %s", number(r.Failed.Count, "rule"), r.Manual.Count, r.Passed.Count, n.Run)
+	fmt.Fprintf(&b, "%s failed, %d manual, %d passed; run %s", rules(r.Failed.Count), r.Manual.Count, r.Passed.Count, n.Run)
 	if at, ok := archive.RunStart(r.Order.Run); !ok || !at.Equal(r.Order.StartedAt.Truncate(time.Second)) {
 		fmt.Fprintf(&b, " of %s", r.Order.StartedAt.UTC().Format(time.RFC3339))
 	}
@@ -50,7 +50,10 @@ func text(r *archive.Rollup, n *Committed) string {
 	named(&b, "newly failed", n.NewlyFailed)
 	named(&b, "newly passed", n.NewlyPassed)
 	if more := c.Rules - c.NewlyFailed.Count - c.NewlyPassed.Count; c.Rules >= 0 && more > 0 {
-		fmt.Fprintf(&b, "%s changed otherwise: new, gone, or manual\n", number(more, "rule"))
+		fmt.Fprintf(&b, "%s changed otherwise: new, gone, or manual\n", rules(more))
+	}
+	if r.Unlicensed > 0 {
+		fmt.Fprintf(&b, "%s not assessed, for want of a licence in the appliance: the posture is over the others\n", rules(r.Unlicensed))
 	}
 	for _, s := range []struct {
 		holds bool
@@ -83,10 +86,10 @@ func named(b *strings.Builder, what string, l archive.RuleList) {
 	b.WriteByte('\n')
 }
 
-// number writes "1 rule" or "2 rules".
-func number(n int, what string) string {
+// rules writes "1 rule" or "2 rules".
+func rules(n int) string {
 	if n == 1 {
-		return "1 " + what
+		return "1 rule"
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%d rules", n)
 }

@@ -24,8 +24,10 @@ const (
 	maxLookup = 8 << 20
 
 	correctAddress = "set OPENPIPELINE_URL to https://<environment>.live.dynatrace.com"
-	checkAgain     = "check again in a few minutes; if it lasts, look at the status of your Dynatrace environment"
 )
+
+// CheckAgain is the cure for what passes by itself.
+const CheckAgain = "check again in a few minutes; if it lasts, look at the status of your Dynatrace environment"
 
 // ErrOddLookup is a look-up that was answered in another shape than known: the
 // token was accepted, and nothing more is known of it.
@@ -113,7 +115,7 @@ func (c *Client) notLookedUp(a *endpoint.Answer) error {
 	case code >= 300 && code < 400:
 		f.What = fmt.Sprintf("%s was redirected (%d)", request, code)
 	case a.Class() == fault.Retry:
-		f.Class, f.What, f.Cure = fault.Retry, fmt.Sprintf("%s failed there (%d)", request, code), checkAgain
+		f.Class, f.What, f.Cure = fault.Retry, fmt.Sprintf("%s failed there (%d)", request, code), CheckAgain
 	default:
 		f.What = fmt.Sprintf("%s was refused (%d)", request, code)
 	}
@@ -121,20 +123,22 @@ func (c *Client) notLookedUp(a *endpoint.Answer) error {
 }
 
 // Knock posts an empty list of events, of which nothing is stored, and returns
-// the status if the token was not refused: 2xx, or 400 for the empty list. That
-// does not prove that events would be accepted: whether Dynatrace looks at the
-// token before the body is not documented. Errors are as of Send, or the
+// the status if the token was not refused: 2xx, or 400 for the empty list. The
+// kind is that of the token sent, which may be another one than a moment ago.
+// That does not prove that events would be accepted: whether Dynatrace looks at
+// the token before the body is not documented. Errors are as of Send, or the
 // context's.
-func (c *Client) Knock(ctx context.Context) (status int, err error) {
+func (c *Client) Knock(ctx context.Context) (status int, kind Kind, err error) {
 	a, err := c.post(ctx, []byte("[]"), time.Time{})
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	if a.Err != nil && ctx.Err() != nil {
-		return 0, context.Cause(ctx)
+		return 0, "", context.Cause(ctx)
 	}
+	kind = KindOf(a.Token())
 	if outcome := classify(a); outcome == Accepted || outcome == Refused {
-		return a.Status, nil
+		return a.Status, kind, nil
 	}
-	return a.Status, c.explain(a)
+	return a.Status, kind, c.explain(a)
 }

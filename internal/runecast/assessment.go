@@ -60,6 +60,9 @@ func (o *outcomes) note(word string) {
 // result, that is a status which is known and not UNLICENSED.
 func (a *Assessment) Assessed(c Class) int { return a.by[c].assessed }
 
+// UnlicensedOf counts the rules of a class that were left out for want of a licence.
+func (a *Assessment) UnlicensedOf(c Class) int { return a.by[c].unlicensed }
+
 // Empty returns why results say nothing at all about their system, so that they
 // are not worth to be kept: no rule, or nothing but UNLICENSED. Nil: they do.
 func (a *Assessment) Empty() *fault.Error {

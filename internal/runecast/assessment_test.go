@@ -69,3 +69,15 @@ func TestUnknownWordsAreBounded(t *testing.T) {
 		t.Errorf("%d bytes", len(text))
 	}
 }
+
+// A part without a licence is counted by class: of knowledge-base articles
+// nobody expects a posture.
+func TestUnlicensedRulesAreCountedByClass(t *testing.T) {
+	t.Parallel()
+	a := assessed("CIS|PASS|1", "CIS|unlicensed|2", "DORA|UNLICENSED|3", "KB|UNLICENSED|4", "VUL|FAIL|5")
+	for class, want := range map[Class]int{Security: 2, Knowledge: 1, Vulnerability: 0} {
+		if got := a.UnlicensedOf(class); got != want {
+			t.Errorf("%s: %d, want %d", class, got, want)
+		}
+	}
+}

@@ -89,6 +89,20 @@ type Summary struct {
 	// Rows is the number of findings sent, per status: a query can compare it
 	// with what was indexed, since a 202 is given before the indexing.
 	Rows map[Status]int64 `json:"rows"`
+	// Unlicensed is the number of rules that the appliance has not assessed for
+	// want of a licence, by standard. They are in no other figure: the posture is
+	// over the others alone. Nil: there are none.
+	Unlicensed map[string]int `json:"unlicensed,omitzero"`
+}
+
+// UnlicensedRules is the number of rules not assessed for want of a licence, of
+// all standards.
+func (s *Summary) UnlicensedRules() int {
+	all := 0
+	for _, n := range s.Unlicensed {
+		all += n
+	}
+	return all
 }
 
 // StandardSummary is the posture by one standard: rules, not rows.
@@ -123,6 +137,10 @@ func AppendCompleted(dst []byte, s *Scan, sum Summary, at time.Time) ([]byte, er
 	o = o.time("timestamp", at)
 	o = o.times(s)
 	o = o.json("scan.result.summary_json", text)
+	// Beside the summary, whose JSON not every reader opens.
+	// runecast.rules.unlicensed (both): integer. 0 is sent, too: a query that takes
+	// the last value of a system would else find that of an older scan.
+	o = o.integer("runecast.rules.unlicensed", int64(sum.UnlicensedRules()))
 	o = o.system(s)
 	return append(o, '}'), nil
 }
@@ -154,7 +172,11 @@ func AppendCoverage(dst []byte, s *Scan, f *Finding, key string, at time.Time) [
 
 // scan adds the members that all events of a scan share.
 func (o object) scan(s *Scan) object {
-	o = o.optional("product.version", s.ProductVersion)
+	return o.optional("product.version", s.ProductVersion).scanOf(s)
+}
+
+// scanOf says of which scan an event is, and of where.
+func (o object) scanOf(s *Scan) object {
 	o = o.text("scan.id", s.ID)
 	o = o.optional("scan.name", s.Name)
 	for _, c := range s.Context {

@@ -6,6 +6,7 @@ package status
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"time"
 
@@ -27,7 +28,7 @@ func New(store *store.Store, now func() time.Time) *Reader {
 
 // committed returns what a register says of the scan that the dashboard shows.
 func committed(r *archive.Register, now time.Time) *payload.CommittedScan {
-	c := &payload.CommittedScan{Run: r.Order.Run, ScanID: r.ScanID, Generation: r.Generation, CompletedAt: r.CompletedAt, CommittedAt: r.CommittedAt, RawKey: r.RawKey}
+	c := &payload.CommittedScan{Run: r.Order.Run, ScanID: r.ScanID, Generation: r.Generation, CompletedAt: r.CompletedAt, CommittedAt: r.CommittedAt, RawKey: r.RawKey, Unlicensed: r.Unlicensed}
 	from := c.CompletedAt
 	if from.IsZero() {
 		from = c.CommittedAt
@@ -131,6 +132,15 @@ func advice(r *payload.StatusAnswer, system string) string {
 		return `{"action":"quarantine"} shows what was refused, and why` + more
 	case more != "":
 		return "nothing to do so far" + more
+	}
+	partly := 0
+	for _, s := range r.Systems {
+		if s.Committed != nil && s.Committed.Unlicensed > 0 {
+			partly++
+		}
+	}
+	if partly > 0 {
+		return fmt.Sprintf("all is delivered; of %d of these systems a part is UNLICENSED in the appliance, so their posture is over the rest: see committed.unlicensed", partly)
 	}
 	return "nothing: all is delivered"
 }

@@ -121,6 +121,21 @@ func TestNextSaysWhatToDo(t *testing.T) {
 	}
 }
 
+// A system of which a part has no licence looks better than it is: an answer says so.
+func TestPartlyUnlicensedSystemsAreNamed(t *testing.T) {
+	t.Parallel()
+	b := newBucket()
+	key := b.archived(noon.Add(-time.Hour), vc1.ID, vc1.Name)
+	b.delivered(key, archive.Scan{State: archive.DeliveryComplete, ScanID: "s1"})
+	b.put(archive.RegisterKey(vc1.ID), marshal(archive.Register{Header: archive.Header{Schema: archive.RegisterSchema}, System: vc1, ScanID: "s1", RawKey: key,
+		CommittedAt: noon.Add(-time.Hour), Unlicensed: 12}), noon)
+	b.committed(vc2, "s2", "raw/v1/long ago")
+	r := b.must(t, payload.StatusRequest{})
+	if r.Systems[0].Committed.Unlicensed != 12 || r.Systems[1].Committed.Unlicensed != 0 || !strings.Contains(r.Next, "of 1 of these systems a part is UNLICENSED") {
+		t.Errorf("%+v", r)
+	}
+}
+
 // Hand-made documents name their systems in several ways, or not at all.
 func TestHandMadeDocumentsCountBySystem(t *testing.T) {
 	t.Parallel()

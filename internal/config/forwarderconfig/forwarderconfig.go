@@ -55,6 +55,7 @@ func LoadMapping(getenv func(string) string) (mapping.Settings, error) {
 func mappingOf(e *config.Env) mapping.Settings {
 	var m mapping.Settings
 	m.EventModel = config.OneOf(e, "EVENT_MODEL", securityevent.Both, securityevent.XSPM, securityevent.External)
+	m.Fields = config.OneOf(e, "FIELDS", securityevent.AllFields, securityevent.LeanFields)
 	results := []securityevent.Status{securityevent.Failed, securityevent.Manual, securityevent.Passed}
 	if m.EventModel == securityevent.External {
 		results = results[:1] // official queries of this model take every other row for a failure
@@ -90,6 +91,9 @@ func ingestURL(u *url.URL) (*url.URL, string) {
 	if host := toAPI.Replace(u.Host); host != u.Host {
 		note = fmt.Sprintf("OPENPIPELINE_URL: %s serves the web application, sending to %s", u.Host, host)
 		u.Host = host
+		if !strings.Contains(u.Path, "/platform/ingest/") {
+			u.Path, u.RawPath = "", "" // of a page of the web application, as a browser shows it
+		}
 	}
 	if !strings.Contains(u.Path, "/platform/ingest/") {
 		u.Path += ingestPath

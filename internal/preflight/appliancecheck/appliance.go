@@ -111,6 +111,9 @@ func (c *check) apiVersion(ctx context.Context) preflight.Row {
 	return preflight.Passed(detail + ", as by the runs before")
 }
 
+// maxLicences bounds the licences that a row names.
+const maxLicences = 20
+
 // licences reads how long the licences are valid. A host without one comes
 // back as UNLICENSED, which is never sent.
 func (c *check) licences(ctx context.Context) preflight.Row {
@@ -126,8 +129,10 @@ func (c *check) licences(ctx context.Context) preflight.Row {
 	}
 	var details []string
 	valid, soon := 0, false
-	for _, l := range all.List[:min(len(all.List), 20)] {
-		details = append(details, fmt.Sprintf("%.80s until %.40s", l.Name, l.ValidUntil))
+	for i, l := range all.List {
+		if i < maxLicences {
+			details = append(details, fmt.Sprintf("%.80s until %.40s", l.Name, l.ValidUntil))
+		}
 		at, known := runecast.ParseTime(l.ValidUntil)
 		if left := at.Sub(c.o.Now()); !known || left > 0 {
 			valid++
@@ -141,7 +146,7 @@ func (c *check) licences(ctx context.Context) preflight.Row {
 	switch {
 	case valid == 0:
 		return preflight.Fail("expired: "+detail, renew)
-	case valid < len(details), soon:
+	case valid < len(all.List), soon:
 		return preflight.Warn(detail, renew)
 	case all.Unlicensed != "" && all.Unlicensed != "0":
 		return preflight.Warn(detail, "license these hosts in the appliance: their rules are not assessed and never sent")

@@ -39,7 +39,7 @@ func (c *check) systems(ctx context.Context) []preflight.Row {
 		return []preflight.Row{preflight.FailedBy(preflight.Late(ctx, err, host))}
 	}
 	var rows []preflight.Row
-	without := 0
+	without, partly := 0, 0
 	for _, s := range all {
 		e := seen[s.ID]
 		if e == nil && err != nil {
@@ -48,11 +48,16 @@ func (c *check) systems(ctx context.Context) []preflight.Row {
 		}
 		if e == nil || e.Assessment.Assessed(runecast.Security) == 0 {
 			without++
+		} else if e.Assessment.UnlicensedOf(runecast.Security) > 0 {
+			partly++
 		}
 		rows = append(rows, judge(s, c.typeSet(s), e).Named(named(s)))
 	}
 	slices.SortStableFunc(rows, func(a, b preflight.Row) int { return cmp.Compare(rank(a), rank(b)) })
 	summary := preflight.Passed(fmt.Sprintf("%d connected, %d with results of security profiles", len(all), len(all)-without))
+	if partly > 0 {
+		summary.Detail += fmt.Sprintf(", %d of them partly UNLICENSED", partly)
+	}
 	switch {
 	case without == len(all):
 		summary = preflight.Fail(fmt.Sprintf("none of %d has results of a security profile: nothing would reach the dashboard", len(all)),
@@ -132,6 +137,10 @@ func judge(s runecast.System, set string, e *runecast.Element) preflight.Row {
 		detail += fmt.Sprintf(" (%.40s)", e.Scan.Status)
 	}
 	detail += fmt.Sprintf(", %d rules, %d of security profiles", e.Assessment.Rules, e.Assessment.Assessed(runecast.Security))
+	unlicensed := e.Assessment.UnlicensedOf(runecast.Security)
+	if unlicensed > 0 {
+		detail += fmt.Sprintf(", %d more UNLICENSED", unlicensed)
+	}
 	nothing := e.Assessment.Nothing()
 	switch {
 	case e.Scan.Failed():
@@ -140,6 +149,9 @@ func judge(s runecast.System, set string, e *runecast.Element) preflight.Row {
 		return preflight.Warn(detail+": "+nothing.What, nothing.Cure)
 	case kind == runecast.TypeUnknown:
 		return preflight.Warn(detail+": its type is not known", `set it by RUNECAST_SYSTEM_TYPES, as {"`+s.Name+`":"AWS"}`)
+	case unlicensed > 0:
+		return preflight.Warn(detail+": not assessed, and never sent, so the posture is over the others",
+			"license the rest of it in the appliance (add a licence, or assign one), then analyse it again")
 	}
 	return preflight.Passed(detail)
 }

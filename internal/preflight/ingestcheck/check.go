@@ -35,7 +35,7 @@ type Ingest interface {
 	// LookUp asks the environment about an access token.
 	LookUp(context.Context) (openpipeline.Token, error)
 	// Knock asks the ingest with an empty list of events.
-	Knock(context.Context) (status int, err error)
+	Knock(context.Context) (status int, kind openpipeline.Kind, err error)
 	// Scope is what a token of a kind needs, and Wanted names those it takes.
 	Scope(openpipeline.Kind) string
 	Wanted() string
@@ -90,7 +90,7 @@ func (k *Checker) Handle(ctx context.Context, text jsontext.Value) (any, error) 
 
 // Check proves the settings, one step after the other, in a minute at most. It
 // reads, writes nothing but delivery/check, which it deletes, sends an empty list
-// of events where the token is a platform token, and one event if that is asked
+// of events where no look-up can judge the token, and one event if that is asked
 // for. The report is logged, too.
 func (k *Checker) Check(ctx context.Context, sendTestEvent bool) preflight.Report {
 	c := &check{Checker: k, Route: k.o.Route(), sendTestEvent: sendTestEvent}

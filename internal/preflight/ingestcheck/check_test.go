@@ -49,12 +49,12 @@ type failure struct {
 // on answers a path in place of Dynatrace.
 func on(path string, code int, media, body string) func(*tenant) {
 	return func(d *tenant) {
-		d.answers = map[string]http.HandlerFunc{path: func(w http.ResponseWriter, _ *http.Request) {
+		d.answer(path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", media)
 			w.Header().Set("Location", "https://elsewhere.example/")
 			w.WriteHeader(code)
 			_, _ = io.WriteString(w, body)
-		}}
+		})
 	}
 }
 
@@ -65,12 +65,12 @@ func lookedUp(body string) func(*tenant) {
 // refused answers a path with an error that quotes the token it was shown.
 func refused(path string, code int) func(*tenant) {
 	return func(d *tenant) {
-		d.answers = map[string]http.HandlerFunc{path: func(w http.ResponseWriter, r *http.Request) {
+		d.answer(path, func(w http.ResponseWriter, r *http.Request) {
 			_, shown, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(code)
 			_, _ = fmt.Fprintf(w, `{"error":{"code":%d,"message":"no, %s"}}`, code, shown)
-		}}
+		})
 	}
 }
 
@@ -161,6 +161,7 @@ func TestForwarderCheck(t *testing.T) {
 		"platform, scope":          {platform(nil), "scope", preflight.Skipped, "has the permission openpipeline:security.events:ingest cannot be looked up", `"sendTestEvent":true`, 0},
 		"platform, event":          {platform(nil), "test event", preflight.OK, "accepted (202)", "", 0},
 		"platform, empty list 400": {platform(refused(receiver.Path, 400)), "token", preflight.Skipped, "(400)", `"sendTestEvent":true`, 0},
+		"rotated from, unserved":   {func(d *tenant) { d.before = platformToken; refused(lookup, 404)(d) }, "token", preflight.Warning, "an access token: the ingest did not refuse it", `"sendTestEvent":true`, 0},
 		"platform, wrong":          {holding("dt0s16.WRONG.PRIVATE"), "token", preflight.Failed, "Dynatrace answered 401 Unauthorized to the platform token, the token is missing or invalid, and the secret holds no other token", "put an access token (dt0c01.…) with the scope openpipeline.events_security or a platform token (dt0s16.…) with the permission openpipeline:security.events:ingest into the secret dynatrace/token", 2},
 		"platform, no permission":  {platform(refused(receiver.Path, 403)), "token", preflight.Failed, "403 Forbidden to the platform token", "give the token of the secret dynatrace/token, and its user, the permission openpipeline:security.events:ingest", 2},
 		"platform, no such path":   {platform(refused(receiver.Path, 404)), "token", preflight.Failed, "404", "OPENPIPELINE_URL", 2},
@@ -198,14 +199,17 @@ func TestForwarderCheck(t *testing.T) {
 		"custom scope missing": {func(d *tenant) {
 			d.path = "/platform/ingest/custom/security.events/runecast"
 		}, "scope", preflight.Failed, "lacks the scope openpipeline.events_security.custom", "events_security.custom", 0},
-		"look-up unknown": {refused(lookup, 404), "token", preflight.Failed, "not known there (404)", "set OPENPIPELINE_URL to https://<environment>.live.dynatrace.com", 2},
-		"login page":      {on(lookup, 200, "text/html; charset=utf-8", "<html>"), "token", preflight.Failed, "HTML page", "OPENPIPELINE_URL", 2},
-		"redirected":      {on(lookup, 302, "text/html", ""), "token", preflight.Failed, "redirected (302)", "OPENPIPELINE_URL", 2},
-		"look-up fails":   {refused(lookup, 503), "token", preflight.Failed, "failed there (503)", "check again in a few minutes", 2},
-		"look-up busy":    {refused(lookup, 429), "token", preflight.Failed, "failed there (429)", "check again in a few minutes", 2},
-		"look-up refused": {refused(lookup, 400), "token", preflight.Failed, "refused (400)", "OPENPIPELINE_URL", 2},
-		"look-up odd":     {lookedUp(`{"scopes":"all"}`), "token", preflight.Warning, "another shape", "sendTestEvent", 0},
-		"look-up empty":   {lookedUp(`{}`), "scope", preflight.Skipped, "did not tell", "sendTestEvent", 0},
+		"no look-up":          {refused(lookup, 404), "token", preflight.Warning, "an access token: the ingest did not refuse it with an empty list of events (202). Whether it accepts events, and when the token ends, nothing says: the look-up of tokens is not served there (404)", `"sendTestEvent":true`, 0},
+		"no look-up any more": {refused(lookup, 410), "scope", preflight.Skipped, "did not tell", `"sendTestEvent":true`, 0},
+		"no look-up, refused": {func(d *tenant) { refused(lookup, 404)(d); refused(receiver.Path, 401)(d) }, "token", preflight.Failed, "401 Unauthorized to the access token", "platform token (dt0s16.…)", 2},
+		"no Dynatrace":        {func(d *tenant) { refused(lookup, 404)(d); refused(receiver.Path, 404)(d) }, "token", preflight.Failed, "404 Not Found", "check OPENPIPELINE_URL, as https://<environment>.live.dynatrace.com", 2},
+		"login page":          {on(lookup, 200, "text/html; charset=utf-8", "<html>"), "token", preflight.Failed, "HTML page", "OPENPIPELINE_URL", 2},
+		"redirected":          {on(lookup, 302, "text/html", ""), "token", preflight.Failed, "redirected (302)", "OPENPIPELINE_URL", 2},
+		"look-up fails":       {refused(lookup, 503), "token", preflight.Failed, "failed there (503)", "check again in a few minutes", 2},
+		"look-up busy":        {refused(lookup, 429), "token", preflight.Failed, "failed there (429)", "check again in a few minutes", 2},
+		"look-up refused":     {refused(lookup, 400), "token", preflight.Failed, "refused (400)", "OPENPIPELINE_URL", 2},
+		"look-up odd":         {lookedUp(`{"scopes":"all"}`), "token", preflight.Warning, "another shape", "sendTestEvent", 0},
+		"look-up empty":       {lookedUp(`{}`), "scope", preflight.Skipped, "did not tell", "sendTestEvent", 0},
 
 		"bucket missing":        {func(d *tenant) { d.bucket = "other" }, "archive", preflight.Failed, "does not exist", "check ARCHIVE_BUCKET", 5},
 		"may not list":          {forbidden("list"), "archive", preflight.Failed, "403", "allow s3:ListBucket", 5},
@@ -384,15 +388,20 @@ func (hanging) List(ctx context.Context, _, _ string) iter.Seq2[archive.RawInfo,
 func TestTokenRotatedDuringTheCheck(t *testing.T) {
 	t.Parallel()
 	client := archiveS3(t)
+	const access, platform = "dt0c01.BEFORE.PRIVATE", "dt0s16.BEFORE.PRIVATE"
+	rotated := func(good, _ secret.Getter) secret.Getter { return good }
 	for name, c := range map[string]struct {
-		later func(good, stale secret.Getter) secret.Getter // the second read
-		state string
-		says  string
+		before string                                        // the token of the first read
+		later  func(good, stale secret.Getter) secret.Getter // the second read
+		state  string
+		says   string
+		scope  string // the state of the row of that name
 	}{
-		"rotated during the check": {func(good, _ secret.Getter) secret.Getter { return good }, preflight.OK, "accepted"},
-		"not rotated":              {func(_, stale secret.Getter) secret.Getter { return stale }, preflight.Failed, "refused (401), and the secret holds no other token"},
-		"no second read":           {func(_, _ secret.Getter) secret.Getter { return vault.Refuses("Down") }, preflight.Failed, "refused (401), and the secret was not read again (secret "},
-		"to a platform token":      {func(good, _ secret.Getter) secret.Getter { return good }, preflight.Skipped, "a platform token: the ingest did not refuse it"},
+		"rotated during the check": {access, rotated, preflight.OK, "accepted", preflight.OK},
+		"not rotated":              {access, func(_, stale secret.Getter) secret.Getter { return stale }, preflight.Failed, "refused (401), and the secret holds no other token", preflight.Skipped},
+		"no second read":           {access, func(_, _ secret.Getter) secret.Getter { return vault.Refuses("Down") }, preflight.Failed, "refused (401), and the secret was not read again (secret ", preflight.Skipped},
+		"to a platform token":      {access, rotated, preflight.Skipped, "a platform token: the ingest did not refuse it", preflight.Skipped},
+		"from a platform token":    {platform, rotated, preflight.OK, "accepted; ", preflight.OK},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -403,13 +412,16 @@ func TestTokenRotatedDuringTheCheck(t *testing.T) {
 				}
 			})
 			good := d.getter.(vault.Holds) //nolint:forcetypeassert // of start
-			stale := vault.Holds(strings.Replace(string(good), d.token, "dt0c01.BEFORE.PRIVATE", 1))
+			stale := vault.Holds(strings.Replace(string(good), d.token, c.before, 1))
 			turns := &vault.Turns{List: []secret.Getter{stale, c.later(good, stale)}}
 			d.getter = turns
 			r := k.Check(t.Context(), false)
 			row, found := r.Of("token")
 			if !found || row.State != c.state || !strings.Contains(row.Detail, c.says) || r.OK != (c.state != preflight.Failed) || turns.Reads != 2 {
 				t.Errorf("%+v after %d reads, want %s with %q", row, turns.Reads, c.state, c.says)
+			}
+			if scope, found := r.Of("scope"); !found || scope.State != c.scope {
+				t.Errorf("%+v, want %s", scope, c.scope)
 			}
 		})
 	}

@@ -55,12 +55,21 @@ type tenant struct {
 	state    receiver.TokenState
 	answers  map[string]http.HandlerFunc // by path, in place of the receiver
 	cred     func(ca string) string      // the secret's text; nil: token and authority
+	before   string                      // the token that the secret holds at the first read; empty: the same
 	getter   secret.Getter               // nil: holds cred
 	s3       *guarded
 	bucket   string
 	path     string // of the URL
 	metrics  bytes.Buffer
 	log      strings.Builder
+}
+
+// answer answers a path in place of the receiver.
+func (d *tenant) answer(path string, how http.HandlerFunc) {
+	if d.answers == nil {
+		d.answers = map[string]http.HandlerFunc{}
+	}
+	d.answers[path] = how
 }
 
 // archiveS3 is a real S3 server with a bucket that has something in it.
@@ -127,6 +136,10 @@ func (d *tenant) start(t *testing.T, client *s3.Client, change func(*tenant)) *C
 			text = d.cred(ca)
 		}
 		d.getter = vault.Holds(text)
+		if d.before != "" {
+			stale := vault.Holds(`{"token":"` + d.before + `","ca_pem":"` + ca + `"}`)
+			d.getter = &vault.Turns{List: []secret.Getter{stale, d.getter}}
+		}
 	}
 	return d.checker()
 }

@@ -15,10 +15,7 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-const (
-	proveIt    = `prove it with {"action":"check","sendTestEvent":true}`
-	checkAgain = "check again in a few minutes; if it lasts, look at the status of your Dynatrace environment"
-)
+const proveIt = `prove it with {"action":"check","sendTestEvent":true}`
 
 // token has the environment look the token up, or asks the ingest itself where
 // no look-up can judge it.
@@ -26,35 +23,63 @@ func (c *check) token(ctx context.Context) preflight.Row {
 	limited, cancel := context.WithTimeout(ctx, preflight.CallTime)
 	defer cancel()
 	if openpipeline.KindOf(c.Cred.Token) == openpipeline.PlatformToken {
-		return c.platformToken(limited)
+		return c.knock(limited, 0)
 	}
+	row, unserved := c.lookUp(limited)
+	if row == (preflight.Row{}) {
+		return c.knock(limited, unserved)
+	}
+	return row
+}
+
+// lookUp asks the environment about an access token. No row: nothing there can
+// judge the token, since it is a platform token now, or since the look-up is not
+// served there; unserved is the status that says so.
+func (c *check) lookUp(limited context.Context) (row preflight.Row, unserved int) {
 	state, err := c.ingest.LookUp(limited)
+	status := endpoint.StatusOf(err)
 	switch {
 	case err == nil:
 		c.scopes = state.Scopes
-		return c.judge(state)
+		return c.judge(state), 0
 	case errors.Is(err, openpipeline.ErrPlatformToken): // since a moment ago
-		return c.platformToken(limited)
+		return preflight.Row{}, 0
 	case errors.Is(err, openpipeline.ErrOddLookup):
-		return preflight.Warn("accepted, but "+err.Error()+": scope and expiry are not checked", proveIt)
-	case endpoint.StatusOf(err) == http.StatusForbidden:
-		return preflight.Warn("the token may not look itself up (403): scope and expiry are not checked", proveIt)
+		return preflight.Warn("accepted, but "+err.Error()+": scope and expiry are not checked", proveIt), 0
+	case status == http.StatusForbidden:
+		return preflight.Warn("the token may not look itself up (403): scope and expiry are not checked", proveIt), 0
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed, status == http.StatusGone:
+		return preflight.Row{}, status
 	}
-	return preflight.FailedBy(preflight.Late(limited, err, c.URL.Host))
+	return preflight.FailedBy(preflight.Late(limited, err, c.URL.Host)), 0
 }
 
-// platformToken says what can be known of a platform token: whether the ingest
-// refuses it.
-func (c *check) platformToken(limited context.Context) preflight.Row {
-	c.platform = true
-	status, err := c.ingest.Knock(limited)
-	if err == nil {
-		return preflight.Unproven(fmt.Sprintf("a platform token: the ingest did not refuse it with an empty list of events (%d). "+
-			"Whether it accepts events, and when the token ends, nothing says: the look-up knows access tokens alone", status), proveIt)
+// knock says what can be known of a token that no look-up can judge: whether the
+// ingest refuses it. unserved is the status of the look-up; 0: none was made.
+func (c *check) knock(limited context.Context, unserved int) preflight.Row {
+	status, kind, err := c.ingest.Knock(limited)
+	c.platform = kind == openpipeline.PlatformToken
+	if err != nil {
+		row := preflight.FailedBy(preflight.Late(limited, err, c.URL.Host))
+		row.Cure = cmp.Or(row.Cure, openpipeline.CheckAgain)
+		return row
 	}
-	row := preflight.FailedBy(preflight.Late(limited, err, c.URL.Host))
-	row.Cure = cmp.Or(row.Cure, checkAgain)
-	return row
+	if !c.platform && unserved == 0 { // an access token has taken its place
+		var row preflight.Row
+		row, unserved = c.lookUp(limited)
+		switch {
+		case row != (preflight.Row{}):
+			return row
+		case unserved == 0: // and a platform token the place of that
+			return preflight.Warn("the kind of the token in the secret changed during the check", openpipeline.CheckAgain)
+		}
+	}
+	found := fmt.Sprintf("the ingest did not refuse it with an empty list of events (%d)", status)
+	const unknown = "Whether it accepts events, and when the token ends, nothing says"
+	if c.platform {
+		return preflight.Unproven(fmt.Sprintf("a platform token: %s. %s: the look-up knows access tokens alone", found, unknown), proveIt)
+	}
+	return preflight.Warn(fmt.Sprintf("an access token: %s. %s: the look-up of tokens is not served there (%d)", found, unknown, unserved), proveIt)
 }
 
 // judge says whether the token can be used, and for how long.

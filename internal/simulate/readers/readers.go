@@ -17,13 +17,20 @@ import (
 
 // Expect is what the settings promise of every event.
 type Expect struct {
-	// Texts: a rule's texts are in fields of their own (RULE_TEXTS is not off).
+	// Texts: a rule's texts are in fields of their own (RULE_TEXTS is not off). If
+	// not, no event has one.
 	Texts bool
+	// Described are the texts that the catalogue has of a rule, by
+	// runecast.issue.id; nil: what an event's metadata shows of them.
+	Described map[string]Described
 	// Originals: every event carries the appliance's own JSON (ORIGINAL_CONTENT=on).
 	Originals bool
 	// SecurityContext is on every event; empty: none is set.
 	SecurityContext string
 }
+
+// Described says which texts the catalogue has of a rule.
+type Described struct{ Description, Remediation bool }
 
 // event is an event's members.
 type event map[string]any
@@ -33,15 +40,6 @@ type check struct {
 	name string
 	// fault says what is wrong with an event; empty: nothing, or it is not meant.
 	fault func(event, Expect) string
-}
-
-// Names returns the names of all checks, in the order in which they are made.
-func Names() []string {
-	var names []string
-	for _, c := range checks() {
-		names = append(names, c.name)
-	}
-	return names
 }
 
 // Faults returns what is wrong with an event, each as "check: what".
@@ -59,6 +57,7 @@ func Faults(text []byte, expect Expect) []string {
 	return faults
 }
 
+// checks are the single things that readers look for; Readers says who looks for which.
 func checks() []check {
 	return []check{
 		{"kind and type", kindAndType},
@@ -83,9 +82,12 @@ func checks() []check {
 		{"lists", lists},
 		{"models do not mix", models},
 		{"texts in the dictionary's fields", texts},
+		{"facts beside their JSON", besideJSON},
 		{"vendor's words beside the dictionary's", vendor},
 		{"original content", original},
 		{"security context", securityContext},
+		{"status and result", externalResult},
+		{"standard and severity of a finding", assessed},
 	}
 }
 
@@ -114,6 +116,11 @@ func (e event) of(kind string, names ...string) string {
 	}
 	return e.lacks(names...)
 }
+
+// dashboard reports whether a finding has the fields of the posture dashboard,
+// external whether it has those of other vendors' findings.
+func (e event) dashboard() bool { return e["compliance.result.status.level"] != nil }
+func (e event) external() bool  { return e["compliance.standards"] != nil }
 
 func (e event) isFinding() bool { return strings.HasSuffix(e.text("event.type"), "_FINDING") }
 
@@ -237,13 +244,13 @@ func models(e event, _ Expect) string {
 	if e.text("event.type") != "COMPLIANCE_FINDING" {
 		return ""
 	}
-	dashboard := e["compliance.result.status.level"] != nil
+	dashboard := e.dashboard()
 	for _, name := range []string{"compliance.standard.short_name", "compliance.rule.severity.level", "compliance.rule.id"} {
 		if there := e[name] != nil; there != dashboard {
 			return fmt.Sprintf("%s %v, results %v", name, e[name], e["compliance.result.status.level"])
 		}
 	}
-	if !dashboard && e["compliance.standards"] == nil {
+	if !dashboard && !e.external() {
 		return "no compliance.standards"
 	}
 	return ""
@@ -252,14 +259,47 @@ func models(e event, _ Expect) string {
 // texts: what the appliance says to do must not be found in a JSON text alone,
 // which some readers do not open.
 func texts(e event, expect Expect) string {
-	metadata := e.text("compliance.rule.metadata_json")
-	switch {
-	case !expect.Texts:
-		return ""
-	case strings.Contains(metadata, `"Fix":`) && e.text("compliance.remediation.description") == "":
-		return "no compliance.remediation.description"
-	case strings.Contains(metadata, `"Check":`) && e.text("compliance.rule.description") == "":
-		return "no compliance.rule.description"
+	metadata, of := e.text("compliance.rule.metadata_json"), expect.Described[e.text("runecast.issue.id")]
+	has := map[string]bool{}
+	if e.dashboard() {
+		has["compliance.rule.description"] = strings.Contains(metadata, `"Check":`) || of.Description
+	}
+	if e.external() {
+		has["rule.description"] = of.Description || e.dashboard() && has["compliance.rule.description"]
+	}
+	has["compliance.remediation.description"] = strings.Contains(metadata, `"Fix":`) || of.Remediation
+	if e.text("event.type") != "COMPLIANCE_FINDING" {
+		clear(has)
+	}
+	for _, name := range []string{"compliance.rule.description", "rule.description", "compliance.remediation.description"} {
+		switch there := e.text(name) != ""; {
+		case there && !expect.Texts:
+			return name + " was not asked for"
+		case !there && expect.Texts && has[name]:
+			return "no " + name
+		}
+	}
+	return ""
+}
+
+// besideJSON: what a rule's metadata says of its identity, and a scan's summary of
+// what was not assessed, is in fields of their own.
+func besideJSON(e event, _ Expect) string {
+	if e.text("event.type") == "COMPLIANCE_SCAN_COMPLETED" {
+		if _, number := e["runecast.rules.unlicensed"].(float64); !number {
+			return "no runecast.rules.unlicensed"
+		}
+	}
+	metadata := map[string]any{}
+	if text := e.text("compliance.rule.metadata_json"); text != "" {
+		if err := json.Unmarshal([]byte(text), &metadata); err != nil {
+			return "the metadata is no JSON"
+		}
+	}
+	for shown, field := range map[string]string{"Runecast ID": "runecast.issue.id", "Reference": "finding.url", "STIG ID": "compliance.control"} {
+		if said := metadata[shown]; said != nil && said != e[field] {
+			return fmt.Sprintf("%s %v, but %s %v", shown, said, field, e[field])
+		}
 	}
 	return ""
 }

@@ -72,7 +72,9 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 		"affected object":       {"COMPLIANCE_FINDING", map[string]func(event){"no name": without("object.name"), "a null id": with("object.id", nil)}},
 		"identity of a finding": {"VULNERABILITY_FINDING", map[string]func(event){"no time": without("finding.time.created"), "an empty type": with("finding.type", "")}},
 		"severity in the dictionary's words": {"COMPLIANCE_FINDING", map[string]func(event){
-			"the appliance's": func(e event) { e["finding.severity"], e["runecast.severity"] = "Major", "Other" }}},
+			"the appliance's": func(e event) {
+				e["finding.severity"], e["compliance.rule.severity.level"], e["runecast.severity"] = "Major", "Major", "Other"
+			}}},
 		"risk level": {"COMPLIANCE_FINDING", map[string]func(event){
 			"unknown": func(e event) { e["dt.security.risk.level"] = "SEVERE"; delete(e, "dt.security.risk.score") }}},
 		"score fits the level": {"COMPLIANCE_FINDING", map[string]func(event){
@@ -94,6 +96,12 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 		"models do not mix":            {"COMPLIANCE_FINDING", map[string]func(event){"results alone": without("compliance.rule.id"), "rules alone": without("compliance.result.status.level")}},
 		"texts in the dictionary's fields": {"COMPLIANCE_FINDING", map[string]func(event){
 			"only in JSON": with("compliance.rule.metadata_json", `{"Fix":"Set it."}`)}},
+		"facts beside their JSON": {"COMPLIANCE_FINDING", map[string]func(event){
+			"another id": with("compliance.rule.metadata_json", `{"Runecast ID":"CIS-9"}`), "no JSON": with("compliance.rule.metadata_json", `{`)}},
+		"status and result": {"COMPLIANCE_FINDING", map[string]func(event){"another": with("compliance.status", "PASSED"), "none": without("compliance.status")}},
+		"standard and severity of a finding": {"COMPLIANCE_FINDING", map[string]func(event){
+			"another severity": with("compliance.rule.severity.level", "LOW"), "another result": with("compliance.result.status.level", "PASSED"),
+			"another standard": with("compliance.standards", []any{"PCI DSS"})}},
 		"vendor's words beside the dictionary's": {"COMPLIANCE_FINDING", map[string]func(event){"the same word": func(e event) { e["runecast.severity"] = e["finding.severity"] }}},
 		"original content":                       {"COMPLIANCE_FINDING", map[string]func(event){"not asked for": with("event.original_content", "{}")}},
 		"security context":                       {"COMPLIANCE_FINDING", map[string]func(event){"of another team": with("dt.security_context", "team-b")}},
@@ -113,7 +121,8 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 			good["COMPLIANCE_SCAN"] = e
 		}
 	}
-	for _, name := range Names() {
+	for _, c := range checks() {
+		name := c.name
 		m, ok := mutants[name]
 		if !ok {
 			t.Errorf("%s: nothing shows that it is made", name)
@@ -134,13 +143,54 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 			}
 		}
 	}
-	if len(mutants) != len(Names()) {
-		t.Errorf("%d mutants, %d checks", len(mutants), len(Names()))
+	if len(mutants) != len(checks()) {
+		t.Errorf("%d mutants, %d checks", len(mutants), len(checks()))
 	}
 	if faults := Faults(good["COMPLIANCE_FINDING"], Expect{Texts: true, Originals: true}); len(faults) != 1 {
 		t.Errorf("without its original: %v", faults)
 	}
+	described := Expect{Texts: true, Described: map[string]Described{}}
+	var e event
+	if err := json.Unmarshal(good["COMPLIANCE_FINDING"], &e); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"rule.description", "compliance.rule.description", "compliance.remediation.description"} {
+		delete(e, name)
+	}
+	described.Described[e.text("runecast.issue.id")] = Described{Description: true, Remediation: true}
+	if what := texts(e, described); what == "" {
+		t.Error("a text of the catalogue is missed by nobody")
+	}
+	e["rule.description"] = "Set it."
+	if what := texts(e, Expect{}); what == "" {
+		t.Error("a text that was not asked for is seen by nobody")
+	}
+	if what := besideJSON(event{"event.type": "COMPLIANCE_SCAN_COMPLETED"}, Expect{}); what == "" {
+		t.Error("a scan that does not say what was not assessed is missed by nobody")
+	}
 	if faults := Faults([]byte(`[`), Expect{}); len(faults) != 1 {
 		t.Errorf("no JSON: %v", faults)
+	}
+}
+
+// Every reader looks for something, and nothing is looked for by nobody.
+func TestReadersShareTheChecks(t *testing.T) {
+	t.Parallel()
+	looked := map[string]bool{}
+	for _, r := range Readers() {
+		for _, name := range r.Checks {
+			if !slices.ContainsFunc(checks(), func(c check) bool { return c.name == name }) {
+				t.Errorf("%s looks for %q, which is no check", r.Name, name)
+			}
+			looked[name] = true
+		}
+		if !r.Reads(ModelBoth) {
+			t.Errorf("%s does not read the model both", r.Name)
+		}
+	}
+	for _, c := range checks() {
+		if !looked[c.name] {
+			t.Errorf("nobody looks for %s", c.name)
+		}
 	}
 }

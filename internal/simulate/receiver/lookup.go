@@ -13,8 +13,11 @@ const (
 	// LookupPath is where Dynatrace tells about a token to whoever holds it
 	// (Dynatrace docs, Access tokens API, "POST token lookup").
 	LookupPath = "/api/v2/apiTokens/lookup"
-	// Scope is what a token needs for the built-in ingest.
+	// Scope is what an access token needs for the built-in ingest.
 	Scope = "openpipeline.events_security"
+	// Permission is what a platform token needs, by the names of the permissions;
+	// no document says so.
+	Permission = "openpipeline:security.events:ingest"
 
 	maxLookup = 16 << 10 // bytes of a request
 )
@@ -26,18 +29,29 @@ type TokenState struct {
 	// zero Expires means never.
 	Disabled bool
 	Expires  time.Time
-	// Scopes of the token; nil: the ingest's alone.
+	// Scopes of an access token, permissions of a platform token; nil: what the
+	// ingest wants, alone.
 	Scopes []string
 	// NoLookup refuses the look-up with 403: nothing documents that any scope
 	// will always do.
 	NoLookup bool
 }
 
-func (s TokenState) scopes() []string {
+// scopes returns what a token may do.
+func (s TokenState) scopes(token string) []string {
 	if s.Scopes == nil {
-		return []string{Scope}
+		return []string{wanted(token)}
 	}
 	return s.Scopes
+}
+
+// wanted is what a token of its kind needs for the built-in ingest: neither
+// stands for the other.
+func wanted(token string) string {
+	if strings.HasPrefix(token, platformPrefix) {
+		return Permission
+	}
+	return Scope
 }
 
 // SetToken makes another token the only one accepted, as a rotation does.
@@ -121,7 +135,7 @@ type apiToken struct {
 
 func (r *Receiver) describe() apiToken {
 	public := strings.Split(r.token(), ".")
-	t := apiToken{ID: strings.Join(public[:min(2, len(public))], "."), Name: "simulated", Enabled: true, Scopes: r.options.TokenState.scopes()}
+	t := apiToken{ID: strings.Join(public[:min(2, len(public))], "."), Name: "simulated", Enabled: true, Scopes: r.options.TokenState.scopes(r.token())}
 	if at := r.options.TokenState.Expires; !at.IsZero() {
 		t.Expires = at.UTC().Format("2006-01-02T15:04:05.000Z")
 	}

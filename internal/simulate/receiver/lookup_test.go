@@ -53,18 +53,30 @@ func TestLookup(t *testing.T) {
 func TestTokenState(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
+		token  string // empty: the access token
 		state  receiver.TokenState
 		status int
 	}{
-		"valid":       {receiver.TokenState{Expires: now.Add(time.Second), NoLookup: true}, 202},
-		"other scope": {receiver.TokenState{Scopes: []string{"openpipeline.events_security.custom"}}, 403},
-		"expired":     {receiver.TokenState{Expires: now}, 401},
-		"disabled":    {receiver.TokenState{Disabled: true}, 401},
+		"valid":                   {"", receiver.TokenState{Expires: now.Add(time.Second), NoLookup: true}, 202},
+		"other scope":             {"", receiver.TokenState{Scopes: []string{"openpipeline.events_security.custom"}}, 403},
+		"a permission, no scope":  {"", receiver.TokenState{Scopes: []string{receiver.Permission}}, 403},
+		"expired":                 {"", receiver.TokenState{Expires: now}, 401},
+		"disabled":                {"", receiver.TokenState{Disabled: true}, 401},
+		"platform":                {platformToken, receiver.TokenState{}, 202},
+		"platform, permission":    {platformToken, receiver.TokenState{Scopes: []string{receiver.Permission}}, 202},
+		"platform, other":         {platformToken, receiver.TokenState{Scopes: []string{"openpipeline:security.events.custom:ingest"}}, 403},
+		"platform, a scope alone": {platformToken, receiver.TokenState{Scopes: []string{receiver.Scope}}, 403},
+		"platform, expired":       {platformToken, receiver.TokenState{Expires: now}, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r, url := start(t, receiver.Options{TokenState: tc.state})
-			status, answer := post(t, url, strings.NewReader(finding("s", "f1")), nil)
+			var as func(*http.Request)
+			if tc.token != "" {
+				r.SetToken(tc.token)
+				as = func(req *http.Request) { req.Header.Set("Authorization", "Bearer "+tc.token) }
+			}
+			status, answer := post(t, url, strings.NewReader(finding("s", "f1")), as)
 			if status != tc.status || len(r.Events()) > 0 != (status == 202) {
 				t.Errorf("%d %s, %d events", status, answer, len(r.Events()))
 			}

@@ -197,8 +197,8 @@ func (r *Receiver) checkHeader(req *http.Request) *refusal {
 	if no := r.authenticate(req); no != nil {
 		return no
 	}
-	if state := r.options.TokenState; !slices.Contains(state.scopes(), Scope) {
-		return refuse(http.StatusForbidden, "the token lacks the scope %s", Scope)
+	if token := r.token(); !slices.Contains(r.options.TokenState.scopes(token), wanted(token)) {
+		return refuse(http.StatusForbidden, "the token lacks %s", wanted(token))
 	}
 	media, _, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
 	if err != nil || media != "application/json" {
