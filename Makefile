@@ -15,6 +15,11 @@ STACK := runecast-ingest$(if $(filter-out default,$(STAGE)),-$(STAGE))
 CONFIG_ENV := $(if $(filter default dev prod,$(STAGE)),$(STAGE),default)
 # The template of an unpacked release: its zips are deployed as they are, and nothing is built.
 TEMPLATE :=
+# Of the functions, in Lambda's words: arm64 or x86_64. `make deploy` takes it from the stage's settings.
+ARCHITECTURE := $(or $(RUNECAST_INGEST_ARCHITECTURE),arm64)
+GOARCH_arm64 := arm64
+GOARCH_x86_64 := amd64
+GOARCH_LAMBDA := $(or $(GOARCH_$(ARCHITECTURE)),$(error ARCHITECTURE must be arm64 or x86_64))
 ARGS :=
 ROUNDS := 300
 # A commit to measure this work tree beside.
@@ -38,7 +43,7 @@ WITHOUT_CERTIFICATES := env -u SSL_CERT_FILE -u SSL_CERT_DIR
 TEST := mkdir -p out/tmp; TMPDIR="$$PWD/out/tmp" $(WITHOUT_ACCOUNT)
 
 # Reproducible: nothing of the machine, the folder or the time gets in.
-LAMBDA_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=arm64 GOFLAGS= go build -trimpath -buildvcs=false \
+LAMBDA_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_LAMBDA) GOFLAGS= go build -trimpath -buildvcs=false \
 	-tags lambda.norpc,grpcnotrace -ldflags "-s -w -buildid= -X main.version=$(VERSION)"
 
 .PHONY: help
@@ -51,7 +56,7 @@ help: ## List the targets
 ##@ develop
 
 .PHONY: build test chaos lint fmt bench validate tools clean
-build: build-CollectorFunction build-ForwarderFunction $(PROGRAM) ## Build both Lambda binaries (linux/arm64), and the operator's program, under out/
+build: build-CollectorFunction build-ForwarderFunction $(PROGRAM) ## Build both Lambda binaries (for arm64, or ARCHITECTURE=x86_64), and the operator's program, under out/
 
 # What functions/ and infra/ test runs mostly in processes of its own, which the race detector does not see. The parts of the local stack
 # are servers in the tests' own process, and are raced.
@@ -92,15 +97,18 @@ clean: ## Remove everything that was built, the local archive too
 run: tools out/bin/local ## Watch the whole product work on this machine: make run ARGS="-objects 200000 -seed 7"
 	$(WITHOUT_ACCOUNT) out/bin/local $(ARGS)
 
-dist: build-CollectorFunction build-ForwarderFunction out/bin/dist ## Pack both functions reproducibly, with checksums and a bill of materials, under out/dist/
-	out/bin/dist -version $(VERSION) -out out/dist out/collector/bootstrap out/forwarder/bootstrap
+dist: out/bin/dist ## Pack both functions for both processors reproducibly, with templates, checksums and a bill of materials, under out/dist/
+	for architecture in arm64 x86_64; do \
+		$(MAKE) --no-print-directory build-CollectorFunction build-ForwarderFunction ARCHITECTURE=$$architecture OUT=out/$$architecture; \
+	done
+	out/bin/dist -version $(VERSION) -out out/dist out/arm64/*/bootstrap out/x86_64/*/bootstrap
 
 # What is typed behind --parameter-overrides is cut at spaces by the SAM CLI, and --guided writes into samconfig.toml, which git tracks. It looks for
 # samconfig.toml beside the template.
 deploy: $(PROGRAM) ## Build and deploy a stage with SAM; the first time after `runecast-ingest settings new`: make deploy STAGE=prod
 	$(if $(findstring --guided,$(ARGS))$(findstring --parameter-overrides,$(ARGS)),$(error settings stand in the stage's settings file: change them with `$(PROGRAM) settings set NAME=VALUE --stage $(STAGE)`, and leave --guided and --parameter-overrides out))
 	$(PROGRAM) settings prepare --stage $(STAGE) --out out/settings/$(STAGE).toml
-	$(if $(TEMPLATE),,sam build --config-env $(CONFIG_ENV))
+	$(if $(TEMPLATE),,RUNECAST_INGEST_ARCHITECTURE=$$(sed -n 's/^Architecture = "\(.*\)"$$/\1/p' out/settings/$(STAGE).toml) sam build --config-env $(CONFIG_ENV) --parameter-overrides file://out/settings/$(STAGE).toml)
 	sam deploy --config-file "$(CURDIR)/samconfig.toml" $(addprefix --template-file ,$(TEMPLATE)) --config-env $(CONFIG_ENV) --stack-name $(STACK) --parameter-overrides file://out/settings/$(STAGE).toml $(ARGS)
 
 # Programs are built once under out/bin, and started there: where the temporary folder lets nothing start, `go run` cannot.
@@ -130,7 +138,8 @@ out/bin/actionlint: Makefile
 
 # `sam build` calls these, in a copy of this folder, with ARTIFACTS_DIR.
 .PHONY: build-CollectorFunction build-ForwarderFunction
+OUT := out
 build-CollectorFunction: NAME := collector
 build-ForwarderFunction: NAME := forwarder
 build-CollectorFunction build-ForwarderFunction:
-	$(LAMBDA_BUILD) -o $(or $(ARTIFACTS_DIR),out/$(NAME))/bootstrap ./functions/$(NAME)
+	$(LAMBDA_BUILD) -o $(or $(ARTIFACTS_DIR),$(OUT)/$(NAME))/bootstrap ./functions/$(NAME)

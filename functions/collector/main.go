@@ -32,18 +32,22 @@ func main() {
 	ctx := context.Background()
 	cfg, err := collectorconfig.Load(os.Getenv)
 	log := telemetry.Logger(os.Stdout, cfg.LogLevel)
+	var proxy endpoint.Proxy
+	if err == nil {
+		proxy, err = endpoint.EnvironmentProxy(cfg.CABundle)
+	}
 	if err != nil {
 		log.Error("the settings cannot be used", "error", err.Error())
 		telemetry.Serve(ctx, log, preflight.Misconfigured(err))
 		return
 	}
-	if err := run(ctx, cfg, log); err != nil {
+	if err := run(ctx, cfg, proxy, log); err != nil {
 		log.Error("the function cannot start", "error", err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, cfg collectorconfig.Settings, log *slog.Logger) error {
+func run(ctx context.Context, cfg collectorconfig.Settings, proxy endpoint.Proxy, log *slog.Logger) error {
 	// Little is live while results stream through: without a limit the parts of
 	// an upload that has ended would be kept beside those of the next.
 	debug.SetMemoryLimit(32 << 20)
@@ -53,9 +57,10 @@ func run(ctx context.Context, cfg collectorconfig.Settings, log *slog.Logger) er
 	}
 	api := secretsmanager.NewFromConfig(aws)
 	secrets := secret.NewCache(api, cfg.SecretID, time.Now)
-	bucket := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
+	objects := store.Client(aws, cfg.S3PathStyle)
+	bucket := store.New(objects, cfg.Bucket)
 	talk := appliance.Options{
-		Settings: endpoint.Settings{URL: cfg.URL, Credentials: secrets, Limits: endpoint.Options{AllowLoopback: cfg.AllowLoopback}},
+		Settings: endpoint.Settings{URL: cfg.URL, Credentials: secrets, Limits: endpoint.Options{AllowLoopback: cfg.AllowLoopback, Proxy: proxy}},
 		Version:  version, API: cfg.API, AllObjects: cfg.AllObjects, ScanPath: cfg.ScanPath,
 	}
 	c := collect.New(collect.Options{
@@ -63,6 +68,9 @@ func run(ctx context.Context, cfg collectorconfig.Settings, log *slog.Logger) er
 		Preflight: appliancecheck.New(appliancecheck.Options{
 			Settings: preflight.Settings{
 				URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
+				Proxy: proxy, FIPS: cfg.FIPS, DualStack: cfg.DualStack, Services: []preflight.Service{
+					{Name: "secretsmanager", URL: secret.Address(ctx, api)}, {Name: "s3", URL: store.Address(ctx, objects, cfg.Bucket)},
+				},
 				Secrets: func() endpoint.Credentials { return secret.NewCache(api, cfg.SecretID, time.Now) },
 			},
 			API: cfg.API, Systems: cfg.Systems, SystemTypes: cfg.SystemTypes, ScanTimeout: cfg.ScanTimeout, Period: cfg.Period, Archive: bucket,

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
-	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -37,18 +36,22 @@ func main() {
 	ctx := context.Background()
 	cfg, err := forwarderconfig.Load(os.Getenv)
 	log := telemetry.Logger(os.Stdout, cfg.LogLevel)
+	var proxy endpoint.Proxy
+	if err == nil {
+		proxy, err = endpoint.EnvironmentProxy(cfg.CABundle)
+	}
 	if err != nil {
 		log.Error("the settings cannot be used", "error", err.Error())
 		telemetry.Serve(ctx, log, preflight.Misconfigured(err))
 		return
 	}
-	if err := run(ctx, cfg, log); err != nil {
+	if err := run(ctx, cfg, proxy, log); err != nil {
 		log.Error("the function cannot start", "error", err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, cfg forwarderconfig.Settings, log *slog.Logger) error {
+func run(ctx context.Context, cfg forwarderconfig.Settings, proxy endpoint.Proxy, log *slog.Logger) error {
 	// The bodies in flight and the one being packed are nearly all that is live:
 	// without a limit the garbage collector would let as much garbage gather
 	// beside them. A higher one saves no CPU time, a lower one costs much.
@@ -62,39 +65,38 @@ func run(ctx context.Context, cfg forwarderconfig.Settings, log *slog.Logger) er
 	}
 	api := secretsmanager.NewFromConfig(aws)
 	fresh := func() *secret.Cache { return secret.NewCache(api, cfg.SecretID, time.Now) }
-	bucket := store.New(store.Client(aws, cfg.S3PathStyle), cfg.Bucket)
+	objects := store.Client(aws, cfg.S3PathStyle)
+	bucket := store.New(objects, cfg.Bucket)
 	metrics := telemetry.NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now)
-	told := notices(cfg, aws)
+	services := []preflight.Service{
+		{Name: "secretsmanager", URL: secret.Address(ctx, api)}, {Name: "s3", URL: store.Address(ctx, objects, cfg.Bucket)},
+	}
+	publish, told := deliver.Publisher(nil), ingestcheck.Notices(nil) // no pointers to nothing
+	if cfg.Notices {
+		events := eventbridge.NewFromConfig(aws)
+		bus := eventbus.New(events)
+		publish, told = bus, bus
+		services = append(services, preflight.Service{Name: "events", URL: eventbus.Address(ctx, events)})
+	}
 	checked := ingestcheck.Options{
 		Settings: preflight.Settings{
 			URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
+			Proxy: proxy, Services: services, FIPS: cfg.FIPS, DualStack: cfg.DualStack,
 			Secrets: func() endpoint.Credentials { return fresh() },
 		},
-		URLNote: cfg.URLNote, Archive: bucket, Metrics: metrics, NewID: uuid.NewString,
+		URLNote: cfg.URLNote, Archive: bucket, Notices: told, Metrics: metrics, NewID: uuid.NewString,
 		Connect: func(creds endpoint.Credentials, limits endpoint.Options) ingestcheck.Ingest {
 			return client(cfg, creds, limits)
 		},
 	}
-	publish := deliver.Publisher(nil) // no pointer to nothing
-	if told != nil {
-		publish, checked.Notices = told, told
-	}
 	check := ingestcheck.New(checked)
-	sender := client(cfg, fresh(), endpoint.Options{AllowLoopback: cfg.AllowLoopback})
+	sender := client(cfg, fresh(), endpoint.Options{AllowLoopback: cfg.AllowLoopback, Proxy: proxy})
 	f := forward.New(forward.Options{
 		Settings: cfg.Settings, Archive: bucket, Sender: sender, Check: check.Handle, Notices: publish,
 		Log: log, Metrics: metrics, Now: time.Now, Sleep: endpoint.Sleep, NewID: uuid.NewString,
 	})
 	telemetry.Serve(ctx, log, f.Handle)
 	return nil
-}
-
-// notices returns where notices go; nil: nowhere.
-func notices(cfg forwarderconfig.Settings, conf aws.Config) *eventbus.Bus {
-	if !cfg.Notices {
-		return nil
-	}
-	return eventbus.New(eventbridge.NewFromConfig(conf))
 }
 
 // client sends to the ingest.

@@ -18,6 +18,8 @@
 -- dt is the day on which the run began, in UTC. The folder run=… below it is free text, which projection could only inject,
 -- and then every query would have to name its runs. So dt alone is projected, Athena reads the folders below it, and the
 -- run's id comes from the document. What was uploaded by hand (raw/manual/) has no envelope and is not in the table.
+--
+-- For a copy of the archive on one machine, duckdb.sql beside this asks the same in DuckDB's words.
 
 CREATE EXTERNAL TABLE IF NOT EXISTS runecast_raw (
   run struct<id:string, startedAt:string>,

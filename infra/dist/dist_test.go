@@ -156,7 +156,11 @@ func TestPackWritesWhatItSums(t *testing.T) {
 			t.Errorf("%s is not what SHA256SUMS says", name)
 		}
 	}
-	if diff := cmp.Diff([]string{"collector.zip", "forwarder.zip", "template.yaml", "sbom.cdx.json"}, names); diff != "" {
+	p, err := processorOf(self(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{p.zip("collector"), p.zip("forwarder"), p.template(), "LICENSE", "README.md", "sbom.cdx.json"}, names); diff != "" {
 		t.Errorf("- want, + got:\n%s", diff)
 	}
 }
@@ -166,7 +170,7 @@ func TestPackWritesWhatItSums(t *testing.T) {
 func TestTemplateOfARelease(t *testing.T) {
 	t.Parallel()
 	source := read(t, "../..", "template.yaml")
-	got, err := released(source, []string{"collector", "forwarder"})
+	got, err := released(source, x86, []string{"collector", "forwarder"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,15 +188,29 @@ func TestTemplateOfARelease(t *testing.T) {
 		}
 	}
 	want := []string{
-		"-    CodeUri: .\n", "-    Metadata: {BuildMethod: makefile}\n", "+      CodeUri: collector.zip\n",
-		"-    Metadata: {BuildMethod: makefile}\n", "+      CodeUri: forwarder.zip\n",
+		"+    Default: x86_64\n", "+    AllowedValues: [x86_64]\n", "+    ConstraintDescription: must be x86_64, for which this release's zips are built\n",
+		"-    Default: arm64\n", "-    AllowedValues: [arm64, x86_64]\n", "-    ConstraintDescription: must be arm64 or x86_64\n",
+		"-    CodeUri: .\n", "-    Metadata: {BuildMethod: makefile}\n", "+      CodeUri: collector-x86_64.zip\n",
+		"-    Metadata: {BuildMethod: makefile}\n", "+      CodeUri: forwarder-x86_64.zip\n",
 	}
 	if diff := cmp.Diff(want, changed); diff != "" {
 		t.Errorf("- want, + got:\n%s", diff)
 	}
 	for name, functions := range map[string][]string{"another function": {"collector", "courier"}, "a function is left": {"collector"}} {
-		if _, err := released(source, functions); err == nil {
+		if _, err := released(source, arm, functions); err == nil {
 			t.Errorf("%s: written without a word", name)
+		}
+	}
+}
+
+// A release for the template's default processor has the names without one.
+func TestFilesOfAProcessor(t *testing.T) {
+	t.Parallel()
+	for want, got := range map[string]string{
+		"collector.zip": arm.zip("collector"), "template.yaml": arm.template(), "collector-x86_64.zip": x86.zip("collector"), "template-x86_64.yaml": x86.template(),
+	} {
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 	}
 }

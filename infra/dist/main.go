@@ -1,6 +1,7 @@
-// Command dist packs the functions for a release: a zip of each, the template
-// that deploys them, a bill of materials and the checksums of all. It promises the same bytes for the same
-// binaries, wherever and whenever it runs.
+// Command dist packs the functions for a release: a zip of each, for each
+// processor a template that deploys them, what the Serverless Application
+// Repository shows beside it, a bill of materials and the checksums of all. It
+// promises the same bytes for the same binaries, wherever and whenever it runs.
 package main
 
 import (
@@ -9,8 +10,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -29,11 +32,11 @@ func main() {
 	}
 }
 
-// maxZip is what a zip may have in bytes: a cold start has to load it.
-const maxZip = 8_000_000
 
 // pack writes <function>.zip for each binary, which lies in a folder named
-// after its function, then template.yaml, sbom.cdx.json and SHA256SUMS.
+// after its function, then template.yaml, licence and README that lie beside the
+// template, sbom.cdx.json and SHA256SUMS. The files of a processor but arm64 have its
+// name: collector-x86_64.zip, template-x86_64.yaml.
 func pack(out, version, template string, binaries []string) error {
 	if len(binaries) == 0 {
 		return errors.New("name the binaries of the functions")
@@ -47,35 +50,51 @@ func pack(out, version, template string, binaries []string) error {
 		return os.WriteFile(filepath.Join(out, name), content, 0o644)
 	}
 	bom := newBOM(version)
-	var functions []string
+	functions := map[processor][]string{}
 	for _, path := range binaries {
 		function := filepath.Base(filepath.Dir(path))
-		functions = append(functions, function)
+		built, err := processorOf(path)
+		if err != nil {
+			return fmt.Errorf("look at %s: %w", function, err)
+		}
+		functions[built] = append(functions[built], function)
+		name := built.zip(function)
 		content, err := zipped(path)
 		if err != nil {
-			return fmt.Errorf("zip %s: %w", function, err)
+			return fmt.Errorf("zip %s: %w", name, err)
 		}
-		if len(content) > maxZip {
-			return fmt.Errorf("zip %s: %d bytes are more than %d", function, len(content), maxZip)
+		if most := built.maxZip(); len(content) > most {
+			return fmt.Errorf("zip %s: %d bytes are more than %d", name, len(content), most)
 		}
-		if err := write(function+".zip", content); err != nil {
+		if err := write(name, content); err != nil {
 			return fmt.Errorf("write zip: %w", err)
 		}
-		if err := bom.add(function, digest(content), path); err != nil {
-			return fmt.Errorf("list modules of %s: %w", function, err)
+		if err := bom.add(function+built.suffix(), digest(content), path); err != nil {
+			return fmt.Errorf("list modules of %s: %w", name, err)
 		}
-		fmt.Printf("%s.zip: %d bytes\n", function, len(content))
+		fmt.Printf("%s: %d bytes\n", name, len(content))
 	}
 	text, err := os.ReadFile(template)
 	if err != nil {
 		return fmt.Errorf("read the template: %w", err)
 	}
-	deploys, err := released(string(text), functions)
-	if err != nil {
-		return fmt.Errorf("write the template of the release: %w", err)
+	for _, p := range slices.Sorted(maps.Keys(functions)) {
+		deploys, err := released(string(text), p, functions[p])
+		if err == nil {
+			err = write(p.template(), []byte(deploys))
+		}
+		if err != nil {
+			return fmt.Errorf("write the template of the release: %w", err)
+		}
 	}
-	if err := write("template.yaml", []byte(deploys)); err != nil {
-		return fmt.Errorf("write the template of the release: %w", err)
+	for _, name := range []string{"LICENSE", "README.md"} { // the template's metadata name them
+		content, err := os.ReadFile(filepath.Join(filepath.Dir(template), name))
+		if err == nil {
+			err = write(name, content)
+		}
+		if err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
 	}
 	content, err := bom.marshal()
 	if err != nil {

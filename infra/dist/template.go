@@ -6,20 +6,29 @@ import (
 	"strings"
 )
 
+// The parameter in the template that says for which processor functions are deployed.
+const (
+	anyProcessor  = "    Default: arm64\n    AllowedValues: [arm64, x86_64]\n    ConstraintDescription: must be arm64 or x86_64\n"
+	thisProcessor = "    Default: %[1]s\n    AllowedValues: [%[1]s]\n    ConstraintDescription: must be %[1]s, for which this release's zips are built\n"
+)
+
 // released returns the template whose functions are the zips beside it: the SAM
 // CLI uploads a zip as it is, so what is deployed are the bytes that the
-// checksums name. Nothing is built from it.
-func released(template string, functions []string) (string, error) {
+// checksums name. Nothing is built from it, and it takes no other processor.
+func released(template string, p processor, functions []string) (string, error) {
 	for _, function := range functions {
 		name := regexp.MustCompile(`(?m)^( +)FunctionName: !Sub \$\{AWS::StackName\}-` + regexp.QuoteMeta(function) + `\n`)
 		if len(name.FindAllString(template, -1)) != 1 {
 			return "", fmt.Errorf("the template has no function %s, or several", function)
 		}
-		template = name.ReplaceAllString(template, "${0}${1}CodeUri: "+function+".zip\n")
+		template = name.ReplaceAllString(template, "${0}${1}CodeUri: "+p.zip(function)+"\n")
 	}
 	const source, build = "    CodeUri: .\n", "    Metadata: {BuildMethod: makefile}\n"
 	if strings.Count(template, source) != 1 || strings.Count(template, build) != len(functions) {
 		return "", fmt.Errorf("the template does not build %d functions from its own folder", len(functions))
 	}
-	return strings.NewReplacer(source, "", build, "").Replace(template), nil
+	if strings.Count(template, anyProcessor) != 1 {
+		return "", fmt.Errorf("the template does not ask for a processor")
+	}
+	return strings.NewReplacer(source, "", build, "", anyProcessor, fmt.Sprintf(thisProcessor, string(p))).Replace(template), nil
 }

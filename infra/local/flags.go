@@ -144,6 +144,7 @@ func (o *options) runFlags(f *flag.FlagSet) {
 		}
 		return nil
 	})
+	f.BoolVar(&o.proxy, "proxy", false, "the functions go through a real proxy, Debian's tinyproxy, and nothing past it")
 	f.BoolVar(&o.keep, "keep", false, "keep the archive of the last run under out/bucket")
 	f.BoolVar(&o.verbose, "v", false, "write the functions' logs to the terminal, not to out/log")
 	f.DurationVar(&o.timeout, "timeout", 0, "give up after this time (default what the analyses may take, and 10m)")

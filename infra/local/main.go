@@ -30,6 +30,7 @@ type options struct {
 	analysis, runecastAPI string
 	mode                  trigger.Mode
 	keep                  bool
+	proxy                 bool          // the functions go through a real proxy
 	platformToken         bool          // the right Dynatrace token is a platform token
 	token                 string        // instead of the right Dynatrace token
 	runecastToken         string        // instead of the right Runecast token
@@ -96,7 +97,11 @@ func play(ctx context.Context, o options, show *display.Display) error {
 		return err
 	}
 	defer s.close()
-	show.Done("appliance, S3, Secrets Manager, EventBridge, X-Ray, Dynatrace ingest")
+	way := ""
+	if o.proxy {
+		way = ", a proxy before all of them"
+	}
+	show.Done("appliance, S3, Secrets Manager, EventBridge, X-Ray, Dynatrace ingest%s", way)
 	sweeping, stop := context.WithCancel(ctx)
 	defer stop()
 	go schedule.Sweep(sweeping, s.forwarder, o.tick)

@@ -20,6 +20,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
+	"runecast-ingest/infra/local/proxy"
 	"runecast-ingest/infra/local/secrets"
 	"runecast-ingest/infra/local/tracing"
 	"runecast-ingest/infra/local/trigger"
@@ -52,6 +53,8 @@ type stack struct {
 	accepted  atomic.Int64 // events that were inspected, or could have been
 	traces    *tracing.Sink
 	bus       eventbridge.Bus
+	authority *pki.Authority // of all servers with TLS
+	proxy     *proxy.Proxy   // what the functions go through; nil: nothing
 	trigger   *trigger.Trigger
 	collector *lambda.Function
 	forwarder *lambda.Function
@@ -73,6 +76,13 @@ func (s *stack) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.authority, err = pki.New(); err != nil {
+		return err
+	}
+	network, err := s.network(ctx)
+	if err != nil {
+		return err
+	}
 	collectorEnv, forwarderEnv, err := s.endpoints()
 	if err != nil {
 		return err
@@ -89,10 +99,10 @@ func (s *stack) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.collector, err = s.deploy("collector", s.o.collectorTimeout, 1, slices.Concat(awsEnv, collectorEnv)); err != nil {
+	if s.collector, err = s.deploy("collector", s.o.collectorTimeout, 1, slices.Concat(awsEnv, network, collectorEnv)); err != nil {
 		return err
 	}
-	if s.forwarder, err = s.deploy("forwarder", functionTimeout, forwarderConcurrency, slices.Concat(awsEnv, forwarderEnv)); err != nil {
+	if s.forwarder, err = s.deploy("forwarder", functionTimeout, forwarderConcurrency, slices.Concat(awsEnv, network, forwarderEnv)); err != nil {
 		return err
 	}
 	deployed.function = s.forwarder
@@ -166,10 +176,6 @@ func (s *stack) logFile(name string) (*os.File, error) {
 // endpoints starts the appliance and Dynatrace's ingest, with TLS by an
 // authority of their own, and returns the functions' settings for them.
 func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
-	authority, err := pki.New()
-	if err != nil {
-		return nil, nil, err
-	}
 	a := s.o.appliance
 	a.Token = uuid.NewString()
 	if s.o.tokenFor > 0 {
@@ -185,26 +191,22 @@ func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 	s.receiver = receiver.New(receiver.Options{Token: token, Inspect: s.missedByReaders})
 
 	store := new(secrets.Manager)
-	manager, err := s.serve(store, nil)
+	manager, err := s.outside("Secrets Manager", store, false)
 	if err != nil {
 		return nil, nil, err
 	}
 	endpoint := func(h http.Handler, name, token, wrong string) (url, arn string, err error) {
-		conf, err := authority.Server()
-		if err != nil {
-			return "", "", err
-		}
 		if wrong != "" {
 			token = wrong
 		}
-		text, err := json.Marshal(map[string]string{"token": token, "ca_pem": string(authority.PEM())})
+		text, err := json.Marshal(map[string]string{"token": token, "ca_pem": string(s.authority.PEM())})
 		if err != nil {
 			return "", "", err
 		}
-		address, err := s.serve(h, conf)
-		return "https://" + address, store.Put(name, string(text)), err
+		url, err = s.outside(name, h, true)
+		return url, store.Put(name, string(text)), err
 	}
-	common := []string{"AWS_ENDPOINT_URL_SECRETS_MANAGER=http://" + manager, "ALLOW_LOOPBACK=true"}
+	common := []string{"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + manager, "ALLOW_LOOPBACK=true"}
 	url, arn, err := endpoint(appliance.CutAfter(s.appliance, s.o.cuts...), "runecast", a.Token, s.o.runecastToken)
 	if err != nil {
 		return nil, nil, err
@@ -282,7 +284,11 @@ func (s *stack) services(ctx context.Context, out string) ([]string, error) {
 	if err := server.CreateBucket(ctx, bucketName); err != nil {
 		return nil, err
 	}
-	bus, err := s.serve(&s.bus, nil)
+	bus, err := s.outside("EventBridge", &s.bus, false)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := s.objects(server.URL())
 	if err != nil {
 		return nil, err
 	}
@@ -291,9 +297,9 @@ func (s *stack) services(ctx context.Context, out string) ([]string, error) {
 	}
 	s.opened(s.traces)
 	return []string{
-		"ARCHIVE_BUCKET=" + bucketName, "S3_PATH_STYLE=true", "AWS_ENDPOINT_URL_S3=" + server.URL(),
+		"ARCHIVE_BUCKET=" + bucketName, "S3_PATH_STYLE=true", "AWS_ENDPOINT_URL_S3=" + objects,
 		"AWS_REGION=" + server.Region(), "AWS_ACCESS_KEY_ID=" + server.AccessKey(), "AWS_SECRET_ACCESS_KEY=" + server.SecretKey(),
-		"AWS_ENDPOINT_URL_EVENTBRIDGE=http://" + bus, "AWS_XRAY_DAEMON_ADDRESS=" + s.traces.Address(),
+		"AWS_ENDPOINT_URL_EVENTBRIDGE=" + bus, "AWS_XRAY_DAEMON_ADDRESS=" + s.traces.Address(),
 	}, nil
 }
 
@@ -323,6 +329,11 @@ func (s *stack) serve(h http.Handler, conf *tls.Config) (address string, err err
 	if err != nil {
 		return "", err
 	}
+	return s.serveOn(ln, h, conf), nil
+}
+
+// serveOn answers on a listener, and returns its address.
+func (s *stack) serveOn(ln net.Listener, h http.Handler, conf *tls.Config) string {
 	server := &http.Server{Handler: h, TLSConfig: conf, ReadHeaderTimeout: time.Minute, ErrorLog: s.log}
 	s.opened(server)
 	go func() { // ends with server.Close
@@ -332,7 +343,7 @@ func (s *stack) serve(h http.Handler, conf *tls.Config) (address string, err err
 			_ = server.Serve(ln)
 		}
 	}()
-	return ln.Addr().String(), nil
+	return ln.Addr().String()
 }
 
 func (s *stack) opened(c io.Closer) { s.closers = append(s.closers, c) }

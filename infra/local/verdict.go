@@ -39,6 +39,7 @@ type verdict struct {
 	memory     [2]int64           // peaks of collector and forwarder, bytes
 	archive    string             // the folder of the bucket
 	report     string             // the file of the dashboard
+	carried    string             // what came through the proxy, by service; "": there is none
 	problems   []string           // one sentence each; empty: the dashboard is right
 }
 
@@ -69,6 +70,10 @@ func (s *stack) judge(ctx context.Context, a payload.RunAnswer, all []delivery) 
 		return v, err
 	}
 	v.problems = v.differences()
+	if s.proxy != nil {
+		v.carried = s.proxy.String()
+		v.problems = append(v.problems, s.proxy.Faults()...)
+	}
 	return v, nil
 }
 
@@ -119,6 +124,9 @@ func (v verdict) print(w io.Writer) {
 	v.listNotices(&out)
 	fmt.Fprintf(&out, "memory     collector %s   forwarder %s  (peak)\n", mebibytes(v.memory[0]), mebibytes(v.memory[1]))
 	fmt.Fprintf(&out, "X-Ray      %d traces, %d subsegments\n", v.traces.Traces, v.traces.Subsegments)
+	if v.carried != "" {
+		fmt.Fprintf(&out, "proxy      %s\n", v.carried)
+	}
 	fmt.Fprintf(&out, "report     %s\n", v.report)
 	_, _ = io.WriteString(w, out.String()) // nobody to tell if the terminal is gone
 }

@@ -134,7 +134,11 @@ func readCatalog(path string) (*mapping.Catalog, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	return mapping.ReadCatalog(f)
+	text, err := archive.Text(f)
+	if err != nil {
+		return nil, err
+	}
+	return mapping.ReadCatalog(text)
 }
 
 // open reads a file, decompressed if it is gzip by its first bytes.

@@ -13,7 +13,7 @@ type check func(template node)
 func checks() map[string]check {
 	all := map[string]check{}
 	for _, concern := range []map[string]check{
-		parameterChecks(), settingChecks(), rightChecks(), archiveChecks(), functionChecks(), triggerChecks(), alarmChecks(), noticeChecks(), outputChecks(),
+		parameterChecks(), settingChecks(), rightChecks(), archiveChecks(), functionChecks(), repositoryChecks(), triggerChecks(), alarmChecks(), noticeChecks(), outputChecks(),
 	} {
 		maps.Copy(all, concern)
 	}

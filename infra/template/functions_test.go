@@ -4,13 +4,13 @@ import "strings"
 
 func functionChecks() map[string]check {
 	return map[string]check{
-		"functions run the built binaries":        functionsRunBinaries,
-		"failed invocations are kept":             failuresAreKept,
-		"no concurrency is reserved":              nothingIsReserved,
-		"only the collector is in the VPC":        collectorIsInVPC,
-		"events wait longer than a function runs": visibilityExceedsTimeout,
-		"each function has its own log":           logsAreOwn,
-		"names of the stack do not collide":       namesHoldTheStack,
+		"functions run the built binaries":         functionsRunBinaries,
+		"failed invocations are kept":              failuresAreKept,
+		"no concurrency is reserved":               nothingIsReserved,
+		"each function can be in a VPC of its own": functionsAreInVPCs,
+		"events wait longer than a function runs":  visibilityExceedsTimeout,
+		"each function has its own log":            logsAreOwn,
+		"names of the stack do not collide":        namesHoldTheStack,
 	}
 }
 
@@ -21,7 +21,7 @@ func functionsRunBinaries(template node) {
 	} {
 		globals.at(member).want(want)
 	}
-	globals.same("architectures", []string{"arm64"}, globals.at("Architectures").texts())
+	globals.same("architectures", []string{"${Architecture}"}, globals.at("Architectures").texts())
 	for name := range template.resources("AWS::Serverless::Function") {
 		template.at("Resources", name, "Metadata", "BuildMethod").want("makefile")
 		if template.properties(name).has("AutoPublishAlias") {
@@ -54,12 +54,14 @@ func nothingIsReserved(template node) {
 	}
 }
 
-func collectorIsInVPC(template node) {
-	vpc := template.properties("CollectorFunction").at("VpcConfig").when("UseVpc")
-	vpc.at("SubnetIds").want("${VpcSubnetIds}")
-	vpc.at("SecurityGroupIds").want("${VpcSecurityGroupIds}")
-	if template.properties("ForwarderFunction").has("VpcConfig") {
-		template.properties("ForwarderFunction").wrong("is in a VPC, from where Dynatrace needs a NAT gateway")
+// A proxy inside a VPC is reached from inside it only, so that a function outside
+// does not take it.
+func functionsAreInVPCs(template node) {
+	for function, names := range map[string][2]string{"CollectorFunction": {"UseVpc", ""}, "ForwarderFunction": {"UseForwarderVpc", "Forwarder"}} {
+		vpc := template.properties(function).at("VpcConfig").when(names[0])
+		vpc.at("SubnetIds").want("${" + names[1] + "VpcSubnetIds}")
+		vpc.at("SecurityGroupIds").want("${" + names[1] + "VpcSecurityGroupIds}")
+		functionVariables(template, function).at("HTTPS_PROXY").when(names[0]).want("${ProxyUrl}")
 	}
 }
 

@@ -69,25 +69,33 @@ func patternCases() map[string]values {
 			good: []string{"rate(6 hours)", "rate(1 day)", "cron(0 4 * * ? *)", "cron(0 4 ? * MON-FRI *)"},
 			bad:  []string{"", "6 hours", "cron(0 2 * * *)", "rate(0.5 hours)", "rate(1 hours)", "rate(2 hour)", "at(2026-11-22T02:00:00)"},
 		},
-		"ScheduleTimezone":       {good: []string{"UTC", "Europe/Berlin"}, bad: []string{"", "Europe/", "Europe Berlin"}},
-		"ScanTimeout":            {good: []string{"5h30m", "90m"}, bad: []string{"", "90", "soon"}},
-		"PollInterval":           {good: []string{"30s", "1m"}, bad: []string{"", "30"}},
-		"RunecastSystems":        {good: []string{"", "vc1.example,prod-aks", "/subscriptions/1/resourceGroups/a"}, bad: []string{`a"b`, `a\b`}},
-		"RunecastScanPath":       {good: []string{"", "/rc2/api/v1/scan/{id}"}, bad: []string{"/scan", "scan/{id}"}},
-		"RunecastSystemTypes":    {good: []string{"", `{"a":"AWS"}`}, bad: []string{"a=AWS"}},
-		"Standards":              {good: []string{"", "{\n\"X\":{}\n}"}, bad: []string{"[]"}},
-		"SecurityContext":        {good: []string{"", "team-a", "team a/b", "{\"vc1.example\":\"team-a\"}"}, bad: []string{"{", "a}", " team", "{\"a\":1} x"}},
-		"IncludeResults":         {good: []string{"", "all", "FAILED", "FAILED,PASSED"}, bad: []string{"FAIL", "FAILED,", "all,FAILED"}},
-		"IncludeTypes":           {good: []string{"", "KB,BP", "VUL"}, bad: []string{",", "KB,", "KB;BP"}},
-		"ExcludeTypes":           {good: []string{"", "NIST,DORA", "PCI DSS"}, bad: []string{",", "NIST,,DORA"}},
-		"MaxQuarantine":          {good: []string{"0%", "0.5%", "100%"}, bad: []string{"", "1", "101%"}},
-		"AlarmTopicArn":          topic,
-		"NoticeTopicArn":         topic,
-		"KmsKeyArn":              key,
-		"SecretsKmsKeyArn":       key,
-		"PermissionsBoundaryArn": {good: []string{"", "arn:aws:iam::123456789012:policy/boundary"}, bad: []string{"boundary", "arn:aws:iam::123456789012:role/boundary"}},
-		"VpcSubnetIds":           {good: []string{"", "subnet-0123456789abcdef0"}, bad: []string{"vpc-0123", "subnet-"}},
-		"VpcSecurityGroupIds":    {good: []string{"", "sg-0123456789abcdef0"}, bad: []string{"default", "sg-"}},
+		"ScheduleTimezone":             {good: []string{"UTC", "Europe/Berlin"}, bad: []string{"", "Europe/", "Europe Berlin"}},
+		"ScanTimeout":                  {good: []string{"5h30m", "90m"}, bad: []string{"", "90", "soon"}},
+		"PollInterval":                 {good: []string{"30s", "1m"}, bad: []string{"", "30"}},
+		"RunecastSystems":              {good: []string{"", "vc1.example,prod-aks", "/subscriptions/1/resourceGroups/a"}, bad: []string{`a"b`, `a\b`}},
+		"RunecastScanPath":             {good: []string{"", "/rc2/api/v1/scan/{id}"}, bad: []string{"/scan", "scan/{id}"}},
+		"RunecastSystemTypes":          {good: []string{"", `{"a":"AWS"}`}, bad: []string{"a=AWS"}},
+		"Standards":                    {good: []string{"", "{\n\"X\":{}\n}"}, bad: []string{"[]"}},
+		"SecurityContext":              {good: []string{"", "team-a", "team a/b", "{\"vc1.example\":\"team-a\"}"}, bad: []string{"{", "a}", " team", "{\"a\":1} x"}},
+		"IncludeResults":               {good: []string{"", "all", "FAILED", "FAILED,PASSED"}, bad: []string{"FAIL", "FAILED,", "all,FAILED"}},
+		"IncludeTypes":                 {good: []string{"", "KB,BP", "VUL"}, bad: []string{",", "KB,", "KB;BP"}},
+		"ExcludeTypes":                 {good: []string{"", "NIST,DORA", "PCI DSS"}, bad: []string{",", "NIST,,DORA"}},
+		"MaxQuarantine":                {good: []string{"0%", "0.5%", "100%"}, bad: []string{"", "1", "101%"}},
+		"AlarmTopicArn":                topic,
+		"NoticeTopicArn":               topic,
+		"KmsKeyArn":                    key,
+		"SecretsKmsKeyArn":             key,
+		"PermissionsBoundaryArn":       {good: []string{"", "arn:aws:iam::123456789012:policy/boundary"}, bad: []string{"boundary", "arn:aws:iam::123456789012:role/boundary"}},
+		"ForwarderVpcSubnetIds":        {good: []string{"", "subnet-0123456789abcdef0"}, bad: []string{"vpc-0123", "subnet-"}},
+		"ForwarderVpcSecurityGroupIds": {good: []string{"", "sg-0123456789abcdef0"}, bad: []string{"default", "sg-"}},
+		"ProxyUrl": {
+			good: []string{"", "http://proxy.example.com:3128", "https://10.0.0.9"},
+			bad:  []string{"proxy.example.com:3128", "http://user:pass@proxy.example.com", "socks5://proxy.example.com", "http://proxy.example.com/path"},
+		},
+		"NoProxy":             {good: []string{"", "rc.example", ".eu-central-1.amazonaws.com,10.0.0.0/8,[fd12::1]:443", "*"}, bad: []string{"https://rc.example", "a b", "a,", "a@b"}},
+		"CaBundleLayerArn":    {good: []string{"", "arn:aws:lambda:eu-central-1:123456789012:layer:authorities:3"}, bad: []string{"authorities", "arn:aws:lambda:eu-central-1:123456789012:layer:authorities"}},
+		"VpcSubnetIds":        {good: []string{"", "subnet-0123456789abcdef0"}, bad: []string{"vpc-0123", "subnet-"}},
+		"VpcSecurityGroupIds": {good: []string{"", "sg-0123456789abcdef0"}, bad: []string{"default", "sg-"}},
 	}
 }
 
@@ -143,12 +151,21 @@ func environmentFits(template node) {
 func longest(template node, value string) int {
 	const bucketName, number = 63, 20
 	parameter, ok := strings.CutPrefix(value, "${")
-	if !ok || strings.HasPrefix(parameter, "AWS::") {
+	switch {
+	case !ok:
+		return len(value)
+	case strings.HasPrefix(parameter, "AWS::"):
 		return bucketName
 	}
 	p := template.at("Parameters", strings.TrimSuffix(parameter, "}"))
 	switch {
-	case p.has("AllowedValues"), p.at("Type").text() == "Number":
+	case p.has("AllowedValues"):
+		most := 0
+		for _, allowed := range p.at("AllowedValues").texts() {
+			most = max(most, len(allowed))
+		}
+		return most
+	case p.at("Type").text() == "Number":
 		return number
 	}
 	n, err := strconv.Atoi(p.at("MaxLength").text())
@@ -170,6 +187,26 @@ func ruleCases() map[string]attempts {
 		"SecurityGroupsNeedSubnets": {
 			refused: map[string][]string{"VpcSecurityGroupIds": {"sg-1"}},
 			taken:   map[string][]string{"VpcSubnetIds": {"subnet-1"}, "VpcSecurityGroupIds": {"sg-1"}},
+		},
+		"ForwarderSubnetsNeedSecurityGroups": {
+			refused: map[string][]string{"ForwarderVpcSubnetIds": {"subnet-1"}},
+			taken:   map[string][]string{"ForwarderVpcSubnetIds": {"subnet-1"}, "ForwarderVpcSecurityGroupIds": {"sg-1"}},
+		},
+		"ForwarderSecurityGroupsNeedSubnets": {
+			refused: map[string][]string{"ForwarderVpcSecurityGroupIds": {"sg-1"}},
+			taken:   map[string][]string{"ForwarderVpcSubnetIds": {"subnet-1"}, "ForwarderVpcSecurityGroupIds": {"sg-1"}},
+		},
+		"ProxyNeedsVpc": {
+			refused: map[string][]string{"ProxyUrl": {"http://proxy.example"}},
+			taken:   map[string][]string{"ProxyUrl": {"http://proxy.example"}, "ForwarderVpcSubnetIds": {"subnet-1"}},
+		},
+		"ExceptionsNeedProxy": {
+			refused: map[string][]string{"NoProxy": {".amazonaws.com"}},
+			taken:   map[string][]string{"NoProxy": {".amazonaws.com"}, "ProxyUrl": {"http://proxy.example"}},
+		},
+		"FipsNeedsRegion": {
+			refused: map[string][]string{"FipsEndpoints": {"true"}},
+			taken:   map[string][]string{"FipsEndpoints": {"true"}, "AWS::Region": {"us-gov-west-1"}},
 		},
 		"TiersNeedTime": {
 			refused: map[string][]string{"RawRetentionDays": {"90"}},

@@ -30,6 +30,8 @@ func (d deployment) holds(condition node) bool {
 		switch {
 		case function == "Fn::Not" && len(args) == 1:
 			return !d.holds(args[0])
+		case function == "Fn::And" && len(args) > 1:
+			return !slices.ContainsFunc(args, func(a node) bool { return !d.holds(a) })
 		case function == "Fn::Equals" && len(args) == 2:
 			return slices.Equal(d.values(args[0]), d.values(args[1]))
 		case function == "Fn::Contains" && len(args) == 2:
@@ -51,6 +53,9 @@ func (d deployment) values(value node) []string {
 	name := value.at("Ref").text()
 	if v, ok := d.given[name]; ok {
 		return v
+	}
+	if name == "AWS::Region" {
+		return []string{"eu-central-1"}
 	}
 	return []string{d.parameters.at(name, "Default").text()}
 }

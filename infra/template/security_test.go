@@ -111,7 +111,7 @@ func place(resource string) string {
 // parameterOf names the parameter that a condition looks at.
 func parameterOf(condition string) string {
 	known := map[string]string{
-		"UseKey": "KmsKeyArn", "UseSecretsKey": "SecretsKmsKeyArn", "UseVpc": "VpcSubnetIds", "UseNotice": "NoticeTopicArn", "UseQueue": "Trigger queue",
+		"UseKey": "KmsKeyArn", "UseSecretsKey": "SecretsKmsKeyArn", "UseVpc": "VpcSubnetIds", "UseForwarderVpc": "ForwarderVpcSubnetIds", "UseNotice": "NoticeTopicArn", "UseQueue": "Trigger queue",
 	}
 	return "`" + known[condition] + "`"
 }

@@ -47,6 +47,9 @@ func variablesAreRead(template node) {
 // those that its parameter allows, its default first.
 func possible(template, variable node) []string {
 	if branches := variable.branches(); len(branches) > 1 {
+		if branches[0].text() == "${ProxyUrl}" {
+			return []string{"", "http://proxy.example.com:3128"}
+		}
 		return []string{branches[0].text(), branches[1].text()}
 	}
 	required := map[string]string{

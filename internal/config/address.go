@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"runecast-ingest/internal/fault"
 )
@@ -32,6 +33,44 @@ func parseAddress(raw string, allowLoopback bool) (*url.URL, error) {
 		return u, nil
 	}
 	return nil, badURL(fmt.Sprintf("its scheme is %q", u.Scheme))
+}
+
+// proxy reads the address of a proxy: http or https, a host and a port. A login
+// in it would stand readable in the function's settings.
+func (e *Env) proxy(name string) *url.URL {
+	text := e.text(name)
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	what := ""
+	switch {
+	case err != nil || u.Hostname() == "" || u.Opaque != "": // the error's text may quote a password
+		what = "is no address"
+	case u.User != nil:
+		what = "holds a user name or password"
+	case u.Scheme != "http" && u.Scheme != "https":
+		what = fmt.Sprintf("begins with %q", u.Scheme)
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || !validPort(u):
+		what = "holds more than a host and a port"
+	default:
+		return u
+	}
+	e.fail(name, what, "write it as http://proxy.example:3128, and let the proxy admit the function without a login")
+	return nil
+}
+
+// exceptions reads what is reached without a proxy: hosts, domains, addresses and
+// networks. What the AWS SDK would silently take for no host at all is refused.
+func (e *Env) exceptions(name string) []string {
+	list := e.List(name)
+	for _, entry := range list {
+		_, err := netip.ParsePrefix(entry)
+		if err != nil && strings.ContainsAny(entry, "/ \"'@") {
+			e.fail(name, fmt.Sprintf("%q is neither a host nor a network", entry), "write hosts, domains and networks, separated by commas: rc.example,.eu-central-1.amazonaws.com,10.0.0.0/8")
+		}
+	}
+	return list
 }
 
 func validPort(u *url.URL) bool {

@@ -39,7 +39,11 @@ func (e *Env) Err() error {
 	return fmt.Errorf("read configuration: %w", errors.Join(e.faults...))
 }
 
-func (e *Env) text(name string) string { return strings.TrimSpace(e.get(name)) }
+// text reads a variable without white space around it, and without the byte-order
+// mark that a program on Windows may have put before it.
+func (e *Env) text(name string) string {
+	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(e.get(name)), "\ufeff"))
+}
 
 // Required reads a text that must be set; what names it in the cure.
 func (e *Env) Required(name, what string) string {

@@ -22,12 +22,25 @@ type Part struct {
 	// results, -1 in a v2 scan.
 	bare    bool
 	element int
+	// handMade: it was uploaded by a person, in whatever way their program saves text.
+	handMade bool
 }
 
 // Contents lists the scans in a raw object. Only under raw/manual/ it may be
 // what an appliance answered, without an envelope; a v2 scan then gets its
 // system's name from the key. Bad input is a fault of class Reject.
 func Contents(open Source, key string) ([]Part, error) {
+	if !archive.IsHandMade(key) {
+		return contents(open, key)
+	}
+	parts, err := contents(open.text, key)
+	for i := range parts {
+		parts[i].handMade = true
+	}
+	return parts, err
+}
+
+func contents(open Source, key string) ([]Part, error) {
 	body, err := open()
 	if err != nil {
 		return nil, err
@@ -45,6 +58,9 @@ func Contents(open Source, key string) ([]Part, error) {
 
 // Open opens the object at a scan; close ends the reading.
 func (p *Part) Open(open Source) (doc *mapping.Document, closing func() error, err error) {
+	if p.handMade {
+		open = open.text
+	}
 	body, err := open()
 	if err != nil {
 		return nil, nil, err

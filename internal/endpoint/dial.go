@@ -4,8 +4,8 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"net/url"
 	"syscall"
-	"time"
 
 	"runecast-ingest/internal/fault"
 )
@@ -21,19 +21,39 @@ var (
 	broadcast = netip.MustParseAddr("255.255.255.255")
 )
 
+// dialFunc connects to a host and port, as net.Dialer.DialContext does.
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
 // dialer connects to addresses that pass check; the check sees what DNS
-// resolved to, immediately before each connection.
-func dialer(allowLoopback bool, timeout, stall time.Duration) func(context.Context, string, string) (net.Conn, error) {
+// resolved to, immediately before each connection. Where a proxy is on the way,
+// the connection is the proxy's, which looks names up itself: of the target only
+// an address in its place can be checked then.
+func dialer(o Options) dialFunc {
 	d := &net.Dialer{
-		Timeout: timeout,
-		Control: func(_, address string, _ syscall.RawConn) error { return check(address, allowLoopback) },
+		Timeout: or(o.DialTimeout, defaultDial),
+		Control: func(_, address string, _ syscall.RawConn) error { return check(address, o.AllowLoopback) },
 	}
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
+	direct := func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := d.DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		return &stallConn{Conn: conn, limit: stall}, nil
+		return &stallConn{Conn: conn, limit: or(o.StallTimeout, defaultStall)}, nil
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		proxy, err := o.Proxy.Of(&url.URL{Scheme: "https", Host: address})
+		switch {
+		case err != nil:
+			return nil, err
+		case proxy == nil:
+			return direct(ctx, network, address)
+		}
+		if _, err := netip.ParseAddrPort(address); err == nil {
+			if err := check(address, o.AllowLoopback); err != nil {
+				return nil, err
+			}
+		}
+		return o.Proxy.through(ctx, direct, proxy, address, d.Timeout)
 	}
 }
 

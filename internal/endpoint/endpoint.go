@@ -1,9 +1,9 @@
 // Package endpoint makes the HTTP client of one service outside AWS. It
 // promises that a token only ever travels, over verified TLS 1.2 or newer, to
-// the host it was configured for: redirects are not followed, proxies from the
-// environment are not used, verification cannot be switched off, and addresses
-// that belong to the function's own machine (loopback, link-local, metadata
-// services) are refused after DNS, whatever name led to them.
+// the host it was configured for: redirects are not followed, a proxy passes the
+// bytes of that TLS on and sees nothing else, verification cannot be switched off,
+// and addresses that belong to the function's own machine (loopback, link-local,
+// metadata services) are refused after DNS, whatever name led to them.
 package endpoint
 
 import (
@@ -28,7 +28,10 @@ const (
 type Options struct {
 	// AllowLoopback permits loopback addresses: local stacks and tests only.
 	AllowLoopback bool
-	// DialTimeout bounds DNS and TCP together, and TLS once more; default 10 s.
+	// Proxy is what connections go through.
+	Proxy Proxy
+	// DialTimeout bounds DNS and TCP together, a proxy's answer and TLS once more
+	// each; default 10 s.
 	DialTimeout time.Duration
 	// HeaderTimeout bounds the wait between the request's last byte and the
 	// answer's first; default 5 min, since an appliance may compute for long.
@@ -50,7 +53,7 @@ func Client(cred secret.Credential, o Options) (*http.Client, error) {
 	}
 	dialTimeout, stall := or(o.DialTimeout, defaultDial), or(o.StallTimeout, defaultStall)
 	transport := &http.Transport{
-		DialContext:           dialer(o.AllowLoopback, dialTimeout, stall),
+		DialContext:           dialer(o), // through the proxy, if there is one: the transport knows of none
 		TLSClientConfig:       conf,
 		TLSHandshakeTimeout:   dialTimeout,
 		ResponseHeaderTimeout: or(o.HeaderTimeout, defaultHeader),

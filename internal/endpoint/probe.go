@@ -11,14 +11,9 @@ import (
 )
 
 // Dial connects to an endpoint's host as its Client does: by the same dialer,
-// with the same refusals. Errors are *fault.Error.
+// through the same proxy and with the same refusals. Errors are *fault.Error.
 func Dial(ctx context.Context, u *url.URL, o Options) (net.Conn, error) {
-	port := u.Port()
-	if port == "" {
-		port = u.Scheme // a service name, which the dialer knows
-	}
-	dial := dialer(o.AllowLoopback, or(o.DialTimeout, defaultDial), or(o.StallTimeout, defaultStall))
-	conn, err := dial(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	conn, err := dialer(o)(ctx, "tcp", hostPort(u))
 	if err != nil {
 		return nil, Explain(err, u.Host)
 	}

@@ -94,10 +94,16 @@ func uuidOnly(id string) string {
 	return id
 }
 
-// organization returns the number of a Google organization; "" if the id is none.
+// leastOrganization is how many digits the number of an organization has at least
+// where nothing else says that it is one. The appliance's own record numbers, which
+// API v2 has for ids, are shorter.
+const leastOrganization = 10
+
+// organization returns the number of a Google organization, "organizations/…" or
+// its digits alone; "" if the id is none.
 func organization(id string) string {
-	number := strings.TrimPrefix(id, "organizations/")
-	if strings.Trim(number, "0123456789") != "" {
+	number, named := strings.CutPrefix(id, "organizations/")
+	if strings.Trim(number, "0123456789") != "" || !named && len(number) < leastOrganization {
 		return ""
 	}
 	return number

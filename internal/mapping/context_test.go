@@ -30,6 +30,8 @@ func TestContext(t *testing.T) {
 		"AWS without a name":        {"AWS", "7c9e6679-7425-40de-944b-111122223333", "7c9e6679-7425-40de-944b-111122223333", members{"cloud.provider": "aws"}},
 		"Azure":                     {"AZURE", uuid, "example.onmicrosoft.com", members{"cloud.provider": "azure", "azure.tenant.id": uuid, "azure.tenant.name": "example.onmicrosoft.com"}},
 		"Azure, API v2":             {"AZURE", "2806", "example.onmicrosoft.com", members{"cloud.provider": "azure", "azure.tenant.name": "example.onmicrosoft.com"}},
+		"GCP, API v2":               {"GCP", "2806", "example.org", members{"cloud.provider": "gcp", "gcp.organization.name": "example.org"}},
+		"GCP, its digits alone":     {"GCP", "123456789012", "example.org", members{"cloud.provider": "gcp", "gcp.organization.id": "123456789012", "gcp.organization.name": "example.org"}},
 		"GCP":                       {"GCP", "organizations/123456789012", "example.org", members{"cloud.provider": "gcp", "gcp.organization.id": "123456789012", "gcp.organization.name": "example.org"}},
 		"GCP of another id":         {"GCP", uuid, uuid, members{"cloud.provider": "gcp"}},
 		"Kubernetes":                {"KUBERNETES_CLUSTER", "cluster-" + uuid, "shop", members{"k8s.cluster.name": "shop", "k8s.cluster.uid": uuid}},

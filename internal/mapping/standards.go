@@ -19,46 +19,41 @@ type standard struct {
 
 // edition is a standard as it is published for a platform.
 type edition struct {
-	// title is the name without a version; it ends in what joins the two.
+	// title is the name without a version; it ends in what joins the two. Only a
+	// version in the code is shown: which one the appliance checked follows neither
+	// from the type of a system nor from what others support.
 	title string
-	// version is set where Dynatrace supports one version only (its page
-	// "Compliance standards", 2026-02). A version in the code outranks it.
-	version string
-	url     string
+	url   string
 }
 
 // builtinStandards are the standards by normalised profile code.
 func builtinStandards() map[string]standard {
-	cis := standard{shortName: "CIS", prefix: "CIS", general: edition{"CIS Benchmarks ", "", "https://www.cisecurity.org/cis-benchmarks"}, editions: map[string]edition{
-		runecast.TypeAWS:        {"CIS AWS Foundations Benchmark ", "3.0.0", "https://www.cisecurity.org/benchmark/amazon_web_services"},
-		runecast.TypeAzure:      {"CIS Microsoft Azure Foundations Benchmark ", "5.0.0", "https://www.cisecurity.org/benchmark/azure"},
-		runecast.TypeGCP:        {"CIS Google Cloud Platform Foundation Benchmark ", "1.3.0", "https://www.cisecurity.org/benchmark/google_cloud_computing_platform"},
-		runecast.TypeKubernetes: {"CIS Kubernetes Benchmark ", "", "https://www.cisecurity.org/benchmark/kubernetes"},
-		runecast.TypeVCenter:    {"CIS VMware ESXi Benchmark ", "", "https://www.cisecurity.org/benchmark/vmware"},
+	cis := standard{shortName: "CIS", prefix: "CIS", general: edition{"CIS Benchmarks ", "https://www.cisecurity.org/cis-benchmarks"}, editions: map[string]edition{
+		runecast.TypeAWS:        {"CIS AWS Foundations Benchmark ", "https://www.cisecurity.org/benchmark/amazon_web_services"},
+		runecast.TypeAzure:      {"CIS Microsoft Azure Foundations Benchmark ", "https://www.cisecurity.org/benchmark/azure"},
+		runecast.TypeGCP:        {"CIS Google Cloud Platform Foundation Benchmark ", "https://www.cisecurity.org/benchmark/google_cloud_computing_platform"},
+		runecast.TypeKubernetes: {"CIS Kubernetes Benchmark ", "https://www.cisecurity.org/benchmark/kubernetes"},
+		runecast.TypeVCenter:    {"CIS VMware ESXi Benchmark ", "https://www.cisecurity.org/benchmark/vmware"},
 	}}
 	const disa = "https://public.cyber.mil/stigs/"
-	stig := standard{shortName: "DISA STIG", prefix: "STIG", general: edition{"DISA STIG ", "", disa}, editions: map[string]edition{
-		runecast.TypeKubernetes: {"DISA STIG Kubernetes ", "V2R4", disa},
-		runecast.TypeNSXT:       {"DISA STIG VMware NSX ", "", disa},
-		runecast.TypeVCenter:    {"DISA STIG VMware vSphere ", "", disa},
+	stig := standard{shortName: "DISA STIG", prefix: "STIG", general: edition{"DISA STIG ", disa}, editions: map[string]edition{
+		runecast.TypeKubernetes: {"DISA STIG Kubernetes ", disa},
+		runecast.TypeNSXT:       {"DISA STIG VMware NSX ", disa},
+		runecast.TypeVCenter:    {"DISA STIG VMware vSphere ", disa},
 	}}
-	const csrc = "https://csrc.nist.gov/pubs/sp/800/53/r5/upd1/final"
-	nist := standard{shortName: "NIST", prefix: "NIST", general: edition{"NIST SP 800-53 ", "", csrc}, editions: map[string]edition{
-		runecast.TypeAWS: {"NIST SP 800-53 ", "R5", csrc}, runecast.TypeAzure: {"NIST SP 800-53 ", "R5", csrc},
-		runecast.TypeVCenter: {"NIST SP 800-53 ", "R5.1", csrc}, runecast.TypeKubernetes: {"NIST SP 800-53 ", "R5.1.1", csrc},
-	}}
-	pci := single("PCI DSS", "PCI", "PCI DSS ", "4.0", "https://www.pcisecuritystandards.org/")
-	hipaa := single("HIPAA", "HIPAA", "HIPAA Security Rule ", "", "https://www.hhs.gov/hipaa/for-professionals/security/")
-	bsi := single("BSI IT-Grundschutz", "BSI", "BSI IT-Grundschutz ", "", "https://www.bsi.bund.de/grundschutz")
-	c5 := single("BSI C5", "C5", "BSI C5:", "2020", "https://www.bsi.bund.de/c5")
-	gdpr := single("GDPR", "GDPR", "GDPR ", "", "https://eur-lex.europa.eu/eli/reg/2016/679/oj")
-	dora := single("DORA", "DORA", "DORA ", "", "https://eur-lex.europa.eu/eli/reg/2022/2554/oj")
-	ce := single("Cyber Essentials", "CE", "Cyber Essentials ", "3.1", "https://www.ncsc.gov.uk/cyberessentials/overview")
-	e8 := single("Essential Eight", "E8", "Essential Eight ", "", "https://www.cyber.gov.au/essential-eight")
-	iso := single("ISO 27001", "ISO", "ISO/IEC 27001:", "2022", "https://www.iso.org/standard/27001")
-	kvkk := single("KVKK", "KVKK", "KVKK ", "", "https://www.kvkk.gov.tr/")
-	tisax := single("TISAX", "TISAX", "TISAX, VDA ISA ", "5.1", "https://enx.com/tisax/")
-	scg := single("VMware SCG", "SCG", "VMware Security Configuration Guide ", "", "https://github.com/vmware/vcf-security-and-compliance-guidelines")
+	nist := single("NIST", "NIST", "NIST SP 800-53 ", "https://csrc.nist.gov/pubs/sp/800/53/r5/upd1/final")
+	pci := single("PCI DSS", "PCI", "PCI DSS ", "https://www.pcisecuritystandards.org/")
+	hipaa := single("HIPAA", "HIPAA", "HIPAA Security Rule ", "https://www.hhs.gov/hipaa/for-professionals/security/")
+	bsi := single("BSI IT-Grundschutz", "BSI", "BSI IT-Grundschutz ", "https://www.bsi.bund.de/grundschutz")
+	c5 := single("BSI C5", "C5", "BSI C5:", "https://www.bsi.bund.de/c5")
+	gdpr := single("GDPR", "GDPR", "GDPR ", "https://eur-lex.europa.eu/eli/reg/2016/679/oj")
+	dora := single("DORA", "DORA", "DORA ", "https://eur-lex.europa.eu/eli/reg/2022/2554/oj")
+	ce := single("Cyber Essentials", "CE", "Cyber Essentials ", "https://www.ncsc.gov.uk/cyberessentials/overview")
+	e8 := single("Essential Eight", "E8", "Essential Eight ", "https://www.cyber.gov.au/essential-eight")
+	iso := single("ISO 27001", "ISO", "ISO/IEC 27001:", "https://www.iso.org/standard/27001")
+	kvkk := single("KVKK", "KVKK", "KVKK ", "https://www.kvkk.gov.tr/")
+	tisax := single("TISAX", "TISAX", "TISAX, VDA ISA ", "https://enx.com/tisax/")
+	scg := single("VMware SCG", "SCG", "VMware Security Configuration Guide ", "https://github.com/vmware/vcf-security-and-compliance-guidelines")
 	return map[string]standard{
 		"CIS": cis, "STIG": stig, "DISASTIG": stig, "PCI": pci, "PCIDSS": pci,
 		"NIST": nist, "NISTSP": nist, "NIST80053": nist, "NISTSP80053": nist,
@@ -70,8 +65,8 @@ func builtinStandards() map[string]standard {
 }
 
 // single is a standard that is the same on every platform.
-func single(shortName, prefix, title, version, url string) standard {
-	return standard{shortName: shortName, prefix: prefix, general: edition{title, version, url}}
+func single(shortName, prefix, title, url string) standard {
+	return standard{shortName: shortName, prefix: prefix, general: edition{title, url}}
 }
 
 // standardTable looks a profile code up: codes are open, an unknown one is
@@ -110,7 +105,7 @@ func (t standardTable) on(code, systemType string) standard {
 		e = s.general
 	}
 	if e.title != "" {
-		s.name = or(s.name, strings.TrimRight(e.title+or(version, e.version), " :"))
+		s.name = or(s.name, strings.TrimRight(e.title+version, " :,"))
 	}
 	s.url = or(s.url, e.url)
 	return s

@@ -47,6 +47,12 @@ type Settings struct {
 	Bucket string
 	// AllowLoopback permits a service on this machine: local stacks and tests only.
 	AllowLoopback bool
+	// Proxy is what connections go through.
+	Proxy endpoint.Proxy
+	// Services are those of AWS's that the function calls, and FIPS and DualStack
+	// say which of their endpoints it takes.
+	Services        []Service
+	FIPS, DualStack bool
 	// Version of this software.
 	Version string
 	// Secrets makes credentials of the service of which nothing is read yet, for
@@ -74,7 +80,7 @@ func (s Settings) Complete() Settings {
 
 // Limits make a connection fail soon enough for a person who waits.
 func (s *Settings) Limits() endpoint.Options {
-	return endpoint.Options{AllowLoopback: s.AllowLoopback, DialTimeout: ReachTime, HeaderTimeout: headerTime, StallTimeout: CallTime}
+	return endpoint.Options{AllowLoopback: s.AllowLoopback, Proxy: s.Proxy, DialTimeout: ReachTime, HeaderTimeout: headerTime, StallTimeout: CallTime}
 }
 
 // Late returns why a call with a time limit of its own, which is the context's,

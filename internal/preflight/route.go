@@ -75,11 +75,18 @@ func (r *Route) S3(ctx context.Context, err error) Row {
 	return row
 }
 
-// DNS looks the host up.
+// DNS looks the host up, or the proxy's, which looks the host up itself.
 func (r *Route) DNS(ctx context.Context) Row {
-	host := r.URL.Hostname()
+	host, by := r.URL.Hostname(), ""
+	proxy, err := r.Proxy.Of(r.URL)
+	if err != nil {
+		return FailedBy(err)
+	}
+	if proxy != nil {
+		host, by = proxy.Hostname(), ", the proxy, which looks "+host+" up itself"
+	}
 	if _, err := netip.ParseAddr(host); err == nil {
-		return Passed("the URL names an address, " + host)
+		return Passed("the URL names an address, " + host + by)
 	}
 	limited, cancel := context.WithTimeout(ctx, ReachTime)
 	defer cancel()
@@ -94,7 +101,7 @@ func (r *Route) DNS(ctx context.Context) Row {
 	for _, a := range addresses {
 		texts = append(texts, a.Unmap().String())
 	}
-	return Passed(host + " is " + Listed(texts))
+	return Passed(host + " is " + Listed(texts) + by)
 }
 
 // TCP connects to it.
@@ -104,6 +111,9 @@ func (r *Route) TCP(ctx context.Context) Row {
 		return FailedBy(err)
 	}
 	r.conn = conn
+	if proxy, err := r.Proxy.Of(r.URL); err == nil && proxy != nil {
+		return Passed("connected to the proxy " + conn.RemoteAddr().String() + ", and by it to " + r.URL.Host)
+	}
 	return Passed("connected to " + conn.RemoteAddr().String())
 }
 
@@ -114,7 +124,11 @@ func (r *Route) TLS(ctx context.Context) Row {
 	}
 	state, err := endpoint.Handshake(ctx, r.conn, r.URL, r.Cred, r.Limits())
 	if err != nil {
-		return FailedBy(err)
+		row := FailedBy(err)
+		if proxy, err := r.Proxy.Of(r.URL); err == nil && proxy != nil {
+			row.Cure += "; if it is the proxy's certificate, have the proxy pass this host on without opening its TLS: the token stands in it"
+		}
+		return row
 	}
 	detail, expiry := certificate(state, r.Cred.CAPEM != "")
 	if left := expiry.Sub(r.Now()); left < ExpirySoon {

@@ -1,6 +1,9 @@
 package runecast
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // Types of systems, as the archive and the dashboard name them.
 const (
@@ -65,25 +68,38 @@ func (k *evidence) objects(w Walker) error {
 	})
 }
 
+// productType returns the type that a product's name shows, "" if it shows none.
+// A name says what a product is before it says whose it is ("Amazon EKS", "Amazon
+// Linux"), so the more specific word counts; where it runs or what it goes with
+// ("OpenShift on AWS", "vSphere with Tanzu") is no evidence of what it is. Words are
+// whole: "Lawson" is no AWS.
 func productType(product string) string {
-	product = strings.ToLower(product)
+	words := strings.FieldsFunc(strings.ToLower(product), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	for i, word := range words {
+		if i > 0 && (word == "on" || word == "with") {
+			words = words[:i]
+			break
+		}
+		words[i] = strings.TrimRight(word, "0123456789") // a version: ESXi8
+	}
+	name := " " + strings.Join(words, " ") + " "
 	for _, known := range []struct {
 		kind  string
 		words []string
 	}{
-		{TypeNSXT, []string{"nsx"}},
-		{TypeAWS, []string{"aws", "amazon"}},
-		{TypeAzure, []string{"azure"}},
-		{TypeGCP, []string{"gcp", "google"}},
-		{TypeKubernetes, []string{"kubernetes", "k8s", "eks", "aks", "openshift"}},
+		{TypeKubernetes, []string{"kubernetes", "k8s", "eks", "aks", "gke", "openshift"}},
+		{TypeNSXT, []string{"nsx", "nsxt"}},
 		{TypeHorizon, []string{"horizon"}},
 		{TypeVCD, []string{"cloud director", "vcd"}},
 		{TypeWindows, []string{"windows"}},
-		{TypeLinux, []string{"linux"}},
-		{TypeVCenter, []string{"vsphere", "esxi", "vcenter"}},
+		{TypeLinux, []string{"linux", "rhel"}},
+		{TypeVCenter, []string{"vsphere", "esx", "esxi", "vcenter"}},
+		{TypeAWS, []string{"aws", "amazon"}},
+		{TypeAzure, []string{"azure"}},
+		{TypeGCP, []string{"gcp", "google"}},
 	} {
 		for _, word := range known.words {
-			if strings.Contains(product, word) {
+			if strings.Contains(name, " "+word+" ") {
 				return known.kind
 			}
 		}

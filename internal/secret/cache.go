@@ -129,8 +129,9 @@ func explain(err error, id string) error {
 	case errors.As(err, &api):
 		switch api.ErrorCode() {
 		case "ResourceNotFoundException":
-			e.Class, e.What, e.Err = fault.Config, "it does not exist", nil
-			e.Cure = "check the secret's ARN and region in the stack's parameters"
+			// Also of a secret that has no value yet: only the service's words tell which.
+			e.Class, e.What, e.Err = fault.Config, "Secrets Manager has no value of it", errors.New(api.ErrorMessage())
+			e.Cure = "check the secret's ARN and region in the stack's parameters, and whether a value was ever put into it"
 		case "AccessDeniedException", "DecryptionFailure":
 			e.Class, e.What = fault.Config, "the function's role may not read it"
 			e.Cure = "allow secretsmanager:GetSecretValue on the secret, and kms:Decrypt on its key"

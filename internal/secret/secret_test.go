@@ -191,7 +191,8 @@ func TestReadErrorsNameTheCure(t *testing.T) {
 		err  error
 		cure string
 	}{
-		"missing":  {&smithy.GenericAPIError{Code: "ResourceNotFoundException"}, "ARN"},
+		"missing":  {&smithy.GenericAPIError{Code: "ResourceNotFoundException", Message: "Secrets Manager can't find the specified secret."}, "can't find the specified secret.): check the secret's ARN"},
+		"no value": {&smithy.GenericAPIError{Code: "ResourceNotFoundException", Message: "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT"}, "value for staging label: AWSCURRENT"},
 		"denied":   {&smithy.GenericAPIError{Code: "AccessDeniedException"}, "secretsmanager:GetSecretValue"},
 		"no route": {context.DeadlineExceeded, "interface endpoint"},
 	} {

@@ -40,7 +40,7 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 
 func TestVariables(t *testing.T) {
 	t.Parallel()
-	if v := Variables(); len(v) != 14 || !slices.Contains(v, "RUNECAST_SCAN_PATH") || !slices.IsSorted(v) {
+	if v := Variables(); len(v) != 19 || !slices.Contains(v, "RUNECAST_SCAN_PATH") || !slices.IsSorted(v) {
 		t.Errorf("%v", v)
 	}
 }

@@ -114,7 +114,7 @@ func TestValues(t *testing.T) {
 
 func TestVariables(t *testing.T) {
 	t.Parallel()
-	if v := Variables(); len(v) != 24 || !slices.Contains(v, "STANDARDS") || !slices.IsSorted(v) {
+	if v := Variables(); len(v) != 29 || !slices.Contains(v, "STANDARDS") || !slices.IsSorted(v) {
 		t.Errorf("%v", v)
 	}
 }

@@ -100,6 +100,7 @@ type check struct {
 func (c *check) steps() []preflight.Step {
 	return []preflight.Step{
 		preflight.Single("configuration", c.configuration),
+		{Name: "network", Prove: c.Network},
 		preflight.Single("secret", c.Secret),
 		preflight.Single("archive", c.archive),
 		preflight.Single("dns", c.DNS),

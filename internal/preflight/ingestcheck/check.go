@@ -115,6 +115,7 @@ type check struct {
 func (c *check) steps() []preflight.Step {
 	steps := []preflight.Step{
 		preflight.Single("configuration", c.configuration),
+		{Name: "network", Prove: c.Network},
 		preflight.Single("url", c.address),
 		preflight.Single("secret", c.apiToken),
 		preflight.Single("archive", c.bucket),

@@ -148,7 +148,7 @@ func TestForwarderCheck(t *testing.T) {
 		"delivery written":   {func(*tenant) {}, "archive delivery/", preflight.OK, "delivery/check was written and deleted", "", 0},
 		"nothing in it yet":  {func(d *tenant) { d.bucket = "empty" }, "archive quarantine/", preflight.OK, "listed; it is empty", "", 0},
 
-		"secret missing":   {func(d *tenant) { d.getter = vault.Refuses("ResourceNotFoundException") }, "secret", preflight.Failed, "does not exist", "check the secret's ARN", 4},
+		"secret missing":   {func(d *tenant) { d.getter = vault.Refuses("ResourceNotFoundException") }, "secret", preflight.Failed, "Secrets Manager has no value of it", "check the secret's ARN", 4},
 		"secret forbidden": {func(d *tenant) { d.getter = vault.Refuses("AccessDeniedException") }, "secret", preflight.Failed, "may not read it", "secretsmanager:GetSecretValue", 4},
 		"secret not JSON":  {bare(`{"token":"PRIVATE`), "secret", preflight.Failed, "not a JSON object", "store the bare token", 4},
 		"with its scheme":  {bare("Api-Token " + ingestToken), "secret", preflight.Failed, "holds a space", "store the bare token", 4},

@@ -1,6 +1,9 @@
 package appliance
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // API v1 names no system types, and names only of vCenters. Both are read off
 // the results, by the rules below.
@@ -9,19 +12,32 @@ import "strings"
 const unknownType = "UNKNOWN"
 
 // productTypes tell a system's type by a word in the name of a product that
-// one of its issues is about; the first match counts.
-var productTypes = []struct{ word, systemType string }{
-	{"nsx", "NSXT"},
-	{"aws", "AWS"}, {"amazon", "AWS"},
-	{"azure", "AZURE"},
-	{"gcp", "GCP"}, {"google", "GCP"},
-	{"kubernetes", "KUBERNETES_CLUSTER"}, {"eks", "KUBERNETES_CLUSTER"}, {"aks", "KUBERNETES_CLUSTER"}, {"openshift", "KUBERNETES_CLUSTER"},
-	{"horizon", "HORIZON"},
-	{"cloud director", "VCD"}, {"vcd", "VCD"},
-	{"windows", "WINDOWS"},
-	{"linux", "LINUX"},
-	{"vsphere", "VCENTER"}, {"esxi", "VCENTER"}, {"vcenter", "VCENTER"},
+// one of its issues is about; the first match counts. What runs on a cloud stands
+// before the cloud.
+var productTypes = []struct {
+	words      *regexp.Regexp
+	systemType string
+}{
+	{named(`kubernetes|k8s|eks|aks|gke|openshift`), "KUBERNETES_CLUSTER"},
+	{named(`nsx|nsxt`), "NSXT"},
+	{named(`horizon`), "HORIZON"},
+	{named(`cloud director|vcd`), "VCD"},
+	{named(`windows`), "WINDOWS"},
+	{named(`linux|rhel`), "LINUX"},
+	{named(`vsphere|esxi?|vcenter`), "VCENTER"},
+	{named(`aws|amazon`), "AWS"},
+	{named(`azure`), "AZURE"},
+	{named(`gcp|google`), "GCP"},
 }
+
+// named finds whole words, a number at their end left out, in the part of a
+// name before "on" or "with".
+func named(words string) *regexp.Regexp {
+	return regexp.MustCompile(`(?i)^(?:.*[^\pL\pN])?(?:` + words + `)[0-9]*(?:[^\pL\pN].*)?$`)
+}
+
+// behind is where a product runs, or what it goes with.
+var behind = regexp.MustCompile(`(?i)(.)[^\pL\pN]+(?:on|with)(?:[^\pL\pN].*)?$`)
 
 // nameMembers may carry a system's name; none is proven. The first counts.
 var nameMembers = []string{"name", "viewName", "displayName", "address"}
@@ -39,9 +55,9 @@ func (c *clues) addProduct(name string) {
 	if c.product != "" {
 		return
 	}
-	name = strings.ToLower(name)
+	name = behind.ReplaceAllString(name, "$1")
 	for _, known := range productTypes {
-		if strings.Contains(name, known.word) {
+		if known.words.MatchString(name) {
 			c.product = known.systemType
 			return
 		}

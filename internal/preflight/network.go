@@ -1,0 +1,116 @@
+package preflight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"sync"
+
+	"runecast-ingest/internal/endpoint"
+	"runecast-ingest/internal/fault"
+)
+
+// Service is one of AWS's services that a function calls.
+type Service struct {
+	// Name is the last part of its VPC endpoint's name: s3, secretsmanager, events.
+	Name string
+	// URL is where the SDK finds it; nil: not known, and not tried.
+	URL *url.URL
+}
+
+// Network shows which way each connection of the function takes: through the
+// proxy, by an endpoint in the VPC, or directly. AWS's services are connected to;
+// whether the outside service is reached is for later steps to tell.
+func (r *Route) Network(ctx context.Context) []Row {
+	rows := make([]Row, 1+len(r.Services))
+	rows[0] = r.way()
+	var all sync.WaitGroup
+	for i, service := range r.Services {
+		if service.URL == nil {
+			rows[1+i] = Unproven("no address follows from the region and the kind of endpoint", "").Named("network " + service.Name)
+			continue
+		}
+		all.Go(func() { rows[1+i] = r.reach(ctx, service).Named("network " + service.Name) })
+	}
+	all.Wait()
+	return rows
+}
+
+// way shows how the outside service is connected to.
+func (r *Route) way() Row {
+	proxy, err := r.Proxy.Of(r.URL)
+	switch {
+	case err != nil:
+		return FailedBy(err)
+	case proxy != nil:
+		return Passed(fmt.Sprintf("to %s through the proxy %s, which sees nothing but this name", r.URL.Host, proxy.Host))
+	}
+	return Passed("to " + r.URL.Host + " directly" + r.excepted(r.URL))
+}
+
+// excepted says why an address is reached without the proxy that there is.
+func (r *Route) excepted(u *url.URL) string {
+	elsewhere := url.URL{Scheme: "https", Host: "somewhere.invalid"}
+	if proxy, err := r.Proxy.Of(&elsewhere); err != nil || proxy == nil || u.Scheme != "https" {
+		return ""
+	}
+	return ", without the proxy: NO_PROXY excepts it"
+}
+
+// reach connects to a service of AWS's, and shows by which way.
+func (r *Route) reach(ctx context.Context, service Service) Row {
+	limited, cancel := context.WithTimeout(ctx, ReachTime)
+	defer cancel()
+	proxy, err := r.Proxy.Of(service.URL)
+	if err != nil {
+		return FailedBy(err)
+	}
+	conn, err := endpoint.Dial(limited, service.URL, r.Limits())
+	switch {
+	case err != nil && proxy != nil:
+		return FailedBy(err)
+	case err != nil:
+		return r.unreached(service, err)
+	}
+	_ = conn.Close() // nothing was said yet
+	if proxy != nil {
+		return Passed(fmt.Sprintf("to %s through the proxy %s", service.URL.Host, proxy.Host))
+	}
+	return Passed("to " + service.URL.Host + wayTo(conn.RemoteAddr(), service.Name) + r.excepted(service.URL))
+}
+
+// wayTo tells by an address where it lies: a private one of AWS's services is that
+// of an interface endpoint.
+func wayTo(a net.Addr, service string) string {
+	at, err := netip.ParseAddrPort(a.String())
+	ip := at.Addr().Unmap()
+	switch {
+	case err != nil:
+		return " at " + a.String()
+	case ip.IsPrivate():
+		return " by an interface endpoint, " + ip.String()
+	case service == "s3":
+		return " directly, or by a gateway endpoint, which only route tables show: " + ip.String()
+	}
+	return " directly, " + ip.String()
+}
+
+// unreached is about a service that no proxy stands before.
+func (r *Route) unreached(service Service, err error) Row {
+	row := FailedBy(err)
+	unknown := fault.ClassOf(err) == fault.Config && !errors.As(err, new(net.Error)) // its name does not resolve
+	switch {
+	case unknown && r.FIPS:
+		row.Cure = "the region may have no FIPS endpoint of it: set FipsEndpoints to false, or deploy in a region that has one"
+	case unknown && r.DualStack:
+		row.Cure = "the region may have no endpoint with IPv6 of it: set DualStack to false"
+	case service.Name == "s3":
+		row.Cure = fmt.Sprintf("in a VPC, add the gateway endpoint com.amazonaws.%s.s3 to the route tables of the function's subnets, a NAT gateway, or a proxy (ProxyUrl)", r.Region)
+	default:
+		row.Cure = fmt.Sprintf("in a VPC, add the interface endpoint com.amazonaws.%s.%s to the function's subnets, with private DNS and a security group that admits it on 443, a NAT gateway, or a proxy (ProxyUrl)", r.Region, service.Name)
+	}
+	return row
+}
