@@ -22,10 +22,14 @@ GOARCH_x86_64 := amd64
 GOARCH_LAMBDA := $(or $(GOARCH_$(ARCHITECTURE)),$(error ARCHITECTURE must be arm64 or x86_64))
 ARGS :=
 ROUNDS := 300
+# A commit to measure this work tree beside.
+BASE :=
 
 TOOL := go tool -modfile=infra/tools.mod
 PROGRAM := out/bin/runecast-ingest
 S3_SERVER := $(or $(RUNECAST_INGEST_S3_SERVER),out/bin/versitygw)
+# Of the tests alone, which find it there.
+EMULATOR := out/bin/aws-lambda-rie
 ACTIONLINT := 1.7.12
 # Of the tests; empty: without the race detector.
 RACE := -race
@@ -76,13 +80,13 @@ lint: out/bin/actionlint ## Vet and lint, the workflows in .github/ too
 fmt: ## Format
 	$(TOOL) golangci-lint fmt ./...
 
-bench: tools ## Run the benchmarks; with larger results: make bench RESULTS_MB=1000
-	$(TEST) go test -run '^$$' -bench . -benchmem $(ARGS) ./...
+bench: tools $(if $(BASE),out/bin/bench) ## Run the benchmarks, with larger results: RESULTS_MB=1000; both functions beside another commit's: make bench BASE=feb982f
+	$(TEST) $(if $(BASE),out/bin/bench -base $(BASE) $(ARGS),go test -run '^$$' -bench . -benchmem $(ARGS) ./...)
 
 validate: ## Validate template.yaml by four gates, without an account: infra/template/gates/validate says which, and what they need
 	infra/template/gates/validate
 
-tools: $(S3_SERVER) ## Build the S3 server of the local stack (about a minute, once)
+tools: $(S3_SERVER) $(EMULATOR) ## Build the S3 server of the local stack, and AWS's emulator of its runtime (about a minute, once)
 
 clean: ## Remove everything that was built, the local archive too
 	rm -rf out .aws-sam
@@ -112,13 +116,19 @@ deploy: $(PROGRAM) ## Build and deploy a stage with SAM; the first time after `r
 $(PROGRAM): force
 	go build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o $@ ./infra/operate
 
-out/bin/local out/bin/dist: force
+out/bin/local out/bin/dist out/bin/bench: force
 	go build -buildvcs=false -o $@ ./infra/$(@F)
 
 $(S3_SERVER): infra/tools.mod infra/tools.sum
 	@echo 'building the S3 server of the local stack, about a minute …'
 	@mkdir -p $(@D)
 	go build -modfile=infra/tools.mod -buildvcs=false -o $@ github.com/versity/versitygw/cmd/versitygw
+	@touch $@
+
+# In a file of its own: it needs a newer Go than the other tools.
+$(EMULATOR): infra/emulator.mod infra/emulator.sum
+	@mkdir -p $(@D)
+	go build -modfile=infra/emulator.mod -buildvcs=false -o $@ github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie
 	@touch $@
 
 # Not in infra/tools.mod: it does not build with the YAML library that the other tools choose.

@@ -50,7 +50,7 @@ func main() {
 func run(ctx context.Context, cfg collectorconfig.Settings, proxy endpoint.Proxy, log *slog.Logger) error {
 	// Little is live while results stream through: without a limit the parts of
 	// an upload that has ended would be kept beside those of the next.
-	debug.SetMemoryLimit(40 << 20)
+	debug.SetMemoryLimit(32 << 20)
 	aws, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(telemetry.AWS(log)))
 	if err != nil {
 		return fmt.Errorf("load AWS configuration: %w", err)

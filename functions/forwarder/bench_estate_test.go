@@ -20,6 +20,7 @@ const (
 // estate is an archived analysis of any size that costs next to nothing to
 // make: checks that failed, each on so many virtual machines.
 type estate struct {
+	id              string // of its system
 	checks, objects int
 	machines        [][]byte
 	started         time.Time // of its run
@@ -27,13 +28,13 @@ type estate struct {
 
 // newEstate is of a run that began just now.
 func newEstate(checks, objects int) *estate {
-	return &estate{checks, objects, estateMachines(estateBlock), time.Now().UTC().Truncate(time.Second)}
+	return &estate{estateID, checks, objects, estateMachines(estateBlock), time.Now().UTC().Truncate(time.Second)}
 }
 
 func (e *estate) run() string { return e.started.Format("20060102T150405Z") + "-4f3a" }
 
 // key is that of the raw object.
-func (e *estate) key() string { return archive.RawKey(e.started, e.run(), estateID, "vc1.example") }
+func (e *estate) key() string { return archive.RawKey(e.started, e.run(), e.id, "vc1.example") }
 
 // created is S3's event for the raw object.
 func (e *estate) created() string {
@@ -62,13 +63,13 @@ func (e *estate) write(w io.Writer) error {
 	err := archive.Envelope{
 		Run:       archive.EnvelopeRun{ID: e.run(), Trigger: "schedule", StartedAt: e.started},
 		Appliance: archive.Appliance{URL: "https://rc.example", API: "v1", Version: "6.9.12.0", Definitions: "6.9.12.1"},
-		System:    archive.System{ID: estateID, Name: "vc1.example", Type: "VCENTER"},
+		System:    archive.System{ID: e.id, Name: "vc1.example", Type: "VCENTER"},
 		Scan:      archive.EnvelopeScan{Status: "FINISHED_SUCCESSFULLY", CompletedAt: e.started.Add(time.Hour).Format(time.RFC3339)},
 	}.WriteHead(w)
 	if err != nil {
 		return err
 	}
-	if _, err = io.WriteString(w, `{"uid":"`+estateID+`","issues":[`); err != nil {
+	if _, err = io.WriteString(w, `{"uid":"`+e.id+`","issues":[`); err != nil {
 		return err
 	}
 	for i := range e.checks {

@@ -38,6 +38,7 @@ const (
 	mostCalls      = 14                   // to S3, per object, whatever its size; 3 ask the delivery documents whether something newer is shown
 	mostState      = 1500                 // bytes of both state documents, whatever the object's size
 	goldenBytes    = 2530                 // of a finding of bench_estate_test.go as it is sent
+	leanBytes      = 1805                 // of one with FIELDS=lean
 	goldenVariance = 0.01
 )
 
@@ -55,8 +56,8 @@ func per(small, large cost, of func(cost) float64) float64 {
 // same in estates of all sizes, and what an object costs in calls to S3 and in
 // state does not depend on its size. Nothing here depends on the machine.
 func TestCostPerFinding(t *testing.T) { // alone: it counts allocations
-	costOf(t, growthObjects) // what is allocated once in a process
-	small, large := costOf(t, 10_000), costOf(t, 50_000)
+	costOf(t, growthObjects, "all") // what is allocated once in a process
+	small, large := costOf(t, 10_000, "all"), costOf(t, 50_000, "all")
 	for name, c := range map[string]struct{ got, most float64 }{
 		"allocations per finding":   {per(small, large, func(c cost) float64 { return c.mallocs }), mostMallocs},
 		"bytes allocated":           {large.allocated, mostAllocated},
@@ -73,6 +74,9 @@ func TestCostPerFinding(t *testing.T) { // alone: it counts allocations
 	}
 	if got := per(small, large, func(c cost) float64 { return c.bytes }); math.Abs(got/goldenBytes-1) > goldenVariance {
 		t.Errorf("a finding takes %.1f bytes, not %d", got, goldenBytes)
+	}
+	if got := per(costOf(t, growthObjects, "lean"), costOf(t, 10*growthObjects, "lean"), func(c cost) float64 { return c.bytes }); math.Abs(got/leanBytes-1) > goldenVariance {
+		t.Errorf("a lean finding takes %.1f bytes, not %d", got, leanBytes)
 	}
 }
 
@@ -100,7 +104,7 @@ func BenchmarkGrowth(b *testing.B) {
 		b.Run(fmt.Sprint(findings), func(b *testing.B) {
 			var c cost
 			for b.Loop() {
-				c = costOf(b, findings)
+				c = costOf(b, findings, "all")
 			}
 			b.ReportMetric(c.mallocs/c.findings, "allocs/finding")
 			b.ReportMetric(c.allocated/c.findings, "alloc-B/finding")
@@ -114,7 +118,7 @@ func BenchmarkGrowth(b *testing.B) {
 
 // costOf delivers a new estate in this process. The receiver is a transport
 // that reads bodies and accepts them, so that all that is counted is ours.
-func costOf(t testing.TB, findings int) cost {
+func costOf(t testing.TB, findings int, fields string) cost {
 	t.Helper()
 	server, err := s3server.Start(t.Context(), s3server.Options{Dir: t.TempDir()})
 	if err != nil {
@@ -137,7 +141,7 @@ func costOf(t testing.TB, findings int) cost {
 		t.Fatal(err)
 	}
 	accepting := new(accepting)
-	f := newForwarder(t, store, accepting, noon)
+	f := newForwarder(t, store, accepting, noon, fields)
 	calls.n.Store(0)
 	runtime.GC()
 	var before, after runtime.MemStats
@@ -156,12 +160,12 @@ func costOf(t testing.TB, findings int) cost {
 }
 
 // newForwarder is the forwarder as main wires it, in this process, at a time.
-func newForwarder(t testing.TB, store *store.Store, receiver http.RoundTripper, at time.Time) *forward.Forwarder {
+func newForwarder(t testing.TB, store *store.Store, receiver http.RoundTripper, at time.Time, fields string) *forward.Forwarder {
 	t.Helper()
 	began := time.Now()
 	now := func() time.Time { return at.Add(time.Since(began)) }
 	cfg, err := forwarderconfig.Load(func(name string) string {
-		return map[string]string{"ARCHIVE_BUCKET": benchBucket, "OPENPIPELINE_URL": "https://abc12345.live.dynatrace.com", "OPENPIPELINE_SECRET_ID": "s"}[name]
+		return map[string]string{"ARCHIVE_BUCKET": benchBucket, "OPENPIPELINE_URL": "https://abc12345.live.dynatrace.com", "OPENPIPELINE_SECRET_ID": "s", "FIELDS": fields}[name]
 	})
 	if err != nil {
 		t.Fatal(err)

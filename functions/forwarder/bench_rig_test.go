@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -103,11 +102,12 @@ func (s *scale) take() (requests, bytes int64) {
 type track struct {
 	testing.TB
 	scale    *scale
-	calls    atomic.Int64 // to S3
+	calls    atomic.Int64  // to S3
+	latency  time.Duration // of S3 and of the receiver
+	parallel int           // functions at a time; 0: one
 	store    *store.Store
 	env      []string
 	ca       string
-	binary   string
 	function *lambda.Function
 }
 
@@ -124,6 +124,7 @@ func (k *track) proxy(target string) (endpoint string) {
 		Transport: transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			k.calls.Add(1)
+			time.Sleep(k.latency)
 			r.SetURL(to)
 			r.Out.Host = r.In.Host // it is signed
 		},
@@ -136,8 +137,7 @@ const benchBucket = "archive"
 
 func newTrack(t testing.TB) *track {
 	t.Helper()
-	k := &track{TB: t, scale: newScale(), binary: filepath.Join(t.TempDir(), "bootstrap")}
-	buildProgram(t, k.binary, ".")
+	k := &track{TB: t, scale: newScale()}
 	server, err := s3server.Start(t.Context(), s3server.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +173,10 @@ func (k *track) receive() (url string) {
 	if err != nil {
 		k.Fatal(err)
 	}
-	server := httptest.NewUnstartedServer(k.scale)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(k.latency)
+		k.scale.ServeHTTP(w, r)
+	}))
 	if server.TLS, err = authority.Server(); err != nil {
 		k.Fatal(err)
 	}
@@ -199,7 +202,7 @@ func (k *track) deploy() {
 	k.Helper()
 	var err error
 	k.function, err = lambda.Start(lambda.Options{
-		Binary: k.binary, Name: "forwarder", Env: k.env, Timeout: 15 * time.Minute, MemoryMB: 1024, Log: benchLog{k.TB},
+		Binary: binary, Name: "forwarder", Env: k.env, Timeout: 15 * time.Minute, MemoryMB: 1024, Concurrency: k.parallel, Log: benchLog{k.TB},
 	})
 	if err != nil {
 		k.Fatal(err)
@@ -240,7 +243,7 @@ func (k *track) deliver(e *estate) delivered {
 	k.calls.Store(0)
 	var before time.Duration
 	if at := k.function.Current(); at != nil {
-		before = cpuTime(k, at.PID())
+		before = at.CPUTime()
 	}
 	payload := fmt.Sprintf(`{"action":"replay","key":%q}`, e.key())
 	if before == 0 {
@@ -253,7 +256,7 @@ func (k *track) deliver(e *estate) delivered {
 	if err := result.Err(); err != nil {
 		k.Fatal(err)
 	}
-	r := delivered{took: result.Duration, init: result.Init, cpu: cpuTime(k, k.function.Current().PID()) - before, calls: k.calls.Load()}
+	r := delivered{took: result.Duration, init: result.Init, cpu: k.function.Current().CPUTime() - before, calls: k.calls.Load()}
 	if err := json.Unmarshal(result.Payload, &r.answer); err != nil {
 		k.Fatal(err)
 	}
@@ -262,27 +265,6 @@ func (k *track) deliver(e *estate) delivered {
 		k.Fatalf("it answered %s; %d requests and %d bytes arrived", result.Payload, requests, size)
 	}
 	return r
-}
-
-// cpuTime is what a process has used of the processors, in user and kernel
-// mode (fields 14 and 15 of /proc/<pid>/stat, in hundredths of a second).
-func cpuTime(t testing.TB, pid int) time.Duration {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), ") ") // the program's name may hold spaces
-	fields := strings.Fields(rest)
-	var ticks int64
-	for _, f := range fields[11:13] {
-		n, err := strconv.ParseInt(f, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
 // floor posts as many bytes as a delivery did, and returns its time and CPU time.
@@ -314,7 +296,7 @@ func (k *track) floor(program, body string, size int64) (took, cpu time.Duration
 	if err != nil {
 		k.Fatal(err)
 	}
-	cpu = cpuTime(k, p.PID())
+	cpu = p.CPUTime()
 	_ = end.Close()
 	<-p.Exited()
 	if _, got := k.scale.take(); got != size {

@@ -69,6 +69,8 @@ func benchmarkDeliver(b *testing.B, e *estate) {
 	b.ReportMetric(float64(e.size(b))/1e6*rounds/took.Seconds(), "raw-MB/s")
 	b.ReportMetric(sent*rounds/took.Seconds(), "sent-MB/s")
 	b.ReportMetric(cpu.Seconds()*1e3/(sent*rounds), "cpu-ms/MB")
+	b.ReportMetric(cpu.Seconds()*1e6/(float64(e.findings())*rounds), "cpu-µs/event")
+	b.ReportMetric(float64(last.answer.Bytes)/float64(e.findings()), "B/event")
 	b.ReportMetric(ratio, "of-floor")
 	b.ReportMetric(cpu.Seconds()/leastCPU.Seconds(), "cpu-of-floor")
 	b.ReportMetric(memory, "peak-MiB")

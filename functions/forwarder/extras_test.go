@@ -19,16 +19,27 @@ const weaknesses = 200
 // archiveWeak archives a scan of one passed rule, and of vulnerabilities.
 func (s *site) archiveWeak() (key string) {
 	s.Helper()
-	started := time.Now().UTC().Truncate(time.Second).Add(-time.Hour)
-	run := started.Format("20060102T150405Z") + "-4f3a"
-	key = archive.RawKey(started, run, "weak", "weak")
-	issues := []string{`{"issueDisplayId":"CIS-1","type":"CIS","severity":"Low","title":"T","status":"PASS"}`}
-	for i := range weaknesses {
-		issues = append(issues, fmt.Sprintf(`{"issueDisplayId":"VUL-%d","type":"VUL","severity":"Major","title":"V","status":"FAIL"}`, i))
+	return s.archiveRules("weak", "weak", 0, append(rules("VUL", "FAIL", weaknesses), rules("CIS", "PASS", 1)...))
+}
+
+// rules are so many of a profile, with a status.
+func rules(profile, status string, n int) (issues []string) {
+	for i := range n {
+		issues = append(issues, fmt.Sprintf(`{"issueDisplayId":"%s-%d","type":%[1]q,"severity":"Major","title":"T","status":%[3]q}`, profile, i, status))
 	}
+	return issues
+}
+
+// archiveRules archives what an analysis of a system, some minutes after an hour
+// ago, says of rules.
+func (s *site) archiveRules(system, name string, minute int, issues []string) (key string) {
+	s.Helper()
+	started := time.Now().UTC().Truncate(time.Second).Add(-time.Hour + time.Duration(minute)*time.Minute)
+	run := started.Format("20060102T150405Z") + "-4f3a"
+	key = archive.RawKey(started, run, system, name)
 	_, err := s.store.PutRaw(s.Context(), key, func(w io.Writer) error {
 		err := archive.Envelope{
-			Run: archive.EnvelopeRun{ID: run, StartedAt: started}, System: archive.System{ID: "weak", Name: "weak.example", Type: "VCENTER"},
+			Run: archive.EnvelopeRun{ID: run, StartedAt: started}, System: archive.System{ID: system, Name: name + ".example", Type: "VCENTER"},
 			Scan: archive.EnvelopeScan{Status: "FINISHED_SUCCESSFULLY", CompletedAt: started.Format(time.RFC3339)},
 		}.WriteHead(w)
 		if err == nil {

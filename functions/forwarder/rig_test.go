@@ -44,8 +44,16 @@ const (
 // binary is the forwarder as it is deployed, for this machine.
 var binary string
 
+// binaryVariable may name another binary to test, in place of the one that is
+// built here: that of another commit, to hear what these tests say of it. Its log
+// lines are not checked.
+const binaryVariable = "BINARY"
+
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
+		if binary = os.Getenv(binaryVariable); binary != "" {
+			return m.Run()
+		}
 		dir, err := os.MkdirTemp("", "forwarder")
 		if err != nil {
 			panic(err)
@@ -182,7 +190,7 @@ type testLog struct {
 func (l testLog) Write(p []byte) (int, error) {
 	l.Logf("%s", strings.TrimSpace(string(p)))
 	for line := range bytes.Lines(p) {
-		if err := lambda.CheckLine(line); err != nil {
+		if err := lambda.CheckLine(line); err != nil && os.Getenv(binaryVariable) == "" {
 			l.Errorf("%v: %s", err, line)
 		}
 	}

@@ -56,7 +56,11 @@ func outcomes() [][2]string {
 
 func TestEveryPayloadFile(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	sendEveryPayloadFile(t, newRig(t))
+}
+
+func sendEveryPayloadFile(t *testing.T, r *rig) {
+	t.Helper()
 	env := r.environment()
 	if out, failed := r.shell(env, "runecast-ingest first-run"); failed {
 		t.Fatal(out)

@@ -24,6 +24,7 @@ import (
 	"runecast-ingest/infra/local/trigger"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/simulate/appliance"
+	"runecast-ingest/internal/simulate/emulator"
 	"runecast-ingest/internal/simulate/lambda"
 	"runecast-ingest/internal/simulate/pki"
 	"runecast-ingest/internal/simulate/receiver"
@@ -43,6 +44,7 @@ type rig struct {
 	began     time.Time     // the present of what is typed here
 	dir       string        // the S3 server's folder
 	timeout   time.Duration // of an invocation
+	emulated  bool          // the functions run under AWS's own emulator
 	s3        *s3server.Server
 	vault     *secrets.Manager
 	ca        string
@@ -52,23 +54,37 @@ type rig struct {
 
 	mu        sync.Mutex
 	env       map[string][]string
-	functions map[string]*lambda.Function
+	functions map[string]function
 	deployed  map[string]string     // the stack's parameters; nil: nothing is deployed yet
 	cuts      atomic.Bool           // the CLI's connections die before the answer
 	deaf      bool                  // S3's events are lost
 	refuse    func(body []byte) int // gives a status to refuse with, or 0
+	stall     chan struct{}         // Dynatrace does not answer until it is closed; nil: it does
 	dead      []message
 	hidden    map[string]bool // messages that were received
 	handled   map[string]int  // S3's events by key
 	changed   *sync.Cond
 }
 
+// function is one that is deployed.
+type function interface {
+	Invoke(ctx context.Context, payload []byte) (lambda.Result, error)
+	io.Closer
+}
+
 func newRig(t *testing.T) *rig {
 	t.Helper()
+	return newRigOf(t, false)
+}
+
+// newRigOf makes a rig whose functions run under AWS's own emulator, or under
+// package lambda.
+func newRigOf(t *testing.T, emulated bool) *rig {
+	t.Helper()
 	r := &rig{
-		T: t, began: time.Now().UTC(), timeout: time.Minute, dir: t.TempDir(), vault: new(secrets.Manager),
+		T: t, emulated: emulated, began: time.Now().UTC(), timeout: time.Minute, dir: t.TempDir(), vault: new(secrets.Manager),
 		logs: map[string]*logBuffer{collector: {}, forwarder: {}}, env: map[string][]string{},
-		functions: map[string]*lambda.Function{}, hidden: map[string]bool{}, handled: map[string]int{},
+		functions: map[string]function{}, hidden: map[string]bool{}, handled: map[string]int{},
 	}
 	r.changed = sync.NewCond(&r.mu)
 	r.endpoints()
@@ -112,6 +128,9 @@ func (r *rig) keep(name, token string) (arn string) {
 // dynatrace stands for a Dynatrace that may have changed: another token, an
 // outage, an event that it does not like.
 func (r *rig) dynatrace(w http.ResponseWriter, req *http.Request) {
+	if r.stalled(req) {
+		return
+	}
 	r.mu.Lock()
 	ingest, refuse := r.receiver, r.refuse
 	r.mu.Unlock()
@@ -173,10 +192,17 @@ func (r *rig) storage() {
 // deploy starts a function anew with its settings.
 func (r *rig) deploy(name string) {
 	r.Helper()
-	f, err := lambda.Start(lambda.Options{
+	o := lambda.Options{
 		Binary: filepath.Join(bin, name), Name: "runecast-ingest-" + name, Env: r.env[name], Log: r.logs[name],
 		Timeout: r.timeout, MemoryMB: 512, Concurrency: 2,
-	})
+	}
+	var f function
+	var err error
+	if r.emulated {
+		f, err = emulator.Start(r.Context(), o)
+	} else {
+		f, err = lambda.Start(o)
+	}
 	if err != nil {
 		r.Fatal(err)
 	}

@@ -93,13 +93,14 @@ func (d *reducer) value(n *node, depth int) error {
 	case '[':
 		return d.array(n, depth)
 	}
-	tok, err := d.ReadToken()
+	kind := d.PeekKind()
+	text, err := d.AppendText(nil)
 	if err != nil {
 		return err
 	}
-	switch tok.Kind() {
+	switch kind {
 	case '"':
-		n.scalar("string(" + lengthClass(utf8.RuneCountInString(tok.String())) + ")")
+		n.scalar("string(" + lengthClass(utf8.RuneCount(text)) + ")")
 	case '0':
 		n.scalar("number")
 	case 'n':

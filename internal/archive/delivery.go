@@ -46,6 +46,9 @@ type Scan struct {
 	// ones it may replace only that. Empty: there was none.
 	Over   string `json:"over,omitzero"`
 	Reason string `json:"reason"`
+	// Reserved: the register was written for this generation, or may have been.
+	// Should it name another scan, this generation is not committed again.
+	Reserved bool `json:"reserved,omitzero"`
 	// Announced: its scan event was accepted, and coverage or vulnerabilities
 	// follow. Should these fail, the commit stands all the same.
 	Announced bool `json:"committed,omitzero"`

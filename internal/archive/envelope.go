@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/jsonread"
 )
 
 // RawSchema is the schema of a raw object.
@@ -68,7 +69,7 @@ type RawReader struct {
 	Envelope
 	// Result stands before the value of the result. Duplicate members and bytes
 	// that are not UTF-8 are put up with, as appliances send them.
-	Result *jsontext.Decoder
+	Result *jsonread.Reader
 }
 
 // ErrNoEnvelope: a document is what an appliance answered, without an envelope.
@@ -78,11 +79,11 @@ var ErrNoEnvelope = errors.New("no envelope")
 // skipped. Bad input is a fault of class Reject, one with ErrNoEnvelope if it is
 // a saved answer of an appliance; errors of the reader come through.
 func ReadRaw(r io.Reader) (*RawReader, error) {
-	d := &RawReader{Result: jsontext.NewDecoder(r, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
+	d := &RawReader{Result: jsonread.New(r)}
 	switch begin, err := d.Result.ReadToken(); {
 	case err != nil:
 		return nil, Malformed(err)
-	case begin.Kind() != '{':
+	case begin != '{':
 		return nil, unreadable("the document is not a JSON object", cureEnvelope)
 	}
 	members := map[string]any{
@@ -90,11 +91,12 @@ func ReadRaw(r io.Reader) (*RawReader, error) {
 		"system": &d.System, "scan": &d.Scan, "catalog": &d.Catalog,
 	}
 	for d.Result.PeekKind() != '}' {
-		name, err := d.Result.ReadToken()
+		text, err := d.Result.ReadName()
 		if err != nil {
 			return nil, Malformed(err)
 		}
-		switch name.String() {
+		name := string(text)
+		switch name {
 		case "result":
 			return d, d.check()
 		case "results", "scannedIssues", "createdTs", "configScanResultSummary": // an answer of API v1, or of v2
@@ -102,7 +104,7 @@ func ReadRaw(r io.Reader) (*RawReader, error) {
 				return nil, &fault.Error{Class: fault.Reject, What: "it is what an appliance answered, not a raw object", Cure: "upload it under " + ManualPrefix, Err: ErrNoEnvelope}
 			}
 		}
-		if err := d.member(members[name.String()]); err != nil {
+		if err := d.member(members[name]); err != nil {
 			return nil, fmt.Errorf("read envelope: %w", err)
 		}
 	}
@@ -114,9 +116,13 @@ const cureEnvelope = "let the collector write raw objects"
 // member reads a member's value, or skips it.
 func (r *RawReader) member(into any) error {
 	if into == nil {
-		return Malformed(r.Result.SkipValue())
+		return Malformed(r.Result.Skip())
 	}
-	err := json.UnmarshalDecode(r.Result, into)
+	value, err := r.Result.ReadValue()
+	if err != nil {
+		return Malformed(err)
+	}
+	err = json.Unmarshal(value, into, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if _, ok := errors.AsType[*json.SemanticError](err); ok {
 		return unreadable("the envelope has a member of a wrong type ("+err.Error()+")", cureEnvelope)
 	}
@@ -137,7 +143,7 @@ func (r *RawReader) check() error {
 // nothing more.
 func (r *RawReader) End() error {
 	for r.Result.PeekKind() != '}' {
-		if err := r.Result.SkipValue(); err != nil {
+		if err := r.Result.Skip(); err != nil {
 			return Malformed(err)
 		}
 	}
@@ -155,7 +161,7 @@ func (r *RawReader) End() error {
 
 // Skip passes over the result and reads the rest, so that a whole object was seen.
 func (r *RawReader) Skip() error {
-	if err := r.Result.SkipValue(); err != nil {
+	if err := r.Result.Skip(); err != nil {
 		return Malformed(err)
 	}
 	return r.End()

@@ -170,6 +170,11 @@ func (d *delivery) decide(ctx context.Context, at *situation, s *scan) (step, er
 	if err != nil {
 		return stepDone, err
 	}
+	if d.request.Force && !reg.Exists() {
+		if err := d.doubted(ctx, s, c, &reg); err != nil && !errors.Is(err, errUnderWay) { // the commit point waits
+			return stepDone, err
+		}
+	}
 	d.request.mark(at, c)
 	s.recognise(&c.register.System)
 	step := at.step(c)
@@ -196,11 +201,12 @@ func (d *delivery) candidate(ctx context.Context, s *scan) (*candidate, store.Do
 	bucket := d.o.Archive
 	c := &candidate{place: d.place(s), recorded: s.Scan}
 	reg, err := bucket.Register(ctx, s.Envelope.System.ID)
-	c.register = reg.Value
+	c.register, c.lapsed = reg.Value, !reg.Exists() && !d.request.Force
 	if err != nil {
 		return c, reg, err
 	}
 	documents := map[string]*archive.Delivery{d.key: &d.doc.Value}
+	c.documents = documents
 	c.commits, err = standing(reg.Value.Commits(), func(one *archive.Commit) (fate, error) {
 		if documents[one.RawKey] == nil && one.RawKey != "" {
 			read, err := bucket.Delivery(ctx, one.RawKey)

@@ -116,7 +116,11 @@ func (g *generation) passCommitPoint(ctx context.Context, unlicensed int, again 
 			return end(becauseInterrupted, err)
 		}
 		now := d.o.Now()
-		switch c.atCommitPoint(now) {
+		todo, err := g.findsAtCommitPoint(ctx, c, &reg, now)
+		if err != nil {
+			return end(becauseInterrupted, err)
+		}
+		switch todo {
 		case commitSupersede:
 			return end(becauseSuperseded, errors.New("a newer scan was committed meanwhile"))
 		case commitStop:
@@ -126,19 +130,14 @@ func (g *generation) passCommitPoint(ctx context.Context, unlicensed int, again 
 		case commitWait:
 			return end(becauseAhead, aheadError(reg.Key))
 		case commitAnew:
-			stop := dispose(becauseOld, fmt.Errorf("its first row is %s old: rows and scan event belong into one timeframe of the dashboard",
-				now.Sub(g.s.BegunAt).Round(time.Minute)), again && now.Before(d.win.Soft))
+			why, err := becauseOld, fmt.Errorf("its first row is %s old: rows and scan event belong into one timeframe of the dashboard",
+				now.Sub(g.s.BegunAt).Round(time.Minute))
+			if c.replaced() {
+				why, err = becauseReplaced, errors.New("it was committed before, and another scan since")
+			}
+			stop := dispose(why, err, again && now.Before(d.win.Soft))
 			return archive.Register{}, &stop
 		case commitWrite:
-			if c.forced() {
-				break
-			}
-			if err := d.doubted(ctx, g.s, c, &reg); err != nil {
-				return end(becauseInterrupted, err)
-			}
-			if c.outdated() {
-				return end(becauseSuperseded, errors.New("a newer scan is shown already"))
-			}
 		}
 		reg.Value = c.reservation(d.key, now)
 		reg.Value.System, reg.Value.Unlicensed = g.s.Envelope.System, unlicensed
@@ -147,6 +146,7 @@ func (g *generation) passCommitPoint(ctx context.Context, unlicensed int, again 
 		// the next sweep finds this scan id in the register, and sends the
 		// scan event with this timestamp.
 		err = store.Save(ctx, d.o.Archive, &reg)
+		g.s.Reserved = g.s.Reserved || err == nil || errors.Is(err, store.ErrUnknown)
 		switch {
 		case err == nil && tooEarly(reg.Value.Timestamp, now):
 			return end(becauseAhead, aheadError(reg.Key)) // announced once its time is near
@@ -157,6 +157,22 @@ func (g *generation) passCommitPoint(ctx context.Context, unlicensed int, again 
 		}
 		return end(becauseInterrupted, err)
 	}
+}
+
+// findsAtCommitPoint decides by the register, and by the delivery documents where
+// that may not know what is shown.
+func (g *generation) findsAtCommitPoint(ctx context.Context, c *candidate, reg *store.Doc[archive.Register], now time.Time) (commitStep, error) {
+	if !reg.Exists() {
+		if err := g.d.doubted(ctx, g.s, c, reg); err != nil {
+			return commitWrite, err
+		}
+	}
+	todo := c.atCommitPoint(now)
+	if todo != commitWrite || c.forced() || !reg.Exists() {
+		return todo, nil
+	}
+	err := g.d.doubted(ctx, g.s, c, reg)
+	return c.atCommitPoint(now), err
 }
 
 func aheadError(key string) error {

@@ -150,7 +150,7 @@ func (d *Deliverer) Deliver(ctx context.Context, key string, win Window, r Reque
 		return Outcome{State: archive.DeliveryPending, Reason: "no time was left for it in this invocation", reason: becauseTime}, nil
 	}
 	one := &delivery{Deliverer: d, key: key, win: win, request: r, batchBytes: d.o.Settings.MaxBatchBytes}
-	one.send = counting(traced(d.o.Sender, win.Soft), &one.counter)
+	one.send = counting(timely(traced(d.o.Sender, win.Soft), d.o.Now), &one.counter)
 	var out Outcome
 	err := telemetry.Trace(ctx, "deliver", func(ctx context.Context) (err error) {
 		out, err = one.run(ctx)

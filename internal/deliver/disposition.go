@@ -36,6 +36,7 @@ const (
 	becauseTime        // no time is left in this invocation
 	becauseRate        // the rate that a replay asked for leaves no more to this invocation
 	becauseBusy        // the endpoint refuses for now
+	becauseUnderWay    // there is no register, and a newer scan is under way
 	becauseAhead       // the reserved timestamp lies ahead of this clock
 	becauseUnannounced // committed, but the scan event is not accepted yet
 	becauseUnknown     // the same, and nobody knows whether it is
@@ -44,6 +45,7 @@ const (
 	becauseDown        // the endpoint cannot be used until a person mends it
 	becauseHopeless    // the endpoint refuses whatever is sent
 	becauseOld         // its rows are too old to be committed
+	becauseReplaced    // it was committed, and another scan since, before its scan event was accepted
 	becauseDoubt       // it cannot be known what was accepted
 
 	// The scan is not this invocation's any more.
@@ -54,8 +56,8 @@ const (
 
 func (r reason) String() string {
 	return [...]string{
-		"error", "ended before", "leased", "older", "complete", "superseded", "unfit", "out of time", "rate", "endpoint busy", "timestamp ahead", "not announced",
-		"not known to be announced", "follow-ups left", "interrupted", "endpoint down", "everything refused", "too old", "doubt", "state not saved", "taken over",
+		"error", "ended before", "leased", "older", "complete", "superseded", "unfit", "out of time", "rate", "endpoint busy", "newer under way", "timestamp ahead", "not announced",
+		"not known to be announced", "follow-ups left", "interrupted", "endpoint down", "everything refused", "too old", "replaced", "doubt", "state not saved", "taken over",
 	}[r]
 }
 
@@ -116,7 +118,7 @@ func dispose(why reason, err error, again bool) disposition {
 		d.next, d.becomes = nextScan, archive.DeliverySuperseded
 	case becauseUnfit:
 		d.next, d.becomes = nextScan, archive.DeliveryFailed
-	case becauseTime, becauseRate, becauseBusy, becauseUnannounced, becauseFollowUps:
+	case becauseTime, becauseRate, becauseBusy, becauseUnderWay, becauseUnannounced, becauseFollowUps:
 	case becauseAhead, becauseInterrupted:
 		d.raised = true
 	case becauseDown:
@@ -125,7 +127,7 @@ func dispose(why reason, err error, again bool) disposition {
 		d.next, d.raised, d.doubt = nextReport, true, true
 	case becauseUnknown: // should another be committed, it must count as shown
 		d.doubt = true
-	case becauseDoubt, becauseOld: // rules 09 and 14
+	case becauseDoubt, becauseOld, becauseReplaced: // rules 09, 14 and 15
 		d.doubt = true
 		if again {
 			d.next = nextStartOver
@@ -139,6 +141,9 @@ func dispose(why reason, err error, again bool) disposition {
 // named returns the reason of an error that has none, or not the whole one.
 func named(why reason, err error) reason {
 	timeIsOver := errors.Is(err, context.DeadlineExceeded)
+	if errors.Is(err, errUnderWay) {
+		return becauseUnderWay
+	}
 	switch {
 	case why == becauseDown && timeIsOver: // there was no time to find out
 		return becauseTime

@@ -40,6 +40,8 @@ func TestDispositions(t *testing.T) {
 		"not announced":           {why: becauseUnannounced, err: late, is: becauseUnannounced, next: nextRelease, becomes: sending},
 		"announced, or not":       {why: becauseUnknown, err: late, is: becauseUnknown, next: nextRelease, becomes: sending, doubt: true},
 		"too old, tries left":     {why: becauseOld, err: errors.New("old"), again: true, is: becauseOld, next: nextStartOver, becomes: sending, doubt: true},
+		"newer under way":         {why: becauseInterrupted, err: fmt.Errorf("wait: %w", errUnderWay), is: becauseUnderWay, next: nextRelease, becomes: sending},
+		"replaced":                {why: becauseReplaced, err: errors.New("replaced"), again: true, is: becauseReplaced, next: nextStartOver, becomes: sending, doubt: true},
 		"too old, no tries left":  {why: becauseOld, err: errors.New("old"), is: becauseOld, next: nextRelease, becomes: sending, doubt: true},
 		"follow-ups left":         {why: becauseFollowUps, is: becauseFollowUps, next: nextRelease, becomes: sending},
 		"timestamp ahead":         {why: becauseAhead, err: errors.New("ahead"), is: becauseAhead, next: nextRelease, becomes: sending, raised: true},

@@ -129,7 +129,7 @@ func (g *generation) mapObject(ctx context.Context) (mapping.Result, error) {
 		return mapping.Result{}, err
 	}
 	defer func() { _ = done() }()
-	in.Catalog, in.Emit = g.d.catalogs.get(ctx, in.Document.Catalog), g.emit
+	in.Catalog, in.Emit, in.Room = g.d.catalogs.get(ctx, in.Document.Catalog), g.emit, g.batcher.Room
 	return g.d.mapper.Map(in)
 }
 

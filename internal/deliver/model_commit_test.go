@@ -18,10 +18,18 @@ func (m *model) decide(w world, i int, when string, then successor) {
 	d := m.deliveries[v.delivery]
 	c, now := m.candidate(&w, v), m.now(&w, v)
 	what := "finds its commit reserved"
+	wait := w.register == 0 && m.doubted(&w, v, &c)
+	if again := c; c.atCommitPoint(now) == commitWrite && !c.forced() && w.register != 0 {
+		m.doubted(&w, v, &again)
+		c = again
+	}
 	switch todo := m.rules.atCommitPoint(&c, now); {
 	case v.announced && (todo == commitSupersede || todo == commitStop):
 		m.settle(v, m.rules.dispose(becauseComplete, false))
 		what = "finds a later commit, but has sent its scan event"
+	case wait:
+		m.settle(v, m.rules.dispose(becauseUnderWay, false))
+		what = "waits for a newer scan that is under way"
 	case todo == commitMine:
 		v.register, v.stage = w.register, stageAnnounce
 	case todo == commitWait:
@@ -29,7 +37,7 @@ func (m *model) decide(w world, i int, when string, then successor) {
 		what = "finds its commit reserved for later"
 	case todo == commitAnew:
 		v.stage = stageDoubt
-		what = "finds its rows too old"
+		what = "finds its rows too old, or that it was replaced"
 	case todo == commitSupersede:
 		w.held = w.held || m.heldBack(&w, v.object)
 		m.settle(v, m.rules.dispose(becauseSuperseded, false))
@@ -57,6 +65,8 @@ func (m *model) reserve(w world, i int, then successor) {
 		then(w, "cannot write the register: somebody else has", r.ScanID)
 		return
 	}
+	v.delivery = m.reserved(v.delivery)
+	w.invocations[i].delivery = v.delivery
 	written := w
 	written.wroteRegister(v.register)
 	u := &written.invocations[i]
@@ -75,6 +85,13 @@ func (m *model) reserve(w world, i int, then successor) {
 		m.settle(&w.invocations[i], m.rules.dispose(becauseInterrupted, false))
 		then(w, "writes the register: no answer, and not to be seen", r.ScanID)
 	}
+}
+
+// reserved is a delivery whose scan the register names, or may.
+func (m *model) reserved(id deliveryID) deliveryID {
+	d := m.deliveries[id]
+	d.Reserved = !m.rules.recommits
+	return m.keepDelivery(d)
 }
 
 // announce is step 7.
@@ -112,6 +129,9 @@ func (m *model) announced(w world, i int, then successor) {
 	v := &w.invocations[i]
 	scan := m.registers[v.register].ScanID
 	m.show(&w.sink, v.register)
+	d := m.deliveries[v.delivery]
+	d.Timestamp = m.registers[v.register].Timestamp
+	v.delivery = m.keepDelivery(d)
 	if m.rules.eventFirst && !v.announced {
 		v.announced, v.stage, v.register = true, stageCommit, 0
 	} else {
@@ -133,6 +153,10 @@ func (m *model) refused(w world, i int, then successor) {
 		s.refused.add(scan)
 	}
 	m.settle(v, m.rules.dispose(becauseUnfit, false))
+	if d := m.deliveries[v.delivery]; d.Doubt {
+		d.UpdatedAt = m.now(&w, v)
+		v.delivery = m.keepDelivery(d)
+	}
 	then(w, "sends the scan event: refused for good", scan)
 }
 

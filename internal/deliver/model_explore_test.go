@@ -97,7 +97,7 @@ func (m *model) violation(from, to *world) string {
 	if to.held {
 		return "a scan is held back by one that failed"
 	}
-	if from.register != to.register && !m.registers[to.register].Timestamp.After(m.registers[from.register].Timestamp) {
+	if from.register != to.register && to.register != 0 && !m.registers[to.register].Timestamp.After(m.registers[from.register].Timestamp) {
 		return "the register's timestamp does not grow"
 	}
 	if wrong := m.incomplete(to, to.register); wrong != "" {
@@ -258,6 +258,10 @@ func (m *model) unfinished(w *world) string {
 	}
 	committed, shown := &m.registers[w.register], &m.registers[w.sink.shown]
 	switch {
+	case w.register == 0 && w.forced == forced{} && shown.RawKey < newest:
+		return "the register is lost, and the newest that was delivered is not shown, but " + shown.ScanID
+	case w.register == 0:
+		return "" // it was lost when all was over
 	case m.deliveries[w.deliveries[objectOf(committed.RawKey)]].State != archive.DeliveryComplete:
 		return "" // the old posture stays
 	case shown.ScanID != committed.ScanID:

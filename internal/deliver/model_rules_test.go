@@ -64,12 +64,27 @@ func withoutARule() map[string]model {
 		"force is for the commit that stood when it was asked": {large: true, rules: rules{forcesForEver: true}, invocations: 3, force: true, limit: faults{expiries: 1, replays: 1}},
 		"what was forced away still counts":                    {large: true, rules: rules{forgetsForced: true}, invocations: 3, force: true, limit: faults{expiries: 1, replays: 1}},
 
+		"15 a generation is committed once": {rules: rules{recommits: true}, objects: 3, batches: 1, oneByOne: true, invocations: 4, force: true, limit: faults{replays: 2}, after: committedC},
+
+		"the delivery documents know what is shown, too":        {rules: rules{trustsRegister: true}, limit: faults{losses: 1}},
+		"without a register, what is under way is waited for":   {rules: rules{waitsForNobody: true}, noZombies: true, limit: faults{losses: 1, expiries: 1}},
+		"without a register, what was forced is forced no more": {rules: rules{forceLasts: true}, objects: 3, batches: 1, oneByOne: true, invocations: 3, force: true, noZombies: true, limit: faults{replays: 2, losses: 1}, after: shownC},
+
 		"14 what is too old is not committed":               {rules: rules{ageless: true}, limit: faults{days: 1}},
 		"how a generation ended is remembered":              {rules: rules{forgetsEnded: true}, objects: 3, batches: 1, oneByOne: true, invocations: 3, limit: faults{refusals: 2, replays: 1}},
 		"a forced scan that is not shown yet hides nothing": {rules: rules{headOnly: true}, objects: 3, batches: 1, oneByOne: true, invocations: 3, force: true, limit: faults{replays: 1}},
 		"more than one commit before is kept":               {large: true, rules: rules{keepsOne: true}, objects: 3, batches: 1, oneByOne: true, invocations: 3, force: true, limit: faults{refusals: 1, replays: 1, days: 1}},
 	}
 }
+
+// committedC are the steps to a world in which the newest of three scans is
+// committed, and its scan event not accepted yet; shownC those to one in which it is
+// shown.
+var (
+	committedC = append(sentC[:len(sentC):len(sentC)], "C1 stops before the scan event is accepted", "C1 releases")
+	shownC     = append(sentC[:len(sentC):len(sentC)], "C1 sends the scan event: accepted", "C1 releases")
+	sentC      = []string{"C begins", "C1 reads the register", "C1 takes the lease", "C1 sends a batch: accepted", "C1 is about to commit", "C1 writes the register"}
+)
 
 // PROTOCOL.md names every rule, and no other, in the words of the cases.
 func TestRulesAreDocumented(t *testing.T) {
@@ -119,6 +134,10 @@ type rules struct {
 	forgetsEnded      bool // how an earlier generation ended is forgotten
 	headOnly          bool // only the newest commit that counts is looked at
 	keepsOne          bool // the register keeps one commit beside the newest
+	trustsRegister    bool // the delivery documents are not asked what is shown
+	waitsForNobody    bool // without a register a newer scan that is under way is not waited for
+	forceLasts        bool // without a register, what was forced stays so
+	recommits         bool // 15: a generation that was replaced is committed again
 }
 
 func (r *rules) whenAllDone() stage {
@@ -168,6 +187,7 @@ func (r *rules) remembered(s archive.Scan) archive.Scan {
 	if r.forgetsEnded {
 		s.Ended = archive.Ended{}
 	}
+	s.Reserved = s.Reserved && !r.recommits
 	s.BegunAt = epoch().Add(time.Duration(dayOf(s.BegunAt)) * day)
 	return s
 }

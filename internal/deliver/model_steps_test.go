@@ -19,6 +19,7 @@ type faults struct {
 	hours    uint8 // a reservation grows old
 	days     uint8 // generations grow too old
 	releases uint8 // with another mapping, deployed
+	losses   uint8 // of the register
 }
 
 // model is the machine: the protocol with its rules, and what may go wrong.
@@ -27,9 +28,11 @@ type model struct {
 	large bool
 	*ledger
 	invocations int
-	objects     uint8 // 0: two
-	batches     uint8 // 0: two
-	oneByOne    bool  // an invocation begins once the others are dead or have ended
+	objects     uint8    // 0: two
+	batches     uint8    // 0: two
+	oneByOne    bool     // an invocation begins once the others are dead or have ended
+	noZombies   bool     // whose lease has run out is dead
+	after       []string // steps that have been taken already, in the words of a trace
 	limit       faults
 	skew        time.Duration // of a fast clock
 	force       bool          // replays are forced
@@ -45,6 +48,18 @@ func (m *model) first() world {
 	for i := m.invocations; i < invocations; i++ {
 		w.invocations[i].stage = stageEnded
 	}
+	for _, step := range m.after {
+		from, found := w, false
+		m.successors(from, func(to world, what, scan string) {
+			if !found && scan+" "+what == step {
+				w, found = to, true
+				m.normalise(&w)
+			}
+		})
+		if !found {
+			panic("there is no step " + step)
+		}
+	}
 	return w
 }
 
@@ -54,6 +69,7 @@ func (m *model) successors(w world, then successor) {
 		m.arrive(w, i, then)
 	}
 	m.deploy(w, then)
+	m.lose(w, then)
 	if w.spent.days < m.limit.days {
 		later := w
 		later.spent.days++
@@ -101,6 +117,15 @@ func (m *model) deploy(w world, then successor) {
 	}
 }
 
+// lose deletes the register.
+func (m *model) lose(w world, then successor) {
+	if w.register != 0 && w.spent.losses < m.limit.losses {
+		w.spent.losses++
+		w.changeRegister(0)
+		then(w, "the register is lost", "")
+	}
+}
+
 // replay starts an invocation that sends again what has ended.
 func (m *model) replay(w world, object uint8, then successor) {
 	if w.spent.replays >= m.limit.replays {
@@ -135,6 +160,13 @@ func (m *model) start(w world, v invocation, what string, then successor) {
 		}
 		w.spent.expiries++
 		s.now = d.Lease.Until
+		if m.noZombies {
+			for i := range w.invocations {
+				if o := &w.invocations[i]; o.object == v.object && o.stage != stageIdle {
+					o.end()
+				}
+			}
+		}
 		what += ", the lease has run out"
 	}
 	if s.firstStep() != stepLook {
@@ -174,10 +206,34 @@ func (m *model) candidate(w *world, v *invocation) candidate {
 		}
 		return fateOf(&m.deliveries[w.deliveries[objectOf(one.RawKey)]], one.ScanID), nil
 	})
+	c.lapsed = w.register == 0 && v.ask != askForced && !m.rules.forceLasts
 	if m.rules.headOnly {
 		c.commits = c.commits[:min(1, len(c.commits))]
 	}
 	return c
+}
+
+// account is what the code reads by its method of the same name.
+func (m *model) account(w *world, v *invocation, c *candidate) *account {
+	a := &account{}
+	for o, id := range w.deliveries[:m.objects] {
+		if id != 0 && uint8(o) != v.object {
+			a.take(&m.deliveries[id], "", c)
+		}
+	}
+	return a
+}
+
+// doubted asks the delivery documents what is shown, and reports whether a newer scan is
+// to be waited for.
+func (m *model) doubted(w *world, v *invocation, c *candidate) (wait bool) {
+	if w.register != 0 && w.register == v.asked || m.rules.trustsRegister {
+		return false
+	}
+	a := m.account(w, v, c)
+	c.heed(a, w.register != 0)
+	v.asked = w.register
+	return w.register == 0 && a.underWay != "" && !m.rules.waitsForNobody
 }
 
 // newID is a scan id that nothing names, and nothing was sent under.
@@ -227,6 +283,9 @@ func (m *model) advance(w world, i int, then successor) {
 func (m *model) look(w world, i int, then successor) {
 	v := &w.invocations[i]
 	s, c := m.situation(&w, v), m.candidate(&w, v)
+	if v.ask == askForced && w.register == 0 {
+		m.doubted(&w, v, &c) // the commit point waits
+	}
 	v.ask.request().mark(&s, &c)
 	if v.ask == askForced {
 		m.forceOver(&w, v.object, &c.register)
@@ -235,6 +294,10 @@ func (m *model) look(w world, i int, then successor) {
 	d.RawKey, d.ETag, d.Mapping = rawKey(v.object), s.etag, s.mapping
 	d.Lease = &archive.Lease{Until: epoch()}
 	todo := s.step(&c)
+	if todo == stepSend && !c.forced() && w.register != 0 {
+		m.doubted(&w, v, &c)
+		todo = s.step(&c)
+	}
 	switch todo {
 	case stepDone:
 		v.end()

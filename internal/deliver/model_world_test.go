@@ -64,8 +64,9 @@ type invocation struct {
 	// register is what it is about to write, or has reserved.
 	register        registerID
 	registerCurrent bool
-	finishes        bool // the commit point had passed before
-	fast            bool // its clock is ahead
+	asked           registerID // beside which the delivery documents were asked what is shown
+	finishes        bool       // the commit point had passed before
+	fast            bool       // its clock is ahead
 	ask             ask
 	mapping         uint8
 	announced       bool // the scan event went out before the commit point (rules 01 to 03 taken away)
@@ -150,8 +151,8 @@ type deliveryKey struct {
 	rawKey, state, scanID, over, mapping string
 	generation                           int
 	done                                 [batches]bool
-	doubt, force, leased                 bool
-	begunAt                              time.Time
+	doubt, force, leased, reserved       bool
+	begunAt, timestamp, updatedAt        time.Time
 	ended                                archive.Ended
 }
 
@@ -169,7 +170,7 @@ func newLedger() *ledger {
 }
 
 func (l *ledger) keepDelivery(d archive.Delivery) deliveryID {
-	k := deliveryKey{d.RawKey, d.State, d.ScanID, d.Over, d.Mapping, d.Generation, doneBatches(&d.Scan), d.Doubt, d.Force, d.Lease != nil, d.BegunAt, d.Ended}
+	k := deliveryKey{d.RawKey, d.State, d.ScanID, d.Over, d.Mapping, d.Generation, doneBatches(&d.Scan), d.Doubt, d.Force, d.Lease != nil, d.Reserved, d.BegunAt, d.Timestamp, d.UpdatedAt, d.Ended}
 	id, ok := l.deliveryIDs[k]
 	if !ok {
 		id = deliveryID(len(l.deliveries))
@@ -289,7 +290,7 @@ func (v *invocation) rank() uint64 {
 			flags |= 1
 		}
 	}
-	return uint64(v.stage)<<56 | uint64(v.object)<<48 | uint64(v.mapping)<<46 | flags<<40 | uint64(v.ask)<<38 | uint64(v.delivery)<<16 | uint64(v.register)
+	return uint64(v.asked)<<59 ^ uint64(v.stage)<<56 | uint64(v.object)<<48 | uint64(v.mapping)<<46 | flags<<40 | uint64(v.ask)<<38 | uint64(v.delivery)<<16 | uint64(v.register)
 }
 
 func (m *message) rank() uint64 {
@@ -317,8 +318,13 @@ func (w *world) wroteDelivery(object uint8) {
 }
 
 func (w *world) wroteRegister(id registerID) {
-	w.register = id
 	w.clock++
+	w.changeRegister(id)
+}
+
+// changeRegister makes what the others have read of the register out of date.
+func (w *world) changeRegister(id registerID) {
+	w.register = id
 	for i := range w.invocations {
 		w.invocations[i].registerCurrent = false
 	}

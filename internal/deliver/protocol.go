@@ -26,6 +26,8 @@ package deliver
 //	13 After an attempt to release nothing is sent, whatever became of it.
 //	14 A generation that is too old is not committed: rows and scan event belong
 //	   into one timeframe of the dashboard.
+//	15 A generation is committed once: one that was replaced before its scan
+//	   event was accepted begins anew.
 
 import (
 	"slices"
@@ -80,6 +82,14 @@ type candidate struct {
 	register archive.Register
 	// commits are those of the register that count, the newest first; see standing.
 	commits []archive.Commit
+	// documents are the delivery documents that were read for that, by raw key.
+	documents map[string]*archive.Delivery
+	// lapsed: there is no register, and it was in an earlier invocation that the scan
+	// was forced, so that nobody knows what was committed since.
+	lapsed bool
+	// shown is, where there is no register, what the delivery documents say is
+	// shown of another object; nil: nothing, or there is a register.
+	shown *archive.Commit
 }
 
 // step decides what is done with one scan (step 2).
@@ -116,15 +126,21 @@ func (c *candidate) newer() *archive.Commit {
 
 // forced reports whether the scan may take the place of what is committed,
 // however new that is.
-func (c *candidate) forced() bool { return c.recorded.Force && c.recorded.Over == c.other() }
+func (c *candidate) forced() bool {
+	return c.recorded.Force && !c.lapsed && c.recorded.Over == c.other()
+}
 
 // other returns the scan id of the newest commit of another scan, whatever
-// generations of this one were committed over it; empty: there is none.
+// generations of this one were committed over it; empty: there is none. Where
+// there is no register, it is that of what is shown.
 func (c *candidate) other() string {
 	for _, one := range c.register.Commits() {
 		if one.Order.Compare(c.order) != 0 {
 			return one.ScanID
 		}
+	}
+	if c.shown != nil {
+		return c.shown.ScanID
 	}
 	return ""
 }
@@ -141,11 +157,16 @@ func (s *situation) pastCommitPoint(c *candidate) bool {
 	return !s.replay && s.sameVersion() && s.delivery.Mapping == s.mapping && c.mine() && (c.recorded.Announced || !tooOld(&c.recorded, s.now))
 }
 
+// replaced reports whether the register has named this generation, or may have, and
+// names another scan now. A generation is committed once: what was forced over it
+// may take its place, but not that of what was committed in between (rule 15).
+func (c *candidate) replaced() bool { return c.recorded.Reserved && !c.mine() }
+
 // resumable reports whether a generation can go on: released cleanly, the same
-// object, the same mapping, and not too old (step 3).
+// object, the same mapping, neither replaced nor too old (step 3).
 func (s *situation) resumable(c *candidate) bool {
 	d := &s.delivery
-	return s.sameVersion() && d.Lease == nil && d.Mapping == s.mapping &&
+	return s.sameVersion() && d.Lease == nil && d.Mapping == s.mapping && !c.replaced() &&
 		c.recorded.State == archive.DeliverySending && !c.recorded.Doubt && c.recorded.Generation > 0 && !tooOld(&c.recorded, s.now)
 }
 
@@ -166,7 +187,7 @@ const (
 	commitWait                        // so it is, but for a time ahead of this clock
 	commitSupersede                   // a newer scan is committed
 	commitStop                        // a higher generation of this scan is committed
-	commitAnew                        // its rows are too old for a commit (rule 14)
+	commitAnew                        // its rows are too old for a commit (rule 14), or it was replaced (rule 15)
 )
 
 // atCommitPoint decides what is done at the commit point (step 6). A reservation
@@ -178,7 +199,7 @@ func (c *candidate) atCommitPoint(now time.Time) commitStep {
 		return commitSupersede
 	case !c.mine() && c.overtaken(): // rule 10
 		return commitStop
-	case old: // rule 14
+	case old, c.replaced(): // rules 14 and 15
 		return commitAnew
 	case c.mine() && tooEarly(c.register.Timestamp, now):
 		return commitWait

@@ -42,7 +42,7 @@ func (s *scan) begin(at *situation, c *candidate, rawKey, newScanID string) {
 		s.RefusedWhole = 0
 	}
 	if at.pastCommitPoint(c) || at.resumable(c) && (!s.Announced || c.mine()) || at.inExtras(c) {
-		s.State, s.Doubt = archive.DeliverySending, !at.resumable(c)
+		s.State, s.Doubt, s.Reserved = archive.DeliverySending, !at.resumable(c), s.Reserved || c.mine()
 		return
 	}
 	if c.register.RawKey == rawKey {

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -25,7 +26,7 @@ type Sender interface {
 }
 
 // send posts a batch. What is done around a request is a send around a send:
-// counting(paced(traced(sender))).
+// counting(paced(timely(traced(sender)))).
 type send func(ctx context.Context, b *openpipeline.Batch) openpipeline.Result
 
 // traced posts bodies by a sender, each in a subsegment of the trace.
@@ -35,6 +36,23 @@ func traced(s Sender, stop time.Time) send {
 			r = s.Send(ctx, b.Body, stop)
 			return r.Err
 		})
+		return r
+	}
+}
+
+// maxOnWay is how long a request may be on its way. Dynatrace answers 202 to records
+// that are older than 24 hours, too, and drops them.
+const maxOnWay = time.Hour
+
+// timely doubts what was accepted after too long a time, as where the invocation was
+// frozen before its request went out: it may have been dropped.
+func timely(do send, now func() time.Time) send {
+	return func(ctx context.Context, b *openpipeline.Batch) openpipeline.Result {
+		began := now()
+		r := do(ctx, b)
+		if took := now().Sub(began); r.Outcome == openpipeline.Accepted && took > maxOnWay {
+			r.Outcome, r.Err = openpipeline.Doubt, fmt.Errorf("accepted, but %s after it was to be sent: Dynatrace drops what is too old", took.Round(time.Minute))
+		}
 		return r
 	}
 }

@@ -2,6 +2,9 @@ package deliver
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"runecast-ingest/internal/archive"
@@ -12,62 +15,87 @@ import (
 // or an earlier version of it restored. Then it must not bring old news back: the
 // delivery documents know as well what is shown. So before a scan is sent they are
 // asked for anything newer, and before it is committed where there is no register,
-// or not the one that was read then.
+// or not the one that was read then. What they do not know yet, since its delivery
+// is under way or was broken off, only the register knew: where there is none, that
+// delivery is waited for.
 
 // lookBack is how much earlier than its start the id of a run may be, by which its
 // objects are listed: a schedule that was late.
 const lookBack = 24 * time.Hour
 
-// newerShown finds among the delivery documents what is shown of a scan's system
-// and newer than the scan; nil: nothing. It costs one list of the documents since
-// the scan, and one of the hand-made ones. Read are those of the system that the
-// register does not name. latest is the latest time of a scan event in what was read.
-func (d *delivery) newerShown(ctx context.Context, s *scan, c *candidate) (newer *archive.Commit, latest time.Time, err error) {
-	known := map[string]bool{d.key: true}
-	for _, one := range c.register.Commits() {
-		known[one.RawKey] = true
+// account is what the delivery documents of a system say, beside that of the scan
+// that asks.
+type account struct {
+	// newest is the newest scan that is shown, shown the one whose scan event is
+	// the latest, and latest the time of that event.
+	newest, shown *archive.Commit
+	latest        time.Time
+	// underWay is the key of a newer scan that may be shown, though its document
+	// does not say so yet; empty: there is none.
+	underWay string
+}
+
+// take takes in what a delivery document says of the system, unless the register
+// says the same.
+func (a *account) take(v *archive.Delivery, systemID string, asking *candidate) {
+	named := func(one *archive.Commit) bool {
+		return slices.ContainsFunc(asking.register.Commits(), func(c archive.Commit) bool { return c.ScanID == one.ScanID })
 	}
+	if one, at := shownOf(v, systemID); one != nil && !named(one) {
+		if a.newest == nil || placeOf(one).compare(placeOf(a.newest)) > 0 {
+			a.newest = one
+		}
+		if a.shown == nil || at.After(a.latest) {
+			a.shown, a.latest = one, at
+		}
+	}
+	if one := underWay(v, systemID); one != nil && placeOf(one).compare(&asking.place) > 0 {
+		a.underWay = v.RawKey
+	}
+}
+
+// newer returns the newest scan that is shown, if it is newer than a place; nil: it is not.
+func (a *account) newer(than *place) *archive.Commit {
+	if a.newest == nil || placeOf(a.newest).compare(than) <= 0 {
+		return nil
+	}
+	return a.newest
+}
+
+// account asks the delivery documents what is shown of a scan's system. It costs
+// one list of the documents since the scan, and one of the hand-made ones. Read
+// are those of the system that were not read for the register's commits.
+func (d *delivery) account(ctx context.Context, s *scan, c *candidate) (*account, error) {
 	system := s.Envelope.System
 	since := c.moment()
 	if !c.handMade {
 		since = c.order.StartedAt
 	}
 	since = since.Add(-lookBack)
-	visit := func(rawKey string) error {
-		doc, err := d.o.Archive.Delivery(ctx, rawKey)
-		if err != nil {
-			return err
-		}
-		one, at := shownOf(&doc.Value, system.ID)
-		if one == nil {
-			return nil
-		}
-		if at.After(latest) {
-			latest = at
-		}
-		if placeOf(one).compare(&c.place) > 0 && (newer == nil || placeOf(one).compare(placeOf(newer)) > 0) {
-			newer = one
-		}
-		return nil
-	}
+	a := &account{}
 	for _, list := range []struct{ prefix, after string }{
 		{archive.DeliveryPrefix + archive.AnalysesPrefix, archive.DeliveryPrefix + archive.AnalysesOf(since)}, {archive.DeliveryPrefix + archive.ManualPrefix, ""},
 	} {
 		for info, err := range d.o.Archive.List(ctx, list.prefix, list.after) {
 			if err != nil {
-				return nil, latest, err
+				return nil, err
 			}
 			rawKey, ok := archive.DeliveryOf(info.Key)
 			handMade := archive.IsHandMade(rawKey)
-			if !ok || known[rawKey] || !handMade && archive.SystemOf(rawKey) != system.Label().Hash || handMade && info.LastModified.Before(since) {
+			if !ok || rawKey == d.key || !handMade && archive.SystemOf(rawKey) != system.Label().Hash || handMade && info.LastModified.Before(since) {
 				continue
 			}
-			if err := visit(rawKey); err != nil {
-				return nil, latest, err
+			if c.documents[rawKey] == nil {
+				doc, err := d.o.Archive.Delivery(ctx, rawKey)
+				if err != nil {
+					return nil, err
+				}
+				c.documents[rawKey] = &doc.Value
 			}
+			a.take(c.documents[rawKey], system.ID, c)
 		}
 	}
-	return newer, latest, nil
+	return a, nil
 }
 
 // shownOf returns what a delivery document says is shown of a system, or may be,
@@ -99,23 +127,74 @@ func shownOf(v *archive.Delivery, systemID string) (*archive.Commit, time.Time) 
 	return nil, time.Time{}
 }
 
-// doubted looks for something newer that is shown, unless the register is the one
-// for which that was done before, and puts it before what the register says.
+// underWay returns the scan of a system that a delivery document says was begun,
+// and has not ended; nil: there is none. This generation of it may be shown, or one
+// before, whose sender is frozen or dead.
+func underWay(v *archive.Delivery, systemID string) *archive.Commit {
+	for _, r := range recorded(v) {
+		if of := r.System.ID; of != systemID && (of != "" || archive.IsHandMade(v.RawKey)) {
+			continue
+		}
+		if r.State != archive.DeliverySending || r.Generation == 0 {
+			continue
+		}
+		one := &archive.Commit{Order: r.Order, Generation: r.Generation, ScanID: r.ScanID, RawKey: v.RawKey, CompletedAt: r.CompletedAt}
+		if one.CompletedAt.IsZero() {
+			one.CompletedAt = r.Order.StartedAt // of an older release
+		}
+		return one
+	}
+	return nil
+}
+
+// errUnderWay: there is no register, and a newer scan may be shown.
+var errUnderWay = errors.New("there is no register, and a newer scan is under way, of which nobody knows whether it is shown")
+
+// doubted asks the delivery documents for something newer that is shown, unless the
+// register is the one for which that was done before, and puts it before what the
+// register says. Where there is no register it also finds what a forced scan may be
+// shown over, and who is under way: that is waited for, since the register that was
+// lost may have named it.
 func (d *delivery) doubted(ctx context.Context, s *scan, c *candidate, reg *store.Doc[archive.Register]) error {
 	if reg.Exists() && reg.ETag == s.asked {
 		return nil
 	}
-	newer, latest, err := d.newerShown(ctx, s, c)
+	a, err := d.account(ctx, s, c)
 	if err != nil {
 		return err
 	}
-	if newer != nil {
+	if newer := a.newer(&c.place); newer != nil {
 		d.o.Log.WarnContext(ctx, "the register does not know of a newer scan that is shown: it was lost, or an earlier version restored", "key", d.key, "register", reg.Key, "newer", newer.RawKey)
+	}
+	c.heed(a, reg.Exists())
+	s.asked = reg.ETag
+	if !reg.Exists() && a.underWay != "" {
+		return d.stillThere(ctx, a.underWay)
+	}
+	return nil
+}
+
+// heed takes in what the delivery documents say.
+func (c *candidate) heed(a *account, registered bool) {
+	if newer := a.newer(&c.place); newer != nil {
 		c.commits = append([]archive.Commit{*newer}, c.commits...)
 	}
-	if latest.After(c.register.Timestamp) {
-		c.register.Timestamp = latest
+	if a.latest.After(c.register.Timestamp) {
+		c.register.Timestamp = a.latest
 	}
-	s.asked = reg.ETag
-	return nil
+	if !registered {
+		c.shown = a.shown
+	}
+}
+
+// stillThere returns errUnderWay if the object is in the archive: one that has
+// expired is delivered by nobody, and not waited for.
+func (d *delivery) stillThere(ctx context.Context, rawKey string) error {
+	switch _, err := d.o.Archive.Head(ctx, rawKey); {
+	case errors.Is(err, store.ErrMissing):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("%w: %s", errUnderWay, rawKey)
 }

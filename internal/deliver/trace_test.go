@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/cockroachdb/datadriven"
 
 	"runecast-ingest/internal/archive"
@@ -41,6 +42,7 @@ import (
 //	meanwhile finding=1              what happens while that request is on its way
 //	clock ahead=20m                  time passes
 //	arrives                          the network delivers what was late
+//	lose                             somebody deletes the register
 //	shown                            what the dashboard shows
 //	document A                       what the delivery document says
 func TestTraces(t *testing.T) {
@@ -140,6 +142,11 @@ func (tr *trace) run(d *datadriven.TestData) {
 			tr.ingest(body)
 		}
 		tr.late = nil
+	case "lose":
+		key := archive.RegisterKey("vc-a")
+		if _, err := tr.S3.DeleteObject(tr.T.Context(), &s3.DeleteObjectInput{Bucket: &tr.Bucket, Key: &key}); err != nil {
+			tr.T.Fatal(err)
+		}
 	case "shown":
 		tr.shown()
 	case "document":

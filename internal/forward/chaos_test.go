@@ -9,9 +9,11 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"runecast-ingest/internal/archive"
@@ -33,6 +35,8 @@ const mishaps = 4
 func TestChaos(t *testing.T) {
 	t.Parallel()
 	seed := cmp.Or(setting[uint64]("chaos.seed"), rand.Uint64())
+	all := &tally{counts: map[string]int{}}
+	t.Cleanup(func() { t.Logf("seed %d: %s", seed, all) })
 	srv := site.StartS3(t)
 	first := setting[int]("chaos.round")
 	for round := range setting[int]("chaos.rounds") {
@@ -45,6 +49,7 @@ func TestChaos(t *testing.T) {
 				}
 			}()
 			w := newWorld(t, srv, seed, round)
+			w.all = all
 			w.storm()
 			w.settle()
 			w.check(srv)
@@ -72,6 +77,29 @@ type world struct {
 	uploaded map[scan]bool
 	// alone are scans with nothing but vulnerabilities, which have no commit.
 	alone []scan
+	all   *tally
+}
+
+// tally counts what came up in all rounds: chaos that never comes proves nothing.
+type tally struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+func (c *tally) add(what string, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.counts[what] += n
+}
+
+func (c *tally) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var lines []string
+	for _, what := range slices.Sorted(maps.Keys(c.counts)) {
+		lines = append(lines, fmt.Sprintf("%s %d", what, c.counts[what]))
+	}
+	return strings.Join(lines, ", ")
 }
 
 func newWorld(t *testing.T, srv *s3server.Server, seed uint64, round int) *world {
@@ -166,6 +194,12 @@ func (w *world) storm() {
 	for _, s := range arrivals {
 		w.network.during(w.weather())
 		w.keys = append(w.keys, w.PutAs(w.key(s), s))
+		if w.uploaded[s] {
+			w.all.add("hand-made documents", 1)
+		}
+		if s.Weak > 0 {
+			w.all.add("scans with extras", 1)
+		}
 		if w.rng.IntN(4) > 0 { // else its event is lost
 			w.invoke(s3Event(w.Bucket, w.key(s)))
 		}
@@ -178,7 +212,7 @@ func (w *world) storm() {
 // anything is what may happen at any time.
 func (w *world) anything() {
 	some := func() string { return w.keys[w.rng.IntN(len(w.keys))] }
-	switch w.rng.IntN(8) {
+	switch w.rng.IntN(9) {
 	case 0:
 		w.invoke(s3Event(w.Bucket, some(), some()))
 	case 1:
@@ -192,9 +226,28 @@ func (w *world) anything() {
 	case 5:
 		w.replay(w.scanOf(some()))
 	case 6:
+		w.all.add("ages", 1)
 		w.Clock.Advance([]time.Duration{5 * time.Hour, 7 * time.Hour, 30 * time.Hour}[w.rng.IntN(3)]) // what was begun grows old
 	case 7:
+		w.all.add("copied archives", 1)
 		w.copied()
+	case 8:
+		w.loseRegister()
+	}
+}
+
+// loseRegister deletes the register of a system, whatever is under way, or has died
+// on it; a frozen invocation would go on past the end of its lease, for which
+// FORMATS.md says to wait.
+func (w *world) loseRegister() {
+	systems := slices.Sorted(maps.Keys(w.scans))
+	key := archive.RegisterKey(systems[w.rng.IntN(len(systems))])
+	if len(w.zombies) > 0 {
+		return
+	}
+	w.all.add("lost registers", 1)
+	if _, err := w.S3.DeleteObject(w.T.Context(), &s3.DeleteObjectInput{Bucket: &w.Bucket, Key: &key}); err != nil {
+		w.T.Fatal(err)
 	}
 }
 
@@ -219,6 +272,7 @@ func (w *world) replay(s scan) {
 	case 2:
 		w.invoke(batchReplay(w.rng.Uint64(), w.Bucket, w.key(s)))
 	case 3:
+		w.all.add("forced replays", 1)
 		w.witness.forced = append(w.witness.forced, wayBack{system: s.System, over: max(w.committed(s.System), w.witness.shown[dashboard.NewText(s.System)]), to: s.Passing})
 		w.invoke(replayOf(w.key(s), true))
 	}
@@ -266,6 +320,7 @@ func (w *world) invoke(payload string) {
 	p := w.start(w.network, payload, f, at)
 	if p.struck() {
 		w.mishaps--
+		w.all.add([]string{"", "crashes", "crashes", "freezes"}[min(int(p.fate), 3)], 1)
 	}
 	if p.fate != freezes || !p.struck() {
 		return
@@ -319,6 +374,9 @@ func (w *world) check(srv *s3server.Server) {
 	for _, s := range w.alone {
 		w.ended(s, true)
 	}
+	w.all.add("rounds", 1)
+	w.all.add("requests", w.network.requests)
+	w.all.add("requests in trouble", w.network.met)
 	var shown []dashboard.Event
 	for system, scans := range w.scans {
 		for i, s := range scans {

@@ -172,11 +172,15 @@ func (c *Catalog) of(id string, places int) [][]byte {
 
 // describe adds to a rule what the catalogue and the issue itself say about
 // the rule: its metadata, its place in the standard, what it asks for and what to
-// do about it, and why its status is what it is.
-func (c *Catalog) describe(rule *securityevent.Rule, h *runecast.Issue, sent RuleTexts) {
+// do about it, and why its status is what it is. Lean metadata do not repeat the
+// rule's id.
+func (c *Catalog) describe(rule *securityevent.Rule, h *runecast.Issue, sent *Settings) {
 	shown := catalogMembers()
 	texts := c.of(h.ID, len(shown))
-	b := quoted([]byte(`{"Runecast ID":`), h.ShownID(), 256)
+	b := []byte{','}
+	if sent.Fields != securityevent.LeanFields || h.ShownID() != rule.RuleID {
+		b = quoted(append(b, `,"Runecast ID":`...), h.ShownID(), 256)
+	}
 	if h.AppliesTo != "" {
 		b = quoted(append(b, `,"Layer":`...), h.AppliesTo, 128)
 	}
@@ -192,9 +196,12 @@ func (c *Catalog) describe(rule *securityevent.Rule, h *runecast.Issue, sent Rul
 			b = quoted(b, string(text), shown[i].max)
 		}
 	}
-	rule.MetadataJSON = string(append(b, '}'))
+	if b = append(b, '}'); len(b) > len(`,}`) {
+		b[1] = '{' // in place of the first comma
+		rule.MetadataJSON = string(b[1:])
+	}
 	rule.Control = controlOf(texts)
-	rule.Description, rule.Remediation = sent.of(texts[ofCheck]), sent.of(texts[ofFix])
+	rule.Description, rule.Remediation = sent.RuleTexts.of(texts[ofCheck]), sent.RuleTexts.of(texts[ofFix])
 	rule.Reason = reasonOf(h.Status)
 }
 

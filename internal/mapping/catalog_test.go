@@ -26,7 +26,7 @@ func catalogOf(t *testing.T, text string) *Catalog {
 // shownOf is what the catalogue makes of a check.
 func shownOf(t *testing.T, c *Catalog, h runecast.Issue) (metadata map[string]string, check securityevent.Rule) {
 	t.Helper()
-	c.describe(&check, &h, TextsFull)
+	c.describe(&check, &h, &Settings{RuleTexts: TextsFull})
 	if err := json.Unmarshal([]byte(check.MetadataJSON), &metadata); err != nil {
 		t.Fatalf("%v: %s", err, check.MetadataJSON)
 	}

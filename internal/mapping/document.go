@@ -40,7 +40,7 @@ func OpenBare(r io.Reader, e archive.Envelope, index int) (*Document, error) {
 		return nil, archive.Malformed(err)
 	}
 	for d.w.PeekKind() != '}' {
-		name, err := d.w.Name()
+		name, err := d.w.ReadName()
 		if err != nil {
 			return nil, archive.Malformed(err)
 		}
@@ -66,7 +66,7 @@ func Open(r io.Reader) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Document{Envelope: raw.Envelope, w: runecast.Walker{Decoder: raw.Result}, atResult: true, end: raw.End}, nil
+	return &Document{Envelope: raw.Envelope, w: runecast.Walker{Reader: raw.Result}, atResult: true, end: raw.End}, nil
 }
 
 // issues calls each for every issue of the result, v1 (issues) or v2

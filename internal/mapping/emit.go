@@ -43,8 +43,7 @@ func (w *work) emitObject(r *securityevent.Rule, v verdict, o *runecast.Object) 
 	f := w.resource(o)
 	f.Original = w.original.of(o.Raw)
 	if v.status != securityevent.Passed {
-		w.evidence = w.evidenceOf(o, v)
-		f.Evidence = w.evidence
+		f.QuotedEvidence = w.evidenceOf(o, v)
 	}
 	return w.emit(r, &f)
 }
@@ -64,9 +63,9 @@ func (w *work) resource(o *runecast.Object) securityevent.Finding {
 
 func (w *work) evidenceOf(o *runecast.Object, v verdict) []byte {
 	if !w.m.settings.Evidence || v.status == securityevent.NotRelevant {
-		return w.evidence[:0]
+		return nil
 	}
-	return appendEvidence(w.evidence, o.Values, v.manualCheck)
+	return w.evidence.of(o.Values, v.manualCheck)
 }
 
 // objectID is unique over all systems: an ARN or Azure resource id as it is,
@@ -96,6 +95,11 @@ func prefixed(b []byte, prefix string) bool {
 func (w *work) emit(r *securityevent.Rule, f *securityevent.Finding) error {
 	w.res.Mapped++
 	w.summary.row(r)
+	if w.in.Room != nil {
+		if room := w.in.Room(); cap(room) > 0 {
+			return w.in.Emit(w.enc.Append(room, f, w.in.Now()))
+		}
+	}
 	w.event = w.enc.Append(w.event[:0], f, w.in.Now())
 	return w.in.Emit(w.event)
 }

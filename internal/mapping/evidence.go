@@ -4,9 +4,8 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"runecast-ingest/internal/runecast"
+	"runecast-ingest/internal/securityevent"
 )
 
 const (
@@ -18,34 +17,53 @@ const (
 	maxEvidenceText = 64 << 10
 )
 
-// appendEvidence writes an object's result values as the JSON text of
-// evidence_json; "[]" without values.
-func appendEvidence(dst []byte, values []runecast.ResultValue, manual bool) []byte {
-	kind := `[{"type":"AUTOMATIC","description":`
+// evidence writes the evidence of objects, in the same memory for one after the
+// other.
+type evidence struct {
+	// text is the JSON text of evidence_json, as it stands in a JSON string.
+	text []byte
+	// size is how long the JSON text itself is.
+	size int
+	// word is one text of it, quoted once.
+	word []byte
+}
+
+// of returns an object's result values as the JSON string that evidence_json is,
+// of "[]" without values.
+func (e *evidence) of(values []runecast.ResultValue, manual bool) []byte {
+	e.text, e.size = append(e.text[:0], '"'), 0
+	kind := `{\"type\":\"AUTOMATIC\",\"description\":`
 	if manual {
-		kind = `[{"type":"MANUAL","description":`
+		kind = `{\"type\":\"MANUAL\",\"description\":`
 	}
-	dst = dst[:0]
+	const quotes = 6 // in kind, each of which the backslash before it makes longer
+	separator := "["
 	for i, v := range values {
-		if i == 0 {
-			dst = append(dst, kind...)
-		} else {
-			dst = append(append(dst, ','), kind[1:]...)
-		}
-		if len(dst) > maxEvidenceText {
-			dst = append(dst, `"values left out","value":"`...)
-			dst = append(strconv.AppendInt(dst, int64(len(values)-i), 10), `"}`...)
+		e.text = append(append(e.text, separator...), kind...)
+		e.size += len(separator) + len(kind) - quotes
+		if e.size > maxEvidenceText {
+			e.text = append(e.text, `\"values left out\",\"value\":\"`...)
+			e.text = append(strconv.AppendInt(e.text, int64(len(values)-i), 10), `\"}`...)
 			break
 		}
-		dst, _ = jsontext.AppendQuote(dst, cut(v.Description, maxEvidence))
-		dst = append(dst, `,"value":`...)
-		dst, _ = jsontext.AppendQuote(dst, cut(v.Value, maxEvidence))
-		dst = append(dst, '}')
+		e.add(cut(v.Description, maxEvidence))
+		e.text = append(e.text, `,\"value\":`...)
+		e.add(cut(v.Value, maxEvidence))
+		e.text = append(e.text, '}')
+		e.size += len(`,"value":}`)
+		separator = ","
 	}
 	if len(values) == 0 {
-		dst = append(dst, '[')
+		e.text = append(e.text, '[')
 	}
-	return append(dst, ']')
+	return append(e.text, ']', '"')
+}
+
+// add adds a text.
+func (e *evidence) add(text []byte) {
+	var once int
+	e.text, e.word, once = securityevent.AppendNested(e.text, e.word, text)
+	e.size += once
 }
 
 // reasonOf says why a status is what it is, where the dashboard's word for it

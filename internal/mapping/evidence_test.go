@@ -16,9 +16,13 @@ func TestEvidenceIsBounded(t *testing.T) {
 		values[i] = runecast.ResultValue{Description: []byte("rule"), Value: []byte(strings.Repeat("\x00", 900))}
 	}
 	for name, c := range map[string]struct{ values, entries, left int }{"none": {}, "few": {3, 3, 0}, "many": {1000, 14, 987}} {
-		text := appendEvidence([]byte("of the object before"), values[:c.values], false)
+		e := evidence{text: []byte("of the object before")}
+		var text string
+		if err := json.Unmarshal(e.of(values[:c.values], false), &text); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
 		var got []map[string]string
-		if err := json.Unmarshal(text, &got); err != nil {
+		if err := json.Unmarshal([]byte(text), &got); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if len(text) > maxEvidenceText+maxEvidence*6 || len(got) != c.entries {

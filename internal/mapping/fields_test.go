@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"runecast-ingest/internal/mapping"
+	"runecast-ingest/internal/securityevent"
 )
 
 // row is a line of a table of FIELDS.md.
@@ -134,6 +137,59 @@ func TestEveryLineOfTheTableOccurs(t *testing.T) {
 			}
 			if r.source == "" || !slices.Contains([]string{"both", "xspm", "external"}, r.model) {
 				t.Errorf("%s: %s is of %q, in the model %q", name, field, r.source, r.model)
+			}
+		}
+	}
+}
+
+// What FIELDS.md says of lean findings is true: they lack what it says, and have
+// the rest with the same values.
+func TestLeanLeavesOutWhatTheTableSays(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("FIELDS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lean := map[string]string{} // by field
+	for line := range strings.Lines(string(text)) {
+		if cells := strings.Split(line, " | "); len(cells) == 5 && strings.HasPrefix(cells[0], "| `") {
+			lean[strings.Trim(cells[0], "| `")] = cells[3]
+		}
+	}
+	tables := fieldTables(t)
+	for _, model := range []string{"both", "xspm", "external"} {
+		document := raw("s-1", "VCENTER", issue("CIS-1", "CIS", "Critical", "M_FAIL", 1, object("host-1", `{"description":"d","value":"v"}`))+","+
+			issue("CIS-2", "CIS", "Grave", "FAIL", 1, object("host-1", ""))+","+issue("7", "KB", "Low", "PASS", 0, ""))
+		of := func(f securityevent.Fields) (findings []map[string]any) {
+			m := settings(func(m *mapping.Settings) {
+				m.EventModel, m.Fields, m.IncludeTypes = securityevent.Model(model), f, []string{"KB"}
+			})
+			if err := everything(t, m, document, nil, func(event []byte) error {
+				if e := decode(t, event); e["event.type"] == "COMPLIANCE_FINDING" {
+					findings = append(findings, e)
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return findings
+		}
+		whole, less := of("all"), of("lean")
+		if len(whole) != 3 || len(less) != 3 {
+			t.Fatalf("%d and %d findings", len(whole), len(less))
+		}
+		for i, w := range whole {
+			for field, value := range w {
+				kept := lean[field] == "yes" || lean[field] == "`external`" && model == "external" || lean[field] == "if unknown" && value == "Grave"
+				if _, placed := tables[place][field]; placed {
+					kept = true
+				}
+				got, there := less[i][field]
+				same := written(t, got) == written(t, value) || field == "compliance.rule.metadata_json" || field == "scan.id"
+				asID := field == "runecast.issue.id" && value == w["rule.id"]
+				if there != kept && !asID || there && !same {
+					t.Errorf("%s: lean finding %d has %s %v %q, of %q; the table says %q", model, i, field, there, got, value, lean[field])
+				}
 			}
 		}
 	}

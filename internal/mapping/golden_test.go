@@ -35,6 +35,9 @@ func golden() map[string]mapping.Settings {
 		"vcenter.original": all(func(m *mapping.Settings) {
 			m.OriginalContent, m.IncludeTypes, m.Coverage, m.RuleTexts = true, []string{"VUL"}, "object", "full"
 		}),
+		"vcenter.lean":          all(func(m *mapping.Settings) { m.Fields = "lean" }),
+		"vcenter.lean-xspm":     all(func(m *mapping.Settings) { m.Fields, m.EventModel = "lean", "xspm" }),
+		"vcenter.lean-external": all(func(m *mapping.Settings) { m.Fields, m.EventModel = "lean", "external" }),
 		"nsxt": all(func(m *mapping.Settings) {
 			m.RuleTexts, m.SecurityContext = "off", mapping.SecurityContext{Of: map[string]string{"NSXT": "team-network"}}
 		}),

@@ -14,6 +14,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -37,6 +38,9 @@ type Mapper struct {
 
 // New makes a mapper.
 func New(settings Settings) *Mapper {
+	if settings.Fields == securityevent.AllFields {
+		settings.Fields = ""
+	}
 	text, _ := json.Marshal(settings, json.Deterministic(true)) // plain strings and booleans
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", version, text))
 	minRank := rank(settings.MinSeverity)
@@ -67,6 +71,9 @@ type Input struct {
 	Reopen func() (*Document, func() error, error)
 	// Emit takes the next event, valid during the call only.
 	Emit func(event []byte) error
+	// Room returns memory into which the next finding is written if it fits; may be
+	// nil.
+	Room func() []byte
 }
 
 // Reasons for what was not sent, or not sent as it came.
@@ -99,8 +106,8 @@ type Result struct {
 	Summary securityevent.Summary
 	// Rows counts the findings sent.
 	Rows map[Row]int64
-	// Rules is the worst status of each rule's rows, by rule id.
-	Rules map[string]securityevent.Status
+	// Rules is the worst status of each rule's rows, by rule id, in no order.
+	Rules iter.Seq2[string, securityevent.Status]
 	// Reasons counts issues by Reason.
 	Reasons map[string]int64
 	// Unknown are the statuses and severities that were not known, once each, at most 20.
@@ -112,6 +119,7 @@ type Result struct {
 func (m *Mapper) Map(in Input) (Result, error) {
 	w := m.work(in)
 	w.enc = securityevent.NewEncoder(m.settings.EventModel, &w.res.Scan)
+	w.enc.SetFields(m.settings.Fields)
 	var seen runecast.Assessment
 	err := w.read(m.settings.OriginalContent, func(listed int) error {
 		seen.Add(&w.issues.Issue)
@@ -147,7 +155,7 @@ type work struct {
 	res      Result
 	event    []byte
 	id       []byte
-	evidence []byte
+	evidence evidence
 	original original
 }
 
@@ -326,7 +334,7 @@ func (w *work) rule(h *runecast.Issue) (*securityevent.Rule, verdict, bool) {
 		StandardShortName: std.shortName, StandardName: std.name, StandardURL: std.url,
 		URL: h.URL, IssueID: id, Profile: h.Profile, VendorStatus: h.Status, Status: v.status,
 	}
-	w.in.Catalog.describe(r, h, w.m.settings.RuleTexts)
+	w.in.Catalog.describe(r, h, &w.m.settings)
 	if r.Title == "" {
 		r.Title = r.RuleID
 		w.res.Reasons[ReasonNoTitle]++

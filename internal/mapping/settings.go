@@ -7,6 +7,8 @@ import "runecast-ingest/internal/securityevent"
 type Settings struct {
 	// EventModel is both, xspm or external.
 	EventModel securityevent.Model
+	// Fields is all or lean; empty: all. All of them is no part of the hash.
+	Fields securityevent.Fields `json:",omitzero"`
 	// IncludeResults are the statuses to send.
 	IncludeResults []securityevent.Status
 	// IncludeTypes are profile codes sent beside the default selection; upper case.

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -10,7 +11,13 @@ import (
 // summary computes the posture that the dashboard will show for this system.
 type summary struct {
 	rules map[string]ruleState
-	rows  map[Row]int64
+	// standards are those of the rules, by their place in known.
+	standards []string
+	known     map[string]uint32
+	rows      map[Row]int64
+	// rule is that of the last row, and of its last rows so many are not in rows yet.
+	rule    *securityevent.Rule
+	pending int64
 	// unlicensed counts the rules that were not assessed, by standard.
 	unlicensed map[string]int
 }
@@ -23,40 +30,80 @@ type Row struct {
 	Status   securityevent.Status
 }
 
+// ruleState is the verdict on a rule. Rules can be a million: it holds no texts.
 type ruleState struct {
-	standard string
-	worst    securityevent.Status
+	standard uint32 // its place
+	worst    uint8  // of statuses
+}
+
+// statuses are all, the worse the later: a rule's status is its worst row's.
+func statuses() [4]securityevent.Status {
+	return [4]securityevent.Status{securityevent.NotRelevant, securityevent.Passed, securityevent.Manual, securityevent.Failed}
+}
+
+// rankOf is the place of a status among statuses; of one that is none, the first.
+func rankOf(status securityevent.Status) uint8 {
+	for i, s := range statuses() {
+		if s == status {
+			return uint8(i)
+		}
+	}
+	return 0
 }
 
 func newSummary() *summary {
-	return &summary{rules: map[string]ruleState{}, rows: map[Row]int64{}, unlicensed: map[string]int{}}
+	return &summary{rules: map[string]ruleState{}, rows: map[Row]int64{}, known: map[string]uint32{}, unlicensed: map[string]int{}}
+}
+
+// place returns the place of a standard.
+func (s *summary) place(standard string) uint32 {
+	at, ok := s.known[standard]
+	if !ok {
+		at = uint32(len(s.standards))
+		s.known[standard], s.standards = at, append(s.standards, standard)
+	}
+	return at
 }
 
 // row counts one finding. A rule's status is its worst row's: FAILED before
 // MANUAL before PASSED.
 func (s *summary) row(r *securityevent.Rule) {
-	s.rows[Row{r.StandardShortName, r.Severity, r.Status}]++
+	if r == s.rule {
+		s.pending++
+		return
+	}
+	s.settle()
+	s.rule, s.pending = r, 1
 	state, ok := s.rules[r.RuleID]
-	if !ok || r.Status.Score() > state.worst.Score() {
+	if worst := rankOf(r.Status); !ok || worst > state.worst {
 		if !ok {
-			state.standard = r.StandardShortName
+			state.standard = s.place(r.StandardShortName)
 		}
-		state.worst = r.Status
+		state.worst = worst
 		s.rules[r.RuleID] = state
 	}
 }
 
+// settle counts the rows of the last rule.
+func (s *summary) settle() {
+	if r := s.rule; r != nil {
+		s.rows[Row{r.StandardShortName, r.Severity, r.Status}] += s.pending
+	}
+	s.rule, s.pending = nil, 0
+}
+
 func (s *summary) close() securityevent.Summary {
+	s.settle()
 	var all securityevent.StandardSummary
 	by := map[string]*securityevent.StandardSummary{}
 	for _, r := range s.rules {
-		std := by[r.standard]
+		std := by[s.standards[r.standard]]
 		if std == nil {
-			std = &securityevent.StandardSummary{StandardCode: r.standard}
-			by[r.standard] = std
+			std = &securityevent.StandardSummary{StandardCode: s.standards[r.standard]}
+			by[std.StandardCode] = std
 		}
-		count(std, r.worst)
-		count(&all, r.worst)
+		count(std, statuses()[r.worst])
+		count(&all, statuses()[r.worst])
 	}
 	out := securityevent.Summary{CompliancePercentage: all.CompliancePercentage, Standards: []securityevent.StandardSummary{}, Rows: map[securityevent.Status]int64{}}
 	for row, n := range s.rows {
@@ -74,12 +121,15 @@ func (s *summary) close() securityevent.Summary {
 	return out
 }
 
-func (s *summary) verdicts() map[string]securityevent.Status {
-	out := make(map[string]securityevent.Status, len(s.rules))
-	for id, r := range s.rules {
-		out[id] = r.worst
+// verdicts are the worst status of each rule's rows, by rule id, in no order.
+func (s *summary) verdicts() iter.Seq2[string, securityevent.Status] {
+	return func(yield func(string, securityevent.Status) bool) {
+		for id, r := range s.rules {
+			if !yield(id, statuses()[r.worst]) {
+				return
+			}
+		}
 	}
-	return out
 }
 
 func count(s *securityevent.StandardSummary, status securityevent.Status) {

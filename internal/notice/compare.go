@@ -1,6 +1,7 @@
 package notice
 
 import (
+	"iter"
 	"slices"
 
 	"runecast-ingest/internal/archive"
@@ -17,7 +18,7 @@ const (
 // Fill puts the verdicts of a scan into its roll-up: the worst status of each
 // rule's rows, by rule id. Rules that are not relevant are left out, as on the
 // dashboard. Of more than 20,000 rules, or 2 MiB of ids, only the numbers are kept.
-func Fill(r *archive.Rollup, verdicts map[string]securityevent.Status) {
+func Fill(r *archive.Rollup, verdicts iter.Seq2[string, securityevent.Status]) {
 	size := 0
 	r.Passed, r.Manual, r.Failed = archive.RuleSet{}, archive.RuleSet{}, archive.RuleSet{}
 	for id, status := range verdicts {

@@ -35,7 +35,7 @@ func scanOf(n int, verdicts map[string]securityevent.Status) archive.Rollup {
 		Generation: 1, ScanID: fmt.Sprint("scan-", n), RawKey: archive.RawKey(started, run, "44c4a75d", "vc1.example"),
 		Mapping: "0123456789abcdef", Timestamp: started.Add(time.Hour),
 	}
-	notice.Fill(&r, verdicts)
+	notice.Fill(&r, maps.All(verdicts))
 	return r
 }
 

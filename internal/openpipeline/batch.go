@@ -89,6 +89,17 @@ func NewBatcher(maxBytes int, buffers *Buffers, full func(*Batch) error) *Batche
 	return b
 }
 
+// Room is memory for the next event: one that is written into it Add need not
+// copy. It is empty, of any capacity, and valid until Add.
+func (b *Batcher) Room() []byte {
+	if b.batch == nil {
+		return nil
+	}
+	body := b.batch.Body
+	begin := min(len(body)+len(","), cap(body))
+	return body[begin:begin]
+}
+
 // Add packs the event of this index; a gap in the indexes begins a new batch.
 func (b *Batcher) Add(index int64, event []byte) error {
 	if b.batch != nil && (index != b.batch.To || int64(len(b.batch.Body)+len(event)+len(",]")) > b.max.Load()) {
@@ -102,10 +113,23 @@ func (b *Batcher) Add(index int64, event []byte) error {
 	} else {
 		b.batch.Body = append(b.batch.Body, ',')
 	}
-	b.batch.Body = append(b.batch.Body, event...)
+	if !b.batch.holds(event) {
+		b.batch.Body = append(b.batch.Body, event...)
+	}
 	b.batch.To = index + 1
 	b.batch.ends = append(b.batch.ends, len(b.batch.Body))
 	return nil
+}
+
+// holds takes in an event that was written into the room behind the body; false:
+// it is elsewhere.
+func (b *Batch) holds(event []byte) bool {
+	begin, end := len(b.Body), len(b.Body)+len(event)
+	if len(event) == 0 || end > cap(b.Body) || &b.Body[:end][begin] != &event[0] {
+		return false
+	}
+	b.Body = b.Body[:end]
+	return true
 }
 
 // Limit is the most bytes of a body of several events.

@@ -16,6 +16,7 @@ func TestBatchesHoldEveryEventOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.IntRange(20, 300).Draw(t, "limit")
 		sizes := rapid.SliceOf(rapid.IntRange(0, 120)).Draw(t, "sizes")
+		inPlace := rapid.Bool().Draw(t, "in place") // the memory is reused before the event is copied out of it
 		gaps := rapid.SliceOfN(rapid.IntRange(0, 3), len(sizes), len(sizes)).Draw(t, "gaps")
 		var got []string
 		buffers := NewBuffers(1, limit)
@@ -44,8 +45,11 @@ func TestBatchesHoldEveryEventOnce(t *testing.T) {
 		index := int64(0)
 		for i, size := range sizes {
 			index += int64(gaps[i])
-			event := fmt.Sprintf(`{"i":"%d","x":"%s"}`, index, strings.Repeat("x", size))
-			if err := b.Add(index, []byte(event)); err != nil {
+			event := fmt.Appendf(nil, `{"i":"%d","x":"%s"}`, index, strings.Repeat("x", size))
+			if inPlace {
+				event = append(b.Room(), event...)
+			}
+			if err := b.Add(index, event); err != nil {
 				t.Fatal(err)
 			}
 			want = append(want, fmt.Sprint(index))

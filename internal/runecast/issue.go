@@ -1,9 +1,6 @@
 package runecast
 
-import (
-	"strconv"
-	"strings"
-)
+import "strconv"
 
 // Issue is one rule in a system's results, without its affected objects. A
 // text that is missing is empty.
@@ -66,7 +63,7 @@ func (r *issueWalker) members() (objects bool, err error) {
 			r.depth--
 			continue
 		}
-		name, err := r.Name()
+		name, err := r.ReadName()
 		if err != nil {
 			return false, err
 		}
@@ -152,11 +149,13 @@ func (r *issueWalker) product() error {
 // word reads a text, and takes the memory of an equal one.
 func (r *issueWalker) word(known string) (string, error) {
 	if r.PeekKind() == '"' && known != "" {
-		quoted, err := r.ReadValue()
-		if err != nil || string(quoted[1:len(quoted)-1]) == known && strings.IndexByte(known, '\\') < 0 {
+		text, plain, err := r.ReadString()
+		if err != nil || plain && string(text) == known {
 			return known, err
 		}
-		r.text = appendUnquoted(r.text[:0], quoted)
+		if r.text = appendText(r.text[:0], text, plain); string(r.text) == known {
+			return known, nil
+		}
 		return string(r.text), nil
 	}
 	return r.Text()

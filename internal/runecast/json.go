@@ -1,17 +1,16 @@
 package runecast
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/jsonread"
 )
 
 // maxText bounds one text that is read into memory, in bytes; the rest is cut away.
@@ -22,29 +21,14 @@ const maxText = 1 << 20
 // beyond any range, values of unexpected types) and refuses what is not JSON.
 // Nothing larger than one text is held. Errors are those of the decoder and of
 // the reader.
-type Walker struct{ *jsontext.Decoder }
+type Walker struct{ *jsonread.Reader }
 
 // NewWalker reads r.
-func NewWalker(r io.Reader) Walker {
-	return Walker{jsontext.NewDecoder(r, lenient())}
-}
+func NewWalker(r io.Reader) Walker { return Walker{jsonread.New(r)} }
 
 // lenient are the options with which appliances' JSON is read.
 func lenient() jsontext.Options {
 	return json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-}
-
-// Name reads a member's name, without its quotes; valid until the next read.
-func (w Walker) Name() ([]byte, error) {
-	quoted, err := w.ReadValue()
-	if err != nil {
-		return nil, err
-	}
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return quoted[1 : len(quoted)-1], nil
-	}
-	name, _ := jsontext.AppendUnquote(nil, quoted) // invalid UTF-8 in it is replaced: no name that matters
-	return name, nil
 }
 
 // Members calls each with the name of every member of an object; each reads the
@@ -56,17 +40,15 @@ func (w Walker) Members(each func(name []byte) error) error {
 	if _, err := w.ReadToken(); err != nil {
 		return err
 	}
-	for w.PeekKind() != '}' {
-		name, err := w.Name()
-		if err != nil {
+	for {
+		name, ok, err := w.NextName()
+		if err != nil || !ok {
 			return err
 		}
 		if err := each(name); err != nil {
 			return err
 		}
 	}
-	_, err := w.ReadToken()
-	return err
 }
 
 // Elements calls each before every element of an array; each reads it. A value
@@ -92,11 +74,11 @@ func (w Walker) Elements(each func() error) error {
 func (w Walker) AppendText(dst []byte) ([]byte, error) {
 	switch w.PeekKind() {
 	case '"':
-		quoted, err := w.ReadValue()
+		text, plain, err := w.ReadString()
 		if err != nil {
 			return dst, err
 		}
-		return appendUnquoted(dst, quoted), nil
+		return appendText(dst, text, plain), nil
 	case '0', 't', 'f':
 		raw, err := w.ReadValue()
 		return append(dst, raw...), err
@@ -104,12 +86,13 @@ func (w Walker) AppendText(dst []byte) ([]byte, error) {
 	return dst, w.Skip()
 }
 
-func appendUnquoted(dst, quoted []byte) []byte {
+// appendText appends what a text says, see ReadString.
+func appendText(dst, text []byte, plain bool) []byte {
 	begin := len(dst)
-	if bytes.IndexByte(quoted, '\\') < 0 && utf8.Valid(quoted) { // nearly always, and faster
-		dst = append(dst, quoted[1:len(quoted)-1]...)
+	if plain {
+		dst = append(dst, text...)
 	} else {
-		dst, _ = jsontext.AppendUnquote(dst, quoted) // its error says that bytes were replaced
+		dst = jsonread.AppendSaid(dst, text)
 	}
 	return dst[:min(len(dst), begin+maxText)]
 }
@@ -120,24 +103,8 @@ func (w Walker) Text() (string, error) {
 	return string(text), err
 }
 
-// Skip passes over one value of any size. It must not be called where an object
-// or array ends.
-func (w Walker) Skip() error { return w.upTo(w.StackDepth()) }
-
 // rest passes over what is left of the object or array that was begun.
-func (w Walker) rest() error { return w.upTo(w.StackDepth() - 1) }
-
-// upTo reads tokens: for texts and numbers that is faster than SkipValue.
-func (w Walker) upTo(depth int) error {
-	for {
-		if _, err := w.ReadToken(); err != nil {
-			return err
-		}
-		if w.StackDepth() <= depth {
-			return nil
-		}
-	}
-}
+func (w Walker) rest() error { return w.Leave(w.StackDepth() - 1) }
 
 // ErrFollowed: a document is followed by something else than white space.
 var ErrFollowed = errors.New("something follows the JSON document")

@@ -1,7 +1,6 @@
 package runecast
 
 import (
-	"bytes"
 	"iter"
 	"unsafe"
 )
@@ -63,17 +62,11 @@ type IssueReader struct {
 	passed      int
 	passedBytes int
 	more        bool
-	inner       Walker // of an object's own JSON
-	raw         bytes.Reader
 }
 
 // NewIssueReader reads from w, which stands before an issue at each Read.
 func NewIssueReader(w Walker, o IssueOptions) *IssueReader {
-	r := &IssueReader{issueWalker: issueWalker{Walker: w}, o: o}
-	if o.KeepRaw {
-		r.inner = NewWalker(&r.raw)
-	}
-	return r
+	return &IssueReader{issueWalker: issueWalker{Walker: w}, o: o}
 }
 
 // Read reads the next issue, and as many of its objects as are held.
@@ -141,7 +134,7 @@ func (r *IssueReader) Finish() error {
 		if r.PeekKind() == '{' {
 			r.passed++
 		}
-		if _, err := r.ReadValue(); err != nil { // faster than SkipValue, which reads tokens
+		if err := r.Skip(); err != nil {
 			return err
 		}
 	}
@@ -223,37 +216,34 @@ func (r *IssueReader) of(s span) []byte { return r.text[s.from:s.to] }
 
 // readObject reads one affected object and holds it. What is no object is skipped.
 func (r *IssueReader) readObject() error {
-	switch {
-	case r.PeekKind() != '{':
+	if r.PeekKind() != '{' {
 		return r.Skip()
-	case !r.o.KeepRaw:
-		return r.fields(span{})
 	}
-	raw, err := r.ReadValue()
-	if err != nil {
+	if r.o.KeepRaw {
+		r.Pin()
+	}
+	o := heldObject{values: span{from: uint32(len(r.values))}}
+	if err := r.fields(&o); err != nil {
 		return err
 	}
-	begin := len(r.text)
-	r.text = append(r.text, raw...)
-	kept := span{uint32(begin), uint32(len(r.text))}
-	outer := r.Walker
-	r.raw.Reset(r.of(kept)) // stays as it is, whatever is appended
-	r.inner.Reset(&r.raw, lenient())
-	r.Walker = r.inner
-	err = r.fields(kept)
-	r.Walker = outer
-	return err
+	o.values.to = uint32(len(r.values))
+	if r.o.KeepRaw {
+		o.raw.from = uint32(len(r.text))
+		r.text = append(r.text, r.Pinned()...)
+		o.raw.to = uint32(len(r.text))
+	}
+	r.objects = append(r.objects, o)
+	return nil
 }
 
 // fields reads the members of an object. This loop and that of resultValue are
 // what most of the time is spent in: they do without Members.
-func (r *IssueReader) fields(raw span) error {
-	o := heldObject{raw: raw, values: span{from: uint32(len(r.values))}}
+func (r *IssueReader) fields(o *heldObject) error {
 	_, err := r.ReadToken()
-	for err == nil && r.PeekKind() != '}' {
-		var name []byte
-		if name, err = r.Name(); err != nil {
-			break
+	for err == nil {
+		name, ok, end := r.NextName()
+		if end != nil || !ok {
+			return end
 		}
 		switch string(name) {
 		case "vcUid":
@@ -272,12 +262,6 @@ func (r *IssueReader) fields(raw span) error {
 			err = r.Skip()
 		}
 	}
-	if err != nil {
-		return err
-	}
-	o.values.to = uint32(len(r.values))
-	r.objects = append(r.objects, o)
-	_, err = r.ReadToken()
 	return err
 }
 
@@ -287,10 +271,14 @@ func (r *IssueReader) resultValue() error {
 	}
 	var v heldValue
 	_, err := r.ReadToken()
-	for err == nil && r.PeekKind() != '}' {
-		var name []byte
-		if name, err = r.Name(); err != nil {
-			break
+	for err == nil {
+		name, ok, end := r.NextName()
+		if end != nil {
+			return end
+		}
+		if !ok {
+			r.values = append(r.values, v)
+			return nil
 		}
 		switch string(name) {
 		case "description":
@@ -301,25 +289,12 @@ func (r *IssueReader) resultValue() error {
 			err = r.Skip()
 		}
 	}
-	if err != nil {
-		return err
-	}
-	r.values = append(r.values, v)
-	_, err = r.ReadToken()
 	return err
 }
 
 // keep reads a text into the issue's memory, and returns where it is.
 func (r *IssueReader) keep() (span, error) {
 	begin := len(r.text)
-	if r.PeekKind() == '"' { // nearly always, and faster
-		quoted, err := r.ReadValue()
-		if err != nil {
-			return span{}, err
-		}
-		r.text = appendUnquoted(r.text, quoted)
-		return span{uint32(begin), uint32(len(r.text))}, nil
-	}
 	var err error
 	r.text, err = r.AppendText(r.text)
 	return span{uint32(begin), uint32(len(r.text))}, err

@@ -86,7 +86,7 @@ func (e *Element) v1() error {
 		e.ended = true
 		return nil
 	}
-	name, err := r.Name()
+	name, err := r.ReadName()
 	if err != nil {
 		return err
 	}

@@ -93,6 +93,9 @@ type Finding struct {
 	// compliance.result.object.evidence_json (xspm): string that holds
 	// [{"type":"AUTOMATIC" or "MANUAL","description":…,"value":…}].
 	Evidence []byte
+	// QuotedEvidence is that as a JSON string already, and goes before Evidence; may
+	// be empty.
+	QuotedEvidence []byte
 	// Original is the appliance's own JSON as text; empty: left out.
 	// event.original_content (both): string.
 	Original []byte
@@ -107,6 +110,7 @@ type Encoder struct {
 	scanID uuid.UUID
 	// created is finding.time.created; zero: the time of sending.
 	created time.Time
+	lean    bool
 
 	shared []byte // the members that do not change within the rule, without the closing brace
 	phrase []byte // the beginning of event.description, encoded
@@ -135,6 +139,10 @@ func NewEncoder(model Model, scan *Scan) *Encoder {
 // SetRule begins the findings of a rule.
 func (e *Encoder) SetRule(r *Rule) {
 	e.ruleID = r.RuleID
+	if e.lean {
+		e.leanRule(r)
+		return
+	}
 	e.phrase = quoteText(e.phrase[:0], "Rule "+r.RuleID+r.Status.phrase())
 	o := begin(e.shared[:0], TypeFinding, "Compliance finding event")
 	o = o.scan(e.scan)
@@ -179,6 +187,15 @@ func (o object) risk(r *Rule) object {
 }
 
 func (o object) xspm(r *Rule) object {
+	o = o.dashboardRule(r)
+	o = o.id("compliance.standard.short_name", r.StandardShortName)
+	o = o.optional("compliance.standard.name", r.StandardName)
+	o = o.optional("compliance.standard.url", r.StandardURL)
+	o = o.dashboardResult(r)
+	return o.optional("compliance.result.description", r.Reason)
+}
+
+func (o object) dashboardRule(r *Rule) object {
 	o = o.id("compliance.rule.id", r.RuleID)
 	o = o.text("compliance.rule.title", r.Title)
 	o = o.optional("compliance.rule.description", r.Description)
@@ -187,15 +204,22 @@ func (o object) xspm(r *Rule) object {
 	if r.MetadataJSON != "" {
 		o = quote(o.key("compliance.rule.metadata_json"), r.MetadataJSON)
 	}
-	o = o.id("compliance.standard.short_name", r.StandardShortName)
-	o = o.optional("compliance.standard.name", r.StandardName)
-	o = o.optional("compliance.standard.url", r.StandardURL)
+	return o
+}
+
+func (o object) dashboardResult(r *Rule) object {
 	o = o.text("compliance.result.status.level", string(r.Status))
-	o = o.number("compliance.result.status.score", r.Status.Score())
-	return o.optional("compliance.result.description", r.Reason)
+	return o.number("compliance.result.status.score", r.Status.Score())
 }
 
 func (o object) external(r *Rule) object {
+	o = o.verdict(r)
+	o = o.optional("rule.description", r.Description)
+	return o.id("rule.type", r.Profile)
+}
+
+// verdict adds what the external model says of a rule's result.
+func (o object) verdict(r *Rule) object {
 	if r.Status != Manual { // the vocabulary of compliance.status has no MANUAL
 		o = o.text("compliance.status", string(r.Status))
 	}
@@ -207,8 +231,7 @@ func (o object) external(r *Rule) object {
 	if r.Control != "" {
 		o = o.list("compliance.requirements", standard+"/"+r.Control)
 	}
-	o = o.optional("rule.description", r.Description)
-	return o.id("rule.type", r.Profile)
+	return o
 }
 
 // Append appends one finding of the current rule to dst, stamped with the
@@ -217,7 +240,9 @@ func (e *Encoder) Append(dst []byte, f *Finding, at time.Time) []byte {
 	o := object(append(dst, e.shared...))
 	finding := e.findingID(f.ObjectID)
 	o = o.uuid("finding.id", finding)
-	o = o.uuid("event.id", e.eventID(finding))
+	if !e.lean {
+		o = o.uuid("event.id", e.eventID(finding))
+	}
 	e.stampOf(at)
 	o = o.quoted("timestamp", e.stamp)
 	if e.created.IsZero() {
@@ -244,13 +269,21 @@ func (e *Encoder) resource(o object, f *Finding) object {
 	}
 	e.kind = quoteText(e.kind[:0], f.ObjectType)
 	o = o.quoted("object.type", e.kind)
+	if e.lean {
+		return o
+	}
 	o = o.quoted("event.description", e.phrase[:len(e.phrase)-1])
 	return append(o, label[1:]...)
 }
 
 func (e *Encoder) result(o object, f *Finding) object {
-	o = o.quoted("compliance.result.object.name", e.name)
-	o = o.quoted("compliance.result.object.type", e.kind)
+	if !e.lean {
+		o = o.quoted("compliance.result.object.name", e.name)
+		o = o.quoted("compliance.result.object.type", e.kind)
+	}
+	if len(f.QuotedEvidence) > 0 {
+		return o.quoted("compliance.result.object.evidence_json", f.QuotedEvidence)
+	}
 	if len(f.Evidence) == 0 {
 		return o.quoted("compliance.result.object.evidence_json", []byte(`"[]"`))
 	}

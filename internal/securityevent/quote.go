@@ -30,6 +30,21 @@ func quote[B ~string | ~[]byte](dst []byte, s B) []byte {
 	return out
 }
 
+// AppendNested appends a text as a JSON string within a JSON string, whose quotes
+// are the caller's. It returns how long the inner string is by itself, in bytes, and
+// the memory to give it the next time.
+func AppendNested(dst, memory, text []byte) (nested, used []byte, inner int) {
+	if unescaped(text) == len(text) { // nearly always
+		dst = append(append(append(dst, '\\', '"'), text...), '\\', '"')
+		return dst, memory, len(text) + 2
+	}
+	memory = quote(memory[:0], text)
+	begin := len(dst)
+	dst = quote(dst, memory)
+	dst = append(dst[:begin], dst[begin+1:len(dst)-1]...)
+	return dst, memory, len(memory)
+}
+
 // unescaped is how many bytes at the beginning of b are ASCII and no control,
 // quote or backslash. It looks at eight at a time.
 func unescaped(b []byte) int {

@@ -19,6 +19,11 @@ func TestQuoteIsThatOfJSONText(t *testing.T) {
 		if got := quote([]byte("x"), []byte(s)); string(got) != string(want) {
 			t.Fatalf("%q of bytes: %s, want %s", s, got, want)
 		}
+		once, _ := jsontext.AppendQuote(nil, s)
+		twice, _ := jsontext.AppendQuote(nil, once)
+		if got, _, inner := AppendNested([]byte("x"), []byte("used"), []byte(s)); string(got) != "x"+string(twice[1:len(twice)-1]) || inner != len(once) {
+			t.Fatalf("%q nested: %s of %d bytes, want %s of %d", s, got, inner, twice, len(once))
+		}
 	}
 	for c := range 256 { // every byte at every place of a word
 		for at := range 17 {

@@ -172,7 +172,11 @@ func AppendCoverage(dst []byte, s *Scan, f *Finding, key string, at time.Time) [
 
 // scan adds the members that all events of a scan share.
 func (o object) scan(s *Scan) object {
-	o = o.optional("product.version", s.ProductVersion)
+	return o.optional("product.version", s.ProductVersion).scanOf(s)
+}
+
+// scanOf says of which scan an event is, and of where.
+func (o object) scanOf(s *Scan) object {
 	o = o.text("scan.id", s.ID)
 	o = o.optional("scan.name", s.Name)
 	for _, c := range s.Context {

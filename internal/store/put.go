@@ -23,7 +23,7 @@ import (
 
 const (
 	partSize    = 5 << 20 // the least S3 allows: 10,000 parts hold 48 GiB
-	uploadParts = 2       // in flight
+	uploadParts = 1       // in flight, while the next one is filled
 	abortTime   = 15 * time.Second
 
 	// maxCatalog bounds a compressed catalogue, which is held in memory because
@@ -45,13 +45,13 @@ type Stored struct {
 // invocation dies meanwhile, parts may be left that are no object: the bucket's
 // lifecycle deletes them, and the next tick of the run uploads again. If it dies
 // after the upload, the next tick meets ErrExists, and takes over what is there
-// (Inspect). Memory is bounded by three parts of 5 MiB.
+// (Inspect). Memory is bounded by two parts of 5 MiB.
 func (s *Store) PutRaw(ctx context.Context, key string, write func(io.Writer) error) (Stored, error) {
 	pr, pw := io.Pipe()
 	sum := &summer{w: pw, hash: sha256.New()}
 	written := make(chan error, 1)
 	go func() {
-		err := compress(sum, write)
+		err := compressAside(sum, write)
 		_ = pw.CloseWithError(err) // nil: end of file
 		written <- err
 	}()
@@ -87,6 +87,18 @@ func compress(w io.Writer, write func(io.Writer) error) error {
 		return err
 	}
 	return zw.Close()
+}
+
+// compressAside compresses in a goroutine of its own, beside write.
+func compressAside(w io.Writer, write func(io.Writer) error) error {
+	return compress(w, func(zw io.Writer) error {
+		a := newAhead(zw)
+		err := write(a)
+		if cerr := a.Close(); err == nil {
+			err = cerr
+		}
+		return err
+	})
 }
 
 // summer counts and hashes what passes.

@@ -55,6 +55,7 @@ func LoadMapping(getenv func(string) string) (mapping.Settings, error) {
 func mappingOf(e *config.Env) mapping.Settings {
 	var m mapping.Settings
 	m.EventModel = config.OneOf(e, "EVENT_MODEL", securityevent.Both, securityevent.XSPM, securityevent.External)
+	m.Fields = config.OneOf(e, "FIELDS", securityevent.AllFields, securityevent.LeanFields)
 	results := []securityevent.Status{securityevent.Failed, securityevent.Manual, securityevent.Passed}
 	if m.EventModel == securityevent.External {
 		results = results[:1] // official queries of this model take every other row for a failure

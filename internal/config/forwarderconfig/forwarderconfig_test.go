@@ -70,6 +70,8 @@ func TestValues(t *testing.T) {
 			check: func(f Settings) bool { return f.Mapping.Standards["ACME"].Prefix == "AC" }},
 		"case of enums": {env: map[string]string{"LOG_LEVEL": "WARN", "MIN_SEVERITY": "high"},
 			check: func(f Settings) bool { return f.LogLevel == slog.LevelWarn && f.Mapping.MinSeverity == "HIGH" }},
+		"lean fields":                       {env: map[string]string{"FIELDS": "LEAN"}, check: func(f Settings) bool { return f.Mapping.Fields == securityevent.LeanFields }},
+		"all fields":                        {check: func(f Settings) bool { return f.Mapping.Fields == securityevent.AllFields }},
 		"no texts":                          {env: map[string]string{"RULE_TEXTS": "OFF"}, check: func(f Settings) bool { return f.Mapping.RuleTexts == mapping.TextsOff }},
 		"one security context":              {env: map[string]string{"SECURITY_CONTEXT": " team-a "}, check: func(f Settings) bool { return f.Mapping.SecurityContext.All == "team-a" }},
 		"security contexts":                 {env: map[string]string{"SECURITY_CONTEXT": `{"AWS":"team-b"}`}, check: func(f Settings) bool { return f.Mapping.SecurityContext.Of["AWS"] == "team-b" }},
@@ -112,7 +114,7 @@ func TestValues(t *testing.T) {
 
 func TestVariables(t *testing.T) {
 	t.Parallel()
-	if v := Variables(); len(v) != 28 || !slices.Contains(v, "STANDARDS") || !slices.IsSorted(v) {
+	if v := Variables(); len(v) != 29 || !slices.Contains(v, "STANDARDS") || !slices.IsSorted(v) {
 		t.Errorf("%v", v)
 	}
 }

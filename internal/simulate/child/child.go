@@ -103,3 +103,28 @@ func (p *Process) PeakMemory() int64 {
 	}
 	return kib << 10
 }
+
+// CPUTime is what the program has used of the processors so far, in user and
+// kernel mode: fields 14 and 15 of /proc/<pid>/stat, in hundredths of a second. 0
+// where that file is not there, see PeakMemory.
+func (p *Process) CPUTime() time.Duration {
+	select {
+	case <-p.exited:
+		return 0
+	default:
+	}
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(p.PID()) + "/stat")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := bytes.Cut(stat, []byte(") ")) // the program's name may hold spaces
+	var ticks int64
+	for _, field := range bytes.Fields(rest)[11:13] {
+		n, err := strconv.ParseInt(string(field), 10, 64)
+		if err != nil {
+			return 0
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}

@@ -63,25 +63,23 @@ func TestStopReturnsWhenTheProgramStandsStill(t *testing.T) {
 	defer p.Kill()
 	for range 3 {
 		p.Stop()
-		before := processorTime(t, p.PID())
+		before := p.CPUTime()
 		time.Sleep(30 * time.Millisecond) // long enough for a busy loop to be charged
-		if after := processorTime(t, p.PID()); after != before {
+		if after := p.CPUTime(); after != before {
 			t.Fatal("the stopped program goes on computing")
 		}
 		p.Continue()
 	}
+	for deadline := time.Now().Add(10 * time.Second); p.CPUTime() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a busy loop has used no CPU time")
+		}
+	}
 	p.Kill()
 	p.Stop() // a program that is gone: must return
-}
-
-// processorTime is the utime field of /proc/<pid>/stat.
-func processorTime(t *testing.T, pid int) string {
-	t.Helper()
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		t.Fatal(err)
+	if used := p.CPUTime(); used != 0 {
+		t.Errorf("a dead process has used %s", used)
 	}
-	return strings.Fields(string(stat))[13]
 }
 
 func TestPeakMemoryIsTheChildsOwn(t *testing.T) {

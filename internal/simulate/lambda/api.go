@@ -86,8 +86,8 @@ func (in *instance) answer(w http.ResponseWriter, r *http.Request, failed bool) 
 	case inv == nil:
 		refuse(w, http.StatusBadRequest, "InvalidRequestID", "the request id is not that of the invocation under way")
 	case tooLarge:
-		in.report(failure(inv, "Function.ResponseSizeTooLarge",
-			fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", maxResponse)))
+		in.report(report{failed: true, over: true, payload: errorPayload("Function.ResponseSizeTooLarge",
+			fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", maxResponse))})
 		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "the response is over the payload limit")
 	default:
 		in.report(report{payload: body, failed: failed})

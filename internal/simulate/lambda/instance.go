@@ -163,6 +163,9 @@ type Instance struct{ in *instance }
 // PID is the process id.
 func (i *Instance) PID() int { return i.in.proc.PID() }
 
+// CPUTime is what the process has used of the processors so far.
+func (i *Instance) CPUTime() time.Duration { return i.in.proc.CPUTime() }
+
 // Kill ends the process with SIGKILL and returns when it is gone: the
 // invocation under way fails, the next one is a cold start.
 func (i *Instance) Kill() {

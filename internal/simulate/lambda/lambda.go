@@ -5,7 +5,26 @@
 // start after a crash, several instances at once.
 //
 // Not imitated: CPU share and freezing between invocations; the memory limit is
-// announced and the use is measured, but nothing is killed for it.
+// announced and the use is measured, but nothing is killed for it; the endpoint
+// that tells a function its availability zone.
+//
+// Package emulator runs the same binaries under AWS's own runtime emulator. Its
+// tests compare both: they agree on answers, errors, panics, exits, an answer that
+// is too large, an error of the start that the function reports, and on the new
+// process after each of them. They differ where the emulator is not what AWS
+// documents:
+//   - A request over 6 MB is refused by AWS, and so it is here; the emulator cuts
+//     off what exceeds 6,291,556 bytes, and says nothing.
+//   - A time-out ends with an error document; the emulator's is a line of text
+//     that is no JSON, after the status 200.
+//   - The start has ten seconds of its own; the emulator takes them from the
+//     time-out of the first invocation.
+//   - A function that cannot start fails with Runtime.ExitError; the emulator's
+//     answer is empty.
+//   - A process that ended between two invocations is replaced for the next one;
+//     the emulator fails that one first.
+//   - The emulator gives neither region nor handler to the function, begins no
+//     trace, always tells the same ARN, and has one instance.
 package lambda
 
 import (

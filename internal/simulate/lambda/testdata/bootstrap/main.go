@@ -77,6 +77,8 @@ func handle(ctx context.Context, o order) (any, error) {
 			b[i] = 1
 		}
 		a.Text = fmt.Sprint(len(b), b[0])
+	case "count":
+		a.Text = fmt.Sprint(len(o.Text))
 	case "big":
 		a.Text = strings.Repeat("x", o.Size)
 	case "get": // blocks as long as the test wants

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"golang.org/x/sync/errgroup"
+
+	"runecast-ingest/internal/archive"
+)
+
+const (
+	// triggersVariable says of how many systems a run has archived something.
+	triggersVariable = "OBJECTS"
+	triggersDefault  = 1000
+	// triggersForwarders work at a time, as QueueConcurrency has it.
+	triggersForwarders = 8
+	// triggersLatency is what S3 and Dynatrace take to answer, wherever they are.
+	triggersLatency = 20 * time.Millisecond
+)
+
+// BenchmarkTriggers has a run's raw objects delivered, one of each system with
+// 1,000 findings, by the messages of a queue that come all at once. It reports the
+// time until all scans are committed, and what one takes. A message that is given
+// back comes again at once.
+func BenchmarkTriggers(b *testing.B) {
+	objects := triggersDefault
+	if text := os.Getenv(triggersVariable); text != "" {
+		var err error
+		if objects, err = strconv.Atoi(text); err != nil || objects < 1 {
+			b.Fatalf("%s=%q is not a number of objects", triggersVariable, text)
+		}
+	}
+	k := newTrack(b)
+	k.parallel = triggersForwarders
+	k.deploy()
+	var took time.Duration
+	var calls, requests, back int64
+	for round := 0; b.Loop(); round++ {
+		estates := k.archiveRun(objects, time.Now().UTC().Truncate(time.Second).Add(time.Duration(round)*time.Second))
+		k.calls.Store(0)
+		k.latency = triggersLatency
+		began := time.Now()
+		back += k.deliverAll(estates)
+		took += time.Since(began)
+		k.latency = 0
+		calls += k.calls.Load()
+		n, _ := k.scale.take()
+		requests += n
+		for _, e := range estates {
+			register, err := k.store.Register(b.Context(), e.id)
+			if err != nil || register.Value.RawKey != e.key() {
+				b.Fatalf("%s is not committed: %+v, %v", e.key(), register.Value, err)
+			}
+		}
+	}
+	all := float64(objects * b.N)
+	b.ReportMetric(took.Seconds()/float64(b.N), "s/run")
+	b.ReportMetric(float64(calls)/all, "S3-calls/object")
+	b.ReportMetric(float64(requests)/all, "requests/object")
+	b.ReportMetric(float64(back)/all, "given-back/object")
+	b.ReportMetric(float64(k.function.MaxMemory())/(1<<20), "peak-MiB")
+}
+
+// archiveRun stores what a run has archived of so many systems.
+func (k *track) archiveRun(systems int, started time.Time) []*estate {
+	k.Helper()
+	machines := newEstate(1, 1).machines
+	estates := make([]*estate, systems)
+	var group errgroup.Group
+	group.SetLimit(triggersForwarders)
+	for i := range estates {
+		e := &estate{id: fmt.Sprintf("5f1ab8d2-8f3c-4a57-9b6e-%012x", i), checks: 10, objects: 100, machines: machines, started: started}
+		estates[i] = e
+		group.Go(func() error {
+			_, err := k.store.PutRaw(k.Context(), e.key(), e.write)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		k.Fatal(err)
+	}
+	return estates
+}
+
+// deliverAll invokes the function with a message for each object, all at once, and
+// again with those that are given back. It returns how many were.
+func (k *track) deliverAll(estates []*estate) (back int64) {
+	k.Helper()
+	var mu sync.Mutex
+	var group errgroup.Group
+	for _, e := range estates {
+		message, err := json.Marshal(events.SQSEvent{Records: []events.SQSMessage{{MessageId: archive.SystemOf(e.key()), EventSource: "aws:sqs", Body: e.created()}}})
+		if err != nil {
+			k.Fatal(err)
+		}
+		group.Go(func() error {
+			for {
+				r, err := k.function.Invoke(context.WithoutCancel(k.Context()), message)
+				if err == nil {
+					err = r.Err()
+				}
+				var answer events.SQSEventResponse
+				if err == nil {
+					err = json.Unmarshal(r.Payload, &answer)
+				}
+				if err != nil || len(answer.BatchItemFailures) == 0 {
+					return err
+				}
+				mu.Lock()
+				back++
+				mu.Unlock()
+			}
+		})
+	}
+	if err := group.Wait(); err != nil {
+		k.Fatal(err)
+	}
+	return back
+}
