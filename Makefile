@@ -19,7 +19,9 @@ TEMPLATE :=
 ARCHITECTURE := $(or $(RUNECAST_INGEST_ARCHITECTURE),arm64)
 GOARCH_arm64 := arm64
 GOARCH_x86_64 := amd64
-GOARCH_LAMBDA := $(or $(GOARCH_$(ARCHITECTURE)),$(error ARCHITECTURE must be arm64 or x86_64))
+GOARCH_LAMBDA = $(or $(GOARCH_$(ARCHITECTURE)),$(error ARCHITECTURE must be arm64 or x86_64))
+# What a release packs.
+RELEASED := $(foreach p,arm64 x86_64,out/$p/collector/bootstrap out/$p/forwarder/bootstrap)
 ARGS :=
 ROUNDS := 300
 # A commit to measure this work tree beside.
@@ -43,7 +45,7 @@ WITHOUT_CERTIFICATES := env -u SSL_CERT_FILE -u SSL_CERT_DIR
 TEST := mkdir -p out/tmp; TMPDIR="$$PWD/out/tmp" $(WITHOUT_ACCOUNT)
 
 # Reproducible: nothing of the machine, the folder or the time gets in.
-LAMBDA_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_LAMBDA) GOFLAGS= go build -trimpath -buildvcs=false \
+LAMBDA_BUILD = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_LAMBDA) GOFLAGS= go build -trimpath -buildvcs=false \
 	-tags lambda.norpc,grpcnotrace -ldflags "-s -w -buildid= -X main.version=$(VERSION)"
 
 .PHONY: help
@@ -97,11 +99,8 @@ clean: ## Remove everything that was built, the local archive too
 run: tools out/bin/local ## Watch the whole product work on this machine: make run ARGS="-objects 200000 -seed 7"
 	$(WITHOUT_ACCOUNT) out/bin/local $(ARGS)
 
-dist: out/bin/dist ## Pack both functions for both processors reproducibly, with templates, checksums and a bill of materials, under out/dist/
-	for architecture in arm64 x86_64; do \
-		$(MAKE) --no-print-directory build-CollectorFunction build-ForwarderFunction ARCHITECTURE=$$architecture OUT=out/$$architecture; \
-	done
-	out/bin/dist -version $(VERSION) -out out/dist out/arm64/*/bootstrap out/x86_64/*/bootstrap
+dist: out/bin/dist $(RELEASED) ## Pack both functions for both processors reproducibly, with templates, checksums and a bill of materials, under out/dist/
+	out/bin/dist -version $(VERSION) -out out/dist $(RELEASED)
 
 # What is typed behind --parameter-overrides is cut at spaces by the SAM CLI, and --guided writes into samconfig.toml, which git tracks. It looks for
 # samconfig.toml beside the template.
@@ -138,8 +137,13 @@ out/bin/actionlint: Makefile
 
 # `sam build` calls these, in a copy of this folder, with ARTIFACTS_DIR.
 .PHONY: build-CollectorFunction build-ForwarderFunction
-OUT := out
 build-CollectorFunction: NAME := collector
 build-ForwarderFunction: NAME := forwarder
 build-CollectorFunction build-ForwarderFunction:
-	$(LAMBDA_BUILD) -o $(or $(ARTIFACTS_DIR),$(OUT)/$(NAME))/bootstrap ./functions/$(NAME)
+	$(LAMBDA_BUILD) -o $(or $(ARTIFACTS_DIR),out/$(NAME))/bootstrap ./functions/$(NAME)
+
+# What a release packs, for either processor: out/x86_64/collector/bootstrap.
+out/x86_64/%: override ARCHITECTURE := x86_64
+out/arm64/%: override ARCHITECTURE := arm64
+$(RELEASED): force
+	$(LAMBDA_BUILD) -o $@ ./functions/$(notdir $(patsubst %/bootstrap,%,$@))
