@@ -74,14 +74,15 @@ func (e event) isOf(standard string) bool {
 
 // assessed: the standard and the severity of a finding are the same in all fields
 // that say so, whichever of them a reader takes.
-func assessed(e event, _ Expect) string {
+func assessed(e event, expect Expect) string {
 	if e.text("event.type") != "COMPLIANCE_FINDING" {
 		return ""
 	}
 	if e.dashboard() && e.text("compliance.rule.severity.level") != e.text("finding.severity") {
 		return fmt.Sprintf("severity %v and %v", e["compliance.rule.severity.level"], e["finding.severity"])
 	}
-	if e.dashboard() && (e.text("compliance.result.status.level") == "FAILED") != (e.text("finding.result") == "FAIL") {
+	told := !expect.Lean || e["finding.result"] != nil
+	if e.dashboard() && told && (e.text("compliance.result.status.level") == "FAILED") != (e.text("finding.result") == "FAIL") {
 		return fmt.Sprintf("status %v, result %v", e["compliance.result.status.level"], e["finding.result"])
 	}
 	name := e.text("compliance.standard.name")
@@ -94,8 +95,8 @@ func assessed(e event, _ Expect) string {
 // externalResult: a finding of the external model has the status that its result is, by
 // which queries of other vendors' findings and the samples of workflows select.
 // One that needs a manual check has none: that model knows no status for it.
-func externalResult(e event, _ Expect) string {
-	if e.text("event.type") != "COMPLIANCE_FINDING" || !e.external() {
+func externalResult(e event, expect Expect) string {
+	if e.text("event.type") != "COMPLIANCE_FINDING" || !e.external() || expect.Lean && e["finding.result"] == nil {
 		return ""
 	}
 	want := map[string]string{"FAIL": "FAILED", "PASS": "PASSED"}[e.text("finding.result")]

@@ -20,7 +20,7 @@ func settings(file string) Expect {
 	case "horizon", "vcenter.original":
 		return Expect{Texts: true, Originals: true}
 	}
-	return Expect{Texts: true}
+	return Expect{Texts: true, Lean: strings.HasPrefix(name, "vcenter.lean")}
 }
 
 // goldens returns the events of the mapping's golden files, by file.
