@@ -168,6 +168,9 @@ func (g *generation) saveProgress(ctx context.Context) {
 	}
 	g.saved = now
 	g.account()
+	// A doubt ends requests, but not this write: its outcome must be known.
+	ctx, done := context.WithDeadline(context.WithoutCancel(ctx), g.d.win.Hard)
+	defer done()
 	if err := g.d.save(ctx); err != nil {
 		g.fail(becauseUnsaved, err)
 		g.cancel()

@@ -54,10 +54,9 @@ func withoutARule() map[string]model {
 		"13 nothing is sent after an attempt to release":      {rules: rules{sendsAfterRelease: true}, limit: faults{lost: 1}},
 
 		"a lease that ran out is doubt":                        {rules: rules{ignoresLeases: true}, limit: faults{expiries: 1}},
-		"a committed generation not released is in doubt":      {large: true, rules: rules{trustsCommitted: true}, invocations: 3, force: true, limit: faults{expiries: 1, replays: 1}},
 		"a release in doubt says so":                           {rules: rules{forgetsDoubt: true}, limit: faults{timeouts: 1}},
 		"another mapping is another generation":                {rules: rules{ignoresMapping: true}, limit: faults{releases: 1}},
-		"what a failed commit replaced still counts":           {rules: rules{forgetsBefore: true}, limit: faults{refusals: 1, replays: 1}},
+		"what a failed commit replaced still counts":           {rules: rules{forgetsBefore: true}, objects: 3, batches: 1, oneByOne: true, invocations: 3, limit: faults{refusals: 1, replays: 1}},
 		"the register is written only as it was read":          {rules: rules{blindRegister: true}},
 		"the delivery document is written only as it was read": {rules: rules{blindDelivery: true}, limit: faults{expiries: 1}},
 		"a replay begins another generation":                   {rules: rules{replaysInPlace: true}, limit: faults{replays: 1}},
@@ -122,7 +121,6 @@ type rules struct {
 	reservesOwnClock  bool // 12: the clock, even behind the last commit
 	sendsAfterRelease bool // 13: goes on when the release got no answer
 	ignoresLeases     bool // a generation goes on although its holder may still send
-	trustsCommitted   bool // … although nobody knows what its holder has sent
 	ignoresMapping    bool // … with another mapping
 	forgetsBefore     bool // a failed commit may be replaced by any other
 	blindRegister     bool // the register is written unconditionally
@@ -177,7 +175,6 @@ func (r *rules) begin(s *situation, c *candidate, rawKey, newScanID string) arch
 	}
 	var begun scan
 	begun.begin(&seen, c, rawKey, newScanID)
-	begun.Doubt = begun.Doubt && !r.trustsCommitted
 	return r.remembered(begun.Scan)
 }
 

@@ -168,7 +168,8 @@ func (d *delivery) doubted(ctx context.Context, s *scan, c *candidate, reg *stor
 	}
 	c.heed(a, reg.Exists())
 	s.asked = reg.ETag
-	if !reg.Exists() && a.underWay != "" {
+	superseded := a.newer(&c.place) != nil && !s.Force // whatever becomes of the one that is under way
+	if !reg.Exists() && a.underWay != "" && !superseded {
 		return d.stillThere(ctx, a.underWay)
 	}
 	return nil
