@@ -44,6 +44,22 @@ func (s *Store) Sweep(ctx context.Context) (Doc[archive.Sweep], error) {
 	return Load[archive.Sweep](ctx, s, archive.SweepKey)
 }
 
+// Verify reads which commits nothing more is to be asked of.
+func (s *Store) Verify(ctx context.Context) (Doc[archive.Verify], error) {
+	return Load[archive.Verify](ctx, s, archive.VerifyKey)
+}
+
+// ListRegisters lists the commit registers, without the roll-ups beside them. An
+// error ends it.
+func (s *Store) ListRegisters(ctx context.Context) iter.Seq2[archive.RawInfo, error] {
+	return s.registers(ctx)
+}
+
+// RegisterAt reads the commit register under a key of ListRegisters.
+func (s *Store) RegisterAt(ctx context.Context, key string) (Doc[archive.Register], error) {
+	return Load[archive.Register](ctx, s, key)
+}
+
 // Runs returns the ids of the finished runs that were to start at a time or
 // later, oldest first. An error ends it.
 func (s *Store) Runs(ctx context.Context, since time.Time) iter.Seq2[string, error] {
