@@ -54,7 +54,7 @@ func (s *Scans) Query() string {
 	return b.String()
 }
 
-// stamp writes a time for a query, rounded to the second outside the window.
+// stamp writes a time for a query, in whole seconds.
 func stamp(t time.Time) string { return t.UTC().Truncate(time.Second).Format(time.RFC3339) }
 
 // Counts are the rows of one scan.

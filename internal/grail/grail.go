@@ -49,13 +49,23 @@ const (
 type Options = endpoint.Settings
 
 // Client asks the query service of one environment. It is safe for concurrent use.
-type Client struct{ service *endpoint.Service }
+type Client struct {
+	service     *endpoint.Service
+	credentials endpoint.Credentials
+}
 
 // New makes a client; it does not connect yet. Platform tokens, which alone may
 // query, go as Bearer (Dynatrace docs, Platform tokens).
 func New(o Options) *Client {
 	o.Scheme = func(secret.Value) string { return "Bearer" }
-	return &Client{endpoint.New(o)}
+	return &Client{endpoint.New(o), o.Credentials}
+}
+
+// Ready reports by an error why nothing can be asked: the secret cannot be used,
+// or holds no token that may query (secret.ErrNoQueryToken).
+func (c *Client) Ready(ctx context.Context) error {
+	_, err := c.credentials.Get(ctx)
+	return err
 }
 
 // HangUp closes the connections that no request uses.

@@ -32,7 +32,7 @@ type Stats struct {
 	ShapeErrors int
 	// Queries were executed, Cancelled of them cancelled.
 	Queries, Cancelled int
-	Examples    []string
+	Examples           []string
 }
 
 func (r *Receiver) countRequest(intercepted bool) {
