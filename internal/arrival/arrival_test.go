@@ -33,12 +33,12 @@ func TestJudge(t *testing.T) {
 		"no scan event":         {100, arrival.Found{Rows: sent}, time.Hour, archive.ArrivalShort, 0, 0, []string{"the scan event is not there", "asked again at 2026-11-22T04:07:00Z"}},
 		"one missing":           {100, arrival.Found{Rows: map[string]int64{"FAILED": 59, "MANUAL": 10, "PASSED": 30}, ScanEvents: 1}, time.Hour, archive.ArrivalShort, 1, 0, []string{"1 of 100 rows"}},
 		"one missing, for good": {100, arrival.Found{Rows: map[string]int64{"FAILED": 59, "MANUAL": 10, "PASSED": 30}, ScanEvents: 1}, 2 * time.Hour, archive.ArrivalShort, 1, 0, []string{"1 of 100 rows", "known causes: "}},
-		"one twice":             {100, arrival.Found{Rows: map[string]int64{"FAILED": 61, "MANUAL": 10, "PASSED": 30}, ScanEvents: 1}, time.Hour, archive.ArrivalOver, 0, 1, []string{"1 rows are there more often"}},
-		"one twice, one gone":   {100, arrival.Found{Rows: map[string]int64{"FAILED": 61, "MANUAL": 9, "PASSED": 30}, ScanEvents: 1}, time.Hour, archive.ArrivalShort, 1, 1, []string{"1 of 100 rows", "1 rows are there more often"}},
-		"a status of its own":   {100, arrival.Found{Rows: map[string]int64{"FAILED": 60, "MANUAL": 10, "PASSED": 30, "": 2}, ScanEvents: 1}, time.Hour, archive.ArrivalOver, 0, 2, []string{"2 rows"}},
+		"one twice":             {100, arrival.Found{Rows: map[string]int64{"FAILED": 61, "MANUAL": 10, "PASSED": 30}, ScanEvents: 1}, time.Hour, archive.ArrivalOver, 0, 1, []string{"1 of the rows there is more than was sent"}},
+		"one twice, one gone":   {100, arrival.Found{Rows: map[string]int64{"FAILED": 61, "MANUAL": 9, "PASSED": 30}, ScanEvents: 1}, time.Hour, archive.ArrivalShort, 1, 1, []string{"1 of 100 rows", "1 of the rows there is more than was sent"}},
+		"a status of its own":   {100, arrival.Found{Rows: map[string]int64{"FAILED": 60, "MANUAL": 10, "PASSED": 30, "": 2}, ScanEvents: 1}, time.Hour, archive.ArrivalOver, 0, 2, []string{"2 of the rows there are more than were sent"}},
 		"some quarantined":      {97, arrival.Found{Rows: map[string]int64{"FAILED": 58, "MANUAL": 10, "PASSED": 29}, ScanEvents: 1}, time.Hour, archive.ArrivalProven, 0, 0, nil},
 		"quarantined, missing":  {97, arrival.Found{Rows: map[string]int64{"FAILED": 58, "MANUAL": 10, "PASSED": 28}, ScanEvents: 1}, time.Hour, archive.ArrivalShort, 1, 0, []string{"1 of 97 rows"}},
-		"quarantined, over":     {97, arrival.Found{Rows: sent, ScanEvents: 1}, time.Hour, archive.ArrivalOver, 0, 3, []string{"3 rows"}},
+		"quarantined, over":     {97, arrival.Found{Rows: sent, ScanEvents: 1}, time.Hour, archive.ArrivalOver, 0, 3, []string{"3 of the rows there"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -48,7 +48,7 @@ const (
 // does not answer is no error, but a reason in the answer: nothing of a delivery
 // depends on it.
 func (f *Forwarder) Verify(ctx context.Context, text jsontext.Value) (payload.VerifyAnswer, error) {
-	v := &verification{f: f, started: f.o.Now(), win: deliver.WindowOf(ctx, f.o.Now())}
+	v := &verification{f: f, started: f.o.Now(), win: deliver.WindowOf(ctx, f.o.Now()), named: map[string]string{}}
 	v.answer.Attention, v.answer.Reasons = []payload.ArrivalAttention{}, []string{}
 	req, err := payload.ParseVerify(text)
 	if err != nil {
@@ -89,6 +89,8 @@ type verification struct {
 	// deliveries are the delivery documents that were read, by raw key.
 	deliveries map[string]*store.Tracked
 	due        []*asked
+	// named are the systems' names by raw key, as far as a register says them.
+	named map[string]string
 }
 
 // commitsOf are the raw objects of the newest commits of a system.
@@ -178,7 +180,7 @@ func (v *verification) find(ctx context.Context) error {
 		one := commitsOf{key: r.Key, etag: r.ETag}
 		for _, c := range []string{r.Register.RawKey, r.Register.Before.RawKey} {
 			if c != "" {
-				one.raw = append(one.raw, c)
+				one.raw, v.named[c] = append(one.raw, c), r.Register.System.Name
 			}
 		}
 		v.registers = append(v.registers, one)

@@ -85,9 +85,9 @@ func TestArrival(t *testing.T) {
 		"one row twice": {
 			before: func(r *rig) { r.Receiver.SetIndexing(receiver.Indexing{TwiceEvery: 201}) },
 			looks: [3]look{
-				{archive.ArrivalOver, 0, 1, [2]int{0, 0}, []string{"1 rows are there more often than they were sent"}},
-				{archive.ArrivalOver, 0, 1, [2]int{0, 1}, []string{"1 rows are there more often"}},
-				{archive.ArrivalOver, 0, 1, [2]int{0, 1}, []string{"1 rows are there more often"}},
+				{archive.ArrivalOver, 0, 1, [2]int{0, 0}, []string{"1 of the rows there is more than was sent"}},
+				{archive.ArrivalOver, 0, 1, [2]int{0, 1}, []string{"1 of the rows there is more"}},
+				{archive.ArrivalOver, 0, 1, [2]int{0, 1}, []string{"1 of the rows there is more"}},
 			},
 		},
 		"no scan event": {

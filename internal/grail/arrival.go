@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/fault"
 )
@@ -82,18 +83,18 @@ func (c *Client) Count(ctx context.Context, s Scans, stop time.Time) (Counted, e
 	all := Counted{map[string]Counts{}, r.ScannedBytes}
 	for _, text := range r.Records {
 		var record struct {
-			Scan   string `json:"scan.id"`
-			Type   string `json:"event.type"`
-			Status string `json:"status"`
-			Rows   string `json:"rows"` // a long comes as text
+			Scan   string         `json:"scan.id"`
+			Type   string         `json:"event.type"`
+			Status string         `json:"status"`
+			Rows   jsontext.Value `json:"rows"`
 		}
-		err := json.Unmarshal(text, &record)
-		n, parsed := strconv.ParseInt(record.Rows, 10, 64)
-		if err != nil || parsed != nil || n < 0 {
+		err := json.Unmarshal(text, &record, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+		n, known := long(record.Rows)
+		if err != nil || !known || n < 0 {
 			return Counted{}, &fault.Error{Class: fault.Config, Where: c.Host(), What: "a record of the answer has another shape than known", Cure: "report this with the function's log"}
 		}
-		counts, known := all.Scans[record.Scan]
-		if !known {
+		counts, met := all.Scans[record.Scan]
+		if !met {
 			counts.Rows = map[string]int64{}
 		}
 		switch record.Type {
@@ -105,4 +106,10 @@ func (c *Client) Count(ctx context.Context, s Scans, stop time.Time) (Counted, e
 		all.Scans[record.Scan] = counts
 	}
 	return all, nil
+}
+
+// long reads a DQL long, which comes as text; as a number it is understood, too.
+func long(v jsontext.Value) (int64, bool) {
+	n, err := strconv.ParseInt(strings.Trim(string(v), `"`), 10, 64)
+	return n, err == nil
 }

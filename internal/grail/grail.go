@@ -40,6 +40,8 @@ const (
 	wait = 10 * time.Second
 	// firstWait and mostWait bound the waits after a refusal for now.
 	firstWait, mostWait = time.Second, 30 * time.Second
+	// pollWait bounds the wait between two looks at a query that runs.
+	pollWait = 4 * time.Second
 	// cancelTime bounds the end of a query that takes too long.
 	cancelTime = 5 * time.Second
 )
@@ -124,7 +126,8 @@ func (c *Client) Ask(ctx context.Context, query string, stop time.Time) (Result,
 		return Result{}, fmt.Errorf("write the query: %w", err)
 	}
 	token := ""
-	waits := c.service.Waits(endpoint.Backoff{First: firstWait, Most: mostWait, Stop: stop})
+	refusals := c.service.Waits(endpoint.Backoff{First: firstWait, Most: mostWait, Stop: stop})
+	polls := c.service.Waits(endpoint.Backoff{First: firstWait, Most: pollWait, Stop: stop})
 	for {
 		ask := endpoint.Request{Method: http.MethodPost, Path: pathExecute, Accept: "application/json", Stop: stop, Body: func(secret.Value) []byte { return body }}
 		if token != "" {
@@ -132,12 +135,13 @@ func (c *Client) Ask(ctx context.Context, query string, stop time.Time) (Result,
 				Accept: "application/json", Stop: stop}
 		}
 		r, asked, err := c.once(ctx, ask)
+		waits := refusals
 		switch {
 		case err == nil && r.running():
 			if r.RequestToken != "" {
 				token = r.RequestToken
 			}
-			asked, err = 0, stillRunning(c.Host())
+			waits, asked, err = polls, 0, stillRunning(c.Host())
 			if token == "" {
 				return Result{}, foreign(c.Host(), "it names no token to ask for the result by")
 			}

@@ -111,8 +111,9 @@ func Parse(raw string) (Credential, error) {
 	return c, nil
 }
 
-// ErrNoQueryToken is a secret that holds no token that may read.
-var ErrNoQueryToken = errors.New("no token may query")
+// ErrNoQueryToken is a secret that holds no token that may query.
+var ErrNoQueryToken = errors.New(`it holds no token that may query: to have arrivals proven, store a platform token (dt0s16.…) with ` +
+	`storage:security.events:read and storage:buckets:read beside "token" as "query_token"`)
 
 // PlatformPrefix begins platform tokens, which alone may query (Dynatrace docs,
 // Platform tokens).
@@ -128,8 +129,7 @@ func (c Credential) ForQueries() (Credential, error) {
 	case own:
 		c.Token = c.QueryToken
 	case !c.Token.HasPrefix(PlatformPrefix):
-		return Credential{}, &fault.Error{Class: fault.Config, What: "it holds no token that may query", Err: ErrNoQueryToken,
-			Cure: `to have arrivals proven, store a platform token (dt0s16.…) with storage:security.events:read and storage:buckets:read beside "token" as "query_token"`}
+		return Credential{}, ErrNoQueryToken
 	}
 	return c, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"runecast-ingest/internal/fault"
@@ -33,9 +34,8 @@ func (c *check) query(ctx context.Context) preflight.Row {
 	defer cancel()
 	err := client.Ready(limited)
 	if errors.Is(err, secret.ErrNoQueryToken) {
-		if f, ok := errors.AsType[*fault.Error](err); ok {
-			return preflight.Unproven(unknown+f.What, f.Cure)
-		}
+		what, cure, _ := strings.Cut(secret.ErrNoQueryToken.Error(), ": ")
+		return preflight.Unproven(unknown+what, cure)
 	}
 	if err == nil {
 		now := c.Now()
