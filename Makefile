@@ -44,14 +44,16 @@ help: ## List the targets
 .PHONY: build test chaos lint fmt bench validate tools sdk clean
 build: build-CollectorFunction build-ForwarderFunction $(PROGRAM) ## Build both Lambda binaries (linux/arm64), and the operator's program, under out/
 
-# What functions/ and infra/ test runs in processes of its own, which the race detector does not see.
-test: tools ## Run every test, shuffled, those of internal/ with -race where a C compiler is found
+# What functions/ and infra/ test runs mostly in processes of its own, which the race detector does not see. The parts of the local stack
+# are servers in the tests' own process, and are raced.
+RACED := ./internal/... $(addprefix ./infra/local/,display schedule secrets tracing trigger)
+test: tools ## Run every test, shuffled, those of internal/ and the local stack's parts with -race where a C compiler is found
 	@race=$(RACE); \
 	if [ -n "$$race" ] && ! printf '#include <stdlib.h>\nint main(void) { return 0; }' | $$(go env CC) -x c -o /dev/null - 2>/dev/null; then \
 		race=; echo 'make test: no C compiler, so without -race (Debian: apt-get install gcc libc6-dev)'; \
 	fi; set -x; \
-	$(TEST) CGO_ENABLED=$${race:+1} go test $$race -shuffle=on -exec '$(WITHOUT_CERTIFICATES)' $(ARGS) ./internal/...; \
-	$(TEST) CGO_ENABLED= go test -shuffle=on -exec '$(WITHOUT_CERTIFICATES)' $(ARGS) ./functions/... ./infra/...
+	$(TEST) CGO_ENABLED=$${race:+1} go test $$race -shuffle=on -exec '$(WITHOUT_CERTIFICATES)' $(ARGS) $(RACED); \
+	$(TEST) CGO_ENABLED= go test -shuffle=on -exec '$(WITHOUT_CERTIFICATES)' $(ARGS) $$(go list ./functions/... ./infra/... | grep -v '/infra/local/')
 
 chaos: tools ## Deliver under every fault, and among random crashes: make chaos ROUNDS=1000
 	$(TEST) go test -run 'TestFaults|TestChaos' -timeout 2h ./internal/forward -faults.full -chaos.rounds=$(ROUNDS) $(ARGS)

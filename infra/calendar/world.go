@@ -26,10 +26,10 @@ const drift = 10 * time.Minute
 
 // world is an environment in which the go command builds programs that live at
 // another time. It is made by `go build -overlay`, with a time.Now, and dates of
-// files, that add the number of seconds which a file holds. The file's path is part of the
-// program and not of its environment, since children often get an environment
-// of their own. The flag is in the go command's file of settings (GOENV) and
-// not in GOFLAGS, which some builds clear.
+// files, that add the number of seconds which a file holds. The file's path is
+// part of the program and not of its environment, since children often get an
+// environment of their own. The flag is in the go command's file of settings
+// (GOENV) and not in GOFLAGS, which some builds clear.
 type world struct {
 	dir  string // absolute path of the folder
 	root string // GOROOT

@@ -58,7 +58,9 @@ type step struct {
 }
 
 // steps returns the commands of a document's console blocks, in order: what
-// stands behind a "$ ", up to the next one, with "# fails" behind those that do.
+// stands behind a "$ ", up to the next one; "exit status 1" ends what is shown of
+// those that fail. No comment stands in them: an interactive zsh would take it for
+// arguments.
 func steps(t *testing.T, document string) []step {
 	t.Helper()
 	var all []step
@@ -75,8 +77,9 @@ func steps(t *testing.T, document string) []step {
 				t.Errorf("%s: %q is in no console block, and typed by no test", document, line)
 			}
 		case strings.HasPrefix(line, "$ "):
-			command, comment, _ := strings.Cut(strings.TrimPrefix(line, "$ "), "  # ")
-			all = append(all, step{section: section, command: strings.TrimSpace(command), fails: strings.HasPrefix(comment, "fails")})
+			all = append(all, step{section: section, command: strings.TrimSpace(strings.TrimPrefix(line, "$ "))})
+		case len(all) > 0 && line == "exit status 1":
+			all[len(all)-1].fails = true
 		case len(all) > 0:
 			all[len(all)-1].shown = append(all[len(all)-1].shown, line)
 		}

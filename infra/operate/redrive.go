@@ -43,21 +43,28 @@ func (s *session) redriveCommand() *cobra.Command {
 const glance = "60"
 
 // discard deletes the one message of the dead-letter queue that can never
-// succeed. The others stay, and are visible again after a minute.
+// succeed. The others stay, and are visible again after a minute: of a queue that
+// takes longer than that to look through they come again, among those that have not
+// come yet. The look ends when as many came again in a row as were seen.
 func (s *session) discard(ctx context.Context, id string) error {
 	queue, err := s.deadLetters(ctx)
 	if err != nil {
 		return err
 	}
+	seen, again := map[string]bool{}, 0
 	for {
 		m, err := s.receive(ctx, queue, glance)
 		switch {
 		case err != nil:
 			return err
-		case m == nil:
+		case m == nil || again > len(seen):
 			return &fault.Error{Class: fault.Reject, What: fmt.Sprintf("the queue shows no message %s", plain(id)),
 				Cure: "it may be invisible for up to 16 minutes after a redrive; the stack's output DeadLetters shows the messages"}
+		case m.ID != id && seen[m.ID]:
+			again++
+			continue
 		case m.ID != id:
+			seen[m.ID], again = true, 0
 			continue
 		}
 		if _, err = s.aws.run(ctx, "sqs", "delete-message", "--queue-url", queue, "--receipt-handle", m.Receipt); err == nil {

@@ -89,6 +89,14 @@ func TestDiscardDeadLetter(t *testing.T) {
 	if code != exitFine || !slices.Equal(s.asked, []string{"sqs delete-message r2"}) || !strings.Contains(stdout, "m2: deleted") {
 		t.Errorf("exit %d, asked %q, %s%s", code, s.asked, stdout, stderr)
 	}
+	s = &script{messages: []string{other, other, unwanted}} // a message that comes again does not end the look
+	if stdout, stderr, code = s.operate(t, "redrive", "--discard", "m2"); code != exitFine || !strings.Contains(stdout, "m2: deleted") {
+		t.Errorf("exit %d, %s%s", code, stdout, stderr)
+	}
+	s = &script{messages: slices.Repeat([]string{other}, 20)} // all come again and again
+	if _, stderr, code = s.operate(t, "redrive", "--discard", "m2"); code == exitFine || len(s.messages) < 10 || !strings.Contains(stderr, "shows no message m2") {
+		t.Errorf("exit %d, %d messages left, %s", code, len(s.messages), stderr)
+	}
 	s = &script{messages: []string{other}}
 	if _, stderr, code = s.operate(t, "redrive", "--discard", "m2"); code == exitFine || len(s.asked) != 0 || !strings.Contains(stderr, "shows no message m2") {
 		t.Errorf("exit %d, asked %q, %s", code, s.asked, stderr)

@@ -23,6 +23,25 @@ func shells(t *testing.T) []string {
 	return found
 }
 
+// What a document has people type holds no comment: an interactive zsh takes it for
+// arguments.
+func TestLinesHoldNoComments(t *testing.T) {
+	t.Parallel()
+	for _, document := range []string{"README.md", "infra/operate/RUNBOOK.md", "infra/template/SECURITY.md", "functions/README.md", "internal/archive/FORMATS.md"} {
+		block, in := "", false
+		for line := range strings.Lines(read(t, document)) {
+			if fence, found := strings.CutPrefix(strings.TrimSpace(line), "```"); found {
+				block, in = fence, !in
+				continue
+			}
+			typed := block == "" || block == "sh" || block == "console" && strings.HasPrefix(line, "$ ")
+			if in && typed && strings.Contains(line, " # ") {
+				t.Errorf("%s: %s", document, line)
+			}
+		}
+	}
+}
+
 // A line that asks for a token stores what was typed, and nothing if nothing was
 // typed, whatever the variable held before: in every shell.
 func TestLinesThatReadATokenInEveryShell(t *testing.T) {

@@ -21,7 +21,7 @@ func (s *session) startCommand() *cobra.Command {
 	f.StringVar(&systems, "systems", "", "`names` or ids, separated by commas (default all)")
 	f.StringVar(&p.Mode, "mode", "", "`analyze`, or latest: archive what the appliance has (default analyze)")
 	f.BoolVar(&p.Force, "force", false, "archive with --mode latest what was archived before")
-	return completing(c, "mode", "analyze", "latest")
+	return completing(c, "mode", payload.Analyze, payload.Latest)
 }
 
 // names splits a list at its commas.

@@ -38,6 +38,22 @@ func TestDocumentsKnowTheirSchema(t *testing.T) {
 	}
 }
 
+// The error of an unreadable document names the cure that is safe, with its condition.
+func TestUnreadableDocumentsNameTheSafeCure(t *testing.T) {
+	t.Parallel()
+	for says, document := range map[string]archive.Document{
+		"restore the last version":                                  &archive.Run{},
+		"delete it, and never restore":                              &archive.Delivery{},
+		"delete it when no delivery of the system is under way":     &archive.Register{},
+		"none is needed: the next commit":                           &archive.Rollup{},
+		"none is needed: the next sweep looks at the whole archive": &archive.Sweep{},
+	} {
+		if err := archive.Decode([]byte("x"), "some/key", document); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%T: %v, want %q", document, err, says)
+		}
+	}
+}
+
 func TestRefusedEventIsReadAsItWasWritten(t *testing.T) {
 	t.Parallel()
 	want := archive.RefusedEvent{Schema: archive.QuarantineSchema, Index: 7, Answer: "400: \"bad\" \xff", Event: []byte(`{"finding.title":"T\"<"}`)}

@@ -31,7 +31,7 @@ func (*Register) DocumentSchema() string { return RegisterSchema }
 
 // DocumentCure returns what is safe to do about a register document that cannot be read.
 func (*Register) DocumentCure() string {
-	return "delete it: which scan of the system is shown is then read from the delivery documents; replaying the system writes the register anew"
+	return "delete it when no delivery of the system is under way: which scan of the system is shown is then read from the delivery documents; replaying the system writes the register anew"
 }
 
 // Commit places a committed scan among those of its system.

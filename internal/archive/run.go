@@ -51,6 +51,14 @@ const (
 	RunCancelled = "cancelled"
 )
 
+// Modes of a run.
+const (
+	// ModeAnalyze triggers an analysis of each system and waits for its end.
+	ModeAnalyze = "analyze"
+	// ModeLatest archives what the appliance has, without an analysis.
+	ModeLatest = "latest"
+)
+
 // States of a system in a run.
 const (
 	SystemPending    = "pending"

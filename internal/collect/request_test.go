@@ -29,6 +29,10 @@ func TestPayloads(t *testing.T) {
 		`{"systems":"vc1"}`:                     "not understood",
 		`{"scheduledTime":"today"}`:             "RFC 3339",
 		`{"scheduledTime":"<aws.scheduler.x>"}`: "RFC 3339",
+		`{"action":"cancel","systems":["vc1"]}`: "belong to a start, and cancel has none of them",
+		`{"action":"cancel","systems":[]}`:      "belong to a start",
+		`{"action":"tick","mode":"latest"}`:     "belong to a start",
+		`{"action":"status","force":true}`:      "belong to a start",
 		`[]`:                                    "not understood",
 		`x`:                                     "not understood",
 	} {

@@ -76,19 +76,21 @@ func OneOf[T ~string](e *Env, name string, standard T, others ...T) T {
 
 // SomeOf reads a list of words, in any case, or "all".
 func SomeOf[T ~string](e *Env, name string, standard []T, allowed ...T) []T {
-	list := Upper(e.List(name))
+	list := e.List(name)
 	switch {
 	case len(list) == 0:
 		return standard
-	case slices.Equal(list, []string{"ALL"}):
+	case len(list) == 1 && strings.EqualFold(list[0], "all"):
 		return allowed
 	}
 	var some []T
 	for _, v := range list {
-		if !slices.Contains(allowed, T(v)) {
+		i := slices.IndexFunc(allowed, func(a T) bool { return strings.EqualFold(v, string(a)) })
+		if i < 0 {
 			e.fail(name, fmt.Sprintf("%q is not known", v), "use all, or some of "+joined(allowed))
+			continue
 		}
-		some = append(some, T(v))
+		some = append(some, allowed[i])
 	}
 	return some
 }

@@ -23,12 +23,7 @@ const leastQuarantine = 5
 // again: there are tries left to start over.
 func (g *generation) finish(ctx context.Context, res mapping.Result, again bool) disposition {
 	d := g.d
-	for why, n := range res.Reasons {
-		d.o.Log.InfoContext(ctx, "not sent as it came", "key", d.key, "run", g.s.order().Run, "reason", why, "issues", n)
-	}
-	for _, word := range res.Unknown {
-		d.o.Log.WarnContext(ctx, "unknown value in the results", "key", d.key, "value", word)
-	}
+	g.logUnsent(ctx, &res)
 	if g.s.Announced {
 		return g.goOnShown(ctx, res)
 	}

@@ -2,6 +2,7 @@ package deliver_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -142,6 +143,26 @@ func TestSkippedVulnerabilitiesAreCounted(t *testing.T) {
 	r.delivered(key, archive.DeliveryComplete)
 	r.conserved(key, 9, 0, 8)
 	r.once(0)
+}
+
+// A word that is known nowhere is logged also where a vulnerability has it, which the
+// mapping of the findings does not look at.
+func TestUnknownWordsOfVulnerabilitiesAreLogged(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, withVulnerabilities)
+	key := r.Put(scan{System: "vc-a", Minute: 1, Result: rules("CIS PASS", "CIS ODD", "VUL FAIL", "VUL STRANGE")})
+	var log strings.Builder
+	o := r.Options()
+	o.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	ctx := t.Context()
+	if out, err := deliver.New(o).Deliver(ctx, key, deliver.WindowOf(ctx, r.Clock.Now()), deliver.Request{}); err != nil || out.State != archive.DeliveryComplete {
+		t.Fatalf("%q, %v, %s", out.State, err, out.Reason)
+	}
+	for _, word := range []string{"ODD", "STRANGE"} {
+		if n := strings.Count(log.String(), `"unknown_status `+word+`"`); n != 1 {
+			t.Errorf("%s is logged %d times: %s", word, n, log.String())
+		}
+	}
 }
 
 // Whoever dies among the vulnerabilities repeats none that are known to have

@@ -15,8 +15,9 @@ import (
 // Coverage of objects and vulnerabilities follow the scan event, or the mapping
 // of a scan that has nothing to commit. They come from a second reading of the
 // object, in order and one request at a time, and obey the rules of findings:
-// refused ones are halved down to those to blame, which lie in quarantine; what
-// MIN_SEVERITY and EXCLUDE_TYPES leave out is counted; none is unaccounted for.
+// refused ones are halved down to those to blame, which lie in quarantine;
+// vulnerabilities that MIN_SEVERITY and EXCLUDE_TYPES leave out are counted; none is
+// unaccounted for.
 // Their event indexes follow those of the findings. What was accepted is written
 // down after each request, so that a death repeats one request at most. In doubt
 // a request is repeated, since the events' ids are the same.
@@ -55,9 +56,7 @@ func (g *generation) followUp(ctx context.Context) disposition {
 	res, err := g.sendExtras(ctx)
 	g.s.Mapped, g.s.Skipped = before.Mapped+res.Mapped, before.Skipped+res.Skipped
 	g.account()
-	for why, n := range res.Reasons {
-		d.o.Log.InfoContext(ctx, "not sent as it came", "key", d.key, "run", g.s.order().Run, "reason", why, "issues", n)
-	}
+	g.logUnsent(ctx, &res)
 	if err != nil {
 		return g.disposeExtras(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/telemetry"
 )
 
@@ -50,6 +51,18 @@ func (d *delivery) observe(ctx context.Context, out Outcome, err error, took tim
 		values = append(values, telemetry.Count("DeliveriesReleased", 1))
 	}
 	d.o.Metrics.Put(append(values, d.ended()...)...)
+}
+
+// logUnsent logs what of the results was not sent as it came, and which words in them
+// are not known.
+func (g *generation) logUnsent(ctx context.Context, res *mapping.Result) {
+	log := g.d.o.Log.With("key", g.d.key, "run", g.s.order().Run)
+	for why, n := range res.Reasons {
+		log.InfoContext(ctx, "not sent as it came", "reason", why, "issues", n)
+	}
+	for _, word := range res.Unknown {
+		log.WarnContext(ctx, "unknown value in the results", "value", word)
+	}
 }
 
 // ended counts the events of the scans that ended in this invocation, whatever

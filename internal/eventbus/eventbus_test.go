@@ -12,7 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/eventbus"
@@ -108,6 +110,37 @@ func (code someFail) PutEvents(_ context.Context, in *eventbridge.PutEventsInput
 	out := &eventbridge.PutEventsOutput{FailedEntryCount: 1, Entries: make([]types.PutEventsResultEntry, len(in.Entries))}
 	out.Entries[len(in.Entries)-1] = types.PutEventsResultEntry{ErrorCode: aws.String(string(code)), ErrorMessage: aws.String("why")}
 	return out, nil
+}
+
+// kept is a bus that keeps the entries of the last request.
+type kept []types.PutEventsRequestEntry
+
+func (k *kept) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+	*k = in.Entries
+	return &eventbridge.PutEventsOutput{Entries: make([]types.PutEventsResultEntry, len(in.Entries))}, nil
+}
+
+// What a try asks for is what a notice needs: the right to put events of its source
+// and type, which a role may be limited to.
+func TestTryAsksForTheRightOfANotice(t *testing.T) {
+	t.Parallel()
+	var tried, published kept
+	if err := eventbus.New(&tried).Try(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := eventbus.New(&published).Publish(t.Context(), make([]notice.Committed, 1)); n != 0 || err != nil {
+		t.Fatal(n, err)
+	}
+	if len(tried) != 1 || len(published) != 1 {
+		t.Fatalf("%d and %d entries", len(tried), len(published))
+	}
+	if detail := aws.ToString(tried[0].Detail); jsontext.Value(detail).IsValid() {
+		t.Errorf("the detail %s would be taken", detail)
+	}
+	tried[0].Detail, published[0].Detail = nil, nil
+	if d := cmp.Diff(published[0], tried[0], cmpopts.IgnoreUnexported(types.PutEventsRequestEntry{})); d != "" {
+		t.Errorf("(- notice, + try):\n%s", d)
+	}
 }
 
 // A try finds out what would keep a notice back, and leaves nothing on the bus.

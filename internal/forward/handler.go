@@ -41,6 +41,9 @@ func (f *Forwarder) Handle(ctx context.Context, text jsontext.Value) (any, error
 	case len(probe.Tasks) > 0:
 		return f.batch(ctx, text)
 	case probe.Action == payload.Sweep:
+		if _, err := payload.ParseSweep(text); err != nil {
+			return nil, err
+		}
 		return f.Sweep(ctx)
 	case probe.Action == payload.Replay:
 		return f.Replay(ctx, text)

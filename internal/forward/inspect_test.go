@@ -38,7 +38,7 @@ func TestStatusOfWhatWasDelivered(t *testing.T) {
 	if q, ok := got.(payload.QuarantineAnswer); err != nil || !ok || len(q.Refused) != 1 || !strings.Contains(string(q.Refused[0].Event), "host-7") {
 		t.Errorf("%+v %v", got, err)
 	}
-	for _, text := range []string{`{"action":"status","since":7}`, `{"action":"quarantine","key":7}`, `{"action":"quarantine","index":7}`} {
+	for _, text := range []string{`{"action":"status","since":7}`, `{"action":"quarantine","key":7}`, `{"action":"quarantine","index":7}`, `{"action":"sweep","dryRun":true}`} {
 		if got, err := r.invoke(text); err == nil || fault.ClassOf(err) != fault.Reject {
 			t.Errorf("%s: %+v %v", text, got, err)
 		}

@@ -11,15 +11,11 @@ import (
 	"runecast-ingest/internal/securityevent"
 )
 
-// modeAnalyze is that of a run that had its systems analysed: its start is that of
-// their analysis. In all other runs nobody knows when the analysis began.
-const modeAnalyze = "analyze"
-
 // scanOf reads what the events of a document share.
 func (m *Mapper) scanOf(e *archive.Envelope, scanID string) securityevent.Scan {
 	completed := CompletedAt(e)
-	var started time.Time
-	if e.Run.Mode == modeAnalyze && !completed.Before(e.Run.StartedAt) { // the appliance's clock may be behind
+	var started time.Time                                                        // unknown, unless the run itself started the analysis
+	if e.Run.Mode == archive.ModeAnalyze && !completed.Before(e.Run.StartedAt) { // the appliance's clock may be behind
 		started = e.Run.StartedAt
 	}
 	return securityevent.Scan{

@@ -21,10 +21,11 @@ func (m *Mapper) vulnerabilities() bool { return slices.Contains(m.beside, runec
 
 // Extra emits what belongs to a scan beside its findings, in a second reading: a
 // coverage event for each object that compliance results name, if the scan is
-// committed, and the vulnerabilities, if they are asked for. What MIN_SEVERITY
-// and EXCLUDE_TYPES leave out is counted as skipped: Mapped, Skipped and Reasons
-// of the result are of these events alone. A set of 8 bytes per object is kept
-// in memory. key names the scan in the events' ids.
+// committed, and the vulnerabilities, if they are asked for. Of results that
+// EXCLUDE_TYPES names no object is covered; vulnerabilities that it or MIN_SEVERITY
+// leaves out are counted as skipped. Mapped, Skipped, Reasons and Unknown of the
+// result are of these events alone. A set of 8 bytes per object is kept in memory.
+// key names the scan in the events' ids.
 func (m *Mapper) Extra(in Input, key string, committed bool) (Result, error) {
 	x := &extra{work: m.work(in), key: key, covers: committed && m.objectCoverage(), seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
 	err := x.read(m.settings.OriginalContent, x.issue)
@@ -58,17 +59,14 @@ func (x *extra) send(event []byte) error {
 
 func (x *extra) issue(listed int) error {
 	h := &x.issues.Issue
-	if x.m.settings.OriginalContent {
-		x.original.set(h)
-	}
 	class, excluded := runecast.ClassOf(h.Profile), slices.Contains(x.m.settings.ExcludeTypes, runecast.NormalCode(h.Profile))
 	switch {
 	case class == runecast.Vulnerability && x.m.vulnerabilities():
 		if !excluded {
 			x.found.Add(h)
 		}
-		if !runecast.ParseStatus(h.Status).Failed() || h.ShownID() == "" {
-			return nil // passed, not assessed, or nothing identifies it
+		if !x.affects(h, excluded) {
+			return nil
 		}
 		return x.vulnerability(h, listed, excluded)
 	case x.m.shows(class) && x.covers && !excluded:
@@ -77,18 +75,38 @@ func (x *extra) issue(listed int) error {
 	return nil
 }
 
+// affects reports whether a vulnerability is there, and counts one of which that
+// cannot be said, unless the settings leave it out anyway.
+func (x *extra) affects(h *runecast.Issue, excluded bool) bool {
+	status := runecast.ParseStatus(h.Status)
+	_, known := verdictOf(status)
+	switch {
+	case status.Failed() && h.ShownID() != "":
+		return true
+	case excluded:
+	case status == runecast.StatusUnlicensed:
+		x.res.Reasons[ReasonUnlicensed]++
+	case !known:
+		x.unknown(ReasonUnknownStatus, h.Status)
+	case status.Failed():
+		x.res.Reasons[ReasonNoRuleID]++
+	}
+	return false
+}
+
 func (x *extra) coverage() error {
+	x.begin()
 	for o, err := range x.issues.Objects() {
 		if err != nil {
 			return err
 		}
 		f := x.resource(o)
-		f.Original = x.original.of(o.Raw)
 		sum := maphash.Bytes(x.seed, f.ObjectID)
 		if _, again := x.seen[sum]; again || len(o.MOID)+len(o.Name) == 0 {
 			continue
 		}
 		x.seen[sum] = struct{}{}
+		f.Original = x.original.of(o.Raw)
 		if err := x.send(securityevent.AppendCoverage(x.event[:0], &x.res.Scan, &f, x.key, x.in.Now())); err != nil {
 			return err
 		}
@@ -112,26 +130,20 @@ func (x *extra) vulnerability(h *runecast.Issue, listed int, excluded bool) erro
 		x.res.Reasons[ReasonObjectsShort]++
 	}
 	if excluded || rank(severity) < x.m.minRank {
-		rows := int64(1)
-		if perObject {
-			rows = int64(listed)
-		}
-		x.res.Mapped += rows
-		x.res.Skipped += rows
+		x.skip(perObject, listed)
 		return nil
 	}
+	x.begin()
 	v := vulnerabilityOf(h, x.res.Scan.SystemType, severity, known)
 	if perObject {
-		return x.emitVulnerability(v)
+		return x.emitObjectsOf(v)
 	}
-	f := x.system()
-	f.Original = x.original.of(nil)
-	return x.send(securityevent.AppendVulnerability(x.event[:0], &x.res.Scan, v, &f, x.key, x.in.Now()))
+	return x.emitVulnerability(v, x.system(), nil)
 }
 
-// emitVulnerability emits a finding per object that is affected; one on the
-// system if none of those listed is.
-func (x *extra) emitVulnerability(v *securityevent.Vulnerability) error {
+// emitObjectsOf emits a finding per object that is affected; one on the system if
+// none of those listed is.
+func (x *extra) emitObjectsOf(v *securityevent.Vulnerability) error {
 	failed, _ := verdictOf(runecast.StatusFail)
 	before := x.res.Mapped
 	for o, err := range x.issues.Objects() {
@@ -141,17 +153,20 @@ func (x *extra) emitVulnerability(v *securityevent.Vulnerability) error {
 		if !failed.has(o) {
 			continue
 		}
-		f := x.resource(o)
-		f.Original = x.original.of(o.Raw)
-		if err := x.send(securityevent.AppendVulnerability(x.event[:0], &x.res.Scan, v, &f, x.key, x.in.Now())); err != nil {
+		if err := x.emitVulnerability(v, x.resource(o), o.Raw); err != nil {
 			return err
 		}
 	}
 	if x.res.Mapped > before {
 		return nil
 	}
-	f := x.system()
-	f.Original = x.original.of(nil)
+	return x.emitVulnerability(v, x.system(), nil)
+}
+
+// emitVulnerability emits the finding of a vulnerability on an object, whose JSON is
+// raw; nil: on the system.
+func (x *extra) emitVulnerability(v *securityevent.Vulnerability, f securityevent.Finding, raw []byte) error {
+	f.Original = x.original.of(raw)
 	return x.send(securityevent.AppendVulnerability(x.event[:0], &x.res.Scan, v, &f, x.key, x.in.Now()))
 }
 

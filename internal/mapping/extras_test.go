@@ -107,6 +107,36 @@ func TestVulnerabilitiesObeyTheFilters(t *testing.T) {
 	}
 }
 
+// A vulnerability that cannot be judged is not sent, and not lost without a word.
+func TestVulnerabilitiesThatCannotBeJudgedAreCounted(t *testing.T) {
+	t.Parallel()
+	doc := raw("s-1", "VCENTER", strings.Join([]string{
+		issue("VUL-1", "VUL", "Low", "ODD", 1, object("host-1", "")), issue("VUL-2", "VUL", "Low", "UNLICENSED", 0),
+		strings.Replace(issue("", "VUL", "Low", "FAIL", 0), `"id":"1"`, `"id":""`, 1), issue("VUL-4", "VUL", "Low", "PASS", 0), issue("CIS-1", "CIS", "Low", "ODD", 0),
+	}, ","))
+	for name, c := range map[string]struct {
+		exclude []string
+		reasons map[string]int64
+		unknown []string
+	}{
+		"asked for": {nil, map[string]int64{mapping.ReasonUnknownStatus: 1, mapping.ReasonUnlicensed: 1, mapping.ReasonNoRuleID: 1}, []string{"unknown_status ODD"}},
+		"excluded":  {[]string{"VUL"}, map[string]int64{}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, err := mapping.Open(strings.NewReader(doc))
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := mapping.New(settings(func(m *mapping.Settings) { m.IncludeTypes, m.ExcludeTypes = []string{"VUL"}, c.exclude })).Extra(
+				mapping.Input{Document: d, ScanID: scanID, Now: at, Reopen: reopen(doc), Emit: func([]byte) error { return nil }}, "raw/x", true)
+			if d := cmp.Diff(c.reasons, res.Reasons) + cmp.Diff(c.unknown, res.Unknown); err != nil || d != "" {
+				t.Errorf("%v (- want, + got):\n%s", err, d)
+			}
+		})
+	}
+}
+
 // Where more objects are listed than are affected, nobody knows which: the
 // system has the vulnerability, as it has a rule that failed.
 func TestVulnerabilityOfObjectsThatAreNotKnown(t *testing.T) {

@@ -255,22 +255,33 @@ func (w *work) issue(listed int) error {
 		w.res.Reasons[ReasonObjectsShort]++
 	}
 	if w.skips(rule) {
-		rows := int64(1)
-		if perObject {
-			rows = int64(listed)
-		}
-		w.res.Mapped += rows
-		w.res.Skipped += rows
+		w.skip(perObject, listed)
 		return nil
 	}
 	w.enc.SetRule(rule)
-	if w.m.settings.OriginalContent {
-		w.original.set(h)
-	}
+	w.begin()
 	if !perObject {
 		return w.emitSystem(rule)
 	}
 	return w.emitObjects(rule, v)
+}
+
+// skip counts the findings of the current issue that the settings leave out: one
+// per listed object, or one on the system.
+func (w *work) skip(perObject bool, listed int) {
+	rows := int64(1)
+	if perObject {
+		rows = int64(listed)
+	}
+	w.res.Mapped += rows
+	w.res.Skipped += rows
+}
+
+// begin begins the events of the current issue.
+func (w *work) begin() {
+	if w.m.settings.OriginalContent {
+		w.original.set(&w.issues.Issue)
+	}
 }
 
 // ambiguous reports whether more objects are listed than the current issue

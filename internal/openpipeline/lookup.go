@@ -24,8 +24,10 @@ const (
 	maxLookup = 8 << 20
 
 	correctAddress = "set OPENPIPELINE_URL to https://<environment>.live.dynatrace.com"
-	checkAgain     = "check again in a few minutes; if it lasts, look at the status of your Dynatrace environment"
 )
+
+// CheckAgain is the cure for what passes by itself.
+const CheckAgain = "check again in a few minutes; if it lasts, look at the status of your Dynatrace environment"
 
 // ErrOddLookup is a look-up that was answered in another shape than known: the
 // token was accepted, and nothing more is known of it.
@@ -33,6 +35,10 @@ var ErrOddLookup = errors.New("the look-up's answer has another shape than known
 
 // ErrPlatformToken is a platform token, of which the classic look-up knows nothing.
 var ErrPlatformToken = errors.New("a platform token cannot be looked up")
+
+// ErrAccessToken is a token of another kind than a platform token: LookUp tells of
+// it what a Knock cannot.
+var ErrAccessToken = errors.New("the token is no platform token")
 
 // Token is what an environment says of an access token.
 type Token struct {
@@ -113,7 +119,7 @@ func (c *Client) notLookedUp(a *endpoint.Answer) error {
 	case code >= 300 && code < 400:
 		f.What = fmt.Sprintf("%s was redirected (%d)", request, code)
 	case a.Class() == fault.Retry:
-		f.Class, f.What, f.Cure = fault.Retry, fmt.Sprintf("%s failed there (%d)", request, code), checkAgain
+		f.Class, f.What, f.Cure = fault.Retry, fmt.Sprintf("%s failed there (%d)", request, code), CheckAgain
 	default:
 		f.What = fmt.Sprintf("%s was refused (%d)", request, code)
 	}
@@ -121,9 +127,10 @@ func (c *Client) notLookedUp(a *endpoint.Answer) error {
 }
 
 // Knock posts an empty list of events, of which nothing is stored, and returns
-// the status if the token was not refused: 2xx, or 400 for the empty list. That
-// does not prove that events would be accepted: whether Dynatrace looks at the
-// token before the body is not documented. Errors are as of Send, or the
+// the status if the platform token was not refused: 2xx, or 400 for the empty
+// list. That does not prove that events would be accepted: whether Dynatrace looks
+// at the token before the body is not documented. Errors are as of Send,
+// ErrAccessToken where the secret holds another kind of token by now, or the
 // context's.
 func (c *Client) Knock(ctx context.Context) (status int, err error) {
 	a, err := c.post(ctx, []byte("[]"), time.Time{})
@@ -133,8 +140,11 @@ func (c *Client) Knock(ctx context.Context) (status int, err error) {
 	if a.Err != nil && ctx.Err() != nil {
 		return 0, context.Cause(ctx)
 	}
-	if outcome := classify(a); outcome == Accepted || outcome == Refused {
-		return a.Status, nil
+	if outcome := classify(a); outcome != Accepted && outcome != Refused {
+		return a.Status, c.explain(a)
 	}
-	return a.Status, c.explain(a)
+	if KindOf(a.Token()) != PlatformToken {
+		return a.Status, ErrAccessToken
+	}
+	return a.Status, nil
 }

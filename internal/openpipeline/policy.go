@@ -79,7 +79,7 @@ func taken(a answer) Outcome {
 	return Unusable
 }
 
-// explain says for a person what an answer means by which nothing was accepted.
+// explain says for a person what an answer means whose outcome is not Accepted.
 func (c *Client) explain(a answer) error {
 	if a.Status == 0 {
 		err := a.Why()
@@ -88,7 +88,10 @@ func (c *Client) explain(a answer) error {
 		}
 		return &fault.Error{Class: fault.Retry, Where: a.Host(), What: "the connection broke before an answer came", Err: err}
 	}
-	if a.Status < 300 {
+	switch {
+	case a.Status < 300 && a.empty: // else it would be Accepted
+		return &fault.Error{Class: fault.Retry, Where: a.Host(), What: fmt.Sprintf("answered %d, and the connection broke before the end of the answer", a.Status)}
+	case a.Status < 300:
 		return foreign(a)
 	}
 	f := fault.Error{What: fmt.Sprintf("Dynatrace answered %d %s", a.Status, http.StatusText(a.Status)), Cure: c.cure(a)}
@@ -101,11 +104,9 @@ func (c *Client) explain(a answer) error {
 	return a.Refused(f)
 }
 
-// foreign says that something else than Dynatrace's ingest has answered with 2xx.
+// foreign says that something else than Dynatrace's ingest has answered: with 2xx
+// and a body.
 func foreign(a answer) error {
-	if a.empty { // broken
-		return &fault.Error{Class: fault.Retry, Where: a.Host(), What: fmt.Sprintf("answered %d, and the connection broke before the end of the answer", a.Status)}
-	}
 	what := "a body"
 	if a.Page() {
 		what = "a page for people"

@@ -36,21 +36,32 @@ type QuarantineRequest struct {
 	Index *int64 `json:"index,omitempty"`
 }
 
-// ParseStatus reads a request for status. Members that it does not know are
-// ignored; those of another type than it wants are a fault of class reject.
-func ParseStatus(text []byte) (req StatusRequest, err error) {
-	if err := json.Unmarshal(text, &req); err != nil {
-		return req, BadInspection("it is not understood", err)
+// ParseStatus reads a request for status. A member that is not known, or of
+// another type, is a fault of class reject.
+func ParseStatus(text []byte) (StatusRequest, error) {
+	var req struct {
+		Action
+		StatusRequest
 	}
-	return req, nil
+	err := parseInspection(text, &req)
+	return req.StatusRequest, err
 }
 
 // ParseQuarantine reads a request for refused events, as ParseStatus does.
-func ParseQuarantine(text []byte) (req QuarantineRequest, err error) {
-	if err := json.Unmarshal(text, &req); err != nil {
-		return req, BadInspection("it is not understood", err)
+func ParseQuarantine(text []byte) (QuarantineRequest, error) {
+	var req struct {
+		Action
+		QuarantineRequest
 	}
-	return req, nil
+	err := parseInspection(text, &req)
+	return req.QuarantineRequest, err
+}
+
+func parseInspection(text []byte, into any) error {
+	if err := json.Unmarshal(text, into, json.RejectUnknownMembers(true)); err != nil {
+		return BadInspection("it is not understood", err)
+	}
+	return nil
 }
 
 // BadInspection returns the error about a request for status or quarantine that

@@ -1,9 +1,10 @@
 // Package payload is what is said to both functions and what they answer: the
 // requests, as the files of events/ show them, and the answers that the console,
 // the operator's program and the local stack read. Each is declared here and
-// nowhere else. It promises that a request that could mean more, or something
-// else, than was intended is refused before anything is done, and that an answer
-// has the members of the contract, absent ones left out. It does no I/O.
+// nowhere else. It promises that a request with a member that its action does not
+// have is refused before anything is done, for it was meant to do less, or something
+// else, and that an answer has the members of the contract, absent ones left out.
+// It does no I/O.
 //
 // "next" is two things, and both are part of the contract: in an answer it is a
 // sentence that says what to do now; in a request it is the cursor of an earlier
@@ -60,6 +61,16 @@ type CheckRequest struct {
 func ParseCheck(text []byte) (req CheckRequest, err error) {
 	if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
 		return req, reject("cannot be understood: "+err.Error(), `send {"action":"check"} or {"action":"check","sendTestEvent":true}`, nil)
+	}
+	return req, nil
+}
+
+// ParseSweep reads a request for a sweep, which has no other member than its
+// action: another one, such as a replay's dryRun, is a fault of class reject.
+func ParseSweep(text []byte) (req Action, err error) {
+	if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
+		return req, reject("cannot be understood: "+err.Error(),
+			`send {"action":"sweep"}, which delivers all that is open; to choose, or only to count, send a replay, as {"action":"replay","state":"pending","dryRun":true}`, nil)
 	}
 	return req, nil
 }

@@ -87,15 +87,24 @@ func decode(function string, text []byte) (request any, action string, err error
 	case payload.Verify:
 		r, err := payload.ParseVerify(text)
 		return r, r.Action, err
-	case payload.Status, payload.Quarantine:
+	case payload.Sweep:
+		r, err := payload.ParseSweep(text)
+		return r, r.Action, err
+	case payload.Status:
+		r, err := payload.ParseStatus(text)
+		return struct {
+			payload.Action
+			payload.StatusRequest
+		}{asked, r}, asked.Action, err
+	case payload.Quarantine:
 		r, err := payload.ParseQuarantine(text)
 		return struct {
-			Action string `json:"action"`
+			payload.Action
 			payload.QuarantineRequest
-		}{asked.Action, r}, asked.Action, err
+		}{asked, r}, asked.Action, err
 	case payload.Check:
-		var r payload.CheckRequest
-		return &r, asked.Action, json.Unmarshal(text, &r)
+		r, err := payload.ParseCheck(text)
+		return r, r.Action, err
 	}
 	return asked, asked.Action, nil
 }
@@ -184,10 +193,32 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// A member that an action does not have was meant to make it do less, or something
+// else: nothing is done.
+func TestMembersOfAnotherActionAreRefused(t *testing.T) {
+	t.Parallel()
+	for text, parse := range map[string]func([]byte) error{
+		`{"action":"sweep","dryRun":true}`:               only(payload.ParseSweep),
+		`{"action":"sweep","system":"vc1"}`:              only(payload.ParseSweep),
+		`{"action":"check","dryRun":true}`:               only(payload.ParseCheck),
+		`{"action":"status","key":"raw/k"}`:              only(payload.ParseStatus),
+		`{"action":"status","systems":["vc1"]}`:          only(payload.ParseStatus),
+		`{"action":"quarantine","state":"failed"}`:       only(payload.ParseQuarantine),
+		`{"action":"replay","prefix":"raw/","dryrun":1}`: only(payload.ParseReplay),
+		`{"action":"cancel","systems":["vc1"]}`:          only(payload.ParseRun),
+		`{"action":"check","mode":"latest"}`:             only(payload.ParseRun),
+		`{"action":"start","dryRun":true}`:               only(payload.ParseRun),
+	} {
+		if err := parse([]byte(text)); fault.ClassOf(err) != fault.Reject || !strings.Contains(err.Error(), "send {") && !strings.Contains(err.Error(), "see events/") {
+			t.Errorf("%s: %v, want a refusal with its cure", text, err)
+		}
+	}
+}
+
 // No payload makes a parser panic, and what it accepts is a request that the
 // function can follow.
 func FuzzRequests(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"action":"replay","prefix":"raw/"}`, `{"action":"start","scheduledTime":"2026-11-22T02:00:00Z"}`, `{"action":"quarantine","key":"raw/k","index":7}`, `[]`, `x`} {
+	for _, seed := range []string{`{}`, `{"action":"replay","prefix":"raw/"}`, `{"action":"start","scheduledTime":"2026-11-22T02:00:00Z"}`, `{"action":"quarantine","key":"raw/k","index":7}`, `{"action":"check","sendTestEvent":true}`, `{"action":"sweep"}`, `{"action":"cancel","systems":["vc1"]}`, `[]`, `x`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -205,11 +236,21 @@ func FuzzRequests(f *testing.F) {
 		} else if fault.ClassOf(err) != fault.Reject {
 			t.Errorf("%v is not of class reject", err)
 		}
-		if _, err := payload.ParseVerify(text); err != nil && fault.ClassOf(err) != fault.Reject {
-			t.Errorf("%v is not of class reject", err)
+		if r, err := payload.ParseRun(text); err == nil && r.Action != payload.Start && (r.Systems != nil || r.Force || r.ScheduledTime != "") {
+			t.Errorf("%+v is no start", r)
 		}
-		if _, err := payload.ParseQuarantine(text); err != nil && fault.ClassOf(err) != fault.Reject {
-			t.Errorf("%v is not of class reject", err)
+		for _, parse := range []func([]byte) error{only(payload.ParseQuarantine), only(payload.ParseStatus), only(payload.ParseCheck), only(payload.ParseSweep), only(payload.ParseVerify)} {
+			if err := parse(text); err != nil && fault.ClassOf(err) != fault.Reject {
+				t.Errorf("%v is not of class reject", err)
+			}
 		}
 	})
+}
+
+// only leaves a parser its error.
+func only[T any](parse func([]byte) (T, error)) func([]byte) error {
+	return func(text []byte) error {
+		_, err := parse(text)
+		return err
+	}
 }

@@ -37,8 +37,8 @@ type ReplayRequest struct {
 	PricePerGiB float64 `json:"pricePerGiB,omitzero"`
 	// Force lets the scan of Key take the place of a newer one.
 	Force bool `json:"force,omitzero"`
-	// Next is the cursor of the call before: the id of the replay's first call, a
-	// space, and the place where it goes on.
+	// Next is the cursor of the call before: the id of the replay's first call, with
+	// the time to which its pace holds it back, a space, and the place where it goes on.
 	Next string `json:"next,omitzero"`
 }
 

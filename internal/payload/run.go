@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"runecast-ingest/internal/archive"
 )
 
-// The modes of a run.
+// The modes of a run that can be asked for.
 const (
-	// Analyze triggers an analysis of each system and waits for its end.
-	Analyze = "analyze"
-	// Latest archives what the appliance has, without an analysis.
-	Latest = "latest"
+	Analyze = archive.ModeAnalyze
+	Latest  = archive.ModeLatest
 )
 
 // RunRequest is a request to the collector. An empty payload, and {}, start a
@@ -36,18 +36,24 @@ type RunRequest struct {
 
 // ParseRun reads a request to the collector and fills in what was left out. A
 // member, an action, a mode or a time that is not known is a fault of class
-// reject.
+// reject, and so is a member of a start beside another action: a cancel that names
+// systems would end the whole run. A scheduled time beside one says nothing, and is
+// taken: a schedule of one's own may send it.
 func ParseRun(text []byte) (RunRequest, error) {
-	req := RunRequest{Action: Start, Mode: Analyze}
+	var req RunRequest
 	if text = bytes.TrimSpace(text); len(text) > 0 {
 		if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
 			return req, badRun("it is not understood", err)
 		}
 	}
-	req.Action, req.Mode = cmp.Or(req.Action, Start), cmp.Or(req.Mode, Analyze)
+	req.Action = cmp.Or(req.Action, Start)
 	if !slices.Contains(OfCollector(), req.Action) {
 		return req, badRun(fmt.Sprintf("the action %q is not known", req.Action), nil)
 	}
+	if req.Action != Start && (req.Systems != nil || req.Mode != "" || req.Force) {
+		return req, badRun(fmt.Sprintf("systems, mode and force belong to a start, and %s has none of them", req.Action), nil)
+	}
+	req.Mode = cmp.Or(req.Mode, Analyze)
 	if req.Mode != Analyze && req.Mode != Latest {
 		return req, badRun(fmt.Sprintf("the mode %q is not known", req.Mode), nil)
 	}

@@ -73,8 +73,9 @@ func (e *Element) Foretold() (Scan, bool) {
 	if e.ended || e.taken || whole(e.Scan) {
 		return e.Scan, whole(e.Scan)
 	}
-	scan := e.foresee().Scan
-	return scan, whole(scan)
+	probe := e.foresee()
+	e.kind = probe.kind // so that Type need not look ahead once more
+	return probe.Scan, whole(probe.Scan)
 }
 
 // foresee reads what is to come as a document of its own, up to where it

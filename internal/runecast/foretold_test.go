@@ -11,7 +11,7 @@ func TestForetold(t *testing.T) {
 	const status = `"scanStatus":{"status":"FINISHED_SUCCESSFULLY","timestamp":"2026-11-22T02:00:00Z"}`
 	scan := Scan{Status: "FINISHED_SUCCESSFULLY", Timestamp: "2026-11-22T02:00:00Z"}
 	issues := func(bytes int) string {
-		return `"issues":[{"type":"CIS","title":"` + strings.Repeat("x", bytes) + `"}]`
+		return `"issues":[{"type":"CIS","products":[{"name":"vSphere"}],"title":"` + strings.Repeat("x", bytes) + `"}]`
 	}
 	for name, c := range map[string]struct {
 		element string
@@ -39,9 +39,13 @@ func TestForetold(t *testing.T) {
 						return nil
 					}
 					asked = true
+					looks := e.Scan.Status == "" // else it need not look ahead
 					got, known := e.Foretold()
 					if known != (c.want != Scan{}) || known && got != c.want {
 						t.Errorf("%+v, %t; want %+v", got, known, c.want)
+					}
+					if saw := e.kind; looks && saw != e.foresee().kind {
+						t.Errorf("of the type it keeps %+v", saw)
 					}
 					var whole strings.Builder
 					if _, err := e.WriteTo(&whole); err == nil && whole.String() != `{`+c.element+`}` {

@@ -83,9 +83,9 @@ type Rule struct {
 // Finding is one rule on one object.
 type Finding struct {
 	// ObjectID, ObjectName and ObjectType are the resource's; without a name its
-	// id within the system is shown as one. The id is "<system>/<id within it>", or an ARN or Azure resource
-	// id as it is; what it proves becomes aws.*, azure.*, gcp.* and k8s.*
-	// members (both).
+	// id within the system is shown as one. The id is "<system>/<id within it>", or
+	// an ARN or Azure resource id as it is; what it proves becomes aws.*, azure.*,
+	// gcp.* and k8s.* members (both).
 	// object.id, object.name, object.type (both),
 	// compliance.result.object.name and .type (xspm): string, types are open.
 	ObjectID, ObjectName, ObjectType []byte

@@ -10,15 +10,16 @@ import (
 const maxMinimal = 512
 
 // Minimal reduces an event to what is needed to count it: ids, scan, severity,
-// status, standard, object id and type, times. No free text is left; the id of
-// the rule, or of the vulnerability, is its title; texts are ASCII and at most
-// 512 bytes. It is what a refused event is tried as once more. Nil: it is no flat
-// JSON object.
+// status, standard, object id and type, times; and who may read it. No free text is
+// left but the component's name; the id of the rule, or of the vulnerability, is its
+// title; texts are ASCII and at most 512 bytes, but for dt.security_context, which a
+// policy compares: it stays as it is. It is what a refused event is tried as once
+// more. Nil: it is no flat JSON object.
 func Minimal(event []byte) []byte {
 	return reduce(event, func(name string, value jsontext.Value) (jsontext.Value, bool) {
 		switch name {
 		case "finding.title", "rule.name", "compliance.rule.title", "vulnerability.title":
-			return nil, true // the rule's id, see reduce
+			return nil, true // the id of the rule or of the vulnerability, see reduce
 		case "compliance.result.object.evidence_json":
 			return jsontext.Value(`"[]"`), true
 		case "event.kind", "event.type", "event.id", "event.provider", "product.vendor", "product.name", "timestamp", "scan.id",
@@ -28,6 +29,8 @@ func Minimal(event []byte) []byte {
 			"vulnerability.id", "component.name", "scan.status", "scan.time.started", "scan.time.completed",
 			"scan.findings.total", "object.id", "object.type":
 			return plain(value), true
+		case "dt.security_context":
+			return value, true
 		}
 		return nil, false
 	})
@@ -48,14 +51,14 @@ func WithoutEvidence(event []byte) []byte {
 }
 
 // reduce copies the members that keep wants, with the values that it returns; a nil
-// value stands for the rule's id.
+// value stands for the id of the rule or of the vulnerability.
 func reduce(event []byte, keep func(string, jsontext.Value) (jsontext.Value, bool)) []byte {
 	type member struct {
 		name  string
 		value jsontext.Value
 	}
 	var members []member
-	rule := jsontext.Value(`"unknown"`)
+	id := jsontext.Value(`"unknown"`)
 	dec := jsontext.NewDecoder(bytes.NewReader(event))
 	if t, err := dec.ReadToken(); err != nil || t.Kind() != '{' {
 		return nil
@@ -71,7 +74,7 @@ func reduce(event []byte, keep func(string, jsontext.Value) (jsontext.Value, boo
 			return nil
 		}
 		if n == "rule.id" || n == "vulnerability.id" {
-			rule = plain(value)
+			id = plain(value)
 		}
 		if v, ok := keep(n, value); ok {
 			members = append(members, member{n, v.Clone()})
@@ -80,7 +83,7 @@ func reduce(event []byte, keep func(string, jsontext.Value) (jsontext.Value, boo
 	o := object{'{'}
 	for _, m := range members {
 		if m.value == nil {
-			m.value = rule
+			m.value = id
 		}
 		o = append(o.key(m.name), m.value...)
 	}

@@ -12,7 +12,7 @@ func TestMinimal(t *testing.T) {
 	t.Parallel()
 	c := rule()
 	c.Title = strings.Repeat("Ü", 9000)
-	e := securityevent.NewEncoder(securityevent.Both, scan())
+	e := securityevent.NewEncoder(securityevent.Both, guarded())
 	e.SetRule(c)
 	full := e.Append(nil, &securityevent.Finding{ObjectID: []byte(strings.Repeat("i", 2000)), ObjectName: []byte("n"), ObjectType: []byte("Höst\u0000"), Evidence: []byte(`["x"]`)}, at())
 	small := securityevent.Minimal(full)
@@ -28,7 +28,7 @@ func TestMinimal(t *testing.T) {
 			t.Errorf("%s = %v, want %v", name, got[name], want)
 		}
 	}
-	for _, same := range []string{"finding.id", "event.id", "scan.id", "compliance.result.status.level", "compliance.rule.severity.score", "compliance.standard.short_name", "timestamp"} {
+	for _, same := range []string{"finding.id", "event.id", "scan.id", "dt.security_context", "compliance.result.status.level", "compliance.rule.severity.score", "compliance.standard.short_name", "timestamp"} {
 		if got[same] == nil || got[same] != before[same] {
 			t.Errorf("%s = %v, was %v", same, got[same], before[same])
 		}
@@ -36,6 +36,16 @@ func TestMinimal(t *testing.T) {
 	if len(small) > 3000 {
 		t.Errorf("%d bytes", len(small))
 	}
+}
+
+// team is what a policy may compare: it is not cut, and not ASCII.
+var team = "Team Süd " + strings.Repeat("x", 200)
+
+// guarded is a scan that one team alone may read.
+func guarded() *securityevent.Scan {
+	s := scan()
+	s.Context = append(s.Context, securityevent.Context{Key: "dt.security_context", Value: team})
+	return s
 }
 
 func TestWithoutEvidence(t *testing.T) {
@@ -63,7 +73,7 @@ func TestReducingWhatIsNoEvent(t *testing.T) {
 func TestMinimalExtrasFitTheSchema(t *testing.T) {
 	t.Parallel()
 	v := newValidator(t)
-	f, s := host(), scan()
+	f, s := host(), guarded()
 	w := vulnerability()
 	w.Title, w.Component = "Lücke\n", "Größe"
 	for name, event := range map[string][]byte{
@@ -72,7 +82,7 @@ func TestMinimalExtrasFitTheSchema(t *testing.T) {
 		"coverage":           securityevent.AppendCoverage(nil, s, &f, "raw/x", at()),
 	} {
 		got := v.decode(t, securityevent.Minimal(event))
-		if got["scan.id"] != s.ID || got["object.name"] != nil || name == "vulnerability" && (got["vulnerability.title"] != "VMSA-1" || got["component.name"] != "Gr????e") {
+		if got["scan.id"] != s.ID || got["dt.security_context"] != team || got["hypervisor.type"] != nil || got["object.name"] != nil || name == "vulnerability" && (got["vulnerability.title"] != "VMSA-1" || got["component.name"] != "Gr????e") {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

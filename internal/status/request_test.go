@@ -35,7 +35,7 @@ func TestWindows(t *testing.T) {
 		objects      int
 	}{
 		`{"action":"status"}`:                               {"2026-11-15T12:00:00Z", "2026-11-22T12:00:00Z", 2},
-		`{"later":1,"limit":0}`:                             {"2026-11-15T12:00:00Z", "2026-11-22T12:00:00Z", 2},
+		`{"limit":0}`:                                       {"2026-11-15T12:00:00Z", "2026-11-22T12:00:00Z", 2},
 		`{"since":"2026-11-02"}`:                            {"2026-11-02T00:00:00Z", "2026-11-22T12:00:00Z", 3},
 		`{"since":"2026-11-02T01:00:00+02:00"}`:             {"2026-11-01T23:00:00Z", "2026-11-22T12:00:00Z", 4},
 		`{"since":"2026-11-01","until":"2026-11-01"}`:       {"2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z", 1},
@@ -63,6 +63,8 @@ func TestRequestsThatCannotBeUsed(t *testing.T) {
 	cursor := b.must(t, payload.StatusRequest{System: vc1.ID, Limit: 1}).Cursor
 	for text, says := range map[string]string{
 		`[]`:                     "not understood",
+		`{"later":1}`:            "not understood",
+		`{"key":"raw/k"}`:        "not understood", // it is of quarantine
 		`{"since":5}`:            "not understood",
 		`{"system":["a"]}`:       "not understood",
 		`{"limit":"10"}`:         "not understood",

@@ -27,11 +27,16 @@ func meanings() map[string]meaning {
 	identity := meaning{fault.Config, "the credentials are not valid", "look at the function's role; in a local stack, at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"}
 	expired := meaning{fault.Retry, "the credentials have expired", "none is needed in Lambda, which renews them; elsewhere sign in again"}
 	region := meaning{fault.Config, "the bucket is in another region", "check ARCHIVE_BUCKET and AWS_REGION"}
+	damaged := meaning{fault.Retry, "the transfer was cut short or damaged on its way", "it passes by itself"}
 	unfit := meaning{fault.Config, "the bucket's KMS key cannot be used", key + "it must be enabled, not due for deletion, and symmetric"}
 	return map[string]meaning{
 		"InvalidObjectState": {fault.Config, "the object lies in an archive tier, where it cannot be read",
 			"restore it (aws s3api restore-object), then replay it; and let no lifecycle rule move raw/ to Glacier Flexible Retrieval or Deep Archive"},
 		"RequestTimeTooSkewed":               {fault.Retry, "the clock differs by more than 15 minutes from S3's", "set the clock of the machine; in Lambda it passes with the next sandbox"},
+		"RequestTimeout":                     damaged, // the body came too slowly
+		"IncompleteBody":                     damaged,
+		"BadDigest":                          damaged,
+		"XAmzContentSHA256Mismatch":          damaged,
 		"InvalidAccessKeyId":                 identity,
 		"SignatureDoesNotMatch":              identity,
 		"InvalidToken":                       identity,

@@ -35,6 +35,10 @@ func TestCodesOfS3HaveTheirCures(t *testing.T) {
 		"key disabled":    {status: 400, code: "KMS.DisabledException", class: fault.Config, says: "disabled (400 KMS.DisabledException)", cure: "enable it"},
 		"key deleted":     {status: 400, code: "KMS.KMSInvalidStateException", class: fault.Config, says: "state", cure: "cancel its deletion"},
 		"key, otherwise":  {status: 400, code: "KMS.SomethingNew", class: fault.Config, says: "KMS.SomethingNew", cure: "KMS key"},
+		"key, for now":    {status: 503, code: "KMS.SomethingNew", class: fault.Retry, says: "S3 answered with an error", saysNo: "symmetric"},
+		"cut":             {status: 400, code: "RequestTimeout", class: fault.Retry, says: "(400 RequestTimeout)", cure: "passes", saysNo: "KMS"},
+		"cut body":        {status: 400, code: "IncompleteBody", class: fault.Retry, says: "(400 IncompleteBody)", cure: "passes", saysNo: "KMS"},
+		"damaged":         {status: 400, code: "BadDigest", class: fault.Retry, says: "(400 BadDigest)", cure: "passes", saysNo: "KMS"},
 		"unknown 403":     {status: 403, code: "SomethingNew", class: fault.Config, says: "(403 SomethingNew)", cure: "s3:GetObject"},
 		"unknown 400":     {status: 400, code: "SomethingNew", class: fault.Config, says: "(400 SomethingNew)", cure: "encryption"},
 	} {

@@ -69,8 +69,8 @@ type RunReader interface {
 }
 
 // LastRun returns the newest finished run that can be read; the zero value if
-// there is none. It lists all runs, so it is for the case that runs/active.json,
-// which holds the same, is missing.
+// there is none. It lists all runs, so it is for the case that runs/active.json is
+// missing, which holds the same run, and in its member "last" what is archived.
 func LastRun(ctx context.Context, runs RunReader) (archive.Run, error) {
 	var ids []string
 	for id, err := range runs.Runs(ctx, time.Time{}) {

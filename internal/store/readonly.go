@@ -10,8 +10,9 @@ import (
 )
 
 // ReadOnly returns the same archive, to which every write of an object goes
-// well and is forgotten: what is read afterwards is what was there before.
-// Objects in parts (raw objects, catalogues) cannot be written to it.
+// well and is forgotten: what is read afterwards is what was there before. Only
+// what is uploaded in more than one part, a large raw object or catalogue, cannot
+// be written to it.
 func (s *Store) ReadOnly() *Store { return &Store{api: readOnly{s.api}, bucket: s.bucket} }
 
 // readOnly is S3 without the writes.

@@ -79,7 +79,7 @@ func (s *Store) explain(err error, right, key string) error {
 	case isNoBucket(err):
 		e.Class, e.What, e.Err = fault.Config, "the bucket does not exist", nil
 		e.Cure = "check ARCHIVE_BUCKET and AWS_REGION"
-	case ok:
+	case ok && (status(err) < http.StatusInternalServerError || known.class == fault.Retry): // a 5xx passes, whatever its code
 		e.Class, e.What, e.Cure, e.Err = known.class, fmt.Sprintf("%s (%d %s)", known.what, status(err), code), known.cure, nil
 	case status(err) == http.StatusForbidden && strings.Contains(message, "kms:"): // of the key's policy, or the role's
 		e.Class, e.What, e.Err = fault.Config, "the function may not use the bucket's KMS key (403 "+code+")", nil

@@ -57,7 +57,7 @@ type Options struct {
 	// SystemTypes overrides a system's type, by id or name.
 	SystemTypes map[string]string
 	// ScanTimeout is how long a run may take, and Period the least time between two
-	// starts of the schedule; 0: not known.
+	// starts of the schedule, changes of clocks not counted; 0: not known.
 	ScanTimeout, Period time.Duration
 	// Archive is the bucket.
 	Archive Archive
@@ -125,8 +125,9 @@ func (k *Checker) Check(ctx context.Context) preflight.Report {
 	return preflight.Walk(ctx, k.o.Log, c.steps(), `start an analysis with {}, or {"mode":"latest"} with a read-only token`)
 }
 
-// aDay is the least time between two daily starts, when the clocks go forward.
-const aDay = 23 * time.Hour
+// aDay is the least time between two starts a day. That it is an hour less where the
+// clocks go forward is not counted in a Period either.
+const aDay = 24 * time.Hour
 
 // configuration cannot fail: settings that cannot be used never get here. Starts by
 // hand, and schedules that are made beside the stack's own, are not known here.
@@ -172,7 +173,7 @@ func (c *check) archive(ctx context.Context) preflight.Row {
 func (c *check) role(context.Context) preflight.Row {
 	unknown := preflight.Unproven("not proven until the first trigger: no call tells it without starting an analysis",
 		`to analyse, the token must be an Admin's; {"mode":"latest"} needs a read-only one`)
-	if c.last == nil || c.last.Mode != "analyze" {
+	if c.last == nil || c.last.Mode != archive.ModeAnalyze {
 		return unknown
 	}
 	for _, s := range c.last.Systems {

@@ -412,15 +412,20 @@ func (hanging) List(ctx context.Context, _, _ string) iter.Seq2[archive.RawInfo,
 func TestTokenRotatedDuringTheCheck(t *testing.T) {
 	t.Parallel()
 	client := archiveS3(t)
+	const access, platform = "dt0c01.BEFORE.PRIVATE", "dt0s16.BEFORE.PRIVATE"
+	rotated := func(good, _ secret.Getter) secret.Getter { return good }
 	for name, c := range map[string]struct {
-		later func(good, stale secret.Getter) secret.Getter // the second read
-		state string
-		says  string
+		before string                                        // the token of the first read
+		later  func(good, stale secret.Getter) secret.Getter // the second read
+		state  string
+		says   string
+		scope  string // the state of the row of that name
 	}{
-		"rotated during the check": {func(good, _ secret.Getter) secret.Getter { return good }, preflight.OK, "accepted"},
-		"not rotated":              {func(_, stale secret.Getter) secret.Getter { return stale }, preflight.Failed, "refused (401), and the secret holds no other token"},
-		"no second read":           {func(_, _ secret.Getter) secret.Getter { return vault.Refuses("Down") }, preflight.Failed, "refused (401), and the secret was not read again (secret "},
-		"to a platform token":      {func(good, _ secret.Getter) secret.Getter { return good }, preflight.Skipped, "a platform token: the ingest did not refuse it"},
+		"rotated during the check": {access, rotated, preflight.OK, "accepted", preflight.OK},
+		"not rotated":              {access, func(_, stale secret.Getter) secret.Getter { return stale }, preflight.Failed, "refused (401), and the secret holds no other token", preflight.Skipped},
+		"no second read":           {access, func(_, _ secret.Getter) secret.Getter { return vault.Refuses("Down") }, preflight.Failed, "refused (401), and the secret was not read again (secret ", preflight.Skipped},
+		"to a platform token":      {access, rotated, preflight.Skipped, "a platform token: the ingest did not refuse it", preflight.Skipped},
+		"from a platform token":    {platform, rotated, preflight.OK, "accepted; ", preflight.OK},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -432,13 +437,16 @@ func TestTokenRotatedDuringTheCheck(t *testing.T) {
 				}
 			})
 			good := d.getter.(vault.Holds) //nolint:forcetypeassert // of start
-			stale := vault.Holds(strings.Replace(string(good), d.token, "dt0c01.BEFORE.PRIVATE", 1))
+			stale := vault.Holds(strings.Replace(string(good), d.token, c.before, 1))
 			turns := &vault.Turns{List: []secret.Getter{stale, c.later(good, stale)}}
 			d.getter = turns
 			r := k.Check(t.Context(), false)
 			row, found := r.Of("token")
 			if !found || row.State != c.state || !strings.Contains(row.Detail, c.says) || r.OK != (c.state != preflight.Failed) || turns.Reads != 2 {
 				t.Errorf("%+v after %d reads, want %s with %q", row, turns.Reads, c.state, c.says)
+			}
+			if scope, found := r.Of("scope"); !found || scope.State != c.scope {
+				t.Errorf("%+v, want %s", scope, c.scope)
 			}
 		})
 	}

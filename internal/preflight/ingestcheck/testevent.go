@@ -26,7 +26,7 @@ func (c *check) testEvent(ctx context.Context) preflight.Row {
 	case result.Outcome == openpipeline.Refused:
 		row.Cure = "check OPENPIPELINE_URL; if it is the ingest of security events, send this report to the maintainers of this function"
 	case row.Cure == "":
-		row.Cure = checkAgain
+		row.Cure = openpipeline.CheckAgain
 	}
 	return row
 }

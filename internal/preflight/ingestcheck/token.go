@@ -15,18 +15,19 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-const (
-	proveIt    = `prove it with {"action":"check","sendTestEvent":true}`
-	checkAgain = "check again in a few minutes; if it lasts, look at the status of your Dynatrace environment"
-)
+const proveIt = `prove it with {"action":"check","sendTestEvent":true}`
 
 // token has the environment look the token up, or asks the ingest itself where
-// no look-up can judge it.
+// no look-up can judge it. Both are asked where a rotation meanwhile has put the
+// other kind of token into the secret.
 func (c *check) token(ctx context.Context) preflight.Row {
 	limited, cancel := context.WithTimeout(ctx, preflight.CallTime)
 	defer cancel()
 	if openpipeline.KindOf(c.Cred.Token) == openpipeline.PlatformToken {
-		return c.platformToken(limited)
+		row, still := c.platformToken(limited)
+		if still {
+			return row
+		}
 	}
 	state, err := c.ingest.LookUp(limited)
 	switch {
@@ -34,7 +35,8 @@ func (c *check) token(ctx context.Context) preflight.Row {
 		c.scopes = state.Scopes
 		return c.judge(state)
 	case errors.Is(err, openpipeline.ErrPlatformToken): // since a moment ago
-		return c.platformToken(limited)
+		row, _ := c.platformToken(limited)
+		return row
 	case errors.Is(err, openpipeline.ErrOddLookup):
 		return preflight.Warn("accepted, but "+err.Error()+": scope and expiry are not checked", proveIt)
 	case endpoint.StatusOf(err) == http.StatusForbidden:
@@ -44,17 +46,21 @@ func (c *check) token(ctx context.Context) preflight.Row {
 }
 
 // platformToken says what can be known of a platform token: whether the ingest
-// refuses it.
-func (c *check) platformToken(limited context.Context) preflight.Row {
-	c.platform = true
+// refuses it. False: the secret holds another kind of token by now, which was not
+// refused.
+func (c *check) platformToken(limited context.Context) (preflight.Row, bool) {
 	status, err := c.ingest.Knock(limited)
+	if errors.Is(err, openpipeline.ErrAccessToken) {
+		return preflight.Warn("the kind of the token in the secret changed during the check", openpipeline.CheckAgain), false
+	}
+	c.platform = true
 	if err == nil {
 		return preflight.Unproven(fmt.Sprintf("a platform token: the ingest did not refuse it with an empty list of events (%d). "+
-			"Whether it accepts events, and when the token ends, nothing says: the look-up knows access tokens alone", status), proveIt)
+			"Whether it accepts events, and when the token ends, nothing says: the look-up knows access tokens alone", status), proveIt), true
 	}
 	row := preflight.FailedBy(preflight.Late(limited, err, c.URL.Host))
-	row.Cure = cmp.Or(row.Cure, checkAgain)
-	return row
+	row.Cure = cmp.Or(row.Cure, openpipeline.CheckAgain)
+	return row, true
 }
 
 // judge says whether the token can be used, and for how long.

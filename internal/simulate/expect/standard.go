@@ -32,7 +32,7 @@ func standardOf(code string) (standard, bool) {
 	}
 	name, prefix := known(plain)
 	if name == "" {
-		name, prefix = known(unversioned(code))
+		name, prefix = unversioned(code)
 	}
 	if name != "" {
 		return standard{code, name, prefix}, true
@@ -40,25 +40,20 @@ func standardOf(code string) (standard, bool) {
 	return standard{code, code, code}, true
 }
 
-// version, release or year, with dots for its punctuation.
-const version = `(V?[0-9]{1,2}(?:\.[0-9]{1,2})*(?:R[0-9]+)?|R[0-9]{1,2}(?:\.[0-9]{1,2})*|(?:19|20)[0-9]{2}|[0-9]{3})$`
+// version is a version, release or year, with dots for its punctuation.
+var version = regexp.MustCompile(`^\.?(?:V?[0-9]{1,2}(?:\.[0-9]{1,2})*(?:R[0-9]+)?|R[0-9]{1,2}(?:\.[0-9]{1,2})*|(?:19|20)[0-9]{2}|[0-9]{3})$`)
 
-var (
-	versionBehindDot = regexp.MustCompile(`^(.+?)\.` + version)
-	versionBehind    = regexp.MustCompile(`^(.+?)` + version)
-)
-
-// unversioned is a code without the version at its end; empty if it has none.
-func unversioned(code string) string {
+// unversioned knows a code without the version at its end: the longest that is
+// known, for "NIST 800-53 5" is release 5 of NIST 800-53.
+func unversioned(code string) (name, prefix string) {
 	text := plainly(code)
-	if m := versionBehindDot.FindStringSubmatch(text); m != nil {
-		return letters(m[1])
+	digit := func(i int) bool { return text[i] >= '0' && text[i] <= '9' }
+	for i := len(text) - 1; i > 0 && name == ""; i-- {
+		if version.MatchString(text[i:]) && (!digit(i-1) || !digit(i)) { // a number is never cut
+			name, prefix = known(letters(text[:i]))
+		}
 	}
-	m := versionBehind.FindStringSubmatch(text)
-	if m == nil || unicode.IsDigit(rune(m[1][len(m[1])-1])) && unicode.IsDigit(rune(m[2][0])) { // a number is never cut
-		return ""
-	}
-	return letters(m[1])
+	return name, prefix
 }
 
 // plainly is a code in upper case, with dots for its punctuation.

@@ -35,15 +35,6 @@ type check struct {
 	fault func(event, Expect) string
 }
 
-// Names returns the names of all checks, in the order in which they are made.
-func Names() []string {
-	var names []string
-	for _, c := range checks() {
-		names = append(names, c.name)
-	}
-	return names
-}
-
 // Faults returns what is wrong with an event, each as "check: what".
 func Faults(text []byte, expect Expect) []string {
 	var e event

@@ -113,7 +113,8 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 			good["COMPLIANCE_SCAN"] = e
 		}
 	}
-	for _, name := range Names() {
+	for _, c := range checks() {
+		name := c.name
 		m, ok := mutants[name]
 		if !ok {
 			t.Errorf("%s: nothing shows that it is made", name)
@@ -134,8 +135,8 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 			}
 		}
 	}
-	if len(mutants) != len(Names()) {
-		t.Errorf("%d mutants, %d checks", len(mutants), len(Names()))
+	if len(mutants) != len(checks()) {
+		t.Errorf("%d mutants, %d checks", len(mutants), len(checks()))
 	}
 	if faults := Faults(good["COMPLIANCE_FINDING"], Expect{Texts: true, Originals: true}); len(faults) != 1 {
 		t.Errorf("without its original: %v", faults)
