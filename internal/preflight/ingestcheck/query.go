@@ -9,6 +9,7 @@ import (
 
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/grail"
+	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/secret"
 )
@@ -47,7 +48,7 @@ func (c *check) query(ctx context.Context) preflight.Row {
 	case c.Cred.QueryToken == (secret.Value{}) && fault.ClassOf(err) == fault.Auth:
 		return preflight.Unproven(unknown+"the ingest's token may not read", fmt.Sprintf(`store a platform token (dt0s16.…) with %s as "query_token" in the secret`, grail.Rights))
 	case fault.ClassOf(err) == fault.Retry: // deliveries do not wait for it
-		return preflight.Warn(unknown+err.Error(), checkAgain)
+		return preflight.Warn(unknown+err.Error(), openpipeline.CheckAgain)
 	}
 	return preflight.FailedBy(err)
 }
