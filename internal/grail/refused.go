@@ -3,6 +3,7 @@ package grail
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -47,7 +48,7 @@ func refused(a *endpoint.Answer, text []byte) error {
 	if d.ErrorMessage != "" {
 		detail = d.ErrorMessage
 	}
-	if missing := append(d.Permissions, d.Scopes...); len(missing) > 0 {
+	if missing := slices.Concat(d.Permissions, d.Scopes); len(missing) > 0 {
 		detail += ", missing " + strings.Join(missing, ", ")
 	}
 	if detail = a.Quote(detail, maxDetail); detail != "" {

@@ -55,7 +55,7 @@ func (r *row) field(name string) dashboard.Text {
 	return ""
 }
 
-// SetIndexing and SetQuerying change what becomes of events and queries from now on.
+// SetIndexing changes what becomes of findings that are accepted from now on.
 func (r *Receiver) SetIndexing(i Indexing) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
