@@ -57,7 +57,7 @@ help: ## List the targets
 
 ##@ develop
 
-.PHONY: build test chaos lint fmt bench validate tools clean
+.PHONY: build test chaos lint fmt bench validate tools sdk clean
 build: build-CollectorFunction build-ForwarderFunction $(PROGRAM) ## Build both Lambda binaries (for arm64, or ARCHITECTURE=x86_64), and the operator's program, under out/
 
 # What functions/ and infra/ test runs mostly in processes of its own, which the race detector does not see. The parts of the local stack
@@ -89,6 +89,14 @@ validate: ## Validate template.yaml by four gates, without an account: infra/tem
 	infra/template/gates/validate
 
 tools: $(S3_SERVER) $(EMULATOR) ## Build the S3 server of the local stack, and AWS's emulator of its runtime (about a minute, once)
+
+# Of npm: a test lets it ask the simulated query service. Each package is held to the hash in the lock file.
+SDK := internal/simulate/receiver/testdata/sdk
+sdk: out/sdk/installed ## Install Dynatrace's published client of the query service under out/sdk, for the test that needs it
+out/sdk/installed: $(SDK)/package.json $(SDK)/package-lock.json $(SDK)/contract.mjs
+	mkdir -p $(@D) && cp $^ $(@D)
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 clean: ## Remove everything that was built, the local archive too
 	rm -rf out .aws-sam

@@ -23,7 +23,7 @@ type rule struct {
 
 // The rooms of one side are never linked by the other; what is pure stays so.
 var rules = map[string]rule{
-	"the collector sends nothing":     {from: "functions/collector", not: []string{"internal/openpipeline", "internal/deliver", "internal/forward", "internal/preflight/ingestcheck"}},
+	"the collector sends nothing":     {from: "functions/collector", not: []string{"internal/openpipeline", "internal/grail", "internal/deliver", "internal/forward", "internal/preflight/ingestcheck"}},
 	"the collector maps nothing":      {from: "functions/collector", not: []string{"internal/mapping", "internal/securityevent"}},
 	"the forwarder asks no appliance": {from: "functions/forwarder", not: []string{"internal/appliance", "internal/collect", "internal/preflight/appliancecheck"}},
 	"the checks share no side":        {from: "internal/preflight", not: []string{"internal/appliance", "internal/openpipeline", "internal/store", "internal/archive"}},
@@ -32,9 +32,10 @@ var rules = map[string]rule{
 	"one service":                     {from: "internal/endpoint", not: []string{"internal/appliance", "internal/openpipeline", "internal/store", "internal/telemetry", "internal/config"}},
 	"the appliance's format is pure":  {from: "internal/runecast", not: []string{"net/http"}},
 	"the bucket's formats are pure":   {from: "internal/archive", not: []string{"net/http"}},
+	"arrivals are pure":               {from: "internal/arrival", not: []string{"net/http", "internal/store", "internal/grail"}},
 	"the mapping is pure":             {from: "internal/mapping", not: []string{"github.com/aws/aws-sdk-go-v2/aws", "internal/appliance", "internal/store", "internal/openpipeline"}},
 	"payloads are pure":               {from: "internal/payload", not: []string{"net/http", "internal/store", "internal/securityevent"}},
-	"a delivery reads no settings":    {from: "internal/deliver", not: []string{"internal/config", "internal/payload", "internal/forward"}},
+	"a delivery reads no settings":    {from: "internal/deliver", not: []string{"internal/config", "internal/grail", "internal/payload", "internal/forward"}},
 	"the mapping reads no settings":   {from: "internal/mapping", not: []string{"internal/config"}},
 	"the collector's settings":        {from: "internal/config/collectorconfig", not: []string{"internal/mapping", "internal/openpipeline"}},
 	"the forwarder's settings":        {from: "internal/config/forwarderconfig", not: []string{"internal/appliance"}},

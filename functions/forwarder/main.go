@@ -21,6 +21,7 @@ import (
 	"runecast-ingest/internal/endpoint"
 	"runecast-ingest/internal/eventbus"
 	"runecast-ingest/internal/forward"
+	"runecast-ingest/internal/grail"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/preflight/ingestcheck"
@@ -65,6 +66,9 @@ func run(ctx context.Context, cfg forwarderconfig.Settings, proxy endpoint.Proxy
 	}
 	api := secretsmanager.NewFromConfig(aws)
 	fresh := func() *secret.Cache { return secret.NewCache(api, cfg.SecretID, time.Now) }
+	readable := func() *secret.Cache {
+		return secret.NewQueryCache(api, cfg.SecretID, time.Now, cfg.GrailURL != nil && cfg.GrailURL.Host == cfg.URL.Host)
+	}
 	objects := store.Client(aws, cfg.S3PathStyle)
 	bucket := store.New(objects, cfg.Bucket)
 	metrics := telemetry.NewMetrics(os.Stdout, lambdacontext.FunctionName, time.Now)
@@ -89,9 +93,15 @@ func run(ctx context.Context, cfg forwarderconfig.Settings, proxy endpoint.Proxy
 			return client(cfg, creds, limits)
 		},
 	}
+	rows := forward.Counter(nil) // no pointer to nothing
+	if cfg.GrailURL != nil {
+		checked.Query = func(limits endpoint.Options) ingestcheck.Query { return reader(cfg, readable(), limits) }
+		rows = reader(cfg, readable(), endpoint.Options{AllowLoopback: cfg.AllowLoopback, Proxy: proxy})
+	}
 	check := ingestcheck.New(checked)
 	sender := client(cfg, fresh(), endpoint.Options{AllowLoopback: cfg.AllowLoopback, Proxy: proxy})
 	f := forward.New(forward.Options{
+		Grail: rows, GrailBucket: cfg.GrailBucket, ResendMissing: cfg.ResendMissing,
 		Settings: cfg.Settings, Archive: bucket, Sender: sender, Check: check.Handle, Notices: publish,
 		Log: log, Metrics: metrics, Now: time.Now, Sleep: endpoint.Sleep, NewID: uuid.NewString,
 	})
@@ -103,5 +113,12 @@ func run(ctx context.Context, cfg forwarderconfig.Settings, proxy endpoint.Proxy
 func client(cfg forwarderconfig.Settings, creds endpoint.Credentials, limits endpoint.Options) *openpipeline.Client {
 	return openpipeline.New(openpipeline.Options{
 		URL: cfg.URL, Credentials: creds, Limits: limits, UserAgent: "runecast-ingest/" + version, Timeout: 45 * time.Second,
+	})
+}
+
+// reader asks the query service.
+func reader(cfg forwarderconfig.Settings, creds endpoint.Credentials, limits endpoint.Options) *grail.Client {
+	return grail.New(grail.Options{
+		URL: cfg.GrailURL, Credentials: creds, Limits: limits, UserAgent: "runecast-ingest/" + version, Timeout: 45 * time.Second,
 	})
 }

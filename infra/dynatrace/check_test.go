@@ -143,7 +143,7 @@ func (c *checker) expressions(tokens []token, s scope) {
 		"avg", "coalesce", "count", "countDistinctExact", "countIf", "floor", "if", "in", "max", "min", "now",
 		"sum", "takeFirst", "takeLast", "toDouble", "toLong", "toString",
 	}
-	parameters := []string{"by", "else", "from", "interval", "sort"}
+	parameters := []string{"by", "else", "from", "interval", "sort", "to"}
 	words := []string{"and", "or", "not", "asc", "desc"}
 	for i, t := range tokens {
 		after := at(tokens, i+1)

@@ -91,10 +91,10 @@ func TestDashboardIsMadeOfTheQueries(t *testing.T) {
 	}
 }
 
-// What is not on the dashboard is run by hand, or by the workflow.
+// What is not on the dashboard is run by hand, by the workflow, or by the forwarder.
 func TestEveryQueryHasItsPlace(t *testing.T) {
 	t.Parallel()
-	placed := []string{"first-rows", "builtin-bucket", workflowQuery}
+	placed := []string{"first-rows", "builtin-bucket", "arrival", workflowQuery}
 	for _, row := range rows() {
 		width := 0
 		for _, tl := range row {

@@ -125,6 +125,10 @@ func (o *options) faultFlags(f *flag.FlagSet) {
 	})
 	f.BoolVar(&o.platformToken, "platform-token", false, "the Dynatrace token is a platform token (dt0s16), not an access token (dt0c01)")
 	f.StringVar(&o.token, "token", "", "give the forwarder this Dynatrace token, a wrong one")
+	f.IntVar(&o.indexing.LoseEvery, "lose", 0, "Dynatrace loses each `n`-th finding after its 202")
+	f.IntVar(&o.indexing.TwiceEvery, "double", 0, "Dynatrace stores each `n`-th finding twice")
+	f.DurationVar(&o.indexing.Delay, "index", 0, "how long Dynatrace takes to index an event")
+	f.Func("query", "the query service is `refused`, slow or limited, or none is there for the token", choice(&o.query, queryRefused, querySlow, queryLimited, queryNone))
 	f.StringVar(&o.runecastToken, "runecast-token", "", "give the collector this Runecast token, a wrong one")
 }
 

@@ -19,6 +19,7 @@ import (
 	"runecast-ingest/infra/local/schedule"
 	"runecast-ingest/infra/local/trigger"
 	"runecast-ingest/internal/simulate/appliance"
+	"runecast-ingest/internal/simulate/receiver"
 )
 
 // options are the flags.
@@ -30,10 +31,12 @@ type options struct {
 	analysis, runecastAPI string
 	mode                  trigger.Mode
 	keep                  bool
-	proxy                 bool          // the functions go through a real proxy
-	platformToken         bool          // the right Dynatrace token is a platform token
-	token                 string        // instead of the right Dynatrace token
-	runecastToken         string        // instead of the right Runecast token
+	proxy                 bool   // the functions go through a real proxy
+	platformToken         bool   // the right Dynatrace token is a platform token
+	token                 string // instead of the right Dynatrace token
+	runecastToken         string // instead of the right Runecast token
+	indexing              receiver.Indexing
+	query                 string        // what the query service does instead of answering; "": it answers
 	tokenFor              time.Duration // how long that lives; 0: for ever
 	verbose               bool
 	timeout               time.Duration
@@ -113,11 +116,16 @@ func play(ctx context.Context, o options, show *display.Display) error {
 	if err != nil {
 		return err
 	}
+	arrivals, err := s.verify(ctx, show, answer.Run, deliveries)
+	if err != nil {
+		return err
+	}
 	show.Begin("compare")
 	v, err := s.judge(ctx, answer, deliveries)
 	if err != nil {
 		return err
 	}
+	v.arrivals = arrivals
 	if len(v.problems) == 0 {
 		show.Done("every tile of the dashboard is equal")
 	} else {

@@ -188,7 +188,10 @@ func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 	if s.o.platformToken {
 		token = "dt0s16.LOCALSTACK." + rand.Text()
 	}
-	s.receiver = receiver.New(receiver.Options{Token: token, Inspect: s.missedByReaders})
+	queryToken := "dt0s16.LOCALSTACK.QUERY." + rand.Text()
+	s.receiver = receiver.New(receiver.Options{
+		Token: token, Inspect: s.missedByReaders, Indexing: s.o.indexing, Querying: s.o.querying(queryToken), Intercept: s.o.limited,
+	})
 
 	store := new(secrets.Manager)
 	manager, err := s.outside("Secrets Manager", store, false)
@@ -199,7 +202,11 @@ func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 		if wrong != "" {
 			token = wrong
 		}
-		text, err := json.Marshal(map[string]string{"token": token, "ca_pem": string(s.authority.PEM())})
+		secret := map[string]string{"token": token, "ca_pem": string(s.authority.PEM())}
+		if h == http.Handler(s.receiver) && s.o.query != queryNone {
+			secret["query_token"] = queryToken
+		}
+		text, err := json.Marshal(secret)
 		if err != nil {
 			return "", "", err
 		}

@@ -35,12 +35,13 @@ type verdict struct {
 	traces     tracing.Stats
 	spans      []tracing.Span
 	told       []notice.Committed // of scans, on the event bus
-	moreSpans  int                // that were not kept
-	memory     [2]int64           // peaks of collector and forwarder, bytes
-	archive    string             // the folder of the bucket
-	report     string             // the file of the dashboard
-	carried    string             // what came through the proxy, by service; "": there is none
-	problems   []string           // one sentence each; empty: the dashboard is right
+	arrivals   payload.VerifyAnswer
+	moreSpans  int      // that were not kept
+	memory     [2]int64 // peaks of collector and forwarder, bytes
+	archive    string   // the folder of the bucket
+	report     string   // the file of the dashboard
+	carried    string   // what came through the proxy, by service; "": there is none
+	problems   []string // one sentence each; empty: the dashboard is right
 }
 
 // judge computes the tiles of what the appliance has and of what was sent.
@@ -121,6 +122,7 @@ func (v verdict) print(w io.Writer) {
 	v.figures(&out)
 	v.table(&out)
 	fmt.Fprintf(&out, "\n%-24s archive: %s    next: make test\n", "", v.archive)
+	v.listArrivals(&out)
 	v.listNotices(&out)
 	fmt.Fprintf(&out, "memory     collector %s   forwarder %s  (peak)\n", mebibytes(v.memory[0]), mebibytes(v.memory[1]))
 	fmt.Fprintf(&out, "X-Ray      %d traces, %d subsegments\n", v.traces.Traces, v.traces.Subsegments)

@@ -141,6 +141,7 @@ func troubleRings(template node) {
 		"AWS/Scheduler TargetErrorCount ${ScheduleGroup}", "AWS/Scheduler InvocationDroppedCount ${ScheduleGroup}",
 		"RunecastIngest ScansCommitted ${ForwarderFunction}", "RunecastIngest ScansFailed ${ForwarderFunction}",
 		"RunecastIngest OldestPending ${ForwarderFunction}", "RunecastIngest EventsQuarantined ${ForwarderFunction}",
+		"RunecastIngest RowsMissing ${ForwarderFunction}", "RunecastIngest RowsDoubled ${ForwarderFunction}",
 		"RunecastIngest ConservationErrors ${ForwarderFunction}", "RunecastIngest StartedOver ${ForwarderFunction}",
 		"RunecastIngest TokenRejected ${CollectorFunction}", "RunecastIngest TokenRejected ${ForwarderFunction}",
 		"RunecastIngest TokenDaysLeft ${ForwarderFunction}", "RunecastIngest ChecksFailed ${ForwarderFunction}",

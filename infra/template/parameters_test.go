@@ -63,6 +63,10 @@ func patternCases() map[string]values {
 			good: []string{"https://abc12345.live.dynatrace.com", "https://abc12345.live.dynatrace.com/platform/ingest/v1/security.events"},
 			bad:  []string{"", "http://abc12345.live.dynatrace.com", "https://abc12345.live.dynatrace.com?Api-Token=x"},
 		},
+		"GrailUrl": {
+			good: []string{"", "https://abc12345.apps.dynatrace.com"},
+			bad:  []string{"http://abc12345.apps.dynatrace.com", "https://abc12345.apps.dynatrace.com?a=b", "abc12345"},
+		},
 		"RunecastSecretArn":     {good: []string{secret + "-AbCdEf"}, bad: []string{"", "runecast/token", secret, "dt0c01.ABC"}},
 		"OpenPipelineSecretArn": {good: []string{secret + "-AbCdEf"}, bad: []string{"", "dt0c01.ABC"}},
 		"ScheduleExpression": {

@@ -23,10 +23,11 @@ type schedule struct{ function, sample string }
 
 func schedules() map[string]schedule {
 	return map[string]schedule{
-		"Start": {"CollectorFunction", "collector-scheduled.json"},
-		"Tick":  {"CollectorFunction", "collector-tick.json"},
-		"Sweep": {"ForwarderFunction", "forwarder-sweep.json"},
-		"Check": {"ForwarderFunction", "forwarder-check.json"},
+		"Start":  {"CollectorFunction", "collector-scheduled.json"},
+		"Tick":   {"CollectorFunction", "collector-tick.json"},
+		"Sweep":  {"ForwarderFunction", "forwarder-sweep.json"},
+		"Verify": {"ForwarderFunction", "forwarder-verify.json"},
+		"Check":  {"ForwarderFunction", "forwarder-check.json"},
 	}
 }
 

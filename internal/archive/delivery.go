@@ -69,6 +69,9 @@ type Scan struct {
 	// Ended is how an earlier generation ended, if that is known for sure: the
 	// last one that did. Zero: none.
 	Ended Ended `json:"ended,omitzero"`
+	// Arrival is whether the rows of this generation are in Grail; nil: its scan
+	// event is not accepted yet, or an older release sent it.
+	Arrival *Arrival `json:"arrival,omitzero"`
 }
 
 // Extras are the coverage and vulnerability events of a scan. Their event

@@ -23,6 +23,7 @@ func TestFormatsAreDocumented(t *testing.T) {
 		"### Register":         Register{},
 		"### Roll-up":          Rollup{},
 		"### Sweep":            Sweep{},
+		"### Verification":     Verify{},
 		"### Refused event":    RefusedEvent{},
 		"## State documents\n": Header{},
 	} {
@@ -42,8 +43,8 @@ func TestFormatsAreDocumented(t *testing.T) {
 		}
 	}
 	for _, part := range []string{
-		RawPrefix, ManualPrefix, CatalogPrefix, DeliveryPrefix, RegisterPrefix, QuarantinePrefix, RunsPrefix, ActiveRunKey, SweepKey, RunCheckKey, DeliveryCheckKey,
-		RawSchema, RunSchema, DeliverySchema, RegisterSchema, RollupSchema, SweepSchema, QuarantineSchema,
+		RawPrefix, ManualPrefix, CatalogPrefix, DeliveryPrefix, RegisterPrefix, QuarantinePrefix, RunsPrefix, ActiveRunKey, SweepKey, VerifyKey, RunCheckKey, DeliveryCheckKey,
+		RawSchema, RunSchema, DeliverySchema, RegisterSchema, RollupSchema, SweepSchema, VerifySchema, QuarantineSchema,
 	} {
 		if !strings.Contains(formats, "`"+part) {
 			t.Errorf("FORMATS.md does not have %s", part)

@@ -230,6 +230,14 @@ func (e *Env) Endpoint(name string, allowLoopback bool, example string) *url.URL
 	return u
 }
 
+// OptionalEndpoint is Endpoint of an address that need not be set; nil: it is not.
+func (e *Env) OptionalEndpoint(name string, allowLoopback bool, example string) *url.URL {
+	if e.text(name) == "" {
+		return nil
+	}
+	return e.Endpoint(name, allowLoopback, example)
+}
+
 // Variables returns the names that a loader asks for, sorted.
 func Variables(load func(func(string) string)) []string {
 	var names []string

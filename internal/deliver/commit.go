@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/arrival"
 	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/openpipeline"
@@ -200,6 +201,7 @@ func (g *generation) announceScan(ctx context.Context, res mapping.Result, reser
 		switch r.Outcome {
 		case openpipeline.Accepted:
 			g.s.Timestamp, g.s.CompletedAt = reserved.Timestamp, reserved.CompletedAt
+			g.s.Arrival = arrival.Expect(sent(res.Summary.Rows), g.s.Accepted, d.o.Now())
 			g.keepVerdicts(hard, &res, reserved)
 			g.announced = true
 			return g.followUp(hard)
@@ -211,6 +213,15 @@ func (g *generation) announceScan(ctx context.Context, res mapping.Result, reser
 		}
 		return unannounced(why, &r)
 	}
+}
+
+// sent are the findings that were sent, by status, as the delivery document has them.
+func sent(rows map[securityevent.Status]int64) map[string]int64 {
+	all := make(map[string]int64, len(rows))
+	for status, n := range rows {
+		all[string(status)] = n
+	}
+	return all
 }
 
 // unannounced is how a delivery ends whose scan event was not accepted at last.

@@ -54,6 +54,7 @@ func sum(scans []archive.SystemScan) archive.Scan {
 		total.Bytes += s.Bytes
 		total.DuplicatesPossible = total.DuplicatesPossible || s.DuplicatesPossible
 	}
+	total.Arrival = archive.SumArrivals(scans)
 	return total
 }
 

@@ -1,5 +1,6 @@
 // Package forward is the doors through which raw objects come to be delivered:
-// the triggers, the sweep and the replay. It promises that every raw object is
+// the triggers, the sweep and the replay; and the one through which Grail is asked
+// what has arrived. It promises that every raw object is
 // delivered that no trigger brings, that an answer says what is to be tried
 // again, and that nothing is sent again that nobody asked for.
 package forward
@@ -31,6 +32,12 @@ type Options struct {
 	NewID func() string
 	// Notices takes a notice of each scan whose delivery completes; nil: none is sent.
 	Notices deliver.Publisher
+	// Grail counts the rows that have arrived; nil: nobody can.
+	Grail Counter
+	// GrailBucket is the only bucket that is asked for; empty: all.
+	GrailBucket string
+	// ResendMissing sends a scan again, once, whose rows have not arrived.
+	ResendMissing bool
 	// Check answers {"action":"check"}, whose payload it is given; nil: the action is not known.
 	Check func(context.Context, jsontext.Value) (any, error)
 }

@@ -18,7 +18,7 @@ import (
 
 // Handle takes an invocation's payload: an S3 event, bare, by EventBridge or in
 // SQS messages, a task of S3 Batch Operations, the record of a failed
-// invocation, or an action: sweep, replay, check, status, quarantine. An S3 test
+// invocation, or an action: sweep, replay, verify, check, status, quarantine. An S3 test
 // event is dropped. For SQS and Batch Operations the answer says what is to be
 // tried again; otherwise an error makes Lambda try again.
 func (f *Forwarder) Handle(ctx context.Context, text jsontext.Value) (any, error) {
@@ -47,6 +47,8 @@ func (f *Forwarder) Handle(ctx context.Context, text jsontext.Value) (any, error
 		return f.Sweep(ctx)
 	case probe.Action == payload.Replay:
 		return f.Replay(ctx, text)
+	case probe.Action == payload.Verify:
+		return f.Verify(ctx, text)
 	case probe.Action == payload.Check && f.o.Check != nil:
 		return f.o.Check(ctx, text)
 	case probe.Action == payload.Status || probe.Action == payload.Quarantine:

@@ -96,8 +96,8 @@ type StatusAnswer struct {
 	// Systems are sorted by name; those that are committed but have no object
 	// in the window, too.
 	Systems []SystemStatus `json:"systems"`
-	// Attention lists the newest 50 scans that are failed or pending, or had
-	// events refused.
+	// Attention lists the newest 50 scans that are failed or pending, had events
+	// refused, or of which rows are missing in Grail, or there too often.
 	Attention        []Attention `json:"attention"`
 	AttentionOmitted int         `json:"attentionOmitted"`
 	// Earlier are the objects of before the window that the last sweep left
@@ -144,6 +144,9 @@ type CommittedScan struct {
 	// licence: no finding shows them, and the posture is over the others.
 	Unlicensed int    `json:"unlicensed"`
 	RawKey     string `json:"rawKey"`
+	// Arrival says whether its rows are in Grail: unknown, proven, short or over;
+	// empty if its delivery was not looked at.
+	Arrival string `json:"arrival,omitzero"`
 }
 
 // Attention is a scan that needs a look, or a commit register.
@@ -160,6 +163,8 @@ type Attention struct {
 	Doubt bool `json:"doubt"`
 	// LeaseUntil is until when an invocation holds it, or held it.
 	LeaseUntil *time.Time `json:"leaseUntil,omitempty"`
+	// Arrival is short or over; empty: it is neither.
+	Arrival string `json:"arrival,omitzero"`
 }
 
 // QuarantineList is the answer to quarantine without a key: the objects of a

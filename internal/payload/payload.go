@@ -23,7 +23,7 @@ import (
 )
 
 // The actions. Start, tick, cancel and capture are the collector's; sweep,
-// replay and quarantine the forwarder's; both know check and status.
+// replay, verify and quarantine the forwarder's; both know check and status.
 const (
 	Start      = "start"
 	Tick       = "tick"
@@ -31,6 +31,7 @@ const (
 	Capture    = "capture"
 	Sweep      = "sweep"
 	Replay     = "replay"
+	Verify     = "verify"
 	Quarantine = "quarantine"
 	Check      = "check"
 	Status     = "status"
@@ -40,7 +41,7 @@ const (
 func OfCollector() []string { return []string{Start, Tick, Status, Cancel, Check, Capture} }
 
 // OfForwarder returns the actions that the forwarder knows.
-func OfForwarder() []string { return []string{Sweep, Replay, Status, Quarantine, Check} }
+func OfForwarder() []string { return []string{Sweep, Replay, Verify, Status, Quarantine, Check} }
 
 // Action is a request that needs nothing but its action.
 type Action struct {

@@ -63,7 +63,7 @@ func TestSamplesAreRequests(t *testing.T) {
 			t.Errorf("%s (- file, + request):\n%s", file, d)
 		}
 	}
-	if d := diff.Diff(map[string]int{"collector": 9, "forwarder": 10, "events of AWS": 7}, seen); d != "" {
+	if d := diff.Diff(map[string]int{"collector": 9, "forwarder": 12, "events of AWS": 7}, seen); d != "" {
 		t.Errorf("files (- want, + seen):\n%s", d)
 	}
 }
@@ -83,6 +83,9 @@ func decode(function string, text []byte) (request any, action string, err error
 		return nil, "", nil
 	case payload.Replay:
 		r, err := payload.ParseReplay(text)
+		return r, r.Action, err
+	case payload.Verify:
+		r, err := payload.ParseVerify(text)
 		return r, r.Action, err
 	case payload.Sweep:
 		r, err := payload.ParseSweep(text)
@@ -148,9 +151,14 @@ func TestAnswers(t *testing.T) {
 			Since: at, Until: at.Add(time.Hour), Objects: 5, ScanCounts: payload.ScanCounts{Complete: 1, Superseded: 1, Failed: 1, Pending: 2, Quarantined: 3},
 			OldestPending: &payload.OldestPending{Time: at, Seconds: 60},
 			Systems: []payload.SystemStatus{{System: "vc1", ID: "i", Type: "VCENTER", ScanCounts: payload.ScanCounts{Complete: 1},
-				Committed: &payload.CommittedScan{Run: "r", ScanID: "s", Generation: 2, CompletedAt: at, CommittedAt: at, AgeHours: 1.5, RawKey: "raw/k"}}},
+				Committed: &payload.CommittedScan{Run: "r", ScanID: "s", Generation: 2, CompletedAt: at, CommittedAt: at, AgeHours: 1.5, RawKey: "raw/k", Arrival: "proven"}}},
 			Attention:        []payload.Attention{{Key: "raw/k", System: "vc1", State: "pending", Reason: "because", Generation: 1, Quarantined: 1, Doubt: true, LeaseUntil: &at}},
 			AttentionOmitted: 1, Earlier: 1, Cursor: "c", Next: "do",
+		},
+		"verify": payload.VerifyAnswer{
+			Asked: 4, Proven: 1, Short: 1, Over: 1, Unknown: 1, Later: 2, Expected: 100, Indexed: 98, Missing: 3, Doubled: 1, Queries: 1, ScannedBytes: 99, Resent: 1,
+			Attention: []payload.ArrivalAttention{{Key: "raw/k", System: "vc1", ScanID: "s", State: "short", Expected: 50, Indexed: 47, Missing: 3, ScanEvents: 1, Reason: "because"}},
+			Reasons:   []string{"r"}, Next: "do",
 		},
 		"quarantine": payload.QuarantineAnswer{Key: "raw/k", Generation: 1, State: "complete", Omitted: 1, Next: "do",
 			Refused: []payload.RefusedEvent{{Index: 7, Answer: "400", EventType: "COMPLIANCE_FINDING", FindingID: "f", RuleID: "CIS-1", ObjectID: "o", Bytes: 9, Event: jsontext.Value(`{"a":1}`)}}},
@@ -231,7 +239,7 @@ func FuzzRequests(f *testing.F) {
 		if r, err := payload.ParseRun(text); err == nil && r.Action != payload.Start && (r.Systems != nil || r.Force || r.ScheduledTime != "") {
 			t.Errorf("%+v is no start", r)
 		}
-		for _, parse := range []func([]byte) error{only(payload.ParseQuarantine), only(payload.ParseStatus), only(payload.ParseCheck), only(payload.ParseSweep)} {
+		for _, parse := range []func([]byte) error{only(payload.ParseQuarantine), only(payload.ParseStatus), only(payload.ParseCheck), only(payload.ParseSweep), only(payload.ParseVerify)} {
 			if err := parse(text); err != nil && fault.ClassOf(err) != fault.Reject {
 				t.Errorf("%v is not of class reject", err)
 			}

@@ -38,6 +38,8 @@ type Cache struct {
 	api Getter
 	id  string
 	now func() time.Time
+	// view makes what is used of what the secret holds.
+	view func(Credential) (Credential, error)
 
 	mu     sync.Mutex
 	cred   Credential
@@ -50,7 +52,21 @@ type Cache struct {
 
 // NewCache makes a cache of the secret with this name or ARN.
 func NewCache(api Getter, id string, now func() time.Time) *Cache {
-	return &Cache{api: api, id: id, now: now}
+	return &Cache{api: api, id: id, now: now, view: func(c Credential) (Credential, error) { return c, nil }}
+}
+
+// NewQueryCache makes a cache of the credential for the query service that this
+// secret holds; see Credential.ForQueries. pinned says that the query service
+// has the key that the secret pins: it is the ingest's.
+func NewQueryCache(api Getter, id string, now func() time.Time, pinned bool) *Cache {
+	c := NewCache(api, id, now)
+	c.view = func(cred Credential) (Credential, error) {
+		if !pinned {
+			cred.SPKISHA256 = ""
+		}
+		return cred.ForQueries()
+	}
+	return c
 }
 
 // Get returns the credential, at most 5 minutes old; up to an hour old while
@@ -110,6 +126,9 @@ func (c *Cache) read(ctx context.Context) error {
 		return &fault.Error{Class: fault.Config, Where: "secret " + c.id, What: "it holds binary data", Cure: "store it as text: " + storeIt}
 	}
 	cred, err := Parse(aws.ToString(out.SecretString))
+	if err == nil {
+		cred, err = c.view(cred)
+	}
 	if err != nil {
 		return fmt.Errorf("read secret %s: %w", c.id, err)
 	}

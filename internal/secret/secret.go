@@ -4,6 +4,7 @@
 package secret
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -56,6 +57,8 @@ func (v Value) LogValue() slog.Value { return slog.StringValue(redacted) }
 type Credential struct {
 	// Token is sent in the Authorization header.
 	Token Value
+	// QueryToken, if set, is the one for the query service.
+	QueryToken Value
 	// CAPEM, if set, is the only authority trusted for the endpoint (PEM).
 	CAPEM string
 	// SPKISHA256, if set, pins the endpoint's public key: SHA-256 of the
@@ -68,8 +71,8 @@ type Credential struct {
 }
 
 // Parse reads a secret's text: a bare token, or a JSON object
-// {"token":"…","ca_pem":"…","spki_sha256":"…"}. The token is printable ASCII
-// without spaces. An error names the member that is bad and what to store,
+// {"token":"…","query_token":"…","ca_pem":"…","spki_sha256":"…"}. A token is
+// printable ASCII without spaces. An error names the member that is bad and what to store,
 // never the value.
 func Parse(raw string) (Credential, error) {
 	switch {
@@ -85,6 +88,7 @@ func Parse(raw string) (Credential, error) {
 	if strings.HasPrefix(text, "{") {
 		var doc struct {
 			Token      string `json:"token"`
+			QueryToken string `json:"query_token"`
 			CAPEM      string `json:"ca_pem"`
 			SPKISHA256 string `json:"spki_sha256"`
 		}
@@ -92,12 +96,41 @@ func Parse(raw string) (Credential, error) {
 			return Credential{}, bad("it begins with { but is not a JSON object with string members", storeIt)
 		}
 		text = strings.TrimSpace(doc.Token)
+		if query := strings.TrimSpace(doc.QueryToken); query != "" {
+			if err := checkToken("query_token", query); err != nil {
+				return Credential{}, err
+			}
+			c.QueryToken = NewValue(query)
+		}
 		c.CAPEM, c.SPKISHA256 = doc.CAPEM, strings.TrimSpace(doc.SPKISHA256)
 	}
-	if err := checkToken(text); err != nil {
+	if err := checkToken("token", text); err != nil {
 		return Credential{}, err
 	}
 	c.Token = NewValue(text)
+	return c, nil
+}
+
+// ErrNoQueryToken is a secret that holds no token that may query.
+var ErrNoQueryToken = errors.New(`it holds no token that may query: to have arrivals proven, store a platform token (dt0s16.…) with ` +
+	`storage:security.events:read and storage:buckets:read beside "token" as "query_token"`)
+
+// PlatformPrefix begins platform tokens, which alone may query (Dynatrace docs,
+// Platform tokens).
+const PlatformPrefix = "dt0s16."
+
+// ForQueries returns the credential for the query service: its own token, or that
+// of the ingest if it is a platform token, which may be allowed to read.
+// ErrNoQueryToken if neither is.
+func (c Credential) ForQueries() (Credential, error) {
+	switch own := c.QueryToken.text != ""; {
+	case own && !c.QueryToken.HasPrefix(PlatformPrefix):
+		return Credential{}, bad(`the member "query_token" is no platform token (dt0s16.…), and no other may query`, "create a platform token with storage:security.events:read and storage:buckets:read")
+	case own:
+		c.Token = c.QueryToken
+	case !c.Token.HasPrefix(PlatformPrefix):
+		return Credential{}, ErrNoQueryToken
+	}
 	return c, nil
 }
 
@@ -105,19 +138,23 @@ const storeIt = `store the bare token, or {"token":"…","ca_pem":"…"}`
 
 // checkToken refuses what no token is: what a shell, an editor or a person put
 // around it.
-func checkToken(text string) error {
+func checkToken(member, text string) error {
+	named := "the token"
+	if member != "token" {
+		named = "the member \"" + member + "\""
+	}
 	if text == "" {
 		return bad(`the member "token" is missing or empty`, storeIt)
 	}
 	if first, _ := utf8.DecodeRuneInString(text); strings.ContainsRune("\"'`“”„‘’‚«»", first) {
-		return bad("the token stands in quotes", "store the token without quotes around it")
+		return bad(named+" stands in quotes", "store the token without quotes around it")
 	}
 	for _, r := range text {
 		switch {
 		case r <= ' ' || r == 0x7f:
-			return bad("the token holds a space or a control character", storeIt)
+			return bad(named+" holds a space or a control character", storeIt)
 		case r > 0x7f:
-			return bad(fmt.Sprintf("the token holds a character that no token has (%U)", r), "copy the token again from where it was shown, and store nothing but it")
+			return bad(fmt.Sprintf("%s holds a character that no token has (%U)", named, r), "copy the token again from where it was shown, and store nothing but it")
 		}
 	}
 	return nil

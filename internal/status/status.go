@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"runecast-ingest/internal/archive"
@@ -46,7 +47,7 @@ func (r *Reader) Status(ctx context.Context, req payload.StatusRequest) (payload
 		return payload.StatusAnswer{}, err
 	}
 	t, err := w.look(ctx, func(a *payload.Attention) bool {
-		return a.State == archive.DeliveryFailed || a.State == archive.DeliveryPending || a.Quarantined > 0
+		return a.State == archive.DeliveryFailed || a.State == archive.DeliveryPending || a.Quarantined > 0 || a.Arrival != ""
 	})
 	if err != nil {
 		return payload.StatusAnswer{}, err
@@ -128,6 +129,8 @@ func advice(r *payload.StatusAnswer, system string) string {
 		return `mend what the reasons in attention say, then {"action":"replay","state":"failed"}` + more
 	case r.Pending+r.Earlier > 0:
 		return `wait for the sweep, or send {"action":"sweep"}; a reason in attention that names a cure needs you first` + more
+	case slices.ContainsFunc(r.Attention, func(a payload.Attention) bool { return a.Arrival != "" }):
+		return "rows are missing in Dynatrace, or there too often: the reasons in attention say what is done about it" + more
 	case r.Quarantined > 0:
 		return `{"action":"quarantine"} shows what was refused, and why` + more
 	case more != "":

@@ -30,7 +30,7 @@ func TestStatus(t *testing.T) {
 	old := b.archived(day(3), vc1.ID, vc1.Name)
 	b.delivered(old, archive.Scan{State: archive.DeliverySuperseded})
 	shown := b.archived(day(2), vc1.ID, vc1.Name)
-	b.delivered(shown, archive.Scan{State: archive.DeliveryComplete, Generation: 2, ScanID: "s1", Quarantined: 3})
+	b.delivered(shown, archive.Scan{State: archive.DeliveryComplete, Generation: 2, ScanID: "s1", Quarantined: 3, Arrival: &archive.Arrival{State: archive.ArrivalProven}})
 	b.committed(vc1, "s1", shown)
 	failed := b.archived(day(1), vc1.ID, "renamed")
 	b.delivered(failed, archive.Scan{State: archive.DeliveryFailed, Generation: 1, Reason: "no compliance results"})
@@ -50,7 +50,7 @@ func TestStatus(t *testing.T) {
 		Systems: []payload.SystemStatus{
 			{System: "gr-e-s-hne", ScanCounts: payload.ScanCounts{Pending: 1}},
 			{System: vc1.Name, ID: vc1.ID, Type: vc1.Type, ScanCounts: payload.ScanCounts{Complete: 1, Superseded: 1, Failed: 1, Quarantined: 3}, Committed: &payload.CommittedScan{
-				Run: "r-s1", ScanID: "s1", Generation: 2, CompletedAt: noon.Add(-90 * time.Minute), CommittedAt: noon.Add(-time.Hour), AgeHours: 1.5, RawKey: shown}},
+				Run: "r-s1", ScanID: "s1", Generation: 2, CompletedAt: noon.Add(-90 * time.Minute), CommittedAt: noon.Add(-time.Hour), AgeHours: 1.5, RawKey: shown, Arrival: "proven"}},
 			{System: vc2.Name, ID: vc2.ID, Type: vc2.Type, ScanCounts: payload.ScanCounts{Pending: 1}, Committed: &payload.CommittedScan{
 				Run: "r-s2", ScanID: "s2", Generation: 2, CompletedAt: noon.Add(-90 * time.Minute), CommittedAt: noon.Add(-time.Hour), AgeHours: 1.5, RawKey: "raw/v1/long ago"}},
 		},
@@ -88,6 +88,25 @@ func refusals(t *testing.T, b *bucket, req payload.StatusRequest) payload.Quaran
 		t.Fatal(err)
 	}
 	return r
+}
+
+// The arrival of what is shown is beside it; only that of a scan that is shown
+// needs a look.
+func TestArrivalIsShown(t *testing.T) {
+	t.Parallel()
+	b := newBucket()
+	missing := func(id string) archive.Scan {
+		return archive.Scan{State: archive.DeliveryComplete, ScanID: id, Arrival: &archive.Arrival{State: archive.ArrivalShort, Reason: "2 of 9 rows are not there"}}
+	}
+	old, shown := b.archived(noon.Add(-30*time.Hour), vc1.ID, vc1.Name), b.archived(noon.Add(-5*time.Hour), vc1.ID, vc1.Name)
+	b.delivered(old, missing("s0"))
+	b.delivered(shown, missing("s1"))
+	b.committed(vc1, "s1", shown)
+	got := b.must(t, payload.StatusRequest{})
+	want := []payload.Attention{{Key: shown, System: vc1.Name, State: "complete", Reason: "2 of 9 rows are not there", Arrival: "short"}}
+	if d := cmp.Diff(want, got.Attention); d != "" || got.Systems[0].Committed.Arrival != "short" || !strings.HasPrefix(got.Next, "rows are missing in Dynatrace") {
+		t.Errorf("%+v\n%s", got, d)
+	}
 }
 
 // What an answer advises depends on the worst that was found.

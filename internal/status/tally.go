@@ -93,6 +93,7 @@ func (t *tally) add(o store.Tracked) {
 			Key: o.Key, System: s.System, State: scan.Shown(), Reason: scan.Reason, Generation: scan.Generation,
 			Quarantined: scan.Quarantined, Doubt: scan.Doubt,
 		}
+		arrived(s, &a, scan.Arrival, scan.ScanID)
 		if l := o.Delivery.Value.Lease; l != nil {
 			a.LeaseUntil = &l.Until
 		}
@@ -102,6 +103,19 @@ func (t *tally) add(o store.Tracked) {
 	}
 	if seen {
 		t.objects++
+	}
+}
+
+// arrived puts the arrival of a scan where it is shown: beside the commit that it
+// is of, and in the list of what needs a look if rows are missing, or there too often.
+func arrived(s *payload.SystemStatus, a *payload.Attention, of *archive.Arrival, scanID string) {
+	c := s.Committed
+	if of == nil || c == nil || c.ScanID != scanID {
+		return // what is not shown any more needs no look
+	}
+	c.Arrival = of.State
+	if of.State == archive.ArrivalShort || of.State == archive.ArrivalOver {
+		a.Arrival, a.Reason = of.State, cmp.Or(a.Reason, of.Reason)
 	}
 }
 

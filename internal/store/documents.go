@@ -44,6 +44,11 @@ func (s *Store) Sweep(ctx context.Context) (Doc[archive.Sweep], error) {
 	return Load[archive.Sweep](ctx, s, archive.SweepKey)
 }
 
+// Verify reads which commits nothing more is to be asked of.
+func (s *Store) Verify(ctx context.Context) (Doc[archive.Verify], error) {
+	return Load[archive.Verify](ctx, s, archive.VerifyKey)
+}
+
 // Runs returns the ids of the finished runs that were to start at a time or
 // later, oldest first. An error ends it.
 func (s *Store) Runs(ctx context.Context, since time.Time) iter.Seq2[string, error] {
@@ -90,6 +95,8 @@ func LastRun(ctx context.Context, runs RunReader) (archive.Run, error) {
 type Committed struct {
 	Key      string
 	Register archive.Register
+	// ETag is that of the version that was read.
+	ETag string
 	// Err is why it cannot be read.
 	Err error
 }
@@ -97,10 +104,23 @@ type Committed struct {
 // Registers reads the commit registers of all systems, in the order of their
 // keys, several at once. An error is the list's.
 func (s *Store) Registers(ctx context.Context) ([]Committed, error) {
+	return s.RegistersWhere(ctx, func(archive.RawInfo) bool { return true })
+}
+
+// RegistersWhere reads those of the commit registers that are wanted by what
+// their listing says of them, as Registers does.
+func (s *Store) RegistersWhere(ctx context.Context, wanted func(archive.RawInfo) bool) ([]Committed, error) {
+	chosen := func(yield func(archive.RawInfo, error) bool) {
+		for info, err := range s.registers(ctx) {
+			if (err != nil || wanted(info)) && !yield(info, err) {
+				return
+			}
+		}
+	}
 	var all []Committed
-	for c, err := range inParallel(s.registers(ctx), func(info archive.RawInfo) Committed {
+	for c, err := range inParallel(chosen, func(info archive.RawInfo) Committed {
 		doc, err := Load[archive.Register](ctx, s, info.Key)
-		return Committed{Key: info.Key, Register: doc.Value, Err: err}
+		return Committed{Key: info.Key, Register: doc.Value, ETag: doc.ETag, Err: err}
 	}) {
 		if err != nil {
 			return nil, err

@@ -8,6 +8,7 @@ import (
 
 	"runecast-ingest/internal/config"
 	"runecast-ingest/internal/deliver"
+	"runecast-ingest/internal/grail"
 	"runecast-ingest/internal/mapping"
 	"runecast-ingest/internal/securityevent"
 )
@@ -22,6 +23,12 @@ type Settings struct {
 	URLNote string
 	// SecretID names the secret with the API token.
 	SecretID string
+	// GrailURL is the environment of the query service; nil: none is known.
+	// GrailBucket is the bucket that the ingest puts events into, empty: not known.
+	GrailURL    *url.URL
+	GrailBucket string
+	// ResendMissing sends a scan again, once, whose rows have not arrived.
+	ResendMissing bool
 	// Notices puts a notice of each committed scan onto the default event bus.
 	Notices bool
 }
@@ -30,9 +37,10 @@ type Settings struct {
 func Load(getenv func(string) string) (Settings, error) {
 	e := config.New(getenv)
 	s := Settings{
-		Common:   e.Common(),
-		SecretID: e.Required("OPENPIPELINE_SECRET_ID", "the ARN of the secret with the API token"),
-		Notices:  e.Switch("NOTICES", "off", "on"),
+		Common:        e.Common(),
+		SecretID:      e.Required("OPENPIPELINE_SECRET_ID", "the ARN of the secret with the API token"),
+		Notices:       e.Switch("NOTICES", "off", "on"),
+		ResendMissing: e.Switch("RESEND_MISSING", "off", "on"),
 		Settings: deliver.Settings{
 			Delivery:        config.OneOf(e, "DELIVERY", deliver.ExactlyOnce, deliver.AtLeastOnce),
 			MaxBatchBytes:   e.Integer("MAX_BATCH_BYTES", 9_500_000, 60_000, 10_000_000),
@@ -42,6 +50,10 @@ func Load(getenv func(string) string) (Settings, error) {
 		},
 	}
 	s.URL, s.URLNote = ingestURL(e.Endpoint("OPENPIPELINE_URL", s.AllowLoopback, "https://abc12345.live.dynatrace.com"))
+	s.GrailURL = grailURL(e.OptionalEndpoint("GRAIL_URL", s.AllowLoopback, "https://abc12345.apps.dynatrace.com"), s.URL)
+	if s.URL != nil && strings.HasSuffix(s.URL.Path, ingestPath) {
+		s.GrailBucket = grail.Bucket
+	}
 	return s, e.Err()
 }
 
@@ -99,6 +111,39 @@ func ingestURL(u *url.URL) (*url.URL, string) {
 		u.Path += ingestPath
 	}
 	return u, note
+}
+
+// grailURL returns where the query service is: as it was set, or where the
+// environment of the ingest has it, whose web application serves it (Dynatrace
+// docs, hosts of platform services). Nil: an ActiveGate has none.
+func grailURL(set, ingest *url.URL) *url.URL {
+	switch {
+	case set != nil:
+		set.Host = toApps(set.Host)
+		set.Path, _, _ = strings.Cut(set.Path, "/platform/")
+		return set
+	case ingest == nil:
+		return nil
+	case ingest.Hostname() == "localhost" || strings.HasPrefix(ingest.Hostname(), "127."):
+		return &url.URL{Scheme: ingest.Scheme, Host: ingest.Host}
+	}
+	if host := toApps(ingest.Host); host != ingest.Host {
+		return &url.URL{Scheme: ingest.Scheme, Host: host}
+	}
+	return nil
+}
+
+// toApps leads the API's host to the web application's, of Dynatrace's own labs,
+// too; another host stays as it is.
+func toApps(host string) string {
+	host = strings.ToLower(host)
+	switch {
+	case strings.Contains(host, ".apps.dynatrace"):
+		return host
+	case strings.Contains(host, ".live.dynatrace"):
+		return strings.Replace(host, ".live.dynatrace", ".apps.dynatrace", 1)
+	}
+	return strings.Replace(host, ".dynatracelabs.", ".apps.dynatracelabs.", 1)
 }
 
 // Variables names every variable that Load reads, sorted.

@@ -77,9 +77,25 @@ func TestValues(t *testing.T) {
 		"security contexts":                 {env: map[string]string{"SECURITY_CONTEXT": `{"AWS":"team-b"}`}, check: func(f Settings) bool { return f.Mapping.SecurityContext.Of["AWS"] == "team-b" }},
 		"security context of another shape": {env: map[string]string{"SECURITY_CONTEXT": `{"AWS":1}`}, wrong: "SECURITY_CONTEXT"},
 		"security context too long":         {env: map[string]string{"SECURITY_CONTEXT": strings.Repeat("x", 257)}, wrong: "256"},
-		"no notices":                        {check: func(f Settings) bool { return !f.Notices }},
-		"notices":                           {env: map[string]string{"NOTICES": "On"}, check: func(f Settings) bool { return f.Notices }},
-		"some notices":                      {env: map[string]string{"NOTICES": "some"}, wrong: "NOTICES"},
+		"query service": {check: func(f Settings) bool {
+			return f.GrailURL.String() == "https://abc.apps.dynatrace.com" && f.GrailBucket == "default_securityevents" && !f.ResendMissing
+		}},
+		"query service of a lab": {env: map[string]string{"OPENPIPELINE_URL": "https://abc.sprint.dynatracelabs.com"},
+			check: func(f Settings) bool { return f.GrailURL.String() == "https://abc.sprint.apps.dynatracelabs.com" }},
+		"no query service of an ActiveGate": {env: map[string]string{"OPENPIPELINE_URL": "https://ag.example:9999/e/abc"},
+			check: func(f Settings) bool { return f.GrailURL == nil }},
+		"query service on this machine": {env: map[string]string{"OPENPIPELINE_URL": "http://127.0.0.1:8080", "ALLOW_LOOPBACK": "true"},
+			check: func(f Settings) bool { return f.GrailURL.String() == "http://127.0.0.1:8080" }},
+		"query service that is set": {env: map[string]string{"GRAIL_URL": "https://ABC.live.dynatrace.com/platform/storage/query/v1/", "OPENPIPELINE_URL": "https://ag.example/e/abc/platform/ingest/custom/security.events/rc"},
+			check: func(f Settings) bool {
+				return f.GrailURL.String() == "https://abc.apps.dynatrace.com" && f.GrailBucket == ""
+			}},
+		"query service in the clear": {env: map[string]string{"GRAIL_URL": "http://abc.apps.dynatrace.com"}, wrong: "GRAIL_URL"},
+		"resend":                     {env: map[string]string{"RESEND_MISSING": "on"}, check: func(f Settings) bool { return f.ResendMissing }},
+		"resend some":                {env: map[string]string{"RESEND_MISSING": "some"}, wrong: "RESEND_MISSING"},
+		"no notices":                 {check: func(f Settings) bool { return !f.Notices }},
+		"notices":                    {env: map[string]string{"NOTICES": "On"}, check: func(f Settings) bool { return f.Notices }},
+		"some notices":               {env: map[string]string{"NOTICES": "some"}, wrong: "NOTICES"},
 		"loopback http": {env: map[string]string{"OPENPIPELINE_URL": "http://127.0.0.1:8080", "ALLOW_LOOPBACK": "true"},
 			check: func(f Settings) bool { return f.URL.Scheme == "http" }},
 		"loopback http not allowed": {env: map[string]string{"OPENPIPELINE_URL": "http://127.0.0.1:8080"}, wrong: "https"},
@@ -114,7 +130,7 @@ func TestValues(t *testing.T) {
 
 func TestVariables(t *testing.T) {
 	t.Parallel()
-	if v := Variables(); len(v) != 29 || !slices.Contains(v, "STANDARDS") || !slices.IsSorted(v) {
+	if v := Variables(); len(v) != 31 || !slices.Contains(v, "STANDARDS") || !slices.IsSorted(v) {
 		t.Errorf("%v", v)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/endpoint"
+	"runecast-ingest/internal/grail"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/preflight"
@@ -51,6 +52,19 @@ type Notices interface {
 	Try(ctx context.Context) error
 }
 
+// Query is what a check needs of the client of the query service; see
+// grail.Client.
+type Query interface {
+	// Ready fails where there is no token that may query.
+	Ready(ctx context.Context) error
+	// Count asks how many rows of scans are there.
+	Count(ctx context.Context, s grail.Scans, stop time.Time) (grail.Counted, error)
+	// Host is the service's.
+	Host() string
+	// HangUp closes idle connections.
+	HangUp()
+}
+
 // Options are the forwarder's settings to prove; the URL is the full
 // ingest address.
 type Options struct {
@@ -61,6 +75,9 @@ type Options struct {
 	Archive Objects
 	// Connect makes a client of the ingest, within these limits.
 	Connect func(endpoint.Credentials, endpoint.Options) Ingest
+	// Query makes a client of the query service, within these limits; nil: its
+	// address is not known.
+	Query func(endpoint.Options) Query
 	// Notices is where notices go; nil: there are none.
 	Notices Notices
 	// Metrics takes TokenDaysLeft and ChecksFailed; nil: nobody does.
@@ -130,6 +147,7 @@ func (c *check) steps() []preflight.Step {
 		preflight.Single("token", c.token, "tls"),
 		preflight.Single("scope", c.scope, "token"),
 		preflight.Single("test event", c.testEvent, "token"),
+		preflight.Single("query", c.query),
 		preflight.Single("notices", c.notices),
 	)
 }

@@ -132,6 +132,17 @@ func TestForwarderCheck(t *testing.T) {
 	path := func(path string) func(*tenant) { return func(d *tenant) { d.path = path } }
 	in := func(d time.Duration) time.Time { return time.Now().Add(d) }
 	told := func(try bus) func(*tenant) { return func(d *tenant) { d.options.Notices = try } }
+	queries := func(change func(*receiver.Querying)) func(*tenant) {
+		return func(d *tenant) {
+			d.cred = func(ca string) string {
+				return `{"token":"` + ingestToken + `","query_token":"` + platformToken + `","ca_pem":"` + ca + `"}`
+			}
+			d.querying.Token = platformToken
+			if change != nil {
+				change(&d.querying)
+			}
+		}
+	}
 	const lookup = receiver.LookupPath
 	for name, f := range map[string]failure{
 		"good":       {func(*tenant) {}, "test event", preflight.OK, "accepted (202)", "", 0},
@@ -147,6 +158,23 @@ func TestForwarderCheck(t *testing.T) {
 		"raw read":           {func(*tenant) {}, "archive raw/", preflight.OK, "read: raw/v1/dt=2026-11-22/run=r/vc1.json.gz; writing there is not tried", "", 0},
 		"delivery written":   {func(*tenant) {}, "archive delivery/", preflight.OK, "delivery/check was written and deleted", "", 0},
 		"nothing in it yet":  {func(d *tenant) { d.bucket = "empty" }, "archive quarantine/", preflight.OK, "listed; it is empty", "", 0},
+
+		"query good":        {queries(nil), "query", preflight.OK, "takes the query token", "", 0},
+		"query token none":  {func(*tenant) {}, "query", preflight.Skipped, "arrivals stay unknown: it holds no token that may query", `as "query_token"`, 0},
+		"query, no address": {func(d *tenant) { d.noGrail = true }, "query", preflight.Skipped, "no address of the query service", "GRAIL_URL", 0},
+		"query forbidden":   {queries(func(q *receiver.Querying) { q.Forbidden = true }), "query", preflight.Failed, "403 Forbidden", "storage:security.events:read and storage:buckets:read", 0},
+		"query refused":     {queries(func(q *receiver.Querying) { q.Token = "dt0s16.OTHER" }), "query", preflight.Failed, "401 Unauthorized", `as "query_token" in the secret dynatrace/token`, 0},
+		"query busy": {func(d *tenant) {
+			queries(nil)(d)
+			on(receiver.ExecutePath, 429, "application/json", "{}")(d)
+		}, "query", preflight.Warning, "429 Too Many Requests", "check again in a few minutes", 0},
+		"query by the ingest's token":     {platform(nil), "query", preflight.OK, "takes the query token", "", 0},
+		"query not by the ingest's token": {platform(func(d *tenant) { d.querying.Forbidden = true }), "query", preflight.Skipped, "the ingest's token may not read", "query_token", 0},
+		"query token of another kind": {func(d *tenant) {
+			d.cred = func(ca string) string {
+				return `{"token":"` + ingestToken + `","query_token":"dt0c01.A.B","ca_pem":"` + ca + `"}`
+			}
+		}, "query", preflight.Failed, `"query_token" is no platform token`, "create a platform token", 0},
 
 		"secret missing":   {func(d *tenant) { d.getter = vault.Refuses("ResourceNotFoundException") }, "secret", preflight.Failed, "Secrets Manager has no value of it", "check the secret's ARN", 4},
 		"secret forbidden": {func(d *tenant) { d.getter = vault.Refuses("AccessDeniedException") }, "secret", preflight.Failed, "may not read it", "secretsmanager:GetSecretValue", 4},
@@ -407,6 +435,7 @@ func TestTokenRotatedDuringTheCheck(t *testing.T) {
 			t.Parallel()
 			d := &tenant{}
 			k := d.start(t, client, func(d *tenant) {
+				d.noGrail = true // it reads the secret, too
 				if c.state == preflight.Skipped {
 					d.token = platformToken
 				}

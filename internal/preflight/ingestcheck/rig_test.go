@@ -28,6 +28,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/endpoint"
+	"runecast-ingest/internal/grail"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/secret"
@@ -60,6 +61,8 @@ type tenant struct {
 	s3       *guarded
 	bucket   string
 	path     string // of the URL
+	querying receiver.Querying
+	noGrail  bool // the query service's address is not known
 	metrics  bytes.Buffer
 	log      strings.Builder
 }
@@ -109,7 +112,7 @@ func (d *tenant) start(t *testing.T, client *s3.Client, change func(*tenant)) *C
 		},
 	}
 	change(d)
-	d.receiver = receiver.New(receiver.Options{Token: d.token, TokenState: d.state, KeepRaw: 10})
+	d.receiver = receiver.New(receiver.Options{Token: d.token, TokenState: d.state, KeepRaw: 10, Querying: d.querying})
 	cert, err := pki.SelfSigned(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -157,6 +160,14 @@ func (d *tenant) checker() *Checker {
 			URL: o.URL, Credentials: creds, Limits: limits, Timeout: time.Minute, Jitter: func() float64 { return 0 },
 			Sleep: func(context.Context, time.Duration) error { return errors.New("not here") },
 		})
+	}
+	if !d.noGrail && o.URL != nil {
+		o.Query = func(limits endpoint.Options) Query {
+			return grail.New(grail.Options{
+				URL: &url.URL{Scheme: o.URL.Scheme, Host: o.URL.Host}, Credentials: secret.NewQueryCache(d.getter, "dynatrace/token", time.Now, true), Limits: limits,
+				Sleep: func(context.Context, time.Duration) error { return errors.New("not here") },
+			})
+		}
 	}
 	return New(o)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/dashboard"
@@ -14,6 +15,7 @@ import (
 // batch is what one body holds.
 type batch struct {
 	events        []dashboard.Event
+	stored        []stored
 	raw           []jsontext.Value
 	bytes         int64
 	parameters    int
@@ -87,7 +89,7 @@ func (b *batch) decodeEvent(dec *jsontext.Decoder, now time.Time, o *Options) er
 	for _, fault := range faults[:min(len(faults), maxExamples-len(b.examples))] {
 		b.examples = append(b.examples, fmt.Sprintf("%s %s: %s", e.Type, e.ID, fault))
 	}
-	b.events = append(b.events, e)
+	b.events, b.stored = append(b.events, e), append(b.stored, stored{status: statusOf(&e, raw), bytes: int32(len(raw))})
 	if len(b.raw) < o.KeepRaw {
 		b.raw = append(b.raw, raw.Clone())
 	}
@@ -108,4 +110,16 @@ func (b *batch) stamp(e *dashboard.Event, now time.Time) bool {
 		e.Timestamp.Time = now.Add(furthest)
 	}
 	return true
+}
+
+// statusOf returns the external model's word for a finding's status, which the
+// dashboard does not read: it is looked for where the other model says nothing.
+func statusOf(e *dashboard.Event, raw jsontext.Value) dashboard.Text {
+	var other struct {
+		Status dashboard.Text `json:"compliance.status"`
+	}
+	if e.Type == dashboard.TypeFinding && e.Status.Null() {
+		_ = json.Unmarshal(raw, &other) // it was decoded before
+	}
+	return other.Status
 }

@@ -1,5 +1,6 @@
 // Package receiver simulates Dynatrace OpenPipeline's built-in ingest of
-// security events, and the look-up of the token for it. It promises to refuse what OpenPipeline documents to
+// security events, the look-up of the token for it, and Grail's query service as
+// far as the product's own query needs it. It promises to refuse what OpenPipeline documents to
 // refuse, to drop silently what OpenPipeline drops silently, to keep what was
 // accepted for the dashboard, and to count what is accepted but would show
 // wrongly there.
@@ -13,6 +14,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,6 +50,11 @@ type Options struct {
 	// Inspect, if set, names what is wrong with an accepted event beside what the
 	// receiver itself looks for; Stats count it with the shape errors.
 	Inspect func(event []byte) []string
+	// Indexing is what becomes of accepted findings; the zero value: all are
+	// stored, once and at once.
+	Indexing Indexing
+	// Querying is how the query service behaves.
+	Querying Querying
 	// KeepRaw is how many accepted events are kept as they were sent.
 	KeepRaw int
 }
@@ -59,12 +66,16 @@ type Receiver struct {
 
 	mu       sync.Mutex
 	events   []dashboard.Event
+	stored   []stored // of each event
+	queries  map[string]query
 	raw      []jsontext.Value
 	stats    Stats
 	texts    dashboard.Pool
 	ids      map[dashboard.Text]struct{}
 	findings map[scanFinding]struct{}
 	commits  map[scanSystem]struct{}
+	// findingsKept counts the findings that were accepted, for Indexing.
+	findingsKept int
 }
 
 type scanFinding struct{ scan, finding dashboard.Text }
@@ -80,6 +91,7 @@ func New(o Options) *Receiver {
 	return &Receiver{
 		options:  o,
 		stats:    Stats{Events: map[string]int{}, Refused: map[int]int{}},
+		queries:  map[string]query{},
 		ids:      map[dashboard.Text]struct{}{},
 		findings: map[scanFinding]struct{}{},
 		commits:  map[scanSystem]struct{}{},
@@ -94,6 +106,8 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case intercepted:
 	case req.URL.Path == LookupPath:
 		r.lookup(w, req)
+	case strings.HasPrefix(req.URL.Path, QueryRoot):
+		r.Query(w, req)
 	default:
 		r.Ingest(w, req)
 	}
@@ -145,21 +159,24 @@ func (r *Receiver) Stats() Stats {
 type refusal struct {
 	status  int
 	message string
+	// details are those of the query service; nil: none.
+	details map[string]any
 }
 
 func refuse(status int, format string, args ...any) *refusal {
-	return &refusal{status, fmt.Sprintf(format, args...)}
+	return &refusal{status: status, message: fmt.Sprintf(format, args...)}
 }
 
 // write sends the documented ErrorResponseEnvelope.
 func (n *refusal) write(w http.ResponseWriter) {
 	var envelope struct {
 		Error struct {
-			Code    int    `json:"code"`
-			Message string `json:"message"`
+			Code    int            `json:"code"`
+			Message string         `json:"message"`
+			Details map[string]any `json:"details,omitzero"`
 		} `json:"error"`
 	}
-	envelope.Error.Code, envelope.Error.Message = n.status, n.message
+	envelope.Error.Code, envelope.Error.Message, envelope.Error.Details = n.status, n.message, n.details
 	if n.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)
 	}

@@ -30,7 +30,9 @@ type Stats struct {
 	// ShapeErrors is the number of faults in accepted events that would make
 	// the dashboard wrong; Examples describes the first of them.
 	ShapeErrors int
-	Examples    []string
+	// Queries were executed, Cancelled of them cancelled.
+	Queries, Cancelled int
+	Examples           []string
 }
 
 func (r *Receiver) countRequest(intercepted bool) {
@@ -62,7 +64,7 @@ func (r *Receiver) accept(b batch) {
 		r.texts.Share(&b.events[i])
 		r.count(&b.events[i])
 	}
-	r.events = append(r.events, b.events...)
+	r.keep(&b)
 	r.raw = append(r.raw, b.raw[:min(len(b.raw), r.options.KeepRaw-len(r.raw))]...)
 }
 

@@ -26,16 +26,21 @@ import (
 
 	"runecast-ingest/internal/config/forwarderconfig"
 	"runecast-ingest/internal/deliver"
+	"runecast-ingest/internal/grail"
 	"runecast-ingest/internal/openpipeline"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/receiver"
 	"runecast-ingest/internal/simulate/s3server"
+	"runecast-ingest/internal/simulate/vault"
 	"runecast-ingest/internal/store"
 	"runecast-ingest/internal/telemetry"
 )
 
 // Token is the one that the receiver accepts.
 const Token = "dt0c01.PUBLIC.PRIVATE"
+
+// QueryToken is the one that may query.
+const QueryToken = "dt0s16.PUBLIC.PRIVATE-TOO"
 
 // Site is an archive and a receiver.
 type Site struct {
@@ -56,7 +61,10 @@ type Site struct {
 	// Intercept is asked before the receiver: the number of the request, from 0.
 	// It reports whether it has answered.
 	Intercept func(n int, w http.ResponseWriter, r *http.Request) bool
-	// Requests is the number of all requests so far, Bodies what they held.
+	// InterceptQuery is asked before the query service. It reports whether it has
+	// answered.
+	InterceptQuery func(w http.ResponseWriter, r *http.Request) bool
+	// Requests is the number of all requests to the ingest so far, Bodies what they held.
 	Requests int
 	Bodies   []string
 }
@@ -83,7 +91,7 @@ func New(t *testing.T, srv *s3server.Server, bucket string, change func(*forward
 		Credentials: credentials.NewStaticCredentialsProvider(srv.AccessKey(), srv.SecretKey(), ""),
 	}, true)
 	s.Use(bucket)
-	s.Receiver = receiver.New(receiver.Options{Token: Token, Now: s.Clock.Now})
+	s.Receiver = receiver.New(receiver.Options{Token: Token, Now: s.Clock.Now, Querying: receiver.Querying{Token: QueryToken}})
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Server.Close)
 	s.Config, err = forwarderconfig.Load(func(name string) string {
@@ -121,6 +129,12 @@ func (m *mortal) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...func
 }
 
 func (s *Site) serve(w http.ResponseWriter, req *http.Request) {
+	if strings.HasPrefix(req.URL.Path, receiver.QueryRoot) {
+		if s.InterceptQuery == nil || !s.InterceptQuery(w, req) {
+			s.Receiver.Query(w, req)
+		}
+		return
+	}
 	body, _ := io.ReadAll(req.Body)
 	req.Body = io.NopCloser(strings.NewReader(string(body)))
 	s.mu.Lock()
@@ -144,6 +158,20 @@ func (s *Site) Sent(n int) string {
 // Options are those of a deliverer as a new sandbox makes it.
 func (s *Site) Options() deliver.Options {
 	return s.Through(s.Store, s.Server.Client().Transport)
+}
+
+// Grail makes a client of the query service, with a secret of this text.
+func (s *Site) Grail(text string) *grail.Client {
+	u, err := url.Parse(s.Server.URL)
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	client := s.Server.Client()
+	return grail.New(grail.Options{
+		URL: u, Credentials: secret.NewQueryCache(vault.Holds(text), "s", s.Clock.Now, true), UserAgent: "test", Timeout: 20 * time.Second,
+		HTTP: func(secret.Credential) (*http.Client, error) { return client, nil },
+		Now:  s.Clock.Now, Sleep: s.Clock.Sleep, Jitter: func() float64 { return 1 },
+	})
 }
 
 // Through are the options of a deliverer that sees the world through a store and

@@ -1,0 +1,408 @@
+package forward
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"runecast-ingest/internal/archive"
+	"runecast-ingest/internal/arrival"
+	"runecast-ingest/internal/deliver"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/grail"
+	"runecast-ingest/internal/payload"
+	"runecast-ingest/internal/secret"
+	"runecast-ingest/internal/store"
+)
+
+// Counter counts rows in Grail; see grail.Client.
+type Counter interface {
+	// Ready fails where there is no token that may query.
+	Ready(ctx context.Context) error
+	// Count asks how many rows of each scan are there.
+	Count(ctx context.Context, s grail.Scans, stop time.Time) (grail.Counted, error)
+}
+
+const (
+	// queryTime is the most that one query may take.
+	queryTime = 2 * time.Minute
+	// apart is the time between two scans that keeps them out of one query: what
+	// lies between would be read for nothing.
+	apart = 15 * time.Minute
+	// maxArrivals bounds the scans that an answer lists.
+	maxArrivals = 50
+	// resendID begins the id of a replay that a verification asked for.
+	resendID = "resend-"
+)
+
+// Verify asks Grail whether the rows of the scans that were committed lately are
+// there: some minutes and again an hour after the commit, and of those that are
+// short once more after two hours; or of one object at once. What Grail says is
+// written into the delivery documents. Scans whose time it is are asked for
+// together, by one query for each stretch of time that they lie in. That Grail
+// does not answer is no error, but a reason in the answer: nothing of a delivery
+// depends on it.
+func (f *Forwarder) Verify(ctx context.Context, text jsontext.Value) (payload.VerifyAnswer, error) {
+	v := &verification{f: f, started: f.o.Now(), win: deliver.WindowOf(ctx, f.o.Now()), named: map[string]string{}}
+	v.answer.Attention, v.answer.Reasons = []payload.ArrivalAttention{}, []string{}
+	req, err := payload.ParseVerify(text)
+	if err != nil {
+		return v.answer, err
+	}
+	if err := v.ready(ctx); err != nil {
+		v.answer.Reasons = append(v.answer.Reasons, err.Error())
+		v.answer.Next = "arrivals stay unknown until the reason is mended"
+		return v.answer, nil //nolint:nilerr // it is the answer
+	}
+	if req.Key != "" {
+		err = v.findOne(ctx, req.Key)
+	} else {
+		err = v.find(ctx)
+	}
+	if err != nil {
+		return v.answer, err
+	}
+	v.ask(ctx)
+	// A crash before a write of what Grail said leaves what was known: the next
+	// verification asks again. One between two writes asks again for the rest.
+	err = errors.Join(v.write(ctx), v.remember(ctx))
+	v.resend(ctx)
+	v.observe(ctx)
+	v.answer.Next = v.advice()
+	return v.answer, err
+}
+
+// verification is one call.
+type verification struct {
+	f       *Forwarder
+	started time.Time
+	win     deliver.Window
+	answer  payload.VerifyAnswer
+	memory  store.Doc[archive.Verify]
+	// registers are those that are not settled, with the keys of their raw objects.
+	registers []commitsOf
+	// deliveries are the delivery documents that were read, by raw key.
+	deliveries map[string]*store.Tracked
+	due        []*asked
+	// named are the systems' names by raw key, as far as a register says them.
+	named map[string]string
+}
+
+// commitsOf are the raw objects of the newest commits of a system.
+type commitsOf struct {
+	key, etag string
+	raw       []string
+}
+
+// asked is a scan whose time it is.
+type asked struct {
+	delivery *store.Tracked
+	scan     *archive.SystemScan
+	from, to time.Time
+	// before is the arrival as it was read; answered: Grail has said something,
+	// and blind: it saw no row of any scan in that query.
+	before          archive.Arrival
+	answered, blind bool
+}
+
+// ready reports by an error why nothing can be asked.
+func (v *verification) ready(ctx context.Context) error {
+	if v.f.o.Grail == nil {
+		return &fault.Error{Class: fault.Config, What: "no address of a query service is known", Cure: "set GRAIL_URL to https://<environment>.apps.dynatrace.com"}
+	}
+	err := v.f.o.Grail.Ready(ctx)
+	switch {
+	case errors.Is(err, secret.ErrNoQueryToken):
+		v.f.o.Log.InfoContext(ctx, "arrivals are not verified", "reason", err.Error())
+	case err != nil:
+		v.f.o.Log.WarnContext(ctx, "arrivals are not verified", "class", fault.ClassOf(err), "error", err.Error())
+	}
+	return err
+}
+
+// findOne makes all committed scans of one object due.
+func (v *verification) findOne(ctx context.Context, key string) error {
+	if err := v.read(ctx, []string{key}); err != nil {
+		return err
+	}
+	t := v.deliveries[key]
+	if t.Err != nil {
+		return t.Err
+	}
+	for _, s := range scansOf(t) {
+		if s.Arrival != nil && verifiable(t) {
+			v.add(t, s)
+		}
+	}
+	return nil
+}
+
+// registersSince is how long a commit register is looked at after its last write:
+// a scan is given up a day after its scan event, which comes at most an hour
+// after that write.
+const registersSince = arrival.GiveUp + 2*time.Hour
+
+// find looks for scans whose time it is, without a look at the archive: commits
+// are known from the registers. One listing tells which of them were written
+// lately, and of those the memory knows which are settled.
+func (v *verification) find(ctx context.Context) error {
+	var err error
+	v.memory, err = v.f.o.Archive.Verify(ctx)
+	if err != nil && !v.memory.Exists() {
+		return err
+	}
+	settled := map[string]string{}
+	registers, err := v.f.o.Archive.RegistersWhere(ctx, func(info archive.RawInfo) bool {
+		if info.LastModified.Before(v.started.Add(-registersSince)) {
+			return false
+		}
+		if v.memory.Value.Settled[info.Key] == info.ETag {
+			settled[info.Key] = info.ETag
+			return false
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	v.memory.Value.Settled = settled
+	var keys []string
+	for i := range registers {
+		r := &registers[i]
+		if r.Err != nil {
+			continue // its delivery says so
+		}
+		one := commitsOf{key: r.Key, etag: r.ETag}
+		for _, c := range []string{r.Register.RawKey, r.Register.Before.RawKey} {
+			if c != "" {
+				one.raw, v.named[c] = append(one.raw, c), r.Register.System.Name
+			}
+		}
+		v.registers = append(v.registers, one)
+		keys = append(keys, one.raw...)
+	}
+	slices.Sort(keys)
+	keys = slices.Compact(keys) // a document of several systems
+	if err := v.read(ctx, keys); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		t := v.deliveries[key]
+		for _, s := range scansOf(t) {
+			switch {
+			case s.Arrival == nil || !verifiable(t) || arrival.Settled(s.Arrival, v.started):
+			case arrival.Due(s.Arrival, v.started):
+				v.add(t, s)
+			default:
+				v.answer.Later++
+			}
+		}
+	}
+	return nil
+}
+
+// read reads delivery documents.
+func (v *verification) read(ctx context.Context, keys []string) error {
+	v.deliveries = map[string]*store.Tracked{}
+	objects := func(yield func(archive.RawInfo, error) bool) {
+		for _, key := range keys {
+			if !yield(archive.RawInfo{Key: key}, nil) {
+				return
+			}
+		}
+	}
+	for t, err := range v.f.o.Archive.Deliveries(ctx, objects) {
+		if err != nil {
+			return err
+		}
+		v.deliveries[t.Key] = &t
+	}
+	return ctx.Err()
+}
+
+// verifiable reports whether a delivery document may be written: nobody is at
+// work on it, and its delivery has ended, so that no write of a delivery meets
+// one of a verification.
+func verifiable(t *store.Tracked) bool {
+	d := &t.Delivery.Value
+	return t.Err == nil && t.Delivery.Exists() && d.Final() && d.Lease == nil
+}
+
+// scansOf returns the scans of a delivery document, to be changed in place.
+func scansOf(t *store.Tracked) []*archive.SystemScan {
+	d := &t.Delivery.Value
+	if len(d.Scans) == 0 {
+		return []*archive.SystemScan{{System: d.System, Scan: d.Scan}}
+	}
+	var all []*archive.SystemScan
+	for i := range d.Scans {
+		all = append(all, &d.Scans[i])
+	}
+	return all
+}
+
+func (v *verification) add(t *store.Tracked, s *archive.SystemScan) {
+	from, to := arrival.Window(&s.Scan)
+	v.due = append(v.due, &asked{delivery: t, scan: s, from: from, to: to, before: *s.Arrival})
+}
+
+// ask asks for all that is due. After an error nothing more is asked: it would
+// end the same way, and the next call goes on.
+func (v *verification) ask(ctx context.Context) {
+	slices.SortFunc(v.due, func(a, b *asked) int {
+		return cmp.Or(a.from.Compare(b.from), strings.Compare(a.scan.ScanID, b.scan.ScanID))
+	})
+	var failed error
+	for rest := v.due; len(rest) > 0; {
+		group := together(rest)
+		rest = rest[len(group):]
+		if failed == nil {
+			failed = v.askGroup(ctx, group)
+		}
+		if failed == nil {
+			continue
+		}
+		for _, a := range group {
+			now := arrival.Unanswered(a.before, failed.Error())
+			a.scan.Arrival = &now
+		}
+	}
+	v.answer.Asked = len(v.due)
+	if failed != nil {
+		v.answer.Reasons = append(v.answer.Reasons, failed.Error())
+		v.f.o.Log.WarnContext(ctx, "Grail did not say what has arrived", "scans", len(v.due), "class", fault.ClassOf(failed), "error", failed.Error())
+	}
+}
+
+// together returns the first scans that are asked for by one query: neighbours in
+// time.
+func together(due []*asked) []*asked {
+	to := due[0].to
+	for i, a := range due {
+		if i == grail.MaxScans || a.from.After(to.Add(apart)) {
+			return due[:i]
+		}
+		if a.to.After(to) {
+			to = a.to
+		}
+	}
+	return due
+}
+
+func (v *verification) askGroup(ctx context.Context, group []*asked) error {
+	now := v.f.o.Now()
+	stop := now.Add(queryTime)
+	if v.win.Soft.Before(stop) {
+		stop = v.win.Soft
+	}
+	if !now.Before(stop) {
+		return &fault.Error{Class: fault.Retry, What: "no time was left to ask Grail in this invocation", Cure: "none is needed: it is asked again"}
+	}
+	q := grail.Scans{From: group[0].from, To: group[0].to, Bucket: v.f.o.GrailBucket}
+	for _, a := range group {
+		q.IDs = append(q.IDs, a.scan.ScanID)
+		if a.to.After(q.To) {
+			q.To = a.to
+		}
+	}
+	v.answer.Queries++
+	counted, err := v.f.o.Grail.Count(ctx, q, stop)
+	if err != nil {
+		return err
+	}
+	v.answer.ScannedBytes += counted.ScannedBytes
+	for _, a := range group {
+		c := counted.Scans[a.scan.ScanID]
+		at := arrival.Judge(a.before, arrival.Found(c), v.f.o.Now())
+		a.scan.Arrival, a.answered, a.blind = &at, true, len(counted.Scans) == 0
+	}
+	return nil
+}
+
+// write writes the arrivals into the delivery documents. Whoever has written one
+// meanwhile owns it: what was said is left, and asked again.
+func (v *verification) write(ctx context.Context) error {
+	changed := map[string]*store.Tracked{}
+	for _, a := range v.due {
+		if differs(&a.before, a.scan.Arrival) {
+			changed[a.delivery.Key] = a.delivery
+		}
+		if d := &a.delivery.Delivery.Value; len(d.Scans) == 0 {
+			d.Arrival = a.scan.Arrival
+		}
+	}
+	var failed error
+	for key, t := range changed {
+		d := &t.Delivery.Value
+		if len(d.Scans) > 0 {
+			d.Arrival = archive.SumArrivals(d.Scans)
+		}
+		d.UpdatedAt = v.f.o.Now().UTC()
+		err := store.Save(ctx, v.f.o.Archive, &t.Delivery)
+		switch {
+		case err == nil:
+		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrRace), errors.Is(err, store.ErrUnknown):
+			v.f.o.Log.InfoContext(ctx, "what has arrived is not kept, and asked again: somebody else has written the document", "key", key, "error", err.Error())
+			t.Err = err
+		default:
+			failed = errors.Join(failed, err)
+			t.Err = err
+		}
+	}
+	return failed
+}
+
+// differs reports whether two arrivals differ.
+func differs(a, b *archive.Arrival) bool {
+	return a.State != b.State || a.Reason != b.Reason || a.Indexed != b.Indexed || a.Doubled != b.Doubled || a.ScanEvents != b.ScanEvents || !a.At.Equal(b.At)
+}
+
+// remember writes which registers are settled. It only saves work, so a write
+// that meets another's is left to the next call.
+func (v *verification) remember(ctx context.Context) error {
+	m := &v.memory.Value
+	if m.Settled == nil {
+		return nil // one object was asked for
+	}
+	fresh := false
+	for _, r := range v.registers {
+		if v.settled(&r) {
+			m.Settled[r.key], fresh = r.etag, true
+		}
+	}
+	if !fresh {
+		return nil
+	}
+	m.UpdatedAt = v.started.UTC()
+	err := store.Save(ctx, v.f.o.Archive, &v.memory)
+	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrRace) || errors.Is(err, store.ErrUnknown) {
+		return nil
+	}
+	return err
+}
+
+// settled reports whether nothing more is to be asked of the commits of a register.
+func (v *verification) settled(r *commitsOf) bool {
+	for _, key := range r.raw {
+		t := v.deliveries[key]
+		switch {
+		case t.Err != nil:
+			return false
+		case !t.Delivery.Exists():
+			continue // nothing is known of it any more
+		case !verifiable(t):
+			return false
+		}
+		for _, s := range scansOf(t) {
+			if s.Arrival != nil && !arrival.Settled(s.Arrival, v.started) {
+				return false
+			}
+		}
+	}
+	return true
+}

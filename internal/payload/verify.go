@@ -1,0 +1,74 @@
+package payload
+
+import (
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"runecast-ingest/internal/archive"
+)
+
+// VerifyRequest is the payload {"action":"verify"}: Grail is asked for the rows
+// of the scans that were committed lately, and whose time it is.
+type VerifyRequest struct {
+	Action string `json:"action"`
+	// Key is the one raw object that is asked for, whatever the time; empty: all
+	// whose time it is.
+	Key string `json:"key,omitzero"`
+}
+
+// ParseVerify reads a request to verify. A member that is not known, or a key
+// that is no raw object's, is a fault of class reject.
+func ParseVerify(text []byte) (req VerifyRequest, err error) {
+	const cure = `send {"action":"verify"}, or {"action":"verify","key":"raw/…"}`
+	if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
+		return req, reject("cannot be understood: "+err.Error(), cure, nil)
+	}
+	if req.Key != "" && !strings.HasPrefix(req.Key, archive.RawPrefix) {
+		return req, reject("cannot be understood: key does not begin with "+archive.RawPrefix, cure, nil)
+	}
+	return req, nil
+}
+
+// VerifyAnswer is what a verification answers.
+type VerifyAnswer struct {
+	// Asked is the number of scans that Grail was asked about, and the next four
+	// are their states now.
+	Asked   int `json:"asked"`
+	Proven  int `json:"proven"`
+	Short   int `json:"short"`
+	Over    int `json:"over"`
+	Unknown int `json:"unknown"`
+	// Later are committed lately, and asked about another time.
+	Later int `json:"later"`
+	// Rows of the scans that Grail answered about.
+	Expected int64 `json:"expected"`
+	Indexed  int64 `json:"indexed"`
+	Missing  int64 `json:"missing"`
+	Doubled  int64 `json:"doubled"`
+	Queries  int   `json:"queries"`
+	// ScannedBytes is what Grail read, by which Dynatrace bills a query.
+	ScannedBytes int64 `json:"scannedBytes"`
+	// Resent are scans that were sent again because rows are missing.
+	Resent int `json:"resent,omitzero"`
+	// Attention lists at most 50 of the scans that are short or over.
+	Attention []ArrivalAttention `json:"attention"`
+	// Reasons say why Grail did not answer.
+	Reasons []string `json:"reasons"`
+	// Next says what to do now.
+	Next string `json:"next"`
+}
+
+// ArrivalAttention is a scan of which rows are missing, or there too often.
+type ArrivalAttention struct {
+	Key        string `json:"key"`
+	System     string `json:"system"`
+	ScanID     string `json:"scanId"`
+	State      string `json:"state"`
+	Expected   int64  `json:"expected"`
+	Indexed    int64  `json:"indexed"`
+	Missing    int64  `json:"missing"`
+	Doubled    int64  `json:"doubled"`
+	ScanEvents int64  `json:"scanEvents"`
+	Reason     string `json:"reason"`
+}
