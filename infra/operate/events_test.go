@@ -51,6 +51,8 @@ func outcomes() [][2]string {
 		{"forwarder-status", "systems:"},
 		{"forwarder-quarantine", "quarantined 0"},
 		{"forwarder-sweep", "complete 8"}, // of the scheduled run: its time is before the start's, so triggers leave it to the sweep
+		{"forwarder-verify", "storage:security.events:read"},
+		{"forwarder-verify-key", "storage:security.events:read"},
 	}
 }
 

@@ -43,7 +43,7 @@ func (h *Header) DocumentHeader() *Header { return h }
 func Encode(d Document, writeID string) ([]byte, error) {
 	h := d.DocumentHeader()
 	h.Schema, h.WriteID = d.DocumentSchema(), writeID
-	return json.Marshal(d, jsontext.AllowInvalidUTF8(true), jsontext.WithIndent(" "))
+	return json.Marshal(d, json.Deterministic(true), jsontext.AllowInvalidUTF8(true), jsontext.WithIndent(" "))
 }
 
 // Decode reads a stored state document into d. key is where it was stored, for

@@ -161,6 +161,8 @@ func TestSamplePayloads(t *testing.T) {
 			return strings.HasPrefix(got.(string), "checked ") && !strings.Contains(got.(string), "sendTestEvent")
 		},
 		"forwarder-check-test-event.json": func(got any) bool { return strings.Contains(got.(string), `"sendTestEvent": true`) },
+		"forwarder-verify.json":           func(got any) bool { return strings.Contains(got.(payload.VerifyAnswer).Reasons[0], "GRAIL_URL") },
+		"forwarder-verify-key.json":       func(got any) bool { return strings.Contains(got.(payload.VerifyAnswer).Reasons[0], "GRAIL_URL") },
 		"forwarder-s3-test-event.json":    func(got any) bool { return got.(payload.DeliveryAnswer).Objects == 0 },
 	}
 	for name, c := range samples {
