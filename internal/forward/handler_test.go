@@ -185,7 +185,7 @@ func TestSamplePayloads(t *testing.T) {
 			if err != nil || !c(got) {
 				t.Fatalf("%+v %v", got, err)
 			}
-			if key != "" {
+			if key != "" && !strings.Contains(name, "verify") {
 				r.Shown("vc-a failed=2 passed=0 posture=0")
 			}
 		})
