@@ -197,7 +197,7 @@ func (unhurried) Err() error            { return nil }
 // objects of a day, one read per object, one per system and one of what sweeps remember.
 func TestCallsOfS3(t *testing.T) {
 	t.Parallel()
-	const objects, systems = 100_000, 40
+	const objects, systems = 30_000, 40
 	b := newBucket()
 	perDay := map[string]int{}
 	for i := range systems {
@@ -206,7 +206,7 @@ func TestCallsOfS3(t *testing.T) {
 	}
 	for i := range objects {
 		s := i % systems
-		at := noon.Add(-time.Duration(i/systems+1) * 4 * time.Minute) // nearly 7 days
+		at := noon.Add(-time.Duration(i/systems+1) * 4 * time.Minute) // more than two days
 		key := b.archived(at, fmt.Sprint("id/", s), fmt.Sprintf("vc%d.example", s))
 		b.objects[archive.DeliveryKey(key)] = object{body: []byte(`{"schema":"runecast-delivery/1","etag":"\"e\"","state":"complete","quarantined":1}`), etag: `"d"`}
 		perDay[at.Format(time.DateOnly)]++
