@@ -13,8 +13,10 @@ VERSION := $(or $(RUNECAST_INGEST_VERSION),$(RELEASE)$(addprefix +,$(shell git d
 STAGE := $(or $(RUNECAST_INGEST_STAGE),default)
 STACK := runecast-ingest$(if $(filter-out default,$(STAGE)),-$(STAGE))
 CONFIG_ENV := $(if $(filter default dev prod,$(STAGE)),$(STAGE),default)
-# The template of an unpacked release: its zips are deployed as they are, and nothing is built.
+# An unpacked release, or one of its templates: its zips are deployed as they are, and nothing is built. Of a release the template for
+# the stage's processor is taken.
 TEMPLATE :=
+TEMPLATE_FOR_STAGE = $(if $(filter %.yaml,$(TEMPLATE)),$(TEMPLATE),$(TEMPLATE)/template$$(sed -n 's/^Architecture = "x86_64"$$/-x86_64/p' out/settings/$(STAGE).toml).yaml)
 # Of the functions, in Lambda's words: arm64 or x86_64. `make deploy` takes it from the stage's settings.
 ARCHITECTURE := $(or $(RUNECAST_INGEST_ARCHITECTURE),arm64)
 GOARCH_arm64 := arm64
@@ -116,7 +118,7 @@ deploy: $(PROGRAM) ## Build and deploy a stage with SAM; the first time after `r
 	$(if $(findstring --guided,$(ARGS))$(findstring --parameter-overrides,$(ARGS)),$(error settings stand in the stage's settings file: change them with `$(PROGRAM) settings set NAME=VALUE --stage $(STAGE)`, and leave --guided and --parameter-overrides out))
 	$(PROGRAM) settings prepare --stage $(STAGE) --out out/settings/$(STAGE).toml
 	$(if $(TEMPLATE),,RUNECAST_INGEST_ARCHITECTURE=$$(sed -n 's/^Architecture = "\(.*\)"$$/\1/p' out/settings/$(STAGE).toml) sam build --config-env $(CONFIG_ENV) --parameter-overrides file://out/settings/$(STAGE).toml)
-	sam deploy --config-file "$(CURDIR)/samconfig.toml" $(addprefix --template-file ,$(TEMPLATE)) --config-env $(CONFIG_ENV) --stack-name $(STACK) --parameter-overrides file://out/settings/$(STAGE).toml $(ARGS)
+	sam deploy --config-file "$(CURDIR)/samconfig.toml" $(if $(TEMPLATE),--template-file "$(TEMPLATE_FOR_STAGE)") --config-env $(CONFIG_ENV) --stack-name $(STACK) --parameter-overrides file://out/settings/$(STAGE).toml $(ARGS)
 
 # Programs are built once under out/bin, and started there: where the temporary folder lets nothing start, `go run` cannot.
 .PHONY: force

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,8 +100,21 @@ func TestDeployTakesValuesFromTheFileAlone(t *testing.T) {
 		}
 	}
 	packed := would(t, nil, "deploy", "TEMPLATE=dist/template.yaml")
-	if strings.Contains(packed, "sam build") || !strings.Contains(packed, `sam deploy --config-file "`) || !strings.Contains(packed, `/samconfig.toml" --template-file dist/template.yaml `) {
+	if strings.Contains(packed, "sam build") || !strings.Contains(packed, `sam deploy --config-file "`) || !strings.Contains(packed, `/samconfig.toml" --template-file "dist/template.yaml" `) {
 		t.Errorf("make deploy TEMPLATE=dist/template.yaml does\n%s", packed)
+	}
+	released := regexp.MustCompile(`"dist/.*\.yaml"`)
+	for processor, want := range map[string]string{"arm64": "dist/template.yaml", "x86_64": "dist/template-x86_64.yaml"} {
+		line := released.FindString(would(t, nil, "deploy", "TEMPLATE=dist"))
+		dir := t.TempDir()
+		if err := errors.Join(os.MkdirAll(filepath.Join(dir, "out", "settings"), 0o700), os.WriteFile(filepath.Join(dir, "out", "settings", "default.toml"), []byte("MinSeverity = \"LOW\"\nArchitecture = \""+processor+"\"\n"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		shown := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+line)
+		shown.Dir = dir
+		if out, err := shown.CombinedOutput(); err != nil || string(out) != want {
+			t.Errorf("make deploy TEMPLATE=dist takes %s for %s: %q, %v", out, processor, line, err)
+		}
 	}
 	for _, args := range []string{"--guided", "--parameter-overrides MinSeverity=HIGH", "--no-confirm-changeset --parameter-overrides 'A=b c'"} {
 		cmd := exec.CommandContext(t.Context(), "make", "-n", "deploy", "ARGS="+args)

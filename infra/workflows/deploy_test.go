@@ -124,7 +124,7 @@ func TestTheReleaseIsDeployed(t *testing.T) {
 	t.Parallel()
 	all := readAll(t)["deploy.yml"]
 	at := -1
-	for _, next := range []string{"gh release download", "sha256sum --check --strict", "gh attestation verify", "cmp out/dist/SHA256SUMS dist/SHA256SUMS", "configure-aws-credentials", "make deploy TEMPLATE=dist/template.yaml"} {
+	for _, next := range []string{"gh release download", "sha256sum --check --strict", "gh attestation verify", "cmp out/dist/SHA256SUMS dist/SHA256SUMS", "configure-aws-credentials", "make deploy TEMPLATE=dist "} {
 		i := strings.Index(all, next)
 		if i < at {
 			t.Errorf("deploy.yml lacks %q, or does it too early", next)
