@@ -14,7 +14,7 @@ import (
 )
 
 // What a committed scan changed is for people: nothing here fails a delivery,
-// nor takes more of its time than a read and a write of the archive, and
+// nor takes more of its time than two reads and a write of the archive, and
 // noticeTime once the delivery has ended.
 
 // noticeTime bounds the sending of notices.
@@ -41,10 +41,29 @@ func (g *generation) keepVerdicts(ctx context.Context, res *mapping.Result, rese
 	if err != nil {
 		d.o.Log.WarnContext(ctx, "the verdicts of the scan are not kept, so there is nothing to compare with", "key", d.key, "error", err.Error())
 	}
-	n := notice.Of(&now, d.o.Archive.Bucket(), g.s.Force)
+	n := notice.Of(&now, d.o.Archive.Bucket(), g.s.Force, d.arrivalOf(ctx, &reserved.Before))
 	g.s.notice = &n
 	d.o.Log.InfoContext(ctx, "scan committed", "key", d.key, "run", g.s.order().Run, "system", n.System.Name, "posture", n.Posture, "before", n.Before,
 		"failed", n.Rules.Failed, "unlicensed", n.Unlicensed, "newlyFailed", n.NewlyFailed.Count, "newlyPassed", n.NewlyPassed.Count, "changed", n.Changed)
+}
+
+// arrivalOf returns what is known of the rows of a commit whose place another
+// takes, for the notice of that one; nil: nothing, or no notices are sent.
+func (d *delivery) arrivalOf(ctx context.Context, replaced *archive.Commit) *archive.Arrival {
+	if d.o.Notices == nil || replaced.RawKey == "" || replaced.RawKey == d.key {
+		return nil
+	}
+	doc, err := d.o.Archive.Delivery(ctx, replaced.RawKey)
+	if err != nil {
+		d.o.Log.WarnContext(ctx, "the notice does not say what arrived of the scan before", "key", d.key, "error", err.Error())
+		return nil
+	}
+	for _, s := range recorded(&doc.Value) {
+		if s.ScanID == replaced.ScanID {
+			return s.Arrival
+		}
+	}
+	return nil
 }
 
 // keepRollup writes the roll-up, unless the one that is kept is this scan's

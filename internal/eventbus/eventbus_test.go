@@ -43,7 +43,7 @@ func longest(n int) notice.Committed {
 	for i := range r.Change.NewlyFailed.First {
 		r.Change.NewlyFailed.First[i], r.Change.NewlyPassed.First[i] = long, long
 	}
-	return notice.Of(&r, "bucket", false)
+	return notice.Of(&r, "bucket", false, nil)
 }
 
 func TestPublish(t *testing.T) {

@@ -119,6 +119,40 @@ func TestNoticeSaysWhatTheDashboardShows(t *testing.T) {
 	r.told()
 }
 
+// A notice comes before anything is known of its own scan's rows, and says what
+// has become known of those of the scan before.
+func TestNoticeSaysWhatArrivedBefore(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		arrived func(*archive.Arrival)
+		says    string
+	}{
+		"nobody looked": {func(*archive.Arrival) {}, ""},
+		"all there":     {func(a *archive.Arrival) { a.State, a.Indexed = archive.ArrivalProven, a.Expected }, "arrived whole: 13 rows"},
+		"one missing":   {func(a *archive.Arrival) { a.State, a.Indexed = archive.ArrivalShort, a.Expected-1 }, "does not hold 1 of 13 rows"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, nil)
+			first := r.Put(judged("vc-a", 1, eighty))
+			r.delivered(first, archive.DeliveryComplete)
+			doc, err := r.Store.Delivery(t.Context(), first)
+			if err != nil || doc.Value.Arrival == nil {
+				t.Fatalf("%+v, %v", doc.Value, err)
+			}
+			c.arrived(doc.Value.Arrival)
+			if err := store.Save(t.Context(), r.Store, &doc); err != nil {
+				t.Fatal(err)
+			}
+			r.delivered(r.Put(judged("vc-a", 2, sixty)), archive.DeliveryComplete)
+			told := r.people.heard
+			if len(told) != 2 || told[0].ArrivalBefore != nil || (told[1].ArrivalBefore != nil) != (c.says != "") || !strings.Contains(told[1].Text, c.says) {
+				t.Errorf("%+v", told)
+			}
+		})
+	}
+}
+
 // Whichever way an object comes to be delivered, one notice is sent.
 func TestEveryDoorTellsPeople(t *testing.T) {
 	t.Parallel()

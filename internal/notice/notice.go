@@ -55,6 +55,19 @@ type Committed struct {
 	First           bool `json:"first"`
 	SettingsChanged bool `json:"settingsChanged"`
 	Forced          bool `json:"forced"`
+	// ArrivalBefore is what is known of the rows of the scan whose place this one
+	// took; null: nothing. Of this scan's own nothing can be known yet.
+	ArrivalBefore *Arrival `json:"arrivalBefore"`
+}
+
+// Arrival is how many rows of a scan were expected in Grail, and how many are
+// missing there or too many.
+type Arrival struct {
+	// State is proven, short or over.
+	State    string `json:"state"`
+	Expected int64  `json:"expected"`
+	Missing  int64  `json:"missing"`
+	Doubled  int64  `json:"doubled"`
 }
 
 // Counts are numbers of rules by their verdict.
@@ -69,8 +82,9 @@ type Counts struct {
 const maxID = 1024
 
 // Of returns the notice of a committed scan: its roll-up, with the change that
-// Next found. forced reports whether a forced replay sent it.
-func Of(r *archive.Rollup, bucket string, forced bool) Committed {
+// Next found. forced reports whether a forced replay sent it; before is the
+// arrival of the scan whose place it took, nil if nobody looked.
+func Of(r *archive.Rollup, bucket string, forced bool, before *archive.Arrival) Committed {
 	c := &r.Change
 	n := Committed{
 		Changed: c.Differs, Bucket: bucket,
@@ -83,6 +97,9 @@ func Of(r *archive.Rollup, bucket string, forced bool) Committed {
 	}
 	if c.Against != "" {
 		n.Before = &c.Before
+	}
+	if before != nil && before.State != archive.ArrivalUnknown {
+		n.ArrivalBefore = &Arrival{State: before.State, Expected: before.Expected, Missing: before.Missing(), Doubled: before.Doubled}
 	}
 	n.Title, n.Text = title(r, n.System.Name), text(r, &n)
 	return n

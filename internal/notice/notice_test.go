@@ -41,23 +41,29 @@ func TestNotices(t *testing.T) {
 	for name, c := range map[string]struct {
 		rollup archive.Rollup
 		forced bool
+		before *archive.Arrival
 	}{
-		"worse":      {next(t, before, now), false},
-		"better":     {next(t, scanAt(now, before.Timestamp), scanAt(before, now.Timestamp)), true},
-		"unchanged":  {next(t, before, scan(2, eight)), false},
-		"first":      {first, false},
-		"overtaken":  {overtaken, false},
-		"nothing":    {nothing, false},
-		"settings":   {next(t, before, settings), false},
-		"many":       {next(t, before, scanOf(2, rules(30, securityevent.Failed))), false},
-		"too-many":   {next(t, before, scanOf(2, rules(20_001, securityevent.Failed))), false},
-		"hand-made":  {next(t, before, handMade), false},
-		"unlicensed": {next(t, before, unlicensed), false},
-		"hostile":    {next(t, before, hostile), false},
+		"worse":      {next(t, before, now), false, nil},
+		"better":     {next(t, scanAt(now, before.Timestamp), scanAt(before, now.Timestamp)), true, nil},
+		"unchanged":  {next(t, before, scan(2, eight)), false, nil},
+		"first":      {first, false, nil},
+		"overtaken":  {overtaken, false, nil},
+		"nothing":    {nothing, false, nil},
+		"settings":   {next(t, before, settings), false, nil},
+		"many":       {next(t, before, scanOf(2, rules(30, securityevent.Failed))), false, nil},
+		"too-many":   {next(t, before, scanOf(2, rules(20_001, securityevent.Failed))), false, nil},
+		"hand-made":  {next(t, before, handMade), false, nil},
+		"unlicensed": {next(t, before, unlicensed), false, nil},
+		"hostile":    {next(t, before, hostile), false, nil},
+		"proven":     {next(t, before, now), false, &archive.Arrival{State: archive.ArrivalProven, Expected: 1250, Indexed: 1250}},
+		"missing":    {next(t, before, now), false, &archive.Arrival{State: archive.ArrivalShort, Expected: 1250, Indexed: 1240, Doubled: 2}},
+		"no-event":   {next(t, before, now), false, &archive.Arrival{State: archive.ArrivalShort, Expected: 1250, Indexed: 1250}},
+		"doubled":    {next(t, before, now), false, &archive.Arrival{State: archive.ArrivalOver, Expected: 1250, Indexed: 1253, Doubled: 3}},
+		"unknown":    {next(t, before, now), false, &archive.Arrival{State: archive.ArrivalUnknown, Expected: 1250}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := json.Marshal(notice.Of(&c.rollup, "runecast-ingest-123456789012-eu-central-1", c.forced), jsontext.WithIndent(" "))
+			got, err := json.Marshal(notice.Of(&c.rollup, "runecast-ingest-123456789012-eu-central-1", c.forced, c.before), jsontext.WithIndent(" "))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +103,7 @@ func TestNoticesAreBounded(t *testing.T) {
 		r.Order.Run, r.RawKey = any3000.Draw(t, "run"), any3000.Draw(t, "key")
 		r.Change.NewlyFailed = list(rapid.SliceOfN(any3000, 0, 30).Draw(t, "failed")...)
 		r.Change.NewlyPassed = list(rapid.SliceOfN(any3000, 0, 30).Draw(t, "passed")...)
-		n := notice.Of(&r, "bucket", false)
+		n := notice.Of(&r, "bucket", false, &archive.Arrival{State: archive.ArrivalShort, Expected: rapid.Int64().Draw(t, "expected"), Indexed: rapid.Int64().Draw(t, "indexed")})
 		detail, err := json.Marshal(n)
 		if err != nil || len(detail) > 64<<10 {
 			t.Fatalf("%d bytes, %v", len(detail), err)
@@ -105,7 +111,7 @@ func TestNoticesAreBounded(t *testing.T) {
 		if utf8.RuneCountInString(n.Text) > 8000 || !utf8.ValidString(n.Text) || len(n.Title) > 400 || strings.ContainsFunc(n.Title, unicode.IsControl) {
 			t.Fatalf("%d characters under %q", utf8.RuneCountInString(n.Text), n.Title)
 		}
-		if lines := strings.Count(n.Text, "\n"); lines > 5 {
+		if lines := strings.Count(n.Text, "\n"); lines > 6 {
 			t.Fatalf("%d lines:\n%s", lines, n.Text)
 		}
 	})

@@ -69,8 +69,25 @@ func text(r *archive.Rollup, n *Committed) string {
 			b.WriteString(s.text + "\n")
 		}
 	}
+	if n.ArrivalBefore != nil {
+		b.WriteString(arrived(n.ArrivalBefore) + "\n")
+	}
 	b.WriteString("results: " + n.RawKey)
 	return b.String()
+}
+
+// arrived says what is known of the rows of the scan before.
+func arrived(a *Arrival) string {
+	const cure = ": runecast-ingest status shows where to look"
+	switch {
+	case a.State == archive.ArrivalProven:
+		return fmt.Sprintf("the scan before arrived whole: %d rows", a.Expected)
+	case a.State == archive.ArrivalOver:
+		return fmt.Sprintf("of the scan before, Dynatrace holds %d rows more than the %d that were sent%s", a.Doubled, a.Expected, cure)
+	case a.Missing == 0:
+		return "of the scan before, Dynatrace does not hold the scan event" + cure
+	}
+	return fmt.Sprintf("of the scan before, Dynatrace does not hold %d of %d rows%s", a.Missing, a.Expected, cure)
 }
 
 // named adds a line with the first rules of a list.
