@@ -83,15 +83,18 @@ func start(ctx context.Context, program string, o lambda.Options) (*Function, er
 		return nil, fmt.Errorf("start the emulator: %w", err)
 	}
 	f := &Function{proc: proc, url: "http://" + door + invocations}
-	if err := f.await(ctx, door); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("start the emulator: %w; it said: %s", err, said)
+	for _, address := range addresses {
+		if err := f.await(ctx, address); err != nil {
+			_ = f.Close()
+			return nil, fmt.Errorf("start the emulator: %w; it said: %s", err, said)
+		}
 	}
 	return f, nil
 }
 
-// await returns when the emulator listens. It has nothing to be asked for its
-// health by: every request is an invocation.
+// await returns when the emulator listens at an address. It has nothing to be
+// asked for its health by: every request is an invocation. It may listen for
+// invocations first, and would start a binary that finds no runtime API yet.
 func (f *Function) await(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
