@@ -117,11 +117,11 @@ func (g *generation) passCommitPoint(ctx context.Context, unlicensed int, again 
 			return end(becauseInterrupted, err)
 		}
 		now := d.o.Now()
-		todo, err := g.findsAtCommitPoint(ctx, c, &reg, now)
+		step, err := g.findsAtCommitPoint(ctx, c, &reg, now)
 		if err != nil {
 			return end(becauseInterrupted, err)
 		}
-		switch todo {
+		switch step {
 		case commitSupersede:
 			return end(becauseSuperseded, errors.New("a newer scan was committed meanwhile"))
 		case commitStop:
@@ -168,9 +168,9 @@ func (g *generation) findsAtCommitPoint(ctx context.Context, c *candidate, reg *
 			return commitWrite, err
 		}
 	}
-	todo := c.atCommitPoint(now)
-	if todo != commitWrite || c.forced() || !reg.Exists() {
-		return todo, nil
+	step := c.atCommitPoint(now)
+	if step != commitWrite || c.forced() || !reg.Exists() {
+		return step, nil
 	}
 	err := g.d.doubted(ctx, g.s, c, reg)
 	return c.atCommitPoint(now), err

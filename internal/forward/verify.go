@@ -1,11 +1,8 @@
 package forward
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -29,11 +26,6 @@ type Counter interface {
 }
 
 const (
-	// queryTime is the most that one query may take.
-	queryTime = 2 * time.Minute
-	// apart is the time between two scans that keeps them out of one query: what
-	// lies between would be read for nothing.
-	apart = 15 * time.Minute
 	// maxArrivals bounds the scans that an answer lists.
 	maxArrivals = 50
 	// resendID begins the id of a replay that a verification asked for.
@@ -142,89 +134,6 @@ func (v *verification) findOne(ctx context.Context, key string) error {
 	return nil
 }
 
-// registersSince is how long a commit register is looked at after its last write:
-// a scan is given up a day after its scan event, which comes at most an hour
-// after that write.
-const registersSince = arrival.GiveUp + 2*time.Hour
-
-// find looks for scans whose time it is, without a look at the archive: commits
-// are known from the registers. One listing tells which of them were written
-// lately, and of those the memory knows which are settled.
-func (v *verification) find(ctx context.Context) error {
-	var err error
-	v.memory, err = v.f.o.Archive.Verify(ctx)
-	if err != nil && !v.memory.Exists() {
-		return err
-	}
-	settled := map[string]string{}
-	registers, err := v.f.o.Archive.RegistersWhere(ctx, func(info archive.RawInfo) bool {
-		if info.LastModified.Before(v.started.Add(-registersSince)) {
-			return false
-		}
-		if v.memory.Value.Settled[info.Key] == info.ETag {
-			settled[info.Key] = info.ETag
-			return false
-		}
-		return true
-	})
-	if err != nil {
-		return err
-	}
-	v.memory.Value.Settled = settled
-	var keys []string
-	for i := range registers {
-		r := &registers[i]
-		if r.Err != nil {
-			continue // its delivery says so
-		}
-		one := commitsOf{key: r.Key, etag: r.ETag}
-		for _, c := range []string{r.Register.RawKey, r.Register.Before.RawKey} {
-			if c != "" {
-				one.raw, v.named[c] = append(one.raw, c), r.Register.System.Name
-			}
-		}
-		v.registers = append(v.registers, one)
-		keys = append(keys, one.raw...)
-	}
-	slices.Sort(keys)
-	keys = slices.Compact(keys) // a document of several systems
-	if err := v.read(ctx, keys); err != nil {
-		return err
-	}
-	for _, key := range keys {
-		t := v.deliveries[key]
-		for _, s := range scansOf(t) {
-			switch {
-			case s.Arrival == nil || !verifiable(t) || arrival.Settled(s.Arrival, v.started):
-			case arrival.Due(s.Arrival, v.started):
-				v.add(t, s)
-			default:
-				v.answer.Later++
-			}
-		}
-	}
-	return nil
-}
-
-// read reads delivery documents.
-func (v *verification) read(ctx context.Context, keys []string) error {
-	v.deliveries = map[string]*store.Tracked{}
-	objects := func(yield func(archive.RawInfo, error) bool) {
-		for _, key := range keys {
-			if !yield(archive.RawInfo{Key: key}, nil) {
-				return
-			}
-		}
-	}
-	for t, err := range v.f.o.Archive.Deliveries(ctx, objects) {
-		if err != nil {
-			return err
-		}
-		v.deliveries[t.Key] = &t
-	}
-	return ctx.Err()
-}
-
 // verifiable reports whether a delivery document may be written: nobody is at
 // work on it, and its delivery has ended, so that no write of a delivery meets
 // one of a verification.
@@ -249,79 +158,6 @@ func scansOf(t *store.Tracked) []*archive.SystemScan {
 func (v *verification) add(t *store.Tracked, s *archive.SystemScan) {
 	from, to := arrival.Window(&s.Scan)
 	v.due = append(v.due, &asked{delivery: t, scan: s, from: from, to: to, before: *s.Arrival})
-}
-
-// ask asks for all that is due. After an error nothing more is asked: it would
-// end the same way, and the next call goes on.
-func (v *verification) ask(ctx context.Context) {
-	slices.SortFunc(v.due, func(a, b *asked) int {
-		return cmp.Or(a.from.Compare(b.from), strings.Compare(a.scan.ScanID, b.scan.ScanID))
-	})
-	var failed error
-	for rest := v.due; len(rest) > 0; {
-		group := together(rest)
-		rest = rest[len(group):]
-		if failed == nil {
-			failed = v.askGroup(ctx, group)
-		}
-		if failed == nil {
-			continue
-		}
-		for _, a := range group {
-			now := arrival.Unanswered(a.before, failed.Error())
-			a.scan.Arrival = &now
-		}
-	}
-	v.answer.Asked = len(v.due)
-	if failed != nil {
-		v.answer.Reasons = append(v.answer.Reasons, failed.Error())
-		v.f.o.Log.WarnContext(ctx, "Grail did not say what has arrived", "scans", len(v.due), "class", fault.ClassOf(failed), "error", failed.Error())
-	}
-}
-
-// together returns the first scans that are asked for by one query: neighbours in
-// time.
-func together(due []*asked) []*asked {
-	to := due[0].to
-	for i, a := range due {
-		if i == grail.MaxScans || a.from.After(to.Add(apart)) {
-			return due[:i]
-		}
-		if a.to.After(to) {
-			to = a.to
-		}
-	}
-	return due
-}
-
-func (v *verification) askGroup(ctx context.Context, group []*asked) error {
-	now := v.f.o.Now()
-	stop := now.Add(queryTime)
-	if v.win.Soft.Before(stop) {
-		stop = v.win.Soft
-	}
-	if !now.Before(stop) {
-		return &fault.Error{Class: fault.Retry, What: "no time was left to ask Grail in this invocation", Cure: "none is needed: it is asked again"}
-	}
-	q := grail.Scans{From: group[0].from, To: group[0].to, Bucket: v.f.o.GrailBucket}
-	for _, a := range group {
-		q.IDs = append(q.IDs, a.scan.ScanID)
-		if a.to.After(q.To) {
-			q.To = a.to
-		}
-	}
-	v.answer.Queries++
-	counted, err := v.f.o.Grail.Count(ctx, q, stop)
-	if err != nil {
-		return err
-	}
-	v.answer.ScannedBytes += counted.ScannedBytes
-	for _, a := range group {
-		c := counted.Scans[a.scan.ScanID]
-		at := arrival.Judge(a.before, arrival.Found(c), v.f.o.Now())
-		a.scan.Arrival, a.answered, a.blind = &at, true, len(counted.Scans) == 0
-	}
-	return nil
 }
 
 // write writes the arrivals into the delivery documents. Whoever has written one

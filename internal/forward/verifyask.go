@@ -1,0 +1,94 @@
+package forward
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"runecast-ingest/internal/arrival"
+	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/grail"
+)
+
+const (
+	// queryTime is the most that one query may take.
+	queryTime = 2 * time.Minute
+	// apart is the time between two scans that keeps them out of one query: what
+	// lies between would be read for nothing.
+	apart = 15 * time.Minute
+)
+
+// ask asks for all that is due. After an error nothing more is asked: it would
+// end the same way, and the next call goes on.
+func (v *verification) ask(ctx context.Context) {
+	slices.SortFunc(v.due, func(a, b *asked) int {
+		return cmp.Or(a.from.Compare(b.from), strings.Compare(a.scan.ScanID, b.scan.ScanID))
+	})
+	var failed error
+	for rest := v.due; len(rest) > 0; {
+		group := together(rest)
+		rest = rest[len(group):]
+		if failed == nil {
+			failed = v.askGroup(ctx, group)
+		}
+		if failed == nil {
+			continue
+		}
+		for _, a := range group {
+			now := arrival.Unanswered(a.before, failed.Error())
+			a.scan.Arrival = &now
+		}
+	}
+	v.answer.Asked = len(v.due)
+	if failed != nil {
+		v.answer.Reasons = append(v.answer.Reasons, failed.Error())
+		v.f.o.Log.WarnContext(ctx, "Grail did not say what has arrived", "scans", len(v.due), "class", fault.ClassOf(failed), "error", failed.Error())
+	}
+}
+
+// together returns the first scans that are asked for by one query: neighbours in
+// time.
+func together(due []*asked) []*asked {
+	to := due[0].to
+	for i, a := range due {
+		if i == grail.MaxScans || a.from.After(to.Add(apart)) {
+			return due[:i]
+		}
+		if a.to.After(to) {
+			to = a.to
+		}
+	}
+	return due
+}
+
+func (v *verification) askGroup(ctx context.Context, group []*asked) error {
+	now := v.f.o.Now()
+	stop := now.Add(queryTime)
+	if v.win.Soft.Before(stop) {
+		stop = v.win.Soft
+	}
+	if !now.Before(stop) {
+		return &fault.Error{Class: fault.Retry, What: "no time was left to ask Grail in this invocation", Cure: "none is needed: it is asked again"}
+	}
+	q := grail.Scans{From: group[0].from, To: group[0].to, Bucket: v.f.o.GrailBucket}
+	for _, a := range group {
+		q.IDs = append(q.IDs, a.scan.ScanID)
+		if a.to.After(q.To) {
+			q.To = a.to
+		}
+	}
+	v.answer.Queries++
+	counted, err := v.f.o.Grail.Count(ctx, q, stop)
+	if err != nil {
+		return err
+	}
+	v.answer.ScannedBytes += counted.ScannedBytes
+	for _, a := range group {
+		c := counted.Scans[a.scan.ScanID]
+		at := arrival.Judge(a.before, arrival.Found(c), v.f.o.Now())
+		a.scan.Arrival, a.answered, a.blind = &at, true, len(counted.Scans) == 0
+	}
+	return nil
+}
