@@ -57,6 +57,13 @@ func RunOf(key string) (string, bool) {
 	return folder, ok && strings.HasPrefix(key, AnalysesPrefix)
 }
 
+// RunFolder returns the folder of an analysis' run, with a slash at its end.
+func RunFolder(rawKey string) string { return path.Dir(rawKey) + "/" }
+
+// BehindRun returns what sorts behind the keys of all analyses of a raw object's run,
+// and before those of later runs of the day.
+func BehindRun(rawKey string) string { return path.Dir(rawKey) + string('/'+1) }
+
 // AnalysisStart returns when the run in a raw object's key began, to the second:
 // its id says so, unless that contradicts the day in the key, which then counts.
 // False if the key has no day.

@@ -1,10 +1,13 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
@@ -54,7 +57,7 @@ func (d *delivery) begin(ctx context.Context) (beginning, error) {
 	switch {
 	case errors.Is(err, errLeft):
 		d.idle = true
-		return over(Outcome{State: StateLeft, Reason: d.key + " is left to the sweep: newer is " + d.request.Newer}, becauseOlder), nil
+		return over(Outcome{State: StateLeft, Reason: d.key + " is left to the sweep: newer is " + d.newer}, becauseOlder), nil
 	case err != nil:
 		return over(Outcome{}, named(becauseError, err)), err
 	case !slices.ContainsFunc(steps, changes):
@@ -66,15 +69,25 @@ func (d *delivery) begin(ctx context.Context) (beginning, error) {
 	return beginning{steps: steps}, nil
 }
 
-// look reads the delivery document and what the object is now.
+// look reads the delivery document, what the object is now, and whether there is a
+// newer one, all at the same time.
 func (d *delivery) look(ctx context.Context) (*situation, error) {
 	bucket := d.o.Archive
-	var err error
-	if d.doc, err = bucket.Delivery(ctx, d.key); err != nil {
-		return nil, err
+	var group errgroup.Group
+	group.Go(func() (err error) {
+		d.info, d.start, err = bucket.Start(ctx, d.key)
+		return missing(err, d.key)
+	})
+	if d.request.Newer != nil {
+		group.Go(func() error {
+			d.newer, d.newerErr = d.request.Newer(ctx)
+			return nil // most deliveries do not need to know it
+		})
 	}
-	if d.info, err = bucket.Head(ctx, d.key); err != nil {
-		return nil, missing(err, d.key)
+	var err error
+	d.doc, err = bucket.Delivery(ctx, d.key)
+	if err := cmp.Or(err, group.Wait()); err != nil {
+		return nil, err
 	}
 	at := &situation{delivery: d.doc.Value, exists: d.doc.Exists(), etag: d.info.ETag, mapping: d.mapper.Hash(), now: d.o.Now()}
 	at.replay = d.request.asks(at)
@@ -82,7 +95,10 @@ func (d *delivery) look(ctx context.Context) (*situation, error) {
 }
 
 func missing(err error, key string) error {
-	if errors.Is(err, store.ErrMissing) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, store.ErrMissing):
 		return &fault.Error{Class: fault.Reject, Where: key, What: "there is no such raw object",
 			Cure: "check the key; one that the bucket's lifecycle has expired cannot be sent again", Err: store.ErrMissing}
 	}
@@ -113,8 +129,13 @@ func (d *delivery) takeLease(ctx context.Context, at *situation) ([]step, error)
 	if !slices.ContainsFunc(steps, changes) {
 		return steps, nil
 	}
-	if d.request.Newer != "" && !d.doc.Exists() && slices.Contains(steps, stepSend) {
-		return nil, d.leaveToSweep(ctx)
+	if !d.doc.Exists() && slices.Contains(steps, stepSend) {
+		if d.newerErr != nil {
+			return nil, d.newerErr
+		}
+		if d.newer != "" {
+			return nil, d.leaveToSweep(ctx)
+		}
 	}
 	if err := d.feasible(ctx, steps); err != nil {
 		d.idle = true
@@ -170,6 +191,7 @@ func (d *delivery) decide(ctx context.Context, at *situation, s *scan) (step, er
 	if err != nil {
 		return stepDone, err
 	}
+	s.found = d.keep(c, &reg)
 	if d.request.Force && !reg.Exists() {
 		if err := d.doubted(ctx, s, c, &reg); err != nil && !errors.Is(err, errUnderWay) { // the commit point waits
 			return stepDone, err

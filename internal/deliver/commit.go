@@ -112,7 +112,7 @@ func (g *generation) passCommitPoint(ctx context.Context, unlicensed int, again 
 		return archive.Register{}, &stop
 	}
 	for {
-		c, reg, err := d.candidate(ctx, g.s)
+		c, reg, err := d.candidateAgain(ctx, g.s)
 		if err != nil {
 			return end(becauseInterrupted, err)
 		}

@@ -40,9 +40,15 @@ type delivery struct {
 	win     Window
 	request Request
 	info    archive.RawInfo
-	doc     store.Doc[archive.Delivery]
-	scans   []*scan
-	parts   []PartOutcome
+	// start are the object's first bytes, as stored: all of a small one.
+	start []byte
+	doc   store.Doc[archive.Delivery]
+	scans []*scan
+	parts []PartOutcome
+	// newer is the key of a newer object of the system, and newerErr why that is
+	// not known; see Request.Newer.
+	newer    string
+	newerErr error
 
 	// rate is the pace that somebody asked for; nil: nobody did.
 	rate *Rate
@@ -72,7 +78,7 @@ func (d *delivery) contents(ctx context.Context) error {
 }
 
 func (d *delivery) source(ctx context.Context) Source {
-	return func() (io.ReadCloser, error) { return d.o.Archive.Open(ctx, d.info) }
+	return func() (io.ReadCloser, error) { return d.o.Archive.OpenBehind(ctx, d.info, d.start) }
 }
 
 // input opens the object at a scan for a mapper, which lacks a catalogue and

@@ -1,5 +1,7 @@
 package deliver
 
+import "context"
+
 // Request is what a delivery is asked for. The zero value is a trigger's: what
 // has not ended goes on, and nothing is sent again that has.
 type Request struct {
@@ -11,9 +13,9 @@ type Request struct {
 	// Rate bounds the events per second; nil: nothing does, or, by a trigger, what
 	// an earlier request has asked for.
 	Rate *Rate
-	// Newer is the key of a newer object of the system: a delivery that would
-	// begin is left to the sweep. Empty: there is none, or it does not matter.
-	Newer string
+	// Newer returns the key of a newer object of the system: a delivery that would
+	// begin is left to the sweep then. Empty: there is none. Nil: it does not matter.
+	Newer func(context.Context) (string, error)
 	// LeavePaced leaves a delivery that keeps to a pace to another call: it would
 	// take all the time.
 	LeavePaced bool

@@ -18,6 +18,9 @@ type scan struct {
 	// asked is the ETag of the register beside which the delivery documents were
 	// asked for anything newer; empty: they were not, or there was none.
 	asked string
+	// found is the register as it was read when the delivery began; nil: it was used
+	// already.
+	found *foundRegister
 	// notice is sent to people once the scan's delivery is complete; nil
 	// until its scan event is accepted.
 	notice *notice.Committed

@@ -1,11 +1,16 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/store"
@@ -19,9 +24,12 @@ import (
 // is under way or was broken off, only the register knew: where there is none, that
 // delivery is waited for.
 
-// lookBack is how much earlier than its start the id of a run may be, by which its
-// objects are listed: a schedule that was late.
+// lookBack is how much later a hand-made scan may have been finished than the run
+// of another began that was finished after it.
 const lookBack = 24 * time.Hour
+
+// listings is how many listings of the archive are made at a time.
+const listings = 8
 
 // account is what the delivery documents of a system say, beside that of the scan
 // that asks.
@@ -62,40 +70,96 @@ func (a *account) newer(than *place) *archive.Commit {
 	return a.newest
 }
 
-// account asks the delivery documents what is shown of a scan's system. It costs
-// one list of the documents since the scan, and one of the hand-made ones. Read
-// are those of the system that were not read for the register's commits.
-func (d *delivery) account(ctx context.Context, s *scan, c *candidate) (*account, error) {
-	system := s.Envelope.System
-	since := c.moment()
-	if !c.handMade {
-		since = c.order.StartedAt
+// account asks the delivery documents what is shown of a scan's system. Read are
+// those of the system that were not read for the register's commits.
+func (d *delivery) account(ctx context.Context, s *scan, c *candidate, registered bool) (*account, error) {
+	keys, err := d.others(ctx, s, c, registered)
+	if err != nil {
+		return nil, err
 	}
-	since = since.Add(-lookBack)
 	a := &account{}
-	for _, list := range []struct{ prefix, after string }{
-		{archive.DeliveryPrefix + archive.AnalysesPrefix, archive.DeliveryPrefix + archive.AnalysesOf(since)}, {archive.DeliveryPrefix + archive.ManualPrefix, ""},
-	} {
-		for info, err := range d.o.Archive.List(ctx, list.prefix, list.after) {
+	for _, rawKey := range keys {
+		if c.documents[rawKey] == nil {
+			doc, err := d.o.Archive.Delivery(ctx, rawKey)
 			if err != nil {
 				return nil, err
 			}
-			rawKey, ok := archive.DeliveryOf(info.Key)
-			handMade := archive.IsHandMade(rawKey)
-			if !ok || rawKey == d.key || !handMade && archive.SystemOf(rawKey) != system.Label().Hash || handMade && info.LastModified.Before(since) {
-				continue
-			}
-			if c.documents[rawKey] == nil {
-				doc, err := d.o.Archive.Delivery(ctx, rawKey)
-				if err != nil {
-					return nil, err
-				}
-				c.documents[rawKey] = &doc.Value
-			}
-			a.take(c.documents[rawKey], system.ID, c)
+			c.documents[rawKey] = &doc.Value
 		}
+		a.take(c.documents[rawKey], s.Envelope.System.ID, c)
 	}
 	return a, nil
+}
+
+// others returns the raw keys of the delivery documents that may be of a newer scan
+// of the system. It costs a listing of what lies behind the scan's run, and one of
+// the hand-made documents. Where there is no register it also costs one of the runs
+// of the day, and one of each that lies before the scan's: a run that its schedule
+// brought late may be one of these, and have begun after it.
+func (d *delivery) others(ctx context.Context, s *scan, c *candidate, registered bool) ([]string, error) {
+	hash := s.Envelope.System.Label().Hash
+	analysis := func(rawKey string, _ time.Time) bool { return archive.SystemOf(rawKey) == hash }
+	since := c.order.StartedAt.Add(-lookBack)
+	if c.handMade {
+		since = c.moment().Add(-lookBack)
+	}
+	manual := func(_ string, written time.Time) bool { return !written.Before(since) }
+	behind := archive.BehindRun(d.key)
+	if c.handMade {
+		behind = archive.AnalysesOf(since)
+	}
+	found := &rawKeys{d: d}
+	var group errgroup.Group
+	group.SetLimit(listings)
+	group.Go(func() error { return found.list(ctx, archive.ManualPrefix, "", manual) })
+	group.Go(func() error { return found.list(ctx, archive.AnalysesPrefix, behind, analysis) })
+	var err error
+	if !registered && !c.handMade {
+		for folder, lerr := range d.o.Archive.Folders(ctx, archive.DeliveryPrefix+archive.AnalysesOf(c.order.StartedAt)) {
+			if err = lerr; err != nil {
+				break
+			}
+			run := strings.TrimPrefix(folder, archive.DeliveryPrefix)
+			if run >= archive.RunFolder(d.key) {
+				break
+			}
+			group.Go(func() error { return found.list(ctx, run, "", analysis) })
+		}
+	}
+	if err := cmp.Or(group.Wait(), err); err != nil {
+		return nil, err
+	}
+	slices.Sort(found.keys)
+	return found.keys, nil
+}
+
+// rawKeys are the raw objects of delivery documents that were listed. It is safe
+// for concurrent use.
+type rawKeys struct {
+	d    *delivery
+	mu   sync.Mutex
+	keys []string
+}
+
+// list adds those under a prefix of raw keys, behind one of them, that may matter by
+// the raw key and by when the document was written.
+func (r *rawKeys) list(ctx context.Context, prefix, behind string, may func(rawKey string, written time.Time) bool) error {
+	if behind != "" {
+		behind = archive.DeliveryPrefix + behind
+	}
+	for info, err := range r.d.o.Archive.List(ctx, archive.DeliveryPrefix+prefix, behind) {
+		if err != nil {
+			return err
+		}
+		rawKey, ok := archive.DeliveryOf(info.Key)
+		if !ok || rawKey == r.d.key || !may(rawKey, info.LastModified) {
+			continue
+		}
+		r.mu.Lock()
+		r.keys = append(r.keys, rawKey)
+		r.mu.Unlock()
+	}
+	return nil
 }
 
 // shownOf returns what a delivery document says is shown of a system, or may be,
@@ -159,7 +223,7 @@ func (d *delivery) doubted(ctx context.Context, s *scan, c *candidate, reg *stor
 	if reg.Exists() && reg.ETag == s.asked {
 		return nil
 	}
-	a, err := d.account(ctx, s, c)
+	a, err := d.account(ctx, s, c, reg.Exists())
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/deliver"
@@ -26,11 +25,7 @@ const nearby = 1000
 // ever deliver it. One whose system has a newer scan in the archive is left to
 // the sweep, which delivers the newest first, unless its delivery has begun.
 func (f *Forwarder) trigger(ctx context.Context, key string, win deliver.Window) (deliver.Outcome, error) {
-	newer, err := f.newer(ctx, key)
-	if err != nil {
-		return deliver.Outcome{}, err
-	}
-	out, err := f.deliverer.Deliver(ctx, key, win, deliver.Request{Newer: newer})
+	out, err := f.deliverer.Deliver(ctx, key, win, deliver.Request{Newer: func(ctx context.Context) (string, error) { return f.newer(ctx, key) }})
 	if errors.Is(err, store.ErrMissing) {
 		return f.gone(ctx, key, err), nil
 	}
@@ -54,9 +49,8 @@ func (f *Forwarder) newer(ctx context.Context, key string) (string, error) {
 	if _, ok := archive.RawLabel(key); !ok {
 		return "", nil // its key names no system
 	}
-	behind := path.Dir(key) + string('/'+1) // the keys of its own run
 	seen := 0
-	for info, err := range f.o.Archive.List(ctx, archive.AnalysesPrefix, behind) {
+	for info, err := range f.o.Archive.List(ctx, archive.AnalysesPrefix, archive.BehindRun(key)) {
 		if err != nil {
 			return "", fmt.Errorf("look for a newer scan: %w", err)
 		}

@@ -32,6 +32,26 @@ func (s *Store) List(ctx context.Context, prefix, after string) iter.Seq2[archiv
 	}
 }
 
+// Folders returns the folders directly under a prefix that ends with a slash, each
+// with its slash, in order. An error ends it.
+func (s *Store) Folders(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		pages := s3.NewListObjectsV2Paginator(s.api, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix, Delimiter: aws.String("/")})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				yield("", fmt.Errorf("list archive: %w", s.explain(err, "s3:ListBucket", prefix)))
+				return
+			}
+			for _, folder := range page.CommonPrefixes {
+				if !yield(aws.ToString(folder.Prefix), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
 func optional(s string) *string {
 	if s == "" {
 		return nil

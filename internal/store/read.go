@@ -2,6 +2,7 @@ package store
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -20,6 +23,8 @@ import (
 
 const (
 	readBuffer = 256 << 10
+	// startBytes is how much of an object Start reads: all of a small one.
+	startBytes = 128 << 10
 	// maxReopen is how many connections in a row may break without getting on.
 	maxReopen = 5
 )
@@ -36,13 +41,54 @@ func (s *Store) Head(ctx context.Context, key string) (archive.RawInfo, error) {
 	return archive.RawInfo{Key: key, ETag: aws.ToString(out.ETag), Size: aws.ToInt64(out.ContentLength), LastModified: aws.ToTime(out.LastModified)}, nil
 }
 
+// Start describes the current version of an object, as Head does, and returns its
+// first 128 KiB as stored, by one request: of a small object that is all.
+func (s *Store) Start(ctx context.Context, key string) (archive.RawInfo, []byte, error) {
+	out, err := s.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key, Range: aws.String(fmt.Sprintf("bytes=0-%d", startBytes-1))})
+	switch {
+	case err == nil:
+	case status(err) == http.StatusRequestedRangeNotSatisfiable: // it is empty
+		info, err := s.Head(ctx, key)
+		return info, nil, err
+	case status(err) == http.StatusNotFound:
+		return archive.RawInfo{}, nil, fmt.Errorf("read %s: %w", key, ErrMissing)
+	default:
+		return archive.RawInfo{}, nil, fmt.Errorf("read object: %w", s.explain(err, "s3:GetObject and s3:ListBucket", key))
+	}
+	defer out.Body.Close()
+	info := archive.RawInfo{Key: key, ETag: aws.ToString(out.ETag), Size: sizeOf(out), LastModified: aws.ToTime(out.LastModified)}
+	start, err := io.ReadAll(io.LimitReader(out.Body, startBytes))
+	if err != nil || int64(len(start)) < min(info.Size, startBytes) {
+		return info, nil, nil // whoever opens it reads it from its beginning
+	}
+	return info, start, nil
+}
+
+// sizeOf returns the size of the whole object of which a range was read: what
+// stands behind the slash in "bytes 0-9/100".
+func sizeOf(out *s3.GetObjectOutput) int64 {
+	_, whole, _ := strings.Cut(aws.ToString(out.ContentRange), "/")
+	if size, err := strconv.ParseInt(whole, 10, 64); err == nil {
+		return size
+	}
+	return aws.ToInt64(out.ContentLength) // the answer is not a range, but all of it
+}
+
 // Open streams exactly the version that info describes, decompressed if it is
 // gzip by its first bytes. A broken connection is resumed where it broke.
 // ErrChanged if the version is gone. Errors of the reader are of class Retry
 // when S3 failed, and Reject when the object itself is cut or corrupt.
 func (s *Store) Open(ctx context.Context, info archive.RawInfo) (io.ReadCloser, error) {
+	return s.OpenBehind(ctx, info, nil)
+}
+
+// OpenBehind is Open where the first bytes of that version are known, as Start
+// returned them: they are not read again. None may be known.
+func (s *Store) OpenBehind(ctx context.Context, info archive.RawInfo, start []byte) (io.ReadCloser, error) {
 	body := &resuming{ctx: ctx, s: s, info: info}
-	if err := body.open(); err != nil {
+	if len(start) > 0 { // read on by range behind it
+		body.body, body.reopens = io.NopCloser(bytes.NewReader(start)), -1
+	} else if err := body.open(); err != nil {
 		return nil, err
 	}
 	plain := bufio.NewReaderSize(body, readBuffer)
