@@ -24,11 +24,12 @@ type estate struct {
 	checks, objects int
 	machines        [][]byte
 	started         time.Time // of its run
+	bytes           int64     // as stored; 0: unknown
 }
 
 // newEstate is of a run that began just now.
 func newEstate(checks, objects int) *estate {
-	return &estate{estateID, checks, objects, estateMachines(estateBlock), time.Now().UTC().Truncate(time.Second)}
+	return &estate{id: estateID, checks: checks, objects: objects, machines: estateMachines(estateBlock), started: time.Now().UTC().Truncate(time.Second)}
 }
 
 func (e *estate) run() string { return e.started.Format("20060102T150405Z") + "-4f3a" }
@@ -38,7 +39,7 @@ func (e *estate) key() string { return archive.RawKey(e.started, e.run(), e.id, 
 
 // created is S3's event for the raw object.
 func (e *estate) created() string {
-	return fmt.Sprintf(`{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":%q},"object":{"key":%q}}}]}`, benchBucket, e.key())
+	return fmt.Sprintf(`{"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":%q},"object":{"key":%q,"size":%d}}}]}`, benchBucket, e.key(), e.bytes)
 }
 
 // findings is how many findings the estate has.

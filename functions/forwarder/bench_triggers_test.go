@@ -5,15 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"golang.org/x/sync/errgroup"
-
-	"runecast-ingest/internal/archive"
 )
 
 const (
@@ -22,14 +21,16 @@ const (
 	triggersDefault  = 1000
 	// triggersForwarders work at a time, as QueueConcurrency has it.
 	triggersForwarders = 8
+	// triggersBatch is BatchSize: how many messages of a queue an invocation brings.
+	triggersBatch = 10
 	// triggersLatency is what S3 and Dynatrace take to answer, wherever they are.
 	triggersLatency = 20 * time.Millisecond
 )
 
 // BenchmarkTriggers has a run's raw objects delivered, one of each system with
-// 1,000 findings, by the messages of a queue that come all at once. It reports the
-// time until all scans are committed, and what one takes. A message that is given
-// back comes again at once.
+// 1,000 findings, by the messages of a queue that come all at once, ten to an
+// invocation. It reports the time until all scans are committed, and what one takes.
+// Messages that are given back come again at once.
 func BenchmarkTriggers(b *testing.B) {
 	objects := triggersDefault
 	if text := os.Getenv(triggersVariable); text != "" {
@@ -80,7 +81,8 @@ func (k *track) archiveRun(systems int, started time.Time) []*estate {
 		e := &estate{id: fmt.Sprintf("5f1ab8d2-8f3c-4a57-9b6e-%012x", i), checks: 10, objects: 100, machines: machines, started: started}
 		estates[i] = e
 		group.Go(func() error {
-			_, err := k.store.PutRaw(k.Context(), e.key(), e.write)
+			stored, err := k.store.PutRaw(k.Context(), e.key(), e.write)
+			e.bytes = stored.Bytes
 			return err
 		})
 	}
@@ -92,36 +94,47 @@ func (k *track) archiveRun(systems int, started time.Time) []*estate {
 
 // deliverAll invokes the function with a message for each object, all at once, and
 // again with those that are given back. It returns how many were.
-func (k *track) deliverAll(estates []*estate) (back int64) {
+func (k *track) deliverAll(estates []*estate) int64 {
 	k.Helper()
-	var mu sync.Mutex
+	var back atomic.Int64
 	var group errgroup.Group
-	for _, e := range estates {
-		message, err := json.Marshal(events.SQSEvent{Records: []events.SQSMessage{{MessageId: archive.SystemOf(e.key()), EventSource: "aws:sqs", Body: e.created()}}})
-		if err != nil {
-			k.Fatal(err)
-		}
+	for some := range slices.Chunk(estates, triggersBatch) {
 		group.Go(func() error {
-			for {
-				r, err := k.function.Invoke(context.WithoutCancel(k.Context()), message)
-				if err == nil {
-					err = r.Err()
-				}
-				var answer events.SQSEventResponse
-				if err == nil {
-					err = json.Unmarshal(r.Payload, &answer)
-				}
-				if err != nil || len(answer.BatchItemFailures) == 0 {
+			var event events.SQSEvent
+			for _, e := range some {
+				event.Records = append(event.Records, events.SQSMessage{MessageId: e.key(), EventSource: "aws:sqs", Body: e.created()})
+			}
+			for len(event.Records) > 0 {
+				answer, err := k.fromQueue(event)
+				if err != nil {
 					return err
 				}
-				mu.Lock()
-				back++
-				mu.Unlock()
+				back.Add(int64(len(answer.BatchItemFailures)))
+				event.Records = slices.DeleteFunc(event.Records, func(m events.SQSMessage) bool {
+					return !slices.Contains(answer.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
+				})
 			}
+			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
 		k.Fatal(err)
 	}
-	return back
+	return back.Load()
+}
+
+// fromQueue invokes the function with messages of a queue.
+func (k *track) fromQueue(event events.SQSEvent) (answer events.SQSEventResponse, err error) {
+	text, err := json.Marshal(event)
+	if err != nil {
+		return answer, err
+	}
+	r, err := k.function.Invoke(context.WithoutCancel(k.Context()), text)
+	if err == nil {
+		err = r.Err()
+	}
+	if err == nil {
+		err = json.Unmarshal(r.Payload, &answer)
+	}
+	return answer, err
 }

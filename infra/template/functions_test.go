@@ -68,7 +68,7 @@ func functionsAreInVPCs(template node) {
 func visibilityExceedsTimeout(template node) {
 	template.properties("ObjectQueue").at("VisibilityTimeout").want("960") // the timeout is 900
 	mapping := template.properties("ForwarderQueueMapping")
-	mapping.at("BatchSize").want("1")
+	mapping.at("BatchSize").want("10")
 	mapping.same("response types", []string{"ReportBatchItemFailures"}, mapping.at("FunctionResponseTypes").texts())
 	mapping.at("ScalingConfig", "MaximumConcurrency").want("${QueueConcurrency}")
 	template.at("Resources", "ForwarderQueueMapping", "Condition").want("UseQueue")

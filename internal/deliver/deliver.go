@@ -54,8 +54,10 @@ type Options struct {
 type Deliverer struct {
 	o      Options
 	mapper *mapping.Mapper
-	// buffers serve one invocation at a time, as Lambda has it.
+	// buffers serve one invocation at a time, as Lambda has it, and so do the slots of
+	// requests in flight.
 	buffers  *openpipeline.Buffers
+	slots    chan struct{}
 	catalogs *catalogs
 }
 
@@ -64,6 +66,7 @@ func New(o Options) *Deliverer {
 	return &Deliverer{
 		o: o, mapper: mapping.New(o.Settings.Mapping), catalogs: &catalogs{archive: o.Archive, log: o.Log},
 		buffers: openpipeline.NewBuffers(o.Settings.SendConcurrency+1, o.Settings.MaxBatchBytes), // in flight, and one being packed
+		slots:   make(chan struct{}, o.Settings.SendConcurrency),
 	}
 }
 
@@ -150,7 +153,7 @@ func (d *Deliverer) Deliver(ctx context.Context, key string, win Window, r Reque
 		return Outcome{State: archive.DeliveryPending, Reason: "no time was left for it in this invocation", reason: becauseTime}, nil
 	}
 	one := &delivery{Deliverer: d, key: key, win: win, request: r, batchBytes: d.o.Settings.MaxBatchBytes}
-	one.send = counting(timely(traced(d.o.Sender, win.Soft), d.o.Now), &one.counter)
+	one.send = counting(limited(timely(traced(d.o.Sender, win.Soft), d.o.Now), d.slots), &one.counter)
 	var out Outcome
 	err := telemetry.Trace(ctx, "deliver", func(ctx context.Context) (err error) {
 		out, err = one.run(ctx)

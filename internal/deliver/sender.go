@@ -26,7 +26,7 @@ type Sender interface {
 }
 
 // send posts a batch. What is done around a request is a send around a send:
-// counting(paced(timely(traced(sender)))).
+// counting(paced(limited(timely(traced(sender))))).
 type send func(ctx context.Context, b *openpipeline.Batch) openpipeline.Result
 
 // traced posts bodies by a sender, each in a subsegment of the trace.
@@ -54,6 +54,19 @@ func timely(do send, now func() time.Time) send {
 			r.Outcome, r.Err = openpipeline.Doubt, fmt.Errorf("accepted, but %s after it was to be sent: Dynatrace drops what is too old", took.Round(time.Minute))
 		}
 		return r
+	}
+}
+
+// limited sends no more requests at a time than there are slots, whatever number of
+// objects is delivered.
+func limited(do send, slots chan struct{}) send {
+	return func(ctx context.Context, b *openpipeline.Batch) openpipeline.Result {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		case <-ctx.Done(): // the sender says so
+		}
+		return do(ctx, b)
 	}
 }
 

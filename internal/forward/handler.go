@@ -71,10 +71,10 @@ func unknownPayload(what string) error {
 // another bucket, does not keep the other objects from being delivered.
 func (f *Forwarder) direct(ctx context.Context, event []byte) (payload.DeliveryAnswer, error) {
 	a := payload.DeliveryAnswer{Reasons: []string{}}
-	keys, failed := f.keys(event)
+	objects, failed := f.objects(event)
 	win := deliver.WindowOf(ctx, f.o.Now())
-	for _, key := range keys {
-		out, err := f.trigger(ctx, key, win)
+	for _, o := range objects {
+		out, err := f.trigger(ctx, o.key, win)
 		failed = errors.Join(failed, err)
 		count(&a, out)
 	}
@@ -82,39 +82,16 @@ func (f *Forwarder) direct(ctx context.Context, event []byte) (payload.DeliveryA
 	return a, failed
 }
 
-// queue delivers the objects of SQS messages. A message whose object is not
-// finished is given back, by its message id.
-func (f *Forwarder) queue(ctx context.Context, event []byte) (events.SQSEventResponse, error) {
-	res := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
-	var batch events.SQSEvent
-	if err := json.Unmarshal(event, &batch); err != nil {
-		return res, unknownPayload(err.Error())
-	}
-	win := deliver.WindowOf(ctx, f.o.Now())
-	for _, m := range batch.Records {
-		if err := f.message(ctx, m, win); err != nil {
-			f.o.Log.WarnContext(ctx, "message given back to the queue", "messageId", m.MessageId, "error", err.Error())
-			res.BatchItemFailures = append(res.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
-		}
-	}
-	return res, nil
+// object is a raw object that an event says was created.
+type object struct {
+	key string
+	// size in bytes, as stored; 0: the event does not say.
+	size int64
 }
 
-func (f *Forwarder) message(ctx context.Context, m events.SQSMessage, win deliver.Window) error {
-	keys, pending := f.keys([]byte(m.Body))
-	for _, key := range keys {
-		out, err := f.trigger(ctx, key, win)
-		if err == nil && !out.Ended() && !over(&out) {
-			err = fmt.Errorf("%s is %s: %s", key, out.State, out.Reason)
-		}
-		pending = errors.Join(pending, err)
-	}
-	return pending
-}
-
-// keys returns the raw objects that an event says were created. With an error come
+// objects returns the raw objects that an event says were created. With an error come
 // those of the other records.
-func (f *Forwarder) keys(event []byte) ([]string, error) {
+func (f *Forwarder) objects(event []byte) ([]object, error) {
 	var e struct {
 		Event   string                 `json:"Event"`
 		Records []events.S3EventRecord `json:"Records"`
@@ -128,13 +105,13 @@ func (f *Forwarder) keys(event []byte) ([]string, error) {
 	case e.Event == testEvent:
 		return nil, nil
 	case len(e.RequestPayload) > 0:
-		return f.keys(e.RequestPayload)
+		return f.objects(e.RequestPayload)
 	case e.Source == "aws.s3":
 		return f.created(&e.eventBridge)
 	case len(e.Records) == 0 || e.Records[0].EventSource != "aws:s3":
 		return nil, unknownPayload("it is no S3 event and has no action")
 	}
-	var keys []string
+	var found []object
 	var foreign error
 	for _, r := range e.Records {
 		if !strings.HasPrefix(r.EventName, "ObjectCreated:") {
@@ -148,9 +125,9 @@ func (f *Forwarder) keys(event []byte) ([]string, error) {
 		if archive.IsFolder(key) {
 			continue
 		}
-		keys = append(keys, key)
+		found = append(found, object{key: key, size: r.S3.Object.Size})
 	}
-	return keys, foreign
+	return found, foreign
 }
 
 // ours refuses objects of another bucket and those that are not raw: what the

@@ -28,13 +28,14 @@ type eventBridge struct {
 			Name string `json:"name"`
 		} `json:"bucket"`
 		Object struct {
-			Key string `json:"key"`
+			Key  string `json:"key"`
+			Size int64  `json:"size"`
 		} `json:"object"`
 	} `json:"detail"`
 }
 
-// created returns the key of an EventBridge event, none for other events.
-func (f *Forwarder) created(e *eventBridge) ([]string, error) {
+// created returns the object of an EventBridge event, none for other events.
+func (f *Forwarder) created(e *eventBridge) ([]object, error) {
 	if e.DetailType != "Object Created" {
 		return nil, nil
 	}
@@ -42,7 +43,7 @@ func (f *Forwarder) created(e *eventBridge) ([]string, error) {
 	if err := f.ours(e.Detail.Bucket.Name, key); err != nil || archive.IsFolder(key) {
 		return nil, err
 	}
-	return []string{key}, nil
+	return []object{{key: key, size: e.Detail.Object.Size}}, nil
 }
 
 // failedInvocation is the record that Lambda keeps of a failed asynchronous
