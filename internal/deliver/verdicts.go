@@ -70,8 +70,13 @@ func (d *delivery) arrivalOf(ctx context.Context, replaced *archive.Commit) *arc
 // already, or of a newer commit. It returns the roll-up with its change, with
 // an error, too.
 func (d *delivery) keepRollup(ctx context.Context, now archive.Rollup, replaced archive.Commit) (archive.Rollup, error) {
+	first := replaced == (archive.Commit{}) // mostly there is none yet then: it is not read before it is written
 	for {
-		kept, err := d.o.Archive.Rollup(ctx, now.System.ID)
+		kept, err := store.Doc[archive.Rollup]{Key: archive.RollupKey(now.System.ID)}, error(nil)
+		if !first {
+			kept, err = d.o.Archive.Rollup(ctx, now.System.ID)
+		}
+		first = false
 		switch {
 		case err == nil:
 		case fault.ClassOf(err) == fault.Reject && kept.ETag != "": // it says nothing; a new one takes its place
