@@ -1,8 +1,10 @@
 package deliver_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -120,4 +122,54 @@ func TestLostRegisterHoldsBackNothing(t *testing.T) {
 	r.dropRegister("vc-a")
 	r.replayed(third, archive.DeliveryComplete, deliver.Request{JobID: "back"})
 	r.Shown("vc-a failed=4 passed=0 posture=0", "vc-b failed=3 passed=0 posture=0")
+}
+
+// A run that its schedule brought late lies before one that began earlier. What it
+// has shown is found where the register is lost.
+func TestLostRegisterFindsTheLateRun(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	second := r.Put(scan{System: "vc-a", Minute: 20, Failing: 2}) // its trigger is lost
+	late := scan{System: "vc-a", Minute: 30, Failing: 3}
+	scheduled := scan{System: "vc-a", Minute: 10}
+	key := r.PutAs(archive.RawKey(late.Started(), scheduled.Run(), "vc-a", "vc-a"), late)
+	r.delivered(key, archive.DeliveryComplete)
+	r.dropRegister("vc-a")
+	r.delivered(second, archive.DeliverySuperseded)
+	r.Shown("vc-a failed=3 passed=0 posture=0")
+}
+
+// What lies in the run of the scan itself costs no reading, however much it is: a run
+// of very many systems would else list all of them for each.
+func TestOthersOfTheRunAreNotListed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	one := scan{System: "vc-a", Minute: 1, Failing: 1}
+	for _, system := range []string{"vc-0", "vc-b", "vc-c"} {
+		r.delivered(r.Put(scan{System: system, Minute: 1, Failing: 1}), archive.DeliveryComplete)
+	}
+	key, o, listed := r.Put(one), r.Options(), &listed{API: r.S3}
+	o.Archive = store.New(listed, r.Bucket)
+	out, err := deliver.New(o).Deliver(t.Context(), key, deliver.WindowOf(t.Context(), r.Clock.Now()), deliver.Request{})
+	if err != nil || out.State != archive.DeliveryComplete {
+		t.Fatalf("%+v %v", out, err)
+	}
+	if n := listed.keys.Load(); n != 0 || listed.calls.Load() == 0 {
+		t.Errorf("%d keys were listed by %d listings", n, listed.calls.Load())
+	}
+}
+
+// listed counts the keys that listings of S3 bring.
+type listed struct {
+	store.API
+	calls, keys atomic.Int64
+}
+
+func (l *listed) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, options ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
+	out, err := l.API.ListObjectsV2(ctx, in, options...)
+	l.calls.Add(1)
+	if err == nil {
+		l.keys.Add(int64(len(out.Contents)))
+	}
+	return out, err
 }

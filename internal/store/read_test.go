@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -75,4 +76,59 @@ func object(t *testing.T, c *s3.Client, key string) []byte {
 		t.Fatal(err)
 	}
 	return body
+}
+
+// Start returns what Head does, and the object's first bytes; what is read behind
+// them is the same object, and never another version of it.
+func TestStart(t *testing.T) {
+	t.Parallel()
+	c := client(t)
+	s := store.New(c, bucket)
+	for name, size := range map[string]int{"empty": 0, "small": 10, "one start": 128 << 10, "one byte more": 128<<10 + 1, "large": 1 << 20} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := strings.Repeat("x", size/2) + strings.Repeat("y", size-size/2)
+			key := "raw/manual/" + strconv.Itoa(size)
+			put := func(text string) {
+				if _, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: &key, Body: strings.NewReader(text)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			put(text)
+			want, err := s.Head(t.Context(), key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			info, start, err := s.Start(t.Context(), key)
+			if err != nil || info.Key != want.Key || info.ETag != want.ETag || info.Size != want.Size || !info.LastModified.Equal(want.LastModified) {
+				t.Fatalf("Start: %+v %v, want %+v", info, err, want)
+			}
+			if string(start) != text[:min(size, 128<<10)] {
+				t.Errorf("the start has %d bytes", len(start))
+			}
+			whole := func() (string, error) {
+				r, err := s.OpenBehind(t.Context(), info, start)
+				if err != nil {
+					return "", err
+				}
+				b, err := io.ReadAll(r)
+				return string(b), errors.Join(err, r.Close())
+			}
+			if got, err := whole(); err != nil || got != text {
+				t.Errorf("%d bytes behind the start, %v", len(got), err)
+			}
+			put("another version")
+			got, err := whole()
+			if size > len(start) {
+				if !errors.Is(err, store.ErrChanged) {
+					t.Errorf("another version: %v, want ErrChanged", err)
+				}
+			} else if err != nil && size > 0 || size > 0 && got != text {
+				t.Errorf("what was read whole: %d bytes, %v", len(got), err)
+			}
+		})
+	}
+	if _, _, err := s.Start(t.Context(), "raw/manual/none"); !errors.Is(err, store.ErrMissing) {
+		t.Errorf("nothing there: %v", err)
+	}
 }
