@@ -35,7 +35,7 @@ const (
 	// room. A change that needs more should say why.
 	mostMallocs    = 0.05                 // per finding: what a check costs, shared by its findings
 	mostAllocated  = 6*9_500_000 + 24<<20 // bytes in all: the batches, and no more for more findings
-	mostCalls      = 14                   // to S3, per object, whatever its size; 3 ask the delivery documents whether something newer is shown
+	mostCalls      = 12                   // to S3, per object, whatever its size; 3 ask the delivery documents whether something newer is shown
 	mostState      = 1650                 // bytes of both state documents, whatever the object's size
 	goldenBytes    = 2530                 // of a finding of bench_estate_test.go as it is sent
 	leanBytes      = 1805                 // of one with FIELDS=lean
