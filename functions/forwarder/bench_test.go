@@ -42,6 +42,18 @@ func BenchmarkDeliver(b *testing.B) {
 	}
 }
 
+// BenchmarkManyRules delivers a million rules of one object each, far more than any
+// appliance knows, and reports what the function's memory came to.
+func BenchmarkManyRules(b *testing.B) {
+	k, e := newTrack(b), newEstate(1_000_000, 1)
+	k.archive(e)
+	k.deploy()
+	for b.Loop() {
+		k.deliver(e)
+	}
+	b.ReportMetric(float64(k.function.MaxMemory())/(1<<20), "peak-MiB")
+}
+
 func benchmarkDeliver(b *testing.B, e *estate) {
 	k := newTrack(b)
 	program, body := filepath.Join(b.TempDir(), "floor"), filepath.Join(b.TempDir(), "body")

@@ -106,7 +106,8 @@ type Result struct {
 	Summary securityevent.Summary
 	// Rows counts the findings sent.
 	Rows map[Row]int64
-	// Rules is the worst status of each rule's rows, by rule id, in no order.
+	// Rules is the worst status of each rule's rows, by rule id, in no order. Of more
+	// than 50,000 rules the ids of the others are empty.
 	Rules iter.Seq2[string, securityevent.Status]
 	// Reasons counts issues by Reason.
 	Reasons map[string]int64

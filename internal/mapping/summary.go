@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"crypto/sha256"
 	"iter"
 	"slices"
 	"strings"
@@ -11,6 +12,8 @@ import (
 // summary computes the posture that the dashboard will show for this system.
 type summary struct {
 	rules map[string]ruleState
+	// more are the rules beyond maxNamed, by a digest of their ids.
+	more map[ruleDigest]ruleState
 	// standards are those of the rules, by their place in known.
 	standards []string
 	known     map[string]uint32
@@ -30,11 +33,28 @@ type Row struct {
 	Status   securityevent.Status
 }
 
-// ruleState is the verdict on a rule. Rules can be a million: it holds no texts.
-type ruleState struct {
-	standard uint32 // its place
-	worst    uint8  // of statuses
+// maxNamed is how many rules are kept by their ids. An appliance knows about 3,000. Of
+// more, only the numbers are wanted: they are kept by less memory.
+const maxNamed = 50_000
+
+// ruleDigest is the beginning of the SHA-256 of a rule's id: 96 bits, so that of a
+// million rules no two are taken for one.
+type ruleDigest [12]byte
+
+func digestOf(id string) ruleDigest {
+	sum := sha256.Sum256([]byte(id))
+	return ruleDigest(sum[:len(ruleDigest{})])
 }
+
+// ruleState is the verdict on a rule: the place of its standard, and behind it its
+// worst status, in 8 bits. Rules can be a million: it holds no texts.
+type ruleState uint32
+
+func stateOf(standard uint32, worst uint8) ruleState { return ruleState(standard<<8 | uint32(worst)) }
+
+func (r ruleState) standard() uint32 { return uint32(r) >> 8 }
+
+func (r ruleState) worst() uint8 { return uint8(r) }
 
 // statuses are all, the worse the later: a rule's status is its worst row's.
 func statuses() [4]securityevent.Status {
@@ -52,7 +72,7 @@ func rankOf(status securityevent.Status) uint8 {
 }
 
 func newSummary() *summary {
-	return &summary{rules: map[string]ruleState{}, rows: map[Row]int64{}, known: map[string]uint32{}, unlicensed: map[string]int{}}
+	return &summary{rules: map[string]ruleState{}, rows: map[Row]int64{}, more: map[ruleDigest]ruleState{}, known: map[string]uint32{}, unlicensed: map[string]int{}}
 }
 
 // place returns the place of a standard.
@@ -74,13 +94,40 @@ func (s *summary) row(r *securityevent.Rule) {
 	}
 	s.settle()
 	s.rule, s.pending = r, 1
-	state, ok := s.rules[r.RuleID]
-	if worst := rankOf(r.Status); !ok || worst > state.worst {
-		if !ok {
-			state.standard = s.place(r.StandardShortName)
+	worst := rankOf(r.Status)
+	if state, named := s.rules[r.RuleID]; named || len(s.rules) < maxNamed {
+		s.rules[r.RuleID] = s.worse(state, named, r, worst)
+		return
+	}
+	digest := digestOf(r.RuleID)
+	state, ok := s.more[digest]
+	s.more[digest] = s.worse(state, ok, r, worst)
+}
+
+// worse returns the state of a rule with one more row, where it had that state if known.
+func (s *summary) worse(state ruleState, known bool, r *securityevent.Rule, worst uint8) ruleState {
+	switch {
+	case !known:
+		return stateOf(s.place(r.StandardShortName), worst)
+	case worst > state.worst():
+		return stateOf(state.standard(), worst)
+	}
+	return state
+}
+
+// states are those of all rules, with their ids: an empty one where it is not kept.
+func (s *summary) states() iter.Seq2[string, ruleState] {
+	return func(yield func(string, ruleState) bool) {
+		for id, r := range s.rules {
+			if !yield(id, r) {
+				return
+			}
 		}
-		state.worst = worst
-		s.rules[r.RuleID] = state
+		for _, r := range s.more {
+			if !yield("", r) {
+				return
+			}
+		}
 	}
 }
 
@@ -96,14 +143,14 @@ func (s *summary) close() securityevent.Summary {
 	s.settle()
 	var all securityevent.StandardSummary
 	by := map[string]*securityevent.StandardSummary{}
-	for _, r := range s.rules {
-		std := by[s.standards[r.standard]]
+	for _, r := range s.states() {
+		std := by[s.standards[r.standard()]]
 		if std == nil {
-			std = &securityevent.StandardSummary{StandardCode: s.standards[r.standard]}
+			std = &securityevent.StandardSummary{StandardCode: s.standards[r.standard()]}
 			by[std.StandardCode] = std
 		}
-		count(std, statuses()[r.worst])
-		count(&all, statuses()[r.worst])
+		count(std, statuses()[r.worst()])
+		count(&all, statuses()[r.worst()])
 	}
 	out := securityevent.Summary{CompliancePercentage: all.CompliancePercentage, Standards: []securityevent.StandardSummary{}, Rows: map[securityevent.Status]int64{}}
 	for row, n := range s.rows {
@@ -121,11 +168,12 @@ func (s *summary) close() securityevent.Summary {
 	return out
 }
 
-// verdicts are the worst status of each rule's rows, by rule id, in no order.
+// verdicts are the worst status of each rule's rows, by rule id, in no order; see
+// Result.Rules.
 func (s *summary) verdicts() iter.Seq2[string, securityevent.Status] {
 	return func(yield func(string, securityevent.Status) bool) {
-		for id, r := range s.rules {
-			if !yield(id, statuses()[r.worst]) {
+		for id, r := range s.states() {
+			if !yield(id, statuses()[r.worst()]) {
 				return
 			}
 		}

@@ -17,18 +17,20 @@ const (
 
 // Fill puts the verdicts of a scan into its roll-up: the worst status of each
 // rule's rows, by rule id. Rules that are not relevant are left out, as on the
-// dashboard. Of more than 20,000 rules, or 2 MiB of ids, only the numbers are kept.
+// dashboard. Of more than 20,000 rules, or 2 MiB of ids, or if an id is not known
+// and empty, only the numbers are kept.
 func Fill(r *archive.Rollup, verdicts iter.Seq2[string, securityevent.Status]) {
-	size := 0
+	size, named := 0, true
 	r.Passed, r.Manual, r.Failed = archive.RuleSet{}, archive.RuleSet{}, archive.RuleSet{}
 	for id, status := range verdicts {
 		if set := setOf(r, status); set != nil {
 			set.Count++
 			size += len(id)
+			named = named && id != ""
 		}
 	}
 	r.Posture = securityevent.Posture(r.Passed.Count, r.Manual.Count, r.Failed.Count)
-	r.Listed = r.Passed.Count+r.Manual.Count+r.Failed.Count <= maxRules && size <= maxRuleBytes
+	r.Listed = named && r.Passed.Count+r.Manual.Count+r.Failed.Count <= maxRules && size <= maxRuleBytes
 	if !r.Listed {
 		return
 	}

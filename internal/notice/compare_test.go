@@ -201,3 +201,15 @@ func posture(verdicts map[string]securityevent.Status) int {
 	}
 	return securityevent.Posture(n[securityevent.Passed], n[securityevent.Manual], n[securityevent.Failed])
 }
+
+// Rules whose ids are not known are counted, and not listed.
+func TestNamelessRulesAreCounted(t *testing.T) {
+	t.Parallel()
+	var r archive.Rollup
+	notice.Fill(&r, func(yield func(string, securityevent.Status) bool) {
+		_ = yield("CIS-1", securityevent.Passed) && yield("", securityevent.Passed) && yield("", securityevent.NotRelevant)
+	})
+	if r.Listed || r.Passed.Count != 2 || r.Passed.Rules != nil || r.Posture != 100 {
+		t.Errorf("%+v", r)
+	}
+}
