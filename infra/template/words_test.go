@@ -63,6 +63,7 @@ func templates(t *testing.T) map[string][]byte {
 	if err != nil || all["template.yaml"] == nil {
 		t.Fatalf("%v, and %d templates", err, len(all))
 	}
+	all["template.yaml"] = []byte(readTemplate(t))
 	return all
 }
 
