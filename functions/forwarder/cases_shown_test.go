@@ -70,7 +70,7 @@ func TestReplayOfASystemLeavesItsNamesakesAlone(t *testing.T) {
 func TestNumberBelongsToTheProfile(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)
-	codes := []string{"NIS 2022", "ISO 27017", "NIST SP 800-171"}
+	codes := []string{"NIS 2022", "ISO 27017", "NIST SP 800-171", "NIST 171"}
 	var issues []string
 	for _, code := range codes {
 		issues = append(issues, rules(code, "PASS", 1)...)

@@ -22,7 +22,7 @@ func TestObjectRefusedAsAWhole(t *testing.T) {
 	s.endsAs(bad, archive.DeliveryFailed)
 }
 
-// The pace of a replay holds for everybody who goes on with it: the sweep, and a call
+// The pace of a replay holds for everybody who goes on with it: the sweep, a trigger, and a call
 // that begins anew. An earlier forwarder kept to it within one invocation only, so that
 // the sweep sent all the rest at once.
 func TestPaceHoldsForWhoeverGoesOn(t *testing.T) {
@@ -40,7 +40,7 @@ func TestPaceHoldsForWhoeverGoesOn(t *testing.T) {
 	if sent <= findings {
 		t.Fatalf("%d findings were sent by the first delivery and the replay", sent)
 	}
-	for _, payload := range []string{sweep, replay, sweep} {
+	for _, payload := range []string{sweep, replay, s.created(key), sweep} {
 		p.must(payload)
 		if n := s.receiver.Stats().Events[securityevent.TypeFinding]; n != sent {
 			t.Errorf("%s sent %d findings at once, at a pace of one in 100 seconds", payload, n-sent)
