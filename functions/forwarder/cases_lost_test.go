@@ -15,7 +15,8 @@ import (
 )
 
 // An object that appears under a day long past, and whose trigger is lost, is
-// delivered within a day.
+// delivered within a day. An earlier forwarder did not look back so far once all else
+// was delivered, and said that nothing was left.
 func TestLateObject(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)
@@ -36,7 +37,9 @@ func TestLateObject(t *testing.T) {
 	s.endsAs(late, archive.DeliveryComplete)
 }
 
-// What a sweep remembers only saves work: it may be damaged, or hold back nothing.
+// What a sweep remembers only saves work: it may be damaged, or be of a clock that was
+// ahead, and holds back nothing. An earlier forwarder's sweeps ended with an error as
+// long as it was damaged, and looked at nothing before the time that it named.
 func TestSweepThatRemembersWrongly(t *testing.T) {
 	t.Parallel()
 	server := startS3(t)
@@ -56,7 +59,8 @@ func TestSweepThatRemembersWrongly(t *testing.T) {
 	}
 }
 
-// Vulnerabilities that are all refused end, and lie in quarantine.
+// Vulnerabilities that are all refused end, and lie in quarantine. An earlier forwarder
+// sent each of them by itself, kept none, and took the delivery for complete.
 func TestRefusedVulnerabilitiesEnd(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), refusing(`"`+securityevent.TypeVulnerability+`"`))
@@ -68,7 +72,8 @@ func TestRefusedVulnerabilitiesEnd(t *testing.T) {
 	}
 }
 
-// What was asked for is delivered, also without any result of compliance.
+// What was asked for is delivered, also without any result of compliance. An earlier
+// forwarder failed such a scan, and advised to enable security profiles.
 func TestVulnerabilitiesAlone(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)
@@ -80,7 +85,8 @@ func TestVulnerabilitiesAlone(t *testing.T) {
 	}
 }
 
-// A record of another bucket keeps nothing from being delivered.
+// A record of another bucket in an event keeps nothing else in it from being delivered.
+// An earlier forwarder refused the event as a whole.
 func TestRecordOfAnotherBucket(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)

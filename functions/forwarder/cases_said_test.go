@@ -11,7 +11,8 @@ import (
 	"runecast-ingest/internal/simulate/lambda"
 )
 
-// Words that are not known are named, where there is nothing else.
+// Words for a status that are not known are named, where there is nothing else. An
+// earlier forwarder advised to enable security profiles.
 func TestUnknownStatusesAreNamed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)

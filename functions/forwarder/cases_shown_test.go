@@ -9,7 +9,9 @@ import (
 	"runecast-ingest/internal/securityevent"
 )
 
-// A register that was deleted brings no old news back.
+// A register that was deleted brings no old news back: what was shown is known from the
+// delivery documents. An earlier forwarder then showed an older scan that was still to
+// be delivered.
 func TestDeletedRegister(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)
@@ -27,7 +29,8 @@ func TestDeletedRegister(t *testing.T) {
 	}
 }
 
-// An archive that was copied as it is: of each system only the newest is sent.
+// Of an archive that was copied as it is only the newest scan of each system is sent.
+// An earlier forwarder sent all of them, the oldest first.
 func TestCopiedArchive(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)
@@ -49,6 +52,7 @@ func TestCopiedArchive(t *testing.T) {
 }
 
 // A replay of a system leaves alone one whose name begins with the same 40 characters.
+// An earlier forwarder chose by that part of the name, and sent both.
 func TestReplayOfASystemLeavesItsNamesakesAlone(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)

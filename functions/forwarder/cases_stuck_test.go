@@ -11,7 +11,8 @@ import (
 	"runecast-ingest/internal/securityevent"
 )
 
-// An object that is refused as a whole, while others are accepted, is to blame.
+// An object that is refused as a whole, while others are accepted, has failed. An
+// earlier forwarder took Dynatrace for down, and sent it again with each sweep.
 func TestObjectRefusedAsAWhole(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), refusing(`:"bad"`))

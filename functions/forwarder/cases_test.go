@@ -14,6 +14,8 @@ import (
 // These are ends that an earlier forwarder came to, and should not have: what it is
 // given, and what must become of it. Each looks only at what any forwarder has to
 // do with S3 and Dynatrace, so that they can be played against another (binaryVariable).
+// What was lost, shown wrongly, stuck or said wrongly has a file of its own; more of it
+// stands in moments_test.go, extras_test.go and main_test.go.
 
 // bucketAPI is S3 as a person uses it.
 func (s *site) bucketAPI() *s3.Client {
