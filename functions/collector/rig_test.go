@@ -43,7 +43,8 @@ const (
 var binary string
 
 // binaryVariable may name another binary to test, in place of the one that is
-// built here.
+// built here: that of another commit, to hear what these tests say of it. Its log
+// lines are not checked, but where a test does so itself.
 const binaryVariable = "BINARY"
 
 func TestMain(m *testing.M) {
@@ -204,7 +205,7 @@ type testLog struct {
 func (l testLog) Write(p []byte) (int, error) {
 	l.Logf("%s", strings.TrimSpace(string(p)))
 	for line := range bytes.Lines(p) {
-		if err := lambda.CheckLine(line); err != nil {
+		if err := lambda.CheckLine(line); err != nil && os.Getenv(binaryVariable) == "" {
 			l.Errorf("%v: %s", err, line)
 		}
 	}

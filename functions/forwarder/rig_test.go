@@ -46,7 +46,7 @@ var binary string
 
 // binaryVariable may name another binary to test, in place of the one that is
 // built here: that of another commit, to hear what these tests say of it. Its log
-// lines are not checked.
+// lines are not checked, but where a test does so itself.
 const binaryVariable = "BINARY"
 
 func TestMain(m *testing.M) {

@@ -2,9 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"runecast-ingest/internal/dashboard"
 )
 
 // letter is a message as the AWS CLI shows it.
@@ -69,6 +73,38 @@ func TestRedrive(t *testing.T) {
 				t.Errorf("asked %q, wanted %q; exit %d, %s", s.asked, want, code, stderr)
 			}
 		})
+	}
+}
+
+// A replay that failed on its way, and is redriven, goes on behind what it has sent,
+// since it is known by the id of its first invocation. An earlier program handed over
+// its payload alone: that was another replay, which sent all again.
+func TestRedrivenReplayGoesOn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.archiveAgain("vc1.example", "vc2.example")
+	committed := func() int { return r.receiver.Stats().Events[dashboard.TypeScanCompleted] }
+	if n := committed(); n != 2 {
+		t.Fatalf("%d scans are delivered", n)
+	}
+	r.refuses(func([]byte) int {
+		if committed() < 3 {
+			return 0
+		}
+		return http.StatusForbidden
+	})
+	replay := []byte(`{"action":"replay","prefix":"raw/"}`)
+	res, err := r.invoke(t.Context(), forwarder, replay)
+	if err != nil || res.Err() == nil || committed() != 3 {
+		t.Fatalf("the replay, which was to fail behind the first scan, ends with %s (%v)", res.Payload, err)
+	}
+	ids := regexp.MustCompile(`"requestId":"([^"]+)"`).FindAllStringSubmatch(r.logs[forwarder].String(), -1)
+	r.bury(ids[len(ids)-1][1], replay, res)
+	r.refuses(nil)
+	out, failed := r.shell(r.environment(), self+" redrive")
+	r.settle()
+	if n := committed(); failed || n != 4 || len(r.dead) > 0 {
+		t.Errorf("%d scan events of two scans and their replay, %d messages are left: %s", n, len(r.dead), out)
 	}
 }
 

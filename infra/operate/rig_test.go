@@ -232,7 +232,7 @@ func (e events) Invoke(ctx context.Context, payload []byte) (lambda.Result, erro
 	var err error
 	if !deaf {
 		if res, err = e.invoke(ctx, forwarder, payload); err == nil && res.Err() != nil {
-			e.bury(payload, res)
+			e.bury("e4b46cbf", payload, res)
 		}
 	}
 	var n struct {
@@ -248,12 +248,12 @@ func (e events) Invoke(ctx context.Context, payload []byte) (lambda.Result, erro
 	return lambda.Result{}, err
 }
 
-// bury puts the record of a failed invocation into the dead-letter queue.
-func (r *rig) bury(payload []byte, res lambda.Result) {
+// bury puts the record of a failed invocation, which had an id, into the dead-letter queue.
+func (r *rig) bury(request string, payload []byte, res lambda.Result) {
 	record, err := json.Marshal(map[string]any{
 		"version": "1.0", "timestamp": "2026-11-22T02:20:10.012Z",
 		"requestContext": map[string]any{
-			"requestId": "e4b46cbf", "condition": "RetriesExhausted", "approximateInvokeCount": 3,
+			"requestId": request, "condition": "RetriesExhausted", "approximateInvokeCount": 3,
 			"functionArn": "arn:aws:lambda:eu-central-1:123456789012:function:runecast-ingest-forwarder:$LATEST",
 		},
 		"requestPayload": json.RawMessage(payload), "responsePayload": json.RawMessage(res.Payload),

@@ -114,7 +114,7 @@ func (t standardTable) on(code, systemType string) standard {
 // find looks a code up as it is, then without a version at its end, and returns
 // that version as it is written: "PCI DSS 3.2.1", "NIST_800_53_R5", "STIG V2R4".
 // What is no version for sure belongs to the code, and a number is never cut: ISO
-// 27017 is no edition of ISO 27001, and NIS 2022 no NIS2.
+// 27017 is no edition of ISO 27001, NIS 2022 no NIS2, and NIST 171 no NIST SP 800-53.
 func (t standardTable) find(code string) (s standard, version string, ok bool) {
 	if s, ok = t[normalise(code)]; ok {
 		return s, "", true
@@ -123,7 +123,7 @@ func (t standardTable) find(code string) (s standard, version string, ok bool) {
 		if !utf8.RuneStart(code[i]) || isDigit(code[i-1]) && isDigit(code[i]) {
 			continue
 		}
-		if s, ok = t[normalise(code[:i])]; !ok {
+		if s, ok = t[normalise(code[:i])]; !ok || publishes(code[:i]) && isNumber.MatchString(code[i:]) {
 			continue
 		}
 		if version, ok = versionOf(code[i:]); ok {
@@ -132,6 +132,20 @@ func (t standardTable) find(code string) (s standard, version string, ok bool) {
 	}
 	return standard{}, "", false
 }
+
+// publishes reports whether a code is the name of a publisher, which stands for the
+// best known of its standards: a number behind it names another of them.
+func publishes(code string) bool {
+	switch normalise(code) {
+	case "BSI", "ISO", "NIST", "NISTSP":
+		return true
+	}
+	return false
+}
+
+// isNumber matches a number of a standard, as of NIST SP 800-171 or BSI 200: not a
+// year, not a release, and not a version of several numbers.
+var isNumber = regexp.MustCompile(`^[^0-9A-Za-z]*[0-9]{2,3}[^0-9A-Za-z]*$`)
 
 // maxVersion bounds a version, in bytes, with the punctuation in it and before it.
 const maxVersion = 24

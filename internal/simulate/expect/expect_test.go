@@ -181,7 +181,7 @@ func TestStandards(t *testing.T) {
 		"E8": {"Essential Eight", "E8-7"}, "Essential Eight": {"Essential Eight", "E8-7"}, "ISO": {"ISO 27001", "ISO-7"},
 		"ISO 27001": {"ISO 27001", "ISO-7"}, "ISO 27001:2022": {"ISO 27001", "ISO-7"}, "KVKK": {"KVKK", "KVKK-7"}, "TISAX": {"TISAX", "TISAX-7"},
 		"SCG": {"VMware SCG", "SCG-7"}, "vSCG": {"VMware SCG", "SCG-7"}, "VMware SCG": {"VMware SCG", "SCG-7"}, "SH": {"VMware SCG", "SCG-7"},
-		"ISO 27017": {"ISO 27017", "ISO 27017-7"}, "NIST 800-171": {"NIST 800-171", "NIST 800-171-7"}, "NIS 2022": {"NIS 2022", "NIS 2022-7"},
+		"ISO 27017": {"ISO 27017", "ISO 27017-7"}, "NIST 800-171": {"NIST 800-171", "NIST 800-171-7"}, "NIS 2022": {"NIS 2022", "NIS 2022-7"}, "NIST 171": {"NIST 171", "NIST 171-7"},
 		"DISA STIG v2r4": {"DISA STIG", "STIG-7"}, "NIST_800_53_R5": {"NIST", "NIST-7"}, "NIST 800-53 5": {"NIST", "NIST-7"}, "NIST SP 800-53 4": {"NIST", "NIST-7"},
 		"C5 2020": {"BSI C5", "C5-7"}, "E8 2023": {"Essential Eight", "E8-7"}, "CIS80": {"CIS", "CIS-7"}, "GDPR 2016/679": {"GDPR 2016/679", "GDPR 2016/679-7"},
 		"My Profile": {"My Profile", "My Profile-7"}, "--": {"--", "---7"},

@@ -43,6 +43,9 @@ func standardOf(code string) (standard, bool) {
 // version is a version, release or year, with dots for its punctuation.
 var version = regexp.MustCompile(`^\.?(?:V?[0-9]{1,2}(?:\.[0-9]{1,2})*(?:R[0-9]+)?|R[0-9]{1,2}(?:\.[0-9]{1,2})*|(?:19|20)[0-9]{2}|[0-9]{3})$`)
 
+// another is a standard that a publisher's name and its number stand for.
+var another = regexp.MustCompile(`^(NIST|NIST\.?SP|ISO|BSI)\.?[0-9]{2,3}$`)
+
 // unversioned knows a code without the version at its end: the longest that is
 // known, for "NIST 800-53 5" is release 5 of NIST 800-53.
 func unversioned(code string) (name, prefix string) {
@@ -51,6 +54,9 @@ func unversioned(code string) (name, prefix string) {
 	for i := len(text) - 1; i > 0 && name == ""; i-- {
 		if version.MatchString(text[i:]) && (!digit(i-1) || !digit(i)) { // a number is never cut
 			name, prefix = known(letters(text[:i]))
+			if another.MatchString(text) {
+				name = ""
+			}
 		}
 	}
 	return name, prefix
