@@ -25,7 +25,7 @@ import (
 )
 
 // version counts the changes of the mapping that alter events or their order.
-const version = 2
+const version = 3
 
 // Mapper maps documents by its settings. It is safe for concurrent use.
 type Mapper struct {
