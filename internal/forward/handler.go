@@ -76,7 +76,7 @@ func (f *Forwarder) direct(ctx context.Context, event []byte) (payload.DeliveryA
 	for _, o := range objects {
 		out, err := f.trigger(ctx, o.key, win)
 		failed = errors.Join(failed, err)
-		count(&a, out)
+		count(&a, o.key, out)
 	}
 	a.Next = advice(a)
 	return a, failed
@@ -144,8 +144,9 @@ func (f *Forwarder) ours(bucket, key string) error {
 	return nil
 }
 
-// count adds how the delivery of an object ended.
-func count(a *payload.DeliveryAnswer, o deliver.Outcome) {
+// count adds how the delivery of an object ended. Of several objects a reason says
+// which one it is about.
+func count(a *payload.DeliveryAnswer, key string, o deliver.Outcome) {
 	a.Objects++
 	switch o.State {
 	case archive.DeliveryComplete:
@@ -167,8 +168,11 @@ func count(a *payload.DeliveryAnswer, o deliver.Outcome) {
 	a.Skipped += o.Scan.Skipped
 	a.Requests += o.Scan.Requests
 	a.Bytes += o.Scan.Bytes
-	if o.Reason != "" {
+	switch {
+	case strings.Contains(o.Reason, key):
 		a.Reasons = append(a.Reasons, o.Reason)
+	case o.Reason != "":
+		a.Reasons = append(a.Reasons, key+": "+o.Reason)
 	}
 }
 
@@ -178,7 +182,7 @@ func advice(a payload.DeliveryAnswer) string {
 	case a.Failed > 0:
 		return "mend what the reason says; the raw object stays in the archive"
 	case a.Pending > 0:
-		return "invoke again with the same event once the reason is mended; nothing is sent twice"
+		return "nothing, if no reason is yours to mend: the sweep goes on; else invoke again with the same event once it is mended; nothing is sent twice"
 	case a.Gone > 0 && a.Gone == a.Objects:
 		return "nothing: the event is about objects that are not in the archive any more"
 	case a.Objects == 0:

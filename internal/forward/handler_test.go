@@ -106,6 +106,23 @@ func TestQueueGivesBackWhatIsNotFinished(t *testing.T) {
 	}
 }
 
+// Of several objects a reason says which one it is about.
+func TestReasonsNameTheObject(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	good := r.Put(scan{System: "vc-a", Minute: 1, Failing: 1})
+	bad := []string{r.Put(scan{System: "vc-b", Minute: 1, Result: "[]"}), r.Put(scan{System: "vc-c", Minute: 1})}
+	a, err := handle(t.Context(), r.forwarder(), s3Event(r.Bucket, good, bad[0], bad[1]))
+	if err != nil || a.Complete != 1 || a.Failed != 2 || len(a.Reasons) != 2 {
+		t.Fatalf("%+v %v", a, err)
+	}
+	for i, key := range bad {
+		if strings.Count(a.Reasons[i], key) != 1 {
+			t.Errorf("the reason %q is of %s", a.Reasons[i], key)
+		}
+	}
+}
+
 func TestPayloadsThatAreNotUnderstood(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

@@ -37,6 +37,10 @@ func TestSlowPaceIsKept(t *testing.T) {
 	if a := r.replayed(key(k) + `,"maxEventsPerSecond":0.001`); a.Pending != 1 || r.Requests != before+1 {
 		t.Errorf("%d requests, %+v", r.Requests-before, a)
 	}
+	a, err := handle(t.Context(), r.forwarder(), s3Event(r.Bucket, k))
+	if err != nil || a.Pending != 1 || !strings.Contains(a.Next, "the sweep goes on") {
+		t.Errorf("a trigger: %+v %v", a, err)
+	}
 }
 
 // Coverage of objects goes at the pace of the findings before it.

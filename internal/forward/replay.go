@@ -114,14 +114,14 @@ func (r *replay) newest(ctx context.Context, by *deliver.Deliverer, c choice) (o
 
 // send replays the newest of a system's scans.
 func (r *replay) send(ctx context.Context, c choice) (replayed, error) {
-	out, _, err := r.newest(ctx, r.f.deliverer, c)
+	out, key, err := r.newest(ctx, r.f.deliverer, c)
 	if out.State == deliver.StateOlder {
 		r.answer.Objects++
 		r.answer.Older++
 		r.answer.Reasons = append(r.answer.Reasons, c[0]+": "+out.Reason)
 		return replayedDone, err
 	}
-	count(&r.answer.DeliveryAnswer, out)
+	count(&r.answer.DeliveryAnswer, key, out)
 	switch {
 	case err != nil && (!out.EndpointDown || out.RefusedWhole), err == nil && out.State == deliver.StateBusy:
 		return replayedLater, err

@@ -174,7 +174,7 @@ func (w *sweep) deliver(ctx context.Context, info archive.RawInfo, r deliver.Req
 		w.leave(info, archive.DeliveryPending, err.Error())
 		return out, err
 	}
-	count(w.answer, out)
+	count(w.answer, info.Key, out)
 	w.tried++
 	switch {
 	case err != nil:
