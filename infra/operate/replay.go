@@ -14,6 +14,9 @@ func (s *session) replayCommand() *cobra.Command {
 	p := replay{payload.ReplayRequest{Action: payload.Replay}}
 	anew := false
 	c := s.asking("replay", "Send archived scans again", func(ctx context.Context, _ []string) error {
+		if err := p.checked(); err != nil { // what the function would refuse is not remembered as begun
+			return err
+		}
 		if p.Next == "" && !p.DryRun {
 			if err := s.unfinished(p); err != nil && !anew {
 				return err
