@@ -76,7 +76,7 @@ func TestExitStatus(t *testing.T) {
 		"it crashed":             {"sweep", []string{`!{"errorType":"Runtime.ExitError"}`}, exitWrong, "Runtime.ExitError"},
 		"no JSON":                {"sweep", []string{"!\x1b[31mred"}, exitWrong, "runecast-ingest: runecast-ingest-forwarder:  [31mred"},
 		"AWS refuses":            {"sweep", nil, exitWrong, "aws lambda invoke: An error occurred (TooManyRequestsException)"},
-		"a price and no dry run": {"replay --prefix raw/ --price 0.2", nil, exitWrong, "set dryRun to true"},
+		"a price and no dry run": {"replay --prefix raw/ --price 0.2", nil, exitWrong, "add --dry-run, or leave --price out"},
 		"raw":                    {"sweep --json", []string{`{"b":1,"a":"x"}`}, exitFine, "{\"b\":1,\"a\":\"x\"}\n"},
 		"another stack":          {"sweep --stack prod", nil, exitWrong, "TooManyRequests"},
 		"a file that is not":     {"invoke collector nowhere.json", nil, exitWrong, "nowhere.json"},

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json"
-
 	"runecast-ingest/internal/payload"
 )
 
@@ -38,15 +36,6 @@ func (p inspection) goOn(cursor string) string {
 
 // replay sends archived scans again.
 type replay struct{ payload.ReplayRequest }
-
-// checked returns why the function would refuse it.
-func (p replay) checked() error {
-	text, err := json.Marshal(p.ReplayRequest)
-	if err == nil {
-		_, err = payload.ParseReplay(text)
-	}
-	return err
-}
 
 func (p replay) from(cursor string) paged {
 	p.Next = cursor

@@ -14,8 +14,8 @@ func (s *session) replayCommand() *cobra.Command {
 	p := replay{payload.ReplayRequest{Action: payload.Replay}}
 	anew := false
 	c := s.asking("replay", "Send archived scans again", func(ctx context.Context, _ []string) error {
-		if err := p.checked(); err != nil { // what the function would refuse is not remembered as begun
-			return err
+		if p.PricePerGiB != 0 && !p.DryRun { // the function would refuse it, and it would be remembered as begun
+			return &fault.Error{Class: fault.Config, Where: "--price", What: "it is for a dry run, and this replay would send", Cure: "add --dry-run, or leave --price out"}
 		}
 		if p.Next == "" && !p.DryRun {
 			if err := s.unfinished(p); err != nil && !anew {
