@@ -60,6 +60,7 @@ func (s *session) pages(ctx context.Context, p paged) error {
 	r, replays := p.(replay)
 	sends := replays && !r.DryRun
 	cursor, last := "", r.Next
+	before := s.kept(r)
 	if sends {
 		s.note("If this is cut off, go on with the same replay, in which nothing is sent twice:\n  %s", s.onThisStack(p.goOn(last)))
 	}
@@ -69,7 +70,10 @@ func (s *session) pages(ctx context.Context, p paged) error {
 		}
 		a, err := s.ask(ctx, forwarder, p)
 		if err != nil {
-			if last != "" {
+			switch {
+			case refused(err) && sends:
+				s.restore(r, before)
+			case last != "":
 				err = errors.Join(err, errors.New("go on with: "+s.onThisStack(p.goOn(last))))
 			}
 			return errors.Join(failed, err)
