@@ -75,9 +75,10 @@ func told(d decoder, whole int) string {
 	}
 }
 
-// end is what follows the document.
+// end is what follows the document. A bracket that closes nothing is none of a next
+// one: a Reader says so at once, the general decoder when it reads it.
 func end(d decoder) string {
-	if d.kind() != 0 {
+	if k := d.kind(); k != 0 && k != ']' && k != '}' {
 		return "followed"
 	}
 	_, err := d.token()
@@ -103,7 +104,7 @@ var documents = []string{
 	`0`, `-`, `-0`, `-1`, `01`, `1.`, `1.5`, `1.e`, `1e`, `1e+`, `1e+5`, `1E-05`, `12345678901234567890`, `+1`, `.5`, `1.5e400`,
 	`[]`, `[ ]`, `[1]`, `[1,2]`, `[1 2]`, `[1,]`, `[,1]`, `[,]`, `[`, `[1`, `[1,`, `]`, `[}`, `[1}`, `[:1]`, `[1:2]`, `[[],[[]],{}]`,
 	`{}`, `{ }`, `{"a":1}`, `{"a":1,"a":2}`, `{"a" : [ {"b":null} , "c" ] , "d":"e"}`, `{"a"}`, `{"a",}`, `{"a":}`, `{"a":1,}`, `{,}`, `{a:1}`, `{1:2}`, `{"a":1:2}`, `{"a"::1}`, `{"a":1 "b":2}`, `{"a":1]`, `{]`, `{"a":,}`, `{"a`, `{"a"`, `{"a":`, `{"a":1`, `{"a":{"b":{"c":{}}}}`, `{null:1}`, `{{}:1}`,
-	`1 2`, `{}{}`, `[] x`, `{},`, "\ufeff{}", `<html>`, "\t\r\n{\t\r\n}\t\r\n", "{}\v", "[\"0123456\",\"01234567\",\"012345678\",\"0123456789abcdef\"]",
+	`1 2`, `{}{}`, `[] x`, `{},`, `[]]`, `{}}`, `1}`, "\ufeff{}", `<html>`, "\t\r\n{\t\r\n}\t\r\n", "{}\v", "[\"0123456\",\"01234567\",\"012345678\",\"0123456789abcdef\"]",
 }
 
 // same holds a Reader against the general decoder, and against itself with every
