@@ -63,6 +63,7 @@ func TestExitStatus(t *testing.T) {
 	}{
 		"nothing":                {"", nil, exitUsage, "first-run"},
 		"unknown command":        {"dance", nil, exitUsage, `unknown command "dance"`},
+		"nothing to set":         {"settings set", nil, exitUsage, "missing: what to set, as MinSeverity=HIGH"},
 		"unknown flag":           {"sweep --key k", nil, exitUsage, "unknown flag: --key"},
 		"argument":               {"sweep now", nil, exitUsage, "now"},
 		"index":                  {"quarantine --index x", nil, exitUsage, `--index must be a whole number, not "x"`},
