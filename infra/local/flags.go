@@ -58,10 +58,14 @@ func refuse(stderr io.Writer, what string) error {
 func (o options) wrong() string {
 	a := o.appliance
 	switch {
-	case a.Findings < 1, a.ScanTime <= 0, o.timeout < 0, o.collectorTimeout <= 0, o.tokenFor < 0:
-		return "-objects, -scan-time, -timeout, -collector-timeout and -token-for must be positive"
-	case a.HugeIssue < 0:
-		return "-huge must not be negative"
+	case a.Findings < 1:
+		return "-objects must be at least 1"
+	case a.ScanTime <= 0:
+		return "-scan-time must be above 0, as in 2s"
+	case o.collectorTimeout <= 0:
+		return "-collector-timeout must be above 0, as in 15m"
+	case o.timeout < 0, o.tokenFor < 0, a.HugeIssue < 0:
+		return "-timeout, -token-for and -huge must not be below 0"
 	case a.ResultsFile == "" && (a.IssuesFile != "" || a.VCentersFile != ""):
 		return "-issues and -vcenters go with -results"
 	case a.ResultsFile != "" && (a.API != appliance.APIv1 || len(a.Quirks) > 0 || a.HugeIssue > 0):

@@ -302,6 +302,11 @@ func TestParse(t *testing.T) {
 			}
 		})
 	}
+	for args, says := range map[string]string{"-objects 0": "-objects must be at least 1", "-scan-time 0s": "-scan-time must be above 0, as in 2s"} { // no flag that is right
+		if _, err := parse(strings.Fields(args), io.Discard); err == nil || err.Error() != says {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
 	if _, err := parse([]string{"-h"}, io.Discard); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("help: %v", err)
 	}

@@ -9,8 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,7 +56,7 @@ type work struct {
 }
 
 // Map maps the file. Every scan in it is shown, whatever its age. Errors name
-// the file, or what is wrong with its content.
+// the file, and what is wrong with it.
 func Map(file string, o Options) error {
 	settings, err := forwarderconfig.LoadMapping(o.Getenv)
 	if err != nil {
@@ -67,18 +70,28 @@ func Map(file string, o Options) error {
 	}
 	source := func() (io.ReadCloser, error) { return open(file) }
 	parts, err := deliver.Contents(source, archive.ManualPrefix+o.System+"/"+filepath.Base(file))
+	for i := 0; err == nil && i < len(parts); i++ {
+		err = w.scan(parts[i], source)
+	}
+	if _, named := errors.AsType[*fs.PathError](err); err != nil && !named {
+		err = fmt.Errorf("%s: %w", file, err)
+	}
 	if err != nil {
 		return err
-	}
-	for _, p := range parts {
-		if err := w.scan(p, source); err != nil {
-			return err
-		}
 	}
 	if o.Report == "" {
 		return nil
 	}
 	return w.write(filepath.Base(file))
+}
+
+// counted is what else was counted, as "; 3 not_compliance, 1 unlicensed".
+func counted(reasons map[string]int64) string {
+	text := ""
+	for i, reason := range slices.Sorted(maps.Keys(reasons)) {
+		text += fmt.Sprintf("%s %d %s", [2]string{";", ","}[min(i, 1)], reasons[reason], reason)
+	}
+	return text
 }
 
 // scan maps one scan, and notes what came of it.
@@ -95,8 +108,8 @@ func (w *work) scan(p deliver.Part, source deliver.Source) error {
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(w.Notes, "%s (%s): %d events, %d skipped, posture %d%% %v\n", res.Scan.SystemName, res.Scan.SystemType,
-		res.Mapped-res.Skipped, res.Skipped, res.Summary.CompliancePercentage, res.Reasons)
+	_, _ = fmt.Fprintf(w.Notes, "%s (%s): %d events, %d skipped, posture %d %%%s\n", res.Scan.SystemName, res.Scan.SystemType,
+		res.Mapped-res.Skipped, res.Skipped, res.Summary.CompliancePercentage, counted(res.Reasons))
 	if !res.Assessed {
 		_, _ = fmt.Fprintln(w.Notes, "  no compliance results: the forwarder would not commit this scan")
 		return nil

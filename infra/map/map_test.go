@@ -145,3 +145,34 @@ func TestBadFiles(t *testing.T) {
 
 // unset is an environment with nothing in it.
 func unset(string) string { return "" }
+
+// Whoever names the wrong file reads which one that is, what is wrong with it, and
+// what to take instead.
+func TestWrongFilesAreNamed(t *testing.T) {
+	t.Parallel()
+	for text, says := range map[string]string{
+		"# Title":                         "not valid JSON at byte 0: look at what the appliance answered",
+		"":                                "it is empty: save it again",
+		`{"event.kind":"SECURITY_EVENT"}`: "neither a raw object, which has a \"schema\", nor results as an appliance answers them: take what it answers to /results",
+	} {
+		file := saved(t, "x.json", func(w io.Writer) error { _, err := io.WriteString(w, text); return err })
+		err := Map(file, Options{System: "saved", Getenv: unset, Events: io.Discard, Notes: t.Output()})
+		if err == nil || !strings.HasPrefix(err.Error(), file+": ") || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	nowhere := filepath.Join(t.TempDir(), "nowhere")
+	if err := Map(nowhere, Options{System: "saved", Getenv: unset}); err == nil || strings.Count(err.Error(), nowhere) != 1 {
+		t.Errorf("%v", err)
+	}
+}
+
+// What a scan has besides its events is told in words.
+func TestNoteOfAScan(t *testing.T) {
+	t.Parallel()
+	var notes strings.Builder
+	err := Map("../../internal/mapping/testdata/vcenter.json", Options{System: "saved", Getenv: unset, Events: io.Discard, Notes: &notes})
+	if want := "events, 3 skipped, posture 22 %; 1 no_title, 3 not_compliance, "; err != nil || !strings.Contains(notes.String(), want) {
+		t.Errorf("%q, %v; want %q", notes.String(), err, want)
+	}
+}

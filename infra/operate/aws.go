@@ -123,6 +123,13 @@ func (e *functionError) Error() string {
 	return e.function + ": " + text
 }
 
+// refused reports whether a function did nothing, since it cannot follow the payload:
+// the same payload would be refused again.
+func refused(err error) bool {
+	var e *functionError
+	return errors.As(err, &e) && strings.HasPrefix(e.Message, "payload: ")
+}
+
 // invoke calls a function and waits for its answer. What goes wrong inside the
 // function is a *functionError.
 func (c awsCLI) invoke(ctx context.Context, function string, payload []byte) (answer, error) {

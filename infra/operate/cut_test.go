@@ -89,6 +89,36 @@ func TestCutReplayIsNotBegunOnceMore(t *testing.T) {
 	}
 }
 
+// A replay that the function refused has not begun: nobody is told to go on with it,
+// and what was remembered of one that has begun stays.
+func TestRefusedReplayIsNotBegun(t *testing.T) {
+	s := &script{}
+	const refusal = `!{"errorMessage":"payload: the replay is not clear: next is no cursor","errorType":"Error"}`
+	replay := func(answer string, args ...string) string {
+		t.Helper()
+		s.asked, s.answers = nil, []string{answer}
+		if answer == "" {
+			s.answers = nil
+		}
+		stdout, stderr, _ := s.operate(t, append([]string{"replay", "--prefix", "raw/"}, args...)...)
+		return stdout + stderr
+	}
+	if out := replay(refusal, "--next", "x"); strings.Contains(out, "go on with: ") {
+		t.Errorf("it says how a replay goes on that was refused: %s", out)
+	}
+	if out := replay(`{}`); len(s.asked) != 1 {
+		t.Errorf("the right one does not begin: %s", out)
+	}
+	s.failure = "Connection was closed"
+	_ = replay("") // begins, and is cut off
+	id := replayID.FindString(s.asked[0])
+	s.failure = ""
+	_ = replay(refusal, "--next", "x")
+	if out := replay(`{}`); !strings.Contains(out, id) || len(s.asked) > 0 {
+		t.Errorf("the replay %s is forgotten: %s", id, out)
+	}
+}
+
 // Of a replay whose call was cut off after it had sent everything, going on sends
 // nothing: the same scans stay in the same generation.
 func TestCutReplaySendsNothingTwice(t *testing.T) {

@@ -37,9 +37,7 @@ func (s *session) keptFile(choice string) string {
 func (s *session) unfinished(p replay) error {
 	var kept keptReplay
 	choice := s.choice(p)
-	if text, err := os.ReadFile(s.keptFile(choice)); err == nil {
-		_ = json.Unmarshal(text, &kept) // what cannot be read remembers nothing
-	}
+	_ = json.Unmarshal(s.kept(p), &kept) // what cannot be read remembers nothing
 	if kept.Choice != choice {
 		return nil
 	}
@@ -57,6 +55,26 @@ func (s *session) keep(p replay, cursor string) {
 		err = replaceFile(file, text)
 	}
 	if err != nil {
+		s.note("not remembered on this machine: %v", err)
+	}
+}
+
+// kept returns what is remembered of a replay; nil: nothing is.
+func (s *session) kept(p replay) []byte {
+	text, err := os.ReadFile(s.keptFile(s.choice(p)))
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+// restore remembers of a replay what was remembered before a call that was refused.
+func (s *session) restore(p replay, before []byte) {
+	if before == nil {
+		s.forget(p)
+		return
+	}
+	if err := replaceFile(s.keptFile(s.choice(p)), before); err != nil {
 		s.note("not remembered on this machine: %v", err)
 	}
 }

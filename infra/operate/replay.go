@@ -14,6 +14,9 @@ func (s *session) replayCommand() *cobra.Command {
 	p := replay{payload.ReplayRequest{Action: payload.Replay}}
 	anew := false
 	c := s.asking("replay", "Send archived scans again", func(ctx context.Context, _ []string) error {
+		if p.PricePerGiB != 0 && !p.DryRun { // the function would refuse it, and it would be remembered as begun
+			return &fault.Error{Class: fault.Config, Where: "--price", What: "it is for a dry run, and this replay would send", Cure: "add --dry-run, or leave --price out"}
+		}
 		if p.Next == "" && !p.DryRun {
 			if err := s.unfinished(p); err != nil && !anew {
 				return err
@@ -57,6 +60,7 @@ func (s *session) pages(ctx context.Context, p paged) error {
 	r, replays := p.(replay)
 	sends := replays && !r.DryRun
 	cursor, last := "", r.Next
+	before := s.kept(r)
 	if sends {
 		s.note("If this is cut off, go on with the same replay, in which nothing is sent twice:\n  %s", s.onThisStack(p.goOn(last)))
 	}
@@ -66,7 +70,10 @@ func (s *session) pages(ctx context.Context, p paged) error {
 		}
 		a, err := s.ask(ctx, forwarder, p)
 		if err != nil {
-			if last != "" {
+			switch {
+			case refused(err) && sends:
+				s.restore(r, before)
+			case last != "":
 				err = errors.Join(err, errors.New("go on with: "+s.onThisStack(p.goOn(last))))
 			}
 			return errors.Join(failed, err)

@@ -56,7 +56,12 @@ func (s *session) settingsNew() *cobra.Command {
 func (s *session) settingsSet() *cobra.Command {
 	f := new(stageFile)
 	c := s.onFile(f, "set NAME=VALUE…", "Change settings in the file; make deploy deploys them", func(_ context.Context, args []string) error { return f.set(args) })
-	c.Args = cobra.MinimumNArgs(1)
+	c.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return errors.New("missing: what to set, as MinSeverity=HIGH; the settings file lists every parameter with its meaning")
+		}
+		return nil
+	}
 	return c
 }
 

@@ -20,7 +20,7 @@ func (s *session) startCommand() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&systems, "systems", "", "`names` or ids, separated by commas (default all)")
 	f.StringVar(&p.Mode, "mode", "", "`analyze`, or latest: archive what the appliance has (default analyze)")
-	f.BoolVar(&p.Force, "force", false, "archive with --mode latest what was archived before")
+	f.BoolVar(&p.Force, "force", false, "only with --mode latest: archive what was archived before")
 	return completing(c, "mode", payload.Analyze, payload.Latest)
 }
 

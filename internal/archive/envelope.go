@@ -81,6 +81,8 @@ var ErrNoEnvelope = errors.New("no envelope")
 func ReadRaw(r io.Reader) (*RawReader, error) {
 	d := &RawReader{Result: jsonread.New(r)}
 	switch begin, err := d.Result.ReadToken(); {
+	case errors.Is(err, io.EOF):
+		return nil, unreadable("the document is cut off before it begins: it is empty", "save it again, and upload that")
 	case err != nil:
 		return nil, Malformed(err)
 	case begin != '{':
@@ -108,7 +110,10 @@ func ReadRaw(r io.Reader) (*RawReader, error) {
 			return nil, fmt.Errorf("read envelope: %w", err)
 		}
 	}
-	return nil, errors.Join(d.check(), unreadable("the document has no result", cureEnvelope))
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	return nil, unreadable("the document has no result", cureEnvelope)
 }
 
 const cureEnvelope = "let the collector write raw objects"
@@ -131,6 +136,9 @@ func (r *RawReader) member(into any) error {
 
 func (r *RawReader) check() error {
 	switch {
+	case r.Schema == "":
+		return unreadable(`the document is neither a raw object, which has a "schema", nor results as an appliance answers them`,
+			"take what it answers to /results, or to config-scans/latest of API v2, as it comes")
 	case r.Schema != RawSchema:
 		return unreadable(fmt.Sprintf("schema %q is not %q", r.Schema, RawSchema), "deploy a release that knows it")
 	case r.System.ID == "" || r.Run.ID == "" || r.Run.StartedAt.IsZero():

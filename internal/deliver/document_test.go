@@ -144,7 +144,7 @@ func (r *rig) stored(key string) string {
 	for _, c := range [][2]string{
 		{site.Night.Format("dt=2006-01-02"), "dt=2026-11-22"}, {site.Night.Format("20060102T15"), "20261122T02"}, {site.Night.Format("2006-01-02T15:"), "2026-11-22T02:"},
 		{`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`, "<id>"}, {`"etag": "[^,]*"`, `"etag": "<etag>"`}, {`"mapping": "\w+"`, `"mapping": "<hash>"`},
-		{`"(until|updatedAt|begunAt|timestamp|completedAt|since)": "[^"]*"`, `"$1": "<time>"`}, {`("startedAt": )"[^"]*"(,\s+"run": "raw/manual)`, `$1"<time>"$2`}, {`127\.0\.0\.1:\d+`, "<host>"},
+		{`"(until|updatedAt|begunAt|timestamp|completedAt|since)": "[^"]*"`, `"$1": "<time>"`}, {`("startedAt": )"[^"]*"(,\s+"run": "raw/manual)`, `$1"<time>"$2`}, {`127\.\d+\.\d+\.\d+:\d+`, "<host>"},
 		{`"bytes": \d+`, `"bytes": <number>`},
 		{`(?s)("state": "sending",.*?"mapped": )\d+`, `${1}<number>`}, // the mapping is some batches ahead
 	} {

@@ -28,6 +28,7 @@ func (f *Forwarder) Handle(ctx context.Context, text jsontext.Value) (any, error
 		} `json:"Records"`
 		Tasks  []jsontext.Value `json:"tasks"`
 		Action string           `json:"action"`
+		Source string           `json:"source"`
 		failedInvocation
 	}
 	if err := json.Unmarshal(text, &probe); err != nil {
@@ -36,6 +37,12 @@ func (f *Forwarder) Handle(ctx context.Context, text jsontext.Value) (any, error
 	switch {
 	case len(probe.RequestPayload) > 0:
 		return f.Handle(probe.invocation(ctx), probe.RequestPayload)
+	case len(probe.Records) > 0 || len(probe.Tasks) > 0 || probe.Source == "aws.s3":
+		if err := stray(text); err != nil {
+			return nil, err
+		}
+	}
+	switch {
 	case len(probe.Records) > 0 && probe.Records[0].EventSource == "aws:sqs":
 		return f.queue(ctx, text)
 	case len(probe.Tasks) > 0:

@@ -127,13 +127,17 @@ func TestPayloadsThatAreNotUnderstood(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	for name, c := range map[string]struct{ text, says string }{
-		"other bucket":  {s3Event("other", "raw/x"), `bucket "other"`},
-		"other prefix":  {s3Event(r.Bucket, "delivery/raw/x.json"), "not under raw/"},
-		"empty":         {`{}`, "no S3 event"},
-		"other action":  {`{"action":"dance"}`, `"dance" is not known`},
-		"array":         {`[]`, "not a JSON object"},
-		"bad escape":    {s3Event(r.Bucket, "raw/%zz"), "cannot be understood"},
-		"other records": {`{"Records":[{"eventSource":"aws:sns"}]}`, "cannot be understood"},
+		"other bucket":                          {s3Event("other", "raw/x"), `bucket "other"`},
+		"other prefix":                          {s3Event(r.Bucket, "delivery/raw/x.json"), "not under raw/"},
+		"empty":                                 {`{}`, "no S3 event"},
+		"other action":                          {`{"action":"dance"}`, `"dance" is not known`},
+		"array":                                 {`[]`, "not a JSON object"},
+		"bad escape":                            {s3Event(r.Bucket, "raw/%zz"), "cannot be understood"},
+		"other records":                         {`{"Records":[{"eventSource":"aws:sns"}]}`, "cannot be understood"},
+		"member of an action beside S3's event": {strings.TrimSuffix(s3Event(r.Bucket, "raw/x"), "}") + `,"dryRun":true}`, `leave "dryRun" out`},
+		"member of an action beside a queue's event": {`{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"{}"}],"force":true}`, `"force" has no meaning`},
+		"action beside a task":                       {`{"tasks":[{"taskId":"1"}],"action":"sweep"}`, `"action" has no meaning`},
+		"member beside EventBridge's event":          {`{"source":"aws.s3","detail-type":"Object Created","detail":{},"limit":1}`, `"limit" has no meaning`},
 	} {
 		got, err := r.invoke(c.text)
 		if err == nil || !strings.Contains(err.Error(), c.says) || fault.ClassOf(err) != fault.Reject {

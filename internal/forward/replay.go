@@ -142,7 +142,9 @@ func (r *replay) advice() string {
 	case a.Cursor != "":
 		return fmt.Sprintf("call again with \"next\":%q: what is done is not sent again", a.Cursor) + counted
 	case a.Selected == 0:
-		return "nothing: no raw object is chosen"
+		return "nothing: no raw object is chosen; {\"action\":\"status\"} shows what the archive holds, by the names of the systems"
+	case r.req.PricePerGiB > 0:
+		return "send it with the same payload without dryRun and pricePerGiB"
 	case a.DryRun != nil:
 		return "send it with the same payload without dryRun"
 	case a.Older > 0 && a.Older == a.Objects:

@@ -75,9 +75,10 @@ func told(d decoder, whole int) string {
 	}
 }
 
-// end is what follows the document.
+// end is what follows the document. A bracket that closes nothing is none of a next
+// one: a Reader says so at once, the general decoder when it reads it.
 func end(d decoder) string {
-	if d.kind() != 0 {
+	if k := d.kind(); k != 0 && k != ']' && k != '}' {
 		return "followed"
 	}
 	_, err := d.token()
@@ -102,8 +103,16 @@ var documents = []string{
 	``, ` `, `null`, ` true `, `false`, `nul`, `nulx`, `t`, `truex`, `"a"`, `"a`, `""`, "\"\x01\"", "\"\x1f\"", "\"\x7f\"", `"\q"`, `"\u12"`, `"\u12g4"`, `"\u12AF\n\"\\\/\b\f\r\t"`, `"\ud800"`, "\"\xff\xe4\"", `"ä€😀"`,
 	`0`, `-`, `-0`, `-1`, `01`, `1.`, `1.5`, `1.e`, `1e`, `1e+`, `1e+5`, `1E-05`, `12345678901234567890`, `+1`, `.5`, `1.5e400`,
 	`[]`, `[ ]`, `[1]`, `[1,2]`, `[1 2]`, `[1,]`, `[,1]`, `[,]`, `[`, `[1`, `[1,`, `]`, `[}`, `[1}`, `[:1]`, `[1:2]`, `[[],[[]],{}]`,
-	`{}`, `{ }`, `{"a":1}`, `{"a":1,"a":2}`, `{"a" : [ {"b":null} , "c" ] , "d":"e"}`, `{"a"}`, `{"a",}`, `{"a":}`, `{"a":1,}`, `{,}`, `{a:1}`, `{1:2}`, `{"a":1:2}`, `{"a"::1}`, `{"a":1 "b":2}`, `{"a":1]`, `{]`, `{"a":,}`, `{"a`, `{"a"`, `{"a":`, `{"a":1`, `{"a":{"b":{"c":{}}}}`, `{null:1}`, `{{}:1}`,
-	`1 2`, `{}{}`, `[] x`, `{},`, "\ufeff{}", `<html>`, "\t\r\n{\t\r\n}\t\r\n", "{}\v", "[\"0123456\",\"01234567\",\"012345678\",\"0123456789abcdef\"]",
+	`{}`, `{ }`, `{"a":1}`, `{"a":1,"a":2}`, `{"a" : [ {"b":null} , "c" ] , "d":"e"}`, `{"a"}`, `{"a",}`, `{"a":}`, `{"a":1,}`, `{,}`, `{a:1}`, `{1:2}`, `{"a":1:2}`, `{"a"::1}`, `{"a":1 "b":2}`, `{"a":1]`, `{]`, `{"a":,}`, `{"a`, `{"a"`, `{"a":`, `{"a":1`, `{"a":{"b":{"c":{}}}}`, `{null:1}`, `{{}:1}`, `{t`, `{n`, `{-`, `{1`, `{[`,
+	`1 2`, `{}{}`, `[] x`, `{},`, `[]]`, `{}}`, `1}`, "\ufeff{}", `<html>`, "\t\r\n{\t\r\n}\t\r\n", "{}\v", "[\"0123456\",\"01234567\",\"012345678\",\"0123456789abcdef\"]",
+}
+
+// soonerKnown reports whether a Reader finds wrong what the general decoder takes for
+// the beginning of something: of a name that begins as true does it waits for the rest.
+func soonerKnown(got, want string) bool {
+	got, wrong := strings.CutSuffix(got, "not JSON")
+	want, cut := strings.CutSuffix(want, "cut")
+	return wrong && cut && got == want
 }
 
 // same holds a Reader against the general decoder, and against itself with every
@@ -112,7 +121,7 @@ func same(t *testing.T, doc string) {
 	t.Helper()
 	for whole := range 4 {
 		got := told(ours{jsonread.New(strings.NewReader(doc))}, whole)
-		if want := told(lenient(strings.NewReader(doc)), whole); got != want {
+		if want := told(lenient(strings.NewReader(doc)), whole); got != want && !soonerKnown(got, want) {
 			t.Fatalf("%q by values from depth %d:\n%s\nthe general decoder:\n%s", doc, whole, got, want)
 		}
 		if slow := told(ours{jsonread.New(iotest.OneByteReader(strings.NewReader(doc)))}, whole); got != slow {

@@ -27,6 +27,7 @@ func TestBadDocumentsAreRejectedWithAReason(t *testing.T) {
 		"no system":           {strings.Replace(good, `"id":"s-1"`, `"id":""`, 1), "no system"},
 		"system of no type":   {strings.Replace(good, `"id":"s-1"`, `"id":{}`, 1), "wrong type"},
 		"time of no type":     {strings.Replace(good, "2026-11-22T02:00:00Z", "yesterday", 1), "wrong type"},
+		"neither":             {`{"event.kind":"SECURITY_EVENT"}`, "neither a raw object, which has a \"schema\", nor results"},
 		"no result":           {`{"schema":"runecast-raw/1","run":{"id":"r","startedAt":"2026-11-22T02:00:00Z"},"system":{"id":"s"}}`, "no result"},
 		"result is no object": {good[:strings.Index(good, `"result":`)] + `"result":null}`, "not a JSON object"},
 		"bad escape":          {strings.Replace(good, "Title", `\q`, 1), "not valid JSON"},

@@ -168,3 +168,32 @@ func TestSystemWithoutVulnerabilitiesHasNoScanOfThem(t *testing.T) {
 		}
 	}
 }
+
+// Vulnerabilities that are asked for are counted where they are sent, which is in the
+// second reading; the first does not call them left out.
+func TestVulnerabilitiesAskedForAreNotCountedAsLeftOut(t *testing.T) {
+	t.Parallel()
+	doc := raw("s-1", "VCENTER", issue("VUL-1", "VUL", "Low", "FAIL", 0)+","+issue("KB-1", "KB", "Low", "FAIL", 0)+","+issue("CIS-1", "CIS", "Low", "PASS", 0))
+	for name, c := range map[string]struct {
+		include, exclude []string
+		reasons          map[string]int64
+	}{
+		"asked for":                  {[]string{"VUL"}, nil, map[string]int64{mapping.ReasonNotCompliance: 1}},
+		"asked for, then left out":   {[]string{"VUL"}, []string{"VUL"}, map[string]int64{mapping.ReasonNotCompliance: 1}},
+		"with knowledge-base issues": {[]string{"VUL", "KB"}, nil, map[string]int64{}},
+		"not asked for":              {nil, nil, map[string]int64{mapping.ReasonNotCompliance: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, err := mapping.Open(strings.NewReader(doc))
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := mapping.New(settings(func(m *mapping.Settings) { m.IncludeTypes, m.ExcludeTypes = c.include, c.exclude })).Map(
+				mapping.Input{Document: d, ScanID: scanID, Now: at, Reopen: reopen(doc), Emit: func([]byte) error { return nil }})
+			if d := cmp.Diff(c.reasons, res.Reasons); err != nil || d != "" {
+				t.Errorf("%v (- want, + got):\n%s", err, d)
+			}
+		})
+	}
+}

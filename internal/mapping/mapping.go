@@ -308,6 +308,8 @@ func (w *work) rule(h *runecast.Issue) (*securityevent.Rule, verdict, bool) {
 	case class == runecast.NoProfile:
 		w.res.Reasons[ReasonNoProfile]++
 		return nil, verdict{}, false
+	case class == runecast.Vulnerability && w.m.vulnerabilities(): // Extra sends and counts it
+		return nil, verdict{}, false
 	case !w.m.shows(class):
 		w.res.Reasons[ReasonNotCompliance]++
 		return nil, verdict{}, false

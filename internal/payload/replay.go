@@ -71,9 +71,18 @@ func (q *ReplayRequest) check() error {
 	case !slices.Contains(states, q.State):
 		return BadReplay(fmt.Sprintf("the state %q is not one of %s", q.State, strings.Join(states[1:], ", ")))
 	case q.Next != "" && !strings.Contains(q.Next, " "):
-		return BadReplay("next is no cursor of an earlier answer")
+		return BadReplay("next is no cursor of an earlier answer: give it as that answer has it, with its space, or leave it out")
+	case q.PricePerGiB != 0 && !q.DryRun:
+		return BadReplay("pricePerGiB is for a dry run, and this replay would send: set dryRun to true, or leave pricePerGiB out")
 	case q.Limit < 0, q.MaxEventsPerSecond < 0, q.PricePerGiB < 0:
 		return BadReplay("limit, maxEventsPerSecond and pricePerGiB are not negative")
+	}
+	since, until, err := archive.ParsePeriod(q.Since, q.Until)
+	switch {
+	case err != nil:
+		return BadReplay(err.Error())
+	case !until.IsZero() && !since.Before(until):
+		return BadReplay(fmt.Sprintf("since, %s, is not before until, %s", Stamp(since), Stamp(until)))
 	}
 	return nil
 }

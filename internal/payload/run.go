@@ -37,8 +37,9 @@ type RunRequest struct {
 // ParseRun reads a request to the collector and fills in what was left out. A
 // member, an action, a mode or a time that is not known is a fault of class
 // reject, and so is a member of a start beside another action: a cancel that names
-// systems would end the whole run. A scheduled time beside one says nothing, and is
-// taken: a schedule of one's own may send it.
+// systems would end the whole run. So is force beside an analysis, which archives what
+// it finds in any case, and a list of systems that names none. A scheduled time beside
+// another action says nothing, and is taken: a schedule of one's own may send it.
 func ParseRun(text []byte) (RunRequest, error) {
 	var req RunRequest
 	if text = bytes.TrimSpace(text); len(text) > 0 {
@@ -57,6 +58,13 @@ func ParseRun(text []byte) (RunRequest, error) {
 	if req.Mode != Analyze && req.Mode != Latest {
 		return req, badRun(fmt.Sprintf("the mode %q is not known", req.Mode), nil)
 	}
+	if req.Force && req.Mode != Latest {
+		return req, reject("cannot be used, force belongs to the mode latest: an analysis archives what it finds in any case",
+			`leave force out, or send {"action":"start","mode":"latest","force":true}, which archives again what the appliance has`, nil)
+	}
+	if req.Systems != nil && len(req.Systems) == 0 {
+		return req, reject("cannot be used, systems is an empty list", "name the systems that are meant, or leave systems out: that means all", nil)
+	}
 	if _, err := req.Scheduled(); err != nil {
 		return req, badRun("scheduledTime is not a time in RFC 3339", nil)
 	}
@@ -74,7 +82,7 @@ func (r *RunRequest) Scheduled() (time.Time, error) {
 
 func badRun(what string, cause error) error {
 	return reject("cannot be used, "+what,
-		`send {} or {"action":"start","systems":["name"],"mode":"analyze|latest","force":true}, {"action":"tick"}, {"action":"status"}, {"action":"cancel"}, {"action":"check"} or {"action":"capture"}`, cause)
+		`send {} or {"action":"start","systems":["name"],"mode":"analyze|latest"}, {"action":"start","mode":"latest","force":true}, {"action":"tick"}, {"action":"status"}, {"action":"cancel"}, {"action":"check"} or {"action":"capture"}`, cause)
 }
 
 // RunAnswer is what the collector answers to start, tick, status and cancel.

@@ -85,6 +85,8 @@ func most(q *payload.QuarantineRequest) (int, error) {
 	window := q.StatusRequest
 	window.Limit = 0
 	switch {
+	case q.Key == "": // and an index, else it would not be asked of one object
+		return 0, payload.BadInspection("index is of an event of one raw object, and there is no key: name it beside index", nil)
 	case !strings.HasPrefix(q.Key, archive.RawPrefix):
 		return 0, payload.BadInspection(fmt.Sprintf("key %q is not under %s", q.Key, archive.RawPrefix), nil)
 	case window != (payload.StatusRequest{}):

@@ -139,7 +139,7 @@ func TestQuarantineRequestsThatCannotBeUsed(t *testing.T) {
 		`{"key":7}`:                            "not understood",
 		`{"key":"raw/x","index":"7"}`:          "not understood",
 		`{"key":"delivery/raw/x"}`:             "not under raw/",
-		`{"index":7}`:                          "not under raw/",
+		`{"index":7}`:                          "there is no key: name it beside index",
 		`{"key":"raw/x","index":-1}`:           "index is below 0",
 		`{"key":"raw/x","limit":101}`:          "limit is 101",
 		`{"key":"raw/x","since":"2026-11-22"}`: "nothing to select",

@@ -36,6 +36,8 @@ func scopeOf(r payload.StatusRequest, now time.Time) (scope, error) {
 	switch {
 	case r.Limit < 0 || r.Limit > mostLimit:
 		return scope{}, payload.BadInspection(fmt.Sprintf("limit is %d, not 1 to %d", r.Limit, mostLimit), nil)
+	case r.Prefix != "" && !strings.HasPrefix(r.Prefix, archive.RawPrefix):
+		return scope{}, payload.BadInspection(fmt.Sprintf("prefix %q does not begin with %s, as all raw objects do", r.Prefix, archive.RawPrefix), nil)
 	case r.Next != "":
 		return goOn(r.Next, asked)
 	}

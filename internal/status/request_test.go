@@ -45,7 +45,6 @@ func TestWindows(t *testing.T) {
 		`{"prefix":"raw/v1/dt=2024-"}`:                      {"0001-01-01T00:00:00Z", "2026-11-22T12:00:00Z", 1},
 		`{"prefix":"raw/v1/dt=2026-11-01/run=20261101T23"}`: {"0001-01-01T00:00:00Z", "2026-11-22T12:00:00Z", 1},
 		`{"prefix":"raw/v1/","since":"2026-11-22"}`:         {"2026-11-22T00:00:00Z", "2026-11-22T12:00:00Z", 1},
-		`{"prefix":"delivery/","since":"2026-11-22"}`:       {"2026-11-22T00:00:00Z", "2026-11-22T12:00:00Z", 0},
 	} {
 		r, err := b.ask(t, payload)
 		if err != nil || r.Since.Format(time.RFC3339) != want.since || r.Until.Format(time.RFC3339) != want.until || r.Objects != want.objects {
@@ -74,9 +73,11 @@ func TestRequestsThatCannotBeUsed(t *testing.T) {
 		`{"since":"yesterday"}`:  "since is neither",
 		`{"until":"2026-11-31"}`: "until is neither",
 		`{"since":"2026-11-23"}`: "is not before until",
-		`{"since":"2026-11-20","until":"2026-11-19"}`: "is not before until",
-		`{"next":"???"}`: "no cursor",
-		`{"next":"e30"}`: "no cursor",
+		`{"since":"2026-11-20","until":"2026-11-19"}`:           "is not before until",
+		`{"prefix":"delivery/"}`:                                `"delivery/" does not begin with raw/`,
+		`{"prefix":"manual/"}`:                                  `"manual/" does not begin with raw/`,
+		`{"next":"???"}`:                                        "no cursor",
+		`{"next":"e30"}`:                                        "no cursor",
 		fmt.Sprintf(`{"next":%q,"system":"44c4/2"}`, cursor):    "other members",
 		fmt.Sprintf(`{"next":%q,"since":"2026-11-20"}`, cursor): "other members",
 		fmt.Sprintf(`{"next":%q}`, cursor[:len(cursor)-8]):      "no cursor",

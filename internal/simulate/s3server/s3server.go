@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -29,10 +30,8 @@ import (
 )
 
 const (
-	accessKey  = "AKIALOCALSTACKSERVER"
-	secretKey  = "local-stack-only-not-a-secret"
-	region     = "eu-central-1"
-	healthPath = "/health"
+	accessKey = "AKIALOCALSTACKSERVER"
+	region    = "eu-central-1"
 	// pollEvery is how often a starting server is asked whether it is ready.
 	pollEvery = 10 * time.Millisecond
 	// startLimit is the longest start; 0.2 s is usual.
@@ -52,6 +51,8 @@ type Options struct {
 	WebhookURL string
 	// Log receives the server's request log and errors; nil: dropped.
 	Log io.Writer
+	// Host is the loopback address to listen at; empty: 127.0.0.1.
+	Host string
 }
 
 // Server is a running server. Versioning is off.
@@ -59,6 +60,10 @@ type Server struct {
 	proc *child.Process
 	dir  string
 	url  string
+	// own is a word that no other server has. Its secret and the path of its health
+	// hold it: whoever was given the port of another is not taken for that one, by
+	// those who start it as little as by clients that have outlived theirs.
+	own string
 }
 
 // Start runs the program of $VERSITYGW, else out/bin/versitygw of the module,
@@ -76,7 +81,11 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	var s *Server
 	for range portTries {
-		s, err = start(ctx, binary, o)
+		var address string
+		if address, err = freeAddress(cmp.Or(o.Host, "127.0.0.1")); err != nil {
+			return nil, fmt.Errorf("start the S3 server: %w", err)
+		}
+		s, err = start(ctx, binary, address, o)
 		if err == nil || !strings.Contains(err.Error(), "address already in use") {
 			break
 		}
@@ -84,12 +93,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	return s, err
 }
 
-func start(ctx context.Context, binary string, o Options) (*Server, error) {
-	address, err := freeAddress()
-	if err != nil {
-		return nil, fmt.Errorf("start the S3 server: %w", err)
-	}
-	args := []string{"--access", accessKey, "--secret", secretKey, "--region", region, "--port", address, "--health", healthPath}
+func start(ctx context.Context, binary, address string, o Options) (*Server, error) {
+	s := &Server{dir: o.Dir, url: "http://" + address, own: rand.Text()}
+	args := []string{"--access", accessKey, "--secret", s.SecretKey(), "--region", region, "--port", address, "--health", s.healthPath()}
 	if o.WebhookURL != "" {
 		filter, err := filterFile()
 		if err != nil {
@@ -103,11 +109,10 @@ func start(ctx context.Context, binary string, o Options) (*Server, error) {
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")} // VGW_… of the host would configure it
 	out := &tail{to: o.Log}
 	cmd.Stdout, cmd.Stderr = out, out
-	proc, err := child.Start(cmd)
-	if err != nil {
+	var err error
+	if s.proc, err = child.Start(cmd); err != nil {
 		return nil, fmt.Errorf("start the S3 server: %w", err)
 	}
-	s := &Server{proc: proc, dir: o.Dir, url: "http://" + address}
 	if err := s.awaitHealth(ctx); err != nil {
 		_ = s.Close()
 		return nil, fmt.Errorf("start the S3 server: %w; it said: %s", err, out)
@@ -135,7 +140,7 @@ func (s *Server) awaitHealth(ctx context.Context) error {
 }
 
 func (s *Server) healthy(ctx context.Context) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+healthPath, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+s.healthPath(), nil)
 	if err != nil {
 		return false
 	}
@@ -147,14 +152,16 @@ func (s *Server) healthy(ctx context.Context) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
+func (s *Server) healthPath() string { return "/health-" + s.own }
+
 // URL is the endpoint, for AWS_ENDPOINT_URL_S3; buckets are addressed by path.
 func (s *Server) URL() string { return s.url }
 
 // AccessKey is the id of the one account.
 func (s *Server) AccessKey() string { return accessKey }
 
-// SecretKey is the secret of the one account.
-func (s *Server) SecretKey() string { return secretKey }
+// SecretKey is the secret of the one account of this server.
+func (s *Server) SecretKey() string { return "local-stack-only-" + s.own }
 
 // Region is the region that signatures have to name.
 func (s *Server) Region() string { return region }
@@ -164,7 +171,7 @@ func (s *Server) CreateBucket(ctx context.Context, name string) error {
 	client := s3.New(s3.Options{
 		BaseEndpoint: aws.String(s.url),
 		Region:       region,
-		Credentials:  credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
+		Credentials:  credentials.NewStaticCredentialsProvider(accessKey, s.SecretKey(), ""),
 		UsePathStyle: true,
 	})
 	_, err := client.CreateBucket(ctx, &s3.CreateBucketInput{
@@ -235,8 +242,8 @@ func moduleRoot() (string, error) {
 	}
 }
 
-func freeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddress(host string) (string, error) {
+	ln, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return "", err
 	}

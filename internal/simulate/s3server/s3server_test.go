@@ -101,6 +101,30 @@ func TestWebhookGetsCreationsOnly(t *testing.T) {
 	}
 }
 
+// Two servers that were given one port are not taken for one another: the second
+// does not start, and what was meant for one that has gone is refused.
+func TestAPortOfAnotherServer(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	first, err := Start(ctx, Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = first.Close() }()
+	binary, err := find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := strings.TrimPrefix(first.URL(), "http://")
+	if second, err := start(ctx, binary, address, Options{Dir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "address already in use") {
+		t.Errorf("a second server at %s: %v, %v", address, second, err)
+	}
+	gone := &Server{url: first.URL(), own: "GONE"}
+	if _, err := client(gone, gone.SecretKey()).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err == nil || !strings.Contains(err.Error(), "SignatureDoesNotMatch") {
+		t.Errorf("a client of a server that has gone got %v", err)
+	}
+}
+
 func TestCloseEndsTheServer(t *testing.T) {
 	t.Parallel()
 	s, err := Start(t.Context(), Options{Dir: t.TempDir()})

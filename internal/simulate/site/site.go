@@ -5,11 +5,11 @@
 package site
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -52,7 +52,7 @@ type Site struct {
 	Receiver *receiver.Receiver
 	Server   *httptest.Server
 	Config   forwarderconfig.Settings
-	Metrics  bytes.Buffer
+	Metrics  Lines
 	Clock    *Clock
 	// Dead: the process has died, and writes nothing more.
 	Dead  atomic.Bool
@@ -72,13 +72,17 @@ type Site struct {
 // StartS3 starts an S3 server, for one site or for many.
 func StartS3(t *testing.T) *s3server.Server {
 	t.Helper()
-	srv, err := s3server.Start(t.Context(), s3server.Options{Dir: t.TempDir()})
+	srv, err := s3server.Start(t.Context(), s3server.Options{Dir: t.TempDir(), Host: host()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = srv.Close() })
 	return srv
 }
+
+// timeout is how long a request may take. A loaded machine may take its time for what
+// a test does within an answer; one that is given up goes on beside the test.
+const timeout = 3 * time.Minute
 
 // New makes a site with a bucket of its own on an S3 server. change may change
 // the settings; nil: it does not.
@@ -92,7 +96,12 @@ func New(t *testing.T, srv *s3server.Server, bucket string, change func(*forward
 	}, true)
 	s.Use(bucket)
 	s.Receiver = receiver.New(receiver.Options{Token: Token, Now: s.Clock.Now, Querying: receiver.Querying{Token: QueryToken}})
-	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
+	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	_ = s.Server.Listener.Close()
+	if s.Server.Listener, err = net.Listen("tcp", net.JoinHostPort(host(), "0")); err != nil {
+		t.Fatal(err)
+	}
+	s.Server.Start()
 	t.Cleanup(s.Server.Close)
 	s.Config, err = forwarderconfig.Load(func(name string) string {
 		return map[string]string{"ARCHIVE_BUCKET": s.Bucket, "OPENPIPELINE_URL": s.Server.URL, "OPENPIPELINE_SECRET_ID": "s", "ALLOW_LOOPBACK": "true"}[name]
@@ -168,7 +177,7 @@ func (s *Site) Grail(text string) *grail.Client {
 	}
 	client := s.Server.Client()
 	return grail.New(grail.Options{
-		URL: u, Credentials: secret.NewQueryCache(vault.Holds(text), "s", s.Clock.Now, true), UserAgent: "test", Timeout: 20 * time.Second,
+		URL: u, Credentials: secret.NewQueryCache(vault.Holds(text), "s", s.Clock.Now, true), UserAgent: "test", Timeout: timeout,
 		HTTP: func(secret.Credential) (*http.Client, error) { return client, nil },
 		Now:  s.Clock.Now, Sleep: s.Clock.Sleep, Jitter: func() float64 { return 1 },
 	})
@@ -183,7 +192,7 @@ func (s *Site) Through(store *store.Store, transport http.RoundTripper) deliver.
 	}
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	sender := openpipeline.New(openpipeline.Options{
-		URL: u, Credentials: secret.NewCache(s.Vault, "s", s.Clock.Now), UserAgent: "test", Timeout: 20 * time.Second,
+		URL: u, Credentials: secret.NewCache(s.Vault, "s", s.Clock.Now), UserAgent: "test", Timeout: timeout,
 		HTTP: func(secret.Credential) (*http.Client, error) { return client, nil },
 		Now:  s.Clock.Now, Sleep: s.Clock.Sleep, Jitter: func() float64 { return 1 },
 	})
