@@ -185,6 +185,9 @@ func (m *model) writeDelivery(w world, i int, after stage, what string, then suc
 	written := w
 	written.wroteDelivery(v.object)
 	written.deliveries[v.object] = v.delivery
+	if d := &m.deliveries[v.delivery]; scan != "" && d.State == archive.DeliveryFailed && !d.Doubt {
+		written.sink.told.add(scan)
+	}
 	u := &written.invocations[i]
 	u.current, u.stage = true, after
 	if after == stageEnded {

@@ -326,8 +326,9 @@ func (m *model) forceOver(w *world, object uint8, register *archive.Register) {
 	}
 }
 
-// heldBack reports whether nothing newer than an object is shown, nor can be: one
-// that failed in doubt can, and one that was committed and never refused.
+// heldBack reports whether nothing newer than an object is shown, nor can be, as far
+// as anybody can know: one that failed in doubt can, and one that was committed and
+// never refused, or of whose refusal no document says so for sure.
 func (m *model) heldBack(w *world, object uint8) bool {
 	for o := object + 1; o < m.objects; o++ {
 		d := &m.deliveries[w.deliveries[o]]
@@ -337,7 +338,7 @@ func (m *model) heldBack(w *world, object uint8) bool {
 		}
 	}
 	return !slices.ContainsFunc(m.registers[w.register].Commits(), func(one archive.Commit) bool {
-		return objectOf(one.RawKey) > object && !w.sink.refused.hasID(one.ScanID)
+		return objectOf(one.RawKey) > object && (!w.sink.refused.hasID(one.ScanID) || !w.sink.told.hasID(one.ScanID))
 	})
 }
 

@@ -120,6 +120,8 @@ type sink struct {
 	greatest [objects]registerID
 	tie      bool // two scans have the same timestamp
 	refused  references
+	// told are those of the refused of which a delivery document said so, and not in doubt.
+	told references
 }
 
 // rows count how often each batch of a scan was accepted (two stands for more).
@@ -262,6 +264,7 @@ func (l *ledger) references(w *world) (r references) {
 func (l *ledger) forget(w *world) {
 	named := l.references(w)
 	w.sink.refused &= named
+	w.sink.told &= named
 	for o := range uint8(objects) {
 		for s := range uint8(scanIDs) {
 			if !named.has(o, s) {
