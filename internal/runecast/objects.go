@@ -2,6 +2,7 @@ package runecast
 
 import (
 	"iter"
+	"slices"
 	"unsafe"
 )
 
@@ -62,6 +63,7 @@ type IssueReader struct {
 	passed      int
 	passedBytes int
 	more        bool
+	forms       forms
 }
 
 // NewIssueReader reads from w, which stands before an issue at each Read.
@@ -219,7 +221,11 @@ func (r *IssueReader) readObject() error {
 	if r.PeekKind() != '{' {
 		return r.Skip()
 	}
-	if r.o.KeepRaw {
+	if r.quick() {
+		return nil
+	}
+	learns := r.forms.wanted()
+	if r.o.KeepRaw || learns {
 		r.Pin()
 	}
 	o := heldObject{values: span{from: uint32(len(r.values))}}
@@ -227,10 +233,16 @@ func (r *IssueReader) readObject() error {
 		return err
 	}
 	o.values.to = uint32(len(r.values))
-	if r.o.KeepRaw {
-		o.raw.from = uint32(len(r.text))
-		r.text = append(r.text, r.Pinned()...)
-		o.raw.to = uint32(len(r.text))
+	if r.o.KeepRaw || learns {
+		raw := r.Pinned()
+		if learns && len(raw) <= maxForm {
+			r.forms.learn(slices.Clone(raw))
+		}
+		if r.o.KeepRaw {
+			o.raw.from = uint32(len(r.text))
+			r.text = append(r.text, raw...)
+			o.raw.to = uint32(len(r.text))
+		}
 	}
 	r.objects = append(r.objects, o)
 	return nil
