@@ -129,17 +129,19 @@ func (g *generation) mapObject(ctx context.Context) (mapping.Result, error) {
 		return mapping.Result{}, err
 	}
 	defer func() { _ = done() }()
-	in.Catalog, in.Emit, in.Room = g.d.catalogs.get(ctx, in.Document.Catalog), g.emit, g.batcher.Room
+	in.Catalog = g.d.catalogs.get(ctx, in.Document.Catalog)
+	in.Begin, in.Emit, in.Room = g.batcher.Share, g.emit, g.batcher.Room
 	return g.d.mapper.Map(in)
 }
 
-func (g *generation) emit(event []byte) error {
+// emit takes what a finding has of its own.
+func (g *generation) emit(own []byte) error {
 	index := g.index
 	g.index++
 	if g.mapOnly || g.sentBefore.contains(index) {
 		return nil
 	}
-	return g.batcher.Add(index, event)
+	return g.batcher.Add(index, own)
 }
 
 // submit posts a batch as soon as one of the senders is free.
@@ -187,7 +189,7 @@ func (g *generation) stopped() bool {
 // limit that was learned meanwhile, or of more events than the pace allows at
 // once, is halved unsent.
 func (g *generation) deliverBatch(ctx context.Context, b *openpipeline.Batch) {
-	if events := b.To - b.From; events > 1 && (len(b.Body) > g.batcher.Limit() || events > g.d.rate.most()) {
+	if events := b.To - b.From; events > 1 && (b.Len() > g.batcher.Limit() || events > g.d.rate.most()) {
 		g.halves(ctx, b)
 		return
 	}

@@ -97,9 +97,17 @@ func (w *work) emit(r *securityevent.Rule, f *securityevent.Finding) error {
 	w.summary.row(r)
 	if w.in.Room != nil {
 		if room := w.in.Room(); cap(room) > 0 {
-			return w.in.Emit(w.enc.Append(room, f, w.in.Now()))
+			return w.in.Emit(w.append(room, f))
 		}
 	}
-	w.event = w.enc.Append(w.event[:0], f, w.in.Now())
+	w.event = w.append(w.event[:0], f)
 	return w.in.Emit(w.event)
+}
+
+// append appends what Emit takes of a finding.
+func (w *work) append(dst []byte, f *securityevent.Finding) []byte {
+	if w.in.Begin == nil {
+		dst = append(dst, w.enc.Shared()...)
+	}
+	return w.enc.AppendOwn(dst, f, w.in.Now())
 }

@@ -237,9 +237,16 @@ func (o object) verdict(r *Rule) object {
 // Append appends one finding of the current rule to dst, stamped with the
 // time it is sent: Dynatrace drops records over 24 hours old.
 func (e *Encoder) Append(dst []byte, f *Finding, at time.Time) []byte {
-	o := object(append(dst, e.shared...))
+	return e.AppendOwn(append(dst, e.shared...), f, at)
+}
+
+// Shared is what the findings of the current rule begin with, until the next rule.
+func (e *Encoder) Shared() []byte { return e.shared }
+
+// AppendOwn appends what follows Shared in one finding, as Append does the whole.
+func (e *Encoder) AppendOwn(dst []byte, f *Finding, at time.Time) []byte {
 	finding := e.findingID(f.ObjectID)
-	o = o.uuid("finding.id", finding)
+	o := appendUUID(append(dst, `,"finding.id":`...), finding)
 	if !e.lean {
 		o = o.uuid("event.id", e.eventID(finding))
 	}
