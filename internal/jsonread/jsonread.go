@@ -218,8 +218,14 @@ func (r *Reader) ReadName() ([]byte, error) {
 }
 
 // Ahead returns what is at hand of the document from the next token on, which must
-// be there, see PeekKind. It may end anywhere.
-func (r *Reader) Ahead() []byte { return r.buf[r.at:] }
+// be there, see PeekKind. It may end anywhere, but holds so many bytes at least
+// unless the source ends before, or breaks.
+func (r *Reader) Ahead(least int) []byte {
+	for len(r.buf)-r.at < least && r.err == nil {
+		_, _ = r.more(r.at) // an error stays, and the next read returns it
+	}
+	return r.buf[r.at:]
+}
 
 // PassValue passes over the next value, of so many bytes: whoever calls it has found
 // in Ahead that they are one.

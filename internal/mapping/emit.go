@@ -55,6 +55,7 @@ func (w *work) resource(o *runecast.Object) securityevent.Finding {
 		return w.system()
 	}
 	f := securityevent.Finding{ObjectID: w.objectID(o), ObjectName: o.Name, ObjectType: o.Type}
+	f.Plain = o.Plain && len(o.SystemUID) > 0 && len(o.Type) > 0 // else something of the system stands there
 	if len(f.ObjectType) == 0 {
 		f.ObjectType = []byte(w.res.Scan.SystemType)
 	}
@@ -65,6 +66,7 @@ func (w *work) evidenceOf(o *runecast.Object, v verdict) []byte {
 	if !w.m.settings.Evidence || v.status == securityevent.NotRelevant {
 		return nil
 	}
+	w.evidence.plain = o.Plain
 	return w.evidence.of(o.Values, v.manualCheck)
 }
 

@@ -93,14 +93,20 @@ type forms struct {
 	// served counts the objects that were of a known form; before are those of the
 	// time when the last was learned.
 	served, before int
+	// usual is how long the object was that was learned from.
+	usual int
 }
 
 // quick reads the object at hand by a form that is known, and reports whether that
 // did. What it reads is what readObject would.
 func (r *IssueReader) quick() bool {
 	known := r.forms.known
+	if len(known) == 0 {
+		return false
+	}
+	b := r.Ahead(2 * r.forms.usual)
 	for i, f := range known {
-		if r.byForm(f) {
+		if r.byForm(f, b) {
 			copy(known[1:i+1], known)
 			known[0] = f
 			r.forms.served++
@@ -111,10 +117,9 @@ func (r *IssueReader) quick() bool {
 }
 
 // byForm reads the object at hand if it is of a form.
-func (r *IssueReader) byForm(f *form) bool {
+func (r *IssueReader) byForm(f *form, b []byte) bool {
 	text, values := len(r.text), len(r.values)
-	o := heldObject{values: span{from: uint32(values)}}
-	b := r.Ahead()
+	o := heldObject{values: span{from: uint32(values)}, plain: true}
 	at, ok := r.steps(b, 0, f.head, &o, nil)
 	if ok && f.open != nil {
 		at, ok = r.list(f, b, at)
@@ -218,6 +223,7 @@ func (f *forms) learn(object []byte) {
 	if len(f.known) == maxForms && f.served-f.before < leastUse {
 		f.idle = patience
 	}
+	f.usual = len(object)
 	l := learner{Walker: NewWalker(bytes.NewReader(object)), object: object}
 	learned, ok := l.form()
 	if !ok {

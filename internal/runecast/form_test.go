@@ -25,7 +25,8 @@ func told(issues string, o IssueOptions, byForm bool) (text string, quick int) {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(&all, " %q", *o)
+			o.Plain = false // is known by the form alone
+			fmt.Fprintf(&all, " %+v", *o)
 		}
 		err := r.Finish()
 		fmt.Fprintf(&all, " %+v\n", r.Issue)

@@ -19,6 +19,9 @@ type Object struct {
 	Values []ResultValue
 	// Raw is the object as the appliance sent it, if it is kept.
 	Raw []byte
+	// Plain: all its texts are known to be ASCII, without a control, a quote or a
+	// backslash, as most are. Without, it was not looked at.
+	Plain bool
 }
 
 // ResultValue is what the appliance found at an object.
@@ -30,7 +33,11 @@ type span struct{ from, to uint32 }
 
 // heldObject is an object as it is held. Objects are many: without pointers
 // the garbage collector need not look at them, and they take a third.
-type heldObject struct{ systemUID, moid, name, kind, status, raw, values span }
+type heldObject struct {
+	systemUID, moid, name, kind, status, raw, values span
+
+	plain bool
+}
 
 type heldValue struct{ description, value span }
 
@@ -210,7 +217,7 @@ func (r *IssueReader) at(i int) *Object {
 	for _, v := range r.values[h.values.from:h.values.to] {
 		r.evidence = append(r.evidence, ResultValue{r.of(v.description), r.of(v.value)})
 	}
-	r.object = Object{r.of(h.systemUID), r.of(h.moid), r.of(h.name), r.of(h.kind), r.of(h.status), r.evidence, r.of(h.raw)}
+	r.object = Object{r.of(h.systemUID), r.of(h.moid), r.of(h.name), r.of(h.kind), r.of(h.status), r.evidence, r.of(h.raw), h.plain}
 	return &r.object
 }
 
