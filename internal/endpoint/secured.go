@@ -15,7 +15,7 @@ const (
 	maxRecord = 16 << 10
 	// atOnce is how much of a body is handed to TLS at once, and how much of what
 	// TLS makes of it to the network: without, each record would be a write.
-	atOnce = 4 * maxRecord
+	atOnce = 16 * maxRecord
 	// perRecord is more than what TLS adds to a record.
 	perRecord = 64
 )
