@@ -52,10 +52,10 @@ func Client(cred secret.Credential, o Options) (*http.Client, error) {
 		return nil, err
 	}
 	dialTimeout, stall := or(o.DialTimeout, defaultDial), or(o.StallTimeout, defaultStall)
-	dial := dialer(o) // through the proxy, if there is one: the transport knows of none
 	transport := &http.Transport{
-		DialContext:           dial,
-		DialTLSContext:        secure(dial, conf, dialTimeout),
+		DialContext:           dialer(o), // through the proxy, if there is one: the transport knows of none
+		TLSClientConfig:       conf,
+		TLSHandshakeTimeout:   dialTimeout,
 		ResponseHeaderTimeout: or(o.HeaderTimeout, defaultHeader),
 		IdleConnTimeout:       idleConn,
 		MaxIdleConnsPerHost:   maxIdle,
