@@ -141,6 +141,10 @@ func (r *IssueReader) Finish() error {
 	r.drop()
 	for r.PeekKind() != ']' {
 		if r.PeekKind() == '{' {
+			if r.quick() {
+				r.drop()
+				continue
+			}
 			r.passed++
 		}
 		if err := r.Skip(); err != nil {
