@@ -339,7 +339,7 @@ func (c *codes) build(lengths []uint8, look uint, entry func(symbol int) uint32)
 	if longest == 0 {
 		return true // any code is an error, when it comes
 	}
-	if full := next[longest] + count[longest]; full != 1<<longest && !(longest == 1 && full == 1) {
+	if full := next[longest] + count[longest]; full != 1<<longest && (longest != 1 || full != 1) {
 		return false
 	}
 	for symbol, n := range lengths {

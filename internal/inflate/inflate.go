@@ -6,6 +6,7 @@
 package inflate
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -118,72 +119,85 @@ func (r *Reader) account(since int) {
 	r.size += uint32(r.filled - since)
 }
 
+// Bits of the header's fourth byte: what follows its first ten bytes, in this order
+// but for the first, which comes last.
+const (
+	withSum = 2 << iota
+	withExtra
+	withName
+	withComment
+)
+
 // header reads what stands before the data. io.EOF: there is nothing.
 func (r *Reader) header() error {
+	r.sum = 0
 	var head [10]byte
 	for i := range head {
-		b, err := r.readByte()
+		b, err := r.headerByte()
 		if err != nil {
-			if i == 0 {
-				return err
+			if i > 0 {
+				err = cut(err)
 			}
-			return cut(err)
+			return err
 		}
 		head[i] = b
 	}
 	if head[0] != 0x1f || head[1] != 0x8b || head[2] != 8 {
 		return ErrCorrupt
 	}
-	sum := crc32.ChecksumIEEE(head[:])
-	next := func() (byte, error) {
-		b, err := r.readByte()
-		sum = crc32.Update(sum, crc32.IEEETable, []byte{b})
-		return b, cut(err)
+	if err := r.optional(head[3]); err != nil {
+		return cut(err)
 	}
-	const withSum, withExtra, withName, withComment = 2, 4, 8, 16
-	if head[3]&withExtra != 0 {
-		low, err := next()
-		if err != nil {
-			return err
-		}
-		high, err := next()
-		for n := int(low) | int(high)<<8; n > 0 && err == nil; n-- {
-			_, err = next()
+	r.sum, r.size, r.last = 0, 0, false
+	return nil
+}
+
+// optional passes over what a header may hold beside.
+func (r *Reader) optional(flags byte) error {
+	if flags&withExtra != 0 {
+		n, err := r.headerNumber()
+		for ; n > 0 && err == nil; n-- {
+			_, err = r.headerByte()
 		}
 		if err != nil {
 			return err
 		}
 	}
 	for _, text := range []byte{withName, withComment} {
-		if head[3]&text == 0 {
-			continue
-		}
-		for {
-			b, err := next()
+		for left := flags&text != 0; left; {
+			b, err := r.headerByte()
 			if err != nil {
 				return err
 			}
-			if b == 0 {
-				break
-			}
+			left = b != 0
 		}
 	}
-	if head[3]&withSum != 0 {
-		want := uint16(sum)
-		low, err := next()
-		if err != nil {
-			return err
-		}
-		high, err := next()
-		if err != nil {
-			return err
-		}
-		if uint16(low)|uint16(high)<<8 != want {
-			return ErrCorrupt
-		}
+	if flags&withSum == 0 {
+		return nil
 	}
-	r.sum, r.size, r.last = 0, 0, false
+	want := uint16(r.sum)
+	if got, err := r.headerNumber(); err != nil || got != want {
+		return cmp.Or(err, ErrCorrupt)
+	}
 	return nil
+}
+
+// headerByte reads a byte, and takes it into the sum.
+func (r *Reader) headerByte() (byte, error) {
+	b, err := r.readByte()
+	if err == nil {
+		r.sum = crc32.Update(r.sum, crc32.IEEETable, []byte{b})
+	}
+	return b, err
+}
+
+func (r *Reader) headerNumber() (uint16, error) {
+	low, err := r.headerByte()
+	if err != nil {
+		return 0, err
+	}
+	high, err := r.headerByte()
+	return uint16(low) | uint16(high)<<8, err
 }
 
 // end reads what stands behind the data, and the header of a stream that follows.
