@@ -250,13 +250,10 @@ func (g *generation) coversSystem() bool {
 
 // scanEvents is the body that ends a scan. The scan event comes last.
 func (g *generation) scanEvents(res mapping.Result, at time.Time) (*openpipeline.Batch, error) {
-	b := &openpipeline.Batch{Body: []byte{'['}, To: 1}
+	var events [][]byte
 	if g.coversSystem() {
-		b.Body = append(securityevent.AppendCoverage(b.Body, &res.Scan, nil, g.d.key, at), ',')
-		b.To++
+		events = append(events, securityevent.AppendCoverage(nil, &res.Scan, nil, g.d.key, at))
 	}
-	var err error
-	b.Body, err = securityevent.AppendCompleted(b.Body, &res.Scan, res.Summary, at)
-	b.Body = append(b.Body, ']')
-	return b, err
+	completed, err := securityevent.AppendCompleted(nil, &res.Scan, res.Summary, at)
+	return openpipeline.Of(0, append(events, completed)...), err
 }

@@ -17,6 +17,10 @@ import (
 // progressEvery is how often a delivery writes down how far it came.
 const progressEvery = time.Minute
 
+// stampsAtOnce is how many findings have the same time stamp, as those of a
+// millisecond have.
+const stampsAtOnce = 16
+
 // doubtWait is the wait before a batch in doubt is repeated (at-least-once).
 const doubtWait = 2 * time.Second
 
@@ -45,6 +49,9 @@ type generation struct {
 	index          int64      // of the next event
 	sentBefore     doneRanges // by earlier invocations
 	saved          time.Time  // when the progress was last written
+	// stamped counts the findings since the clock was asked anew.
+	stamped   int
+	stampedAt time.Time
 
 	mu          sync.Mutex
 	done        doneRanges
@@ -129,17 +136,29 @@ func (g *generation) mapObject(ctx context.Context) (mapping.Result, error) {
 		return mapping.Result{}, err
 	}
 	defer func() { _ = done() }()
-	in.Catalog, in.Emit, in.Room = g.d.catalogs.get(ctx, in.Document.Catalog), g.emit, g.batcher.Room
+	in.Catalog = g.d.catalogs.get(ctx, in.Document.Catalog)
+	in.Begin, in.Emit, in.Room, in.Now = g.batcher.Share, g.emit, g.batcher.Room, g.stamp
 	return g.d.mapper.Map(in)
 }
 
-func (g *generation) emit(event []byte) error {
+// stamp is the time that findings are given. It asks the clock once for a few of
+// them, and anew after the wait for a sender.
+func (g *generation) stamp() time.Time {
+	if g.stamped%stampsAtOnce == 0 {
+		g.stampedAt = g.d.o.Now()
+	}
+	g.stamped++
+	return g.stampedAt
+}
+
+// emit takes what a finding has of its own.
+func (g *generation) emit(own []byte) error {
 	index := g.index
 	g.index++
 	if g.mapOnly || g.sentBefore.contains(index) {
 		return nil
 	}
-	return g.batcher.Add(index, event)
+	return g.batcher.Add(index, own)
 }
 
 // submit posts a batch as soon as one of the senders is free.
@@ -153,6 +172,7 @@ func (g *generation) submit(ctx context.Context, b *openpipeline.Batch) error {
 		g.deliverBatch(ctx, b)
 		return nil
 	})
+	g.stamped = 0
 	return nil
 }
 
@@ -187,7 +207,7 @@ func (g *generation) stopped() bool {
 // limit that was learned meanwhile, or of more events than the pace allows at
 // once, is halved unsent.
 func (g *generation) deliverBatch(ctx context.Context, b *openpipeline.Batch) {
-	if events := b.To - b.From; events > 1 && (len(b.Body) > g.batcher.Limit() || events > g.d.rate.most()) {
+	if events := b.To - b.From; events > 1 && (b.Len() > g.batcher.Limit() || events > g.d.rate.most()) {
 		g.halves(ctx, b)
 		return
 	}

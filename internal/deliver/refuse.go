@@ -31,7 +31,7 @@ func (g *generation) refused(ctx context.Context, b *openpipeline.Batch, r *open
 func (g *generation) tooLarge(ctx context.Context, b *openpipeline.Batch, r *openpipeline.Result) {
 	switch {
 	case b.To-b.From > 1:
-		g.batcher.Shrink(len(b.Body) / 2)
+		g.batcher.Shrink(b.Len() / 2)
 		g.halves(ctx, b)
 	case g.hopeless(r):
 	default:
@@ -72,7 +72,7 @@ func (g *generation) resend(ctx context.Context, b *openpipeline.Batch, r *openp
 			continue
 		}
 		sent = form
-		refusal := g.sendForm(ctx, openpipeline.Single(b.From, form))
+		refusal := g.sendForm(ctx, openpipeline.Of(b.From, form))
 		if refusal == nil {
 			return
 		}

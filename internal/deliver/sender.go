@@ -10,7 +10,7 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-// Sender posts a body of events to Dynatrace; see openpipeline.Client.Send. No
+// Sender posts a batch of events to Dynatrace; see openpipeline.Client.Send. No
 // attempt starts after stop.
 //
 // Who may send the same events again is the heart of the promise that nothing
@@ -22,7 +22,7 @@ import (
 // duplicates. The scan event and the follow-up events may be repeated
 // by anyone at any time: their ids are the same, and only the newest is shown.
 type Sender interface {
-	Send(ctx context.Context, body []byte, stop time.Time) openpipeline.Result
+	SendBatch(ctx context.Context, b *openpipeline.Batch, stop time.Time) openpipeline.Result
 }
 
 // send posts a batch. What is done around a request is a send around a send:
@@ -33,7 +33,7 @@ type send func(ctx context.Context, b *openpipeline.Batch) openpipeline.Result
 func traced(s Sender, stop time.Time) send {
 	return func(ctx context.Context, b *openpipeline.Batch) (r openpipeline.Result) {
 		_ = telemetry.Trace(ctx, "send", func(ctx context.Context) error {
-			r = s.Send(ctx, b.Body, stop)
+			r = s.SendBatch(ctx, b, stop)
 			return r.Err
 		})
 		return r
@@ -106,7 +106,7 @@ func (s *Sent) Add(o Sent) {
 func (c *counter) add(r *openpipeline.Result, b *openpipeline.Batch) {
 	one := Sent{Requests: r.Requests, Retried: r.Retried}
 	if r.Outcome == openpipeline.Accepted {
-		one.Events, one.Bytes = b.To-b.From, int64(len(b.Body))
+		one.Events, one.Bytes = b.To-b.From, int64(b.Len())
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -122,7 +122,7 @@ func (c *counter) total() Sent {
 // discard is an endpoint that accepts everything, and keeps nothing.
 type discard struct{}
 
-// Send accepts a body.
-func (discard) Send(context.Context, []byte, time.Time) openpipeline.Result {
+// SendBatch accepts a batch.
+func (discard) SendBatch(context.Context, *openpipeline.Batch, time.Time) openpipeline.Result {
 	return openpipeline.Result{Outcome: openpipeline.Accepted, Requests: 1}
 }

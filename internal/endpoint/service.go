@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"bytes"
 	"context"
 	"math/rand/v2"
 	"net/http"
@@ -100,6 +101,9 @@ type Request struct {
 	// as it is until Do has returned an error or the answer is closed; from then
 	// on nobody reads it any more.
 	Body func(token secret.Value) []byte
+	// Content makes the body piece by piece, in place of Body, under the same
+	// condition; nil: Body does.
+	Content func() Content
 	// Stop is when it is too late to begin; zero: never.
 	Stop time.Time
 }
@@ -157,8 +161,11 @@ func (s *Service) once(ctx context.Context, req Request, cred secret.Credential)
 		a.end()
 		return nil, &fault.Error{Class: fault.Config, Where: req.Path, What: "the address or path of the request cannot be used", Cure: "correct it in the settings"}
 	}
-	if req.Body != nil {
-		a.sending = attach(r, req.Body(cred.Token))
+	switch {
+	case req.Content != nil:
+		a.sending = attach(r, req.Content())
+	case req.Body != nil:
+		a.sending = attach(r, bytes.NewReader(req.Body(cred.Token)))
 	}
 	s.describe(r, req, cred)
 	a.Requests = 1

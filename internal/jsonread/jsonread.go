@@ -217,6 +217,20 @@ func (r *Reader) ReadName() ([]byte, error) {
 	return name, err
 }
 
+// Ahead returns what is at hand of the document from the next token on, which must
+// be there, see PeekKind. It may end anywhere, but holds so many bytes at least
+// unless the source ends before, or breaks.
+func (r *Reader) Ahead(least int) []byte {
+	for len(r.buf)-r.at < least && r.err == nil {
+		_, _ = r.more(r.at) // an error stays, and the next read returns it
+	}
+	return r.buf[r.at:]
+}
+
+// PassValue passes over the next value, of so many bytes: whoever calls it has found
+// in Ahead that they are one.
+func (r *Reader) PassValue(n int) { r.passed(r.at + n) }
+
 // Pin keeps what follows in memory, from the next token on, until Pinned. There
 // must be a next token, see PeekKind.
 func (r *Reader) Pin() { r.pinned, r.pin = true, r.at }

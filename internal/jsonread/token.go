@@ -69,6 +69,11 @@ func (r *Reader) text(i int) (end int, plain bool, err error) {
 	}
 }
 
+// Plain returns where a text that begins at i stops being plain, see ReadString: at
+// its quote, or at the first byte that is no ASCII, a control or a backslash; len(b)
+// if none is.
+func Plain(b []byte, i int) int { return special(b, i) }
+
 // special returns where the first byte from i on is that is no ASCII, a control, a
 // quote or a backslash; len(b) if none is. It looks at eight at a time.
 func special(b []byte, i int) int {

@@ -55,6 +55,7 @@ func (w *work) resource(o *runecast.Object) securityevent.Finding {
 		return w.system()
 	}
 	f := securityevent.Finding{ObjectID: w.objectID(o), ObjectName: o.Name, ObjectType: o.Type}
+	f.Plain = o.Plain && len(o.SystemUID) > 0 && len(o.Type) > 0 // else something of the system stands there
 	if len(f.ObjectType) == 0 {
 		f.ObjectType = []byte(w.res.Scan.SystemType)
 	}
@@ -65,6 +66,7 @@ func (w *work) evidenceOf(o *runecast.Object, v verdict) []byte {
 	if !w.m.settings.Evidence || v.status == securityevent.NotRelevant {
 		return nil
 	}
+	w.evidence.plain = o.Plain
 	return w.evidence.of(o.Values, v.manualCheck)
 }
 
@@ -97,9 +99,17 @@ func (w *work) emit(r *securityevent.Rule, f *securityevent.Finding) error {
 	w.summary.row(r)
 	if w.in.Room != nil {
 		if room := w.in.Room(); cap(room) > 0 {
-			return w.in.Emit(w.enc.Append(room, f, w.in.Now()))
+			return w.in.Emit(w.append(room, f))
 		}
 	}
-	w.event = w.enc.Append(w.event[:0], f, w.in.Now())
+	w.event = w.append(w.event[:0], f)
 	return w.in.Emit(w.event)
+}
+
+// append appends what Emit takes of a finding.
+func (w *work) append(dst []byte, f *securityevent.Finding) []byte {
+	if w.in.Begin == nil {
+		dst = append(dst, w.enc.Shared()...)
+	}
+	return w.enc.AppendOwn(dst, f, w.in.Now())
 }

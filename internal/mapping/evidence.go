@@ -24,6 +24,8 @@ type evidence struct {
 	text []byte
 	// size is how long the JSON text itself is.
 	size int
+	// plain is that of the object.
+	plain bool
 	// word is one text of it, quoted once.
 	word []byte
 }
@@ -61,6 +63,11 @@ func (e *evidence) of(values []runecast.ResultValue, manual bool) []byte {
 
 // add adds a text.
 func (e *evidence) add(text []byte) {
+	if e.plain {
+		e.text = append(append(append(e.text, '\\', '"'), text...), '\\', '"')
+		e.size += len(text) + 2
+		return
+	}
 	var once int
 	e.text, e.word, once = securityevent.AppendNested(e.text, e.word, text)
 	e.size += once

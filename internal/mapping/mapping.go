@@ -71,8 +71,11 @@ type Input struct {
 	Reopen func() (*Document, func() error, error)
 	// Emit takes the next event, valid during the call only.
 	Emit func(event []byte) error
-	// Room returns memory into which the next finding is written if it fits; may be
-	// nil.
+	// Begin takes what the findings of the next rule begin with, valid until the
+	// next call; Emit then takes what follows. Nil: Emit takes findings whole.
+	Begin func(shared []byte)
+	// Room returns memory into which what Emit takes of a finding is written if it
+	// fits; may be nil.
 	Room func() []byte
 }
 
@@ -268,6 +271,9 @@ func (w *work) issue(listed int) error {
 		return nil
 	}
 	w.enc.SetRule(rule)
+	if w.in.Begin != nil {
+		w.in.Begin(w.enc.Shared())
+	}
 	w.begin()
 	if !perObject {
 		return w.emitSystem(rule)

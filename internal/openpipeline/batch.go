@@ -1,76 +1,143 @@
 package openpipeline
 
-import "sync/atomic"
+import (
+	"io"
+	"sync/atomic"
+)
 
-// Batch is a body: a JSON array of consecutive events.
+// Batch is a body: a JSON array of consecutive events. What events share is held
+// once, and put before what each has of its own only when the body is read.
 type Batch struct {
-	// Body is the array, ready to be sent.
-	Body []byte
 	// From and To are the indexes of the events, [From, To).
 	From, To int64
-	// ends are the offsets in Body behind each event.
-	ends []int
+
+	// blocks are the memory. shared and events lie there.
+	blocks [][]byte
+	shared []place
+	events []event
+	// size is that of the body without its last bracket.
+	size int
 }
 
-// Event returns the event of an index, From ≤ index < To.
-func (b *Batch) Event(index int64) []byte {
-	begin, i := len("["), int(index-b.From)
-	if i > 0 {
-		begin = b.ends[i-1] + len(",")
+// place is where something lies in the memory of a batch.
+type place struct{ block, from, to uint32 }
+
+// event is where its own part lies, and which of what is shared stands before;
+// these are counted from 1, and 0 is nothing.
+type event struct {
+	own    place
+	shared uint32
+}
+
+func (b *Batch) at(p place) []byte { return b.blocks[p.block][p.from:p.to] }
+
+func (b *Batch) sharedOf(e *event) []byte {
+	if e.shared == 0 {
+		return nil
 	}
-	return b.Body[begin:b.ends[i]]
+	return b.at(b.shared[e.shared-1])
+}
+
+// Len is how long the body is, in bytes.
+func (b *Batch) Len() int { return b.size + len("]") }
+
+// Body makes the array, as it is sent.
+func (b *Batch) Body() []byte {
+	body := make([]byte, b.Len())
+	_, _ = io.ReadFull(b.content(), body) // it is as long as it says
+	return body
+}
+
+// Event makes the event of an index, From ≤ index < To.
+func (b *Batch) Event(index int64) []byte {
+	e := &b.events[index-b.From]
+	return append(append([]byte(nil), b.sharedOf(e)...), b.at(e.own)...)
 }
 
 // Halves splits a batch of two events at least into two, of about the same
-// number of events, in memory of their own.
+// number of events. Both lie in its memory.
 func (b *Batch) Halves() [2]*Batch {
-	middle := b.From + (b.To-b.From)/2
-	cut := b.ends[middle-b.From-1]
-	first := &Batch{From: b.From, To: middle, ends: b.ends[:middle-b.From]}
-	first.Body = append(append(first.Body, b.Body[:cut]...), ']')
-	second := &Batch{From: middle, To: b.To}
-	second.Body = append(append(second.Body, '['), b.Body[cut+len(","):]...)
-	for _, end := range b.ends[middle-b.From:] {
-		second.ends = append(second.ends, end-cut)
+	half := func(from, to int64) *Batch {
+		h := &Batch{From: from, To: to, blocks: b.blocks, shared: b.shared, events: b.events[from-b.From : to-b.From]}
+		for i := range h.events {
+			e := &h.events[i]
+			h.size += len(",") + len(b.sharedOf(e)) + len(b.at(e.own))
+		}
+		return h
 	}
-	return [2]*Batch{first, second}
+	middle := b.From + (b.To-b.From)/2
+	return [2]*Batch{half(b.From, middle), half(middle, b.To)}
 }
 
-// Single is a batch of one event.
-func Single(index int64, event []byte) *Batch {
-	b := &Batch{From: index, To: index + 1, ends: []int{len("[") + len(event)}}
-	b.Body = append(append(append(b.Body, '['), event...), ']')
+// Of is a batch of events, the first of which has this index.
+func Of(index int64, events ...[]byte) *Batch {
+	b := &Batch{From: index, To: index + int64(len(events))}
+	for i, e := range events {
+		b.blocks = append(b.blocks, e)
+		b.add(0, place{uint32(i), 0, uint32(len(e))}, len(e))
+	}
 	return b
 }
 
-// Buffers keeps the memory of batches for reuse, so that it is bounded by the
-// most batches that were in use at a time. It is safe for concurrent use.
-type Buffers struct {
-	free  chan *Batch
-	bytes int
+// add takes in an event of so many bytes.
+func (b *Batch) add(shared uint32, own place, size int) {
+	b.events = append(b.events, event{own, shared})
+	b.size += len("[") + size // or a comma
 }
 
-// NewBuffers makes buffers of a number of bytes, of which it keeps at most count.
-func NewBuffers(count, bytes int) *Buffers {
-	return &Buffers{free: make(chan *Batch, count), bytes: bytes}
+// content reads a body.
+type content struct {
+	b    *Batch
+	left []byte // of what is being read
+	next int    // the event that comes then
+	part int    // of which this part comes: what is before it, what it shares, its own
 }
 
-func (b *Buffers) take() *Batch {
-	select {
-	case used := <-b.free:
-		return used
-	default:
-		return &Batch{Body: make([]byte, 0, b.bytes)}
+func (b *Batch) content() *content { return &content{b: b} }
+
+// Len is how long the body is, in bytes.
+func (c *content) Len() int { return c.b.Len() }
+
+// Read fills p, unless the body ends.
+func (c *content) Read(p []byte) (n int, err error) {
+	for {
+		taken := copy(p[n:], c.left)
+		c.left = c.left[taken:]
+		if n += taken; n == len(p) {
+			return n, nil
+		}
+		if !c.on() {
+			return n, io.EOF
+		}
 	}
 }
 
-// Release takes a batch's memory back.
-func (b *Buffers) Release(batch *Batch) {
-	select {
-	case b.free <- batch:
-	default:
+// on goes on to the next part; false: there is none.
+func (c *content) on() bool {
+	if c.next == len(c.b.events) {
+		c.left = []byte{']'}
+		c.next++
+		return true
 	}
+	if c.next > len(c.b.events) {
+		return false
+	}
+	e := &c.b.events[c.next]
+	switch c.part++; c.part {
+	case 1:
+		c.left = separator[min(c.next, 1):][:1]
+	case 2:
+		c.left = c.b.sharedOf(e)
+	default:
+		c.left = c.b.at(e.own)
+		c.next++
+		c.part = 0
+	}
+	return true
 }
+
+// separator stands before the first event, and before each later one.
+var separator = []byte("[,")
 
 // Batcher packs events into bodies of at most a number of bytes. An event that
 // is larger than a body goes alone. It is not safe for concurrent use.
@@ -79,6 +146,13 @@ type Batcher struct {
 	full    func(*Batch) error
 	buffers *Buffers
 	batch   *Batch
+	// shared stands before every event; known is its place in the batch, as an
+	// event has it.
+	shared []byte
+	known  uint32
+	// usual is how much memory an event is likely to need.
+	usual int
+	spare []byte
 }
 
 // NewBatcher makes a batcher that hands each full batch to full, which gives it
@@ -89,47 +163,65 @@ func NewBatcher(maxBytes int, buffers *Buffers, full func(*Batch) error) *Batche
 	return b
 }
 
+// Share says what stands before every event that is added from now on. It must
+// stay as it is until the next call.
+func (b *Batcher) Share(shared []byte) { b.shared, b.known = shared, 0 }
+
 // Room is memory for the next event: one that is written into it Add need not
 // copy. It is empty, of any capacity, and valid until Add.
 func (b *Batcher) Room() []byte {
 	if b.batch == nil {
 		return nil
 	}
-	body := b.batch.Body
-	begin := min(len(body)+len(","), cap(body))
-	return body[begin:begin]
+	if len(b.batch.blocks) > 0 {
+		if last := b.batch.blocks[len(b.batch.blocks)-1]; cap(last)-len(last) >= b.usual {
+			return last[len(last):]
+		}
+	}
+	return b.buffers.block(b.batch, b.usual)
 }
 
-// Add packs the event of this index; a gap in the indexes begins a new batch.
-func (b *Batcher) Add(index int64, event []byte) error {
-	if b.batch != nil && (index != b.batch.To || int64(len(b.batch.Body)+len(event)+len(",]")) > b.max.Load()) {
+// Add packs the event of this index, what is shared and then its own part; a gap
+// in the indexes begins a new batch.
+func (b *Batcher) Add(index int64, own []byte) error {
+	size := len(b.shared) + len(own)
+	if b.batch != nil && (index != b.batch.To || int64(b.batch.size+size+len(",]")) > b.max.Load()) {
+		b.spare = append(b.spare[:0], own...) // it may lie in memory that is given back
+		own = b.spare
 		if err := b.Flush(); err != nil {
 			return err
 		}
 	}
 	if b.batch == nil {
 		b.batch = b.buffers.take()
-		b.batch.Body, b.batch.From, b.batch.ends = append(b.batch.Body[:0], '['), index, b.batch.ends[:0]
-	} else {
-		b.batch.Body = append(b.batch.Body, ',')
+		b.batch.From, b.known = index, 0
 	}
-	if !b.batch.holds(event) {
-		b.batch.Body = append(b.batch.Body, event...)
+	at := b.put(own)
+	if b.known == 0 && len(b.shared) > 0 {
+		b.batch.shared = append(b.batch.shared, b.put(b.shared))
+		b.known = uint32(len(b.batch.shared))
 	}
+	b.batch.add(b.known, at, size)
 	b.batch.To = index + 1
-	b.batch.ends = append(b.batch.ends, len(b.batch.Body))
+	b.usual = min(max(len(own)+len(own)/4, b.usual-b.usual/64), blockSize)
 	return nil
 }
 
-// holds takes in an event that was written into the room behind the body; false:
-// it is elsewhere.
-func (b *Batch) holds(event []byte) bool {
-	begin, end := len(b.Body), len(b.Body)+len(event)
-	if len(event) == 0 || end > cap(b.Body) || &b.Body[:end][begin] != &event[0] {
-		return false
+// put returns where a text lies in the memory of the batch, where it is copied
+// to unless it was written into the room there.
+func (b *Batcher) put(text []byte) place {
+	n := len(b.batch.blocks) - 1
+	if n < 0 || cap(b.batch.blocks[n])-len(b.batch.blocks[n]) < len(text) {
+		b.buffers.block(b.batch, len(text))
+		n++
 	}
-	b.Body = b.Body[:end]
-	return true
+	block := b.batch.blocks[n]
+	begin, end := len(block), len(block)+len(text)
+	if len(text) > 0 && &block[:end][begin] != &text[0] {
+		copy(block[begin:end], text)
+	}
+	b.batch.blocks[n] = block[:end]
+	return place{uint32(n), uint32(begin), uint32(end)}
 }
 
 // Limit is the most bytes of a body of several events.
@@ -148,6 +240,5 @@ func (b *Batcher) Flush() error {
 		return nil
 	}
 	b.batch = nil
-	full.Body = append(full.Body, ']')
 	return b.full(full)
 }

@@ -22,11 +22,11 @@ func TestBatchesHoldEveryEventOnce(t *testing.T) {
 		buffers := NewBuffers(1, limit)
 		b := NewBatcher(limit, buffers, func(batch *Batch) error {
 			var events []map[string]string
-			if err := json.Unmarshal(batch.Body, &events); err != nil {
+			if err := json.Unmarshal(batch.Body(), &events); err != nil {
 				t.Fatalf("body is no JSON array: %v", err)
 			}
-			if len(batch.Body) > limit && len(events) > 1 {
-				t.Fatalf("%d bytes in a batch of %d events, the limit is %d", len(batch.Body), len(events), limit)
+			if batch.Len() > limit && len(events) > 1 {
+				t.Fatalf("%d bytes in a batch of %d events, the limit is %d", batch.Len(), len(events), limit)
 			}
 			if int64(len(events)) != batch.To-batch.From {
 				t.Fatalf("indexes %d to %d for %d events", batch.From, batch.To, len(events))
@@ -67,7 +67,7 @@ func TestBatchesHoldEveryEventOnce(t *testing.T) {
 // checkSplit halves a batch down to single events: together they are the batch.
 func checkSplit(t *rapid.T, b *Batch) {
 	var events []json.RawMessage
-	if err := json.Unmarshal(b.Body, &events); err != nil || int64(len(events)) != b.To-b.From {
+	if err := json.Unmarshal(b.Body(), &events); err != nil || int64(len(events)) != b.To-b.From {
 		t.Fatalf("%d events from %d to %d, %v", len(events), b.From, b.To, err)
 	}
 	for i, e := range events {
@@ -76,19 +76,19 @@ func checkSplit(t *rapid.T, b *Batch) {
 		}
 	}
 	if len(events) == 1 {
-		if s := Single(b.From, b.Event(b.From)); string(s.Body) != string(b.Body) {
-			t.Fatalf("a single event makes %s, not %s", s.Body, b.Body)
+		if s := Of(b.From, b.Event(b.From)); string(s.Body()) != string(b.Body()) {
+			t.Fatalf("a single event makes %s, not %s", s.Body(), b.Body())
 		}
 		return
 	}
-	before := string(b.Body)
+	before := string(b.Body())
 	h := b.Halves()
 	if h[0].From != b.From || h[0].To != h[1].From || h[1].To != b.To {
 		t.Fatalf("halves %d-%d, %d-%d of %d-%d", h[0].From, h[0].To, h[1].From, h[1].To, b.From, b.To)
 	}
 	checkSplit(t, h[0])
 	checkSplit(t, h[1])
-	if string(b.Body) != before {
+	if string(b.Body()) != before {
 		t.Fatal("halving changed the batch")
 	}
 }

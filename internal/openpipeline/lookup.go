@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -129,7 +130,7 @@ func (c *Client) notLookedUp(a *endpoint.Answer) error {
 // the token before the body is not documented. Errors are as of Send, or the
 // context's.
 func (c *Client) Knock(ctx context.Context) (status int, kind Kind, err error) {
-	a, err := c.post(ctx, []byte("[]"), time.Time{})
+	a, err := c.post(ctx, func() endpoint.Content { return strings.NewReader("[]") }, time.Time{})
 	if err != nil {
 		return 0, "", err
 	}

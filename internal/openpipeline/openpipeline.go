@@ -14,7 +14,6 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"runecast-ingest/internal/endpoint"
-	"runecast-ingest/internal/secret"
 )
 
 const (
@@ -65,9 +64,9 @@ type answer struct {
 
 // post makes one request, and a second one where the token was rotated. An
 // error means that there was none.
-func (c *Client) post(ctx context.Context, text []byte, stop time.Time) (answer, error) {
+func (c *Client) post(ctx context.Context, body func() endpoint.Content, stop time.Time) (answer, error) {
 	got, err := c.service.Do(ctx, endpoint.Request{
-		Method: http.MethodPost, Path: c.ingest, Stop: stop, Body: func(secret.Value) []byte { return text },
+		Method: http.MethodPost, Path: c.ingest, Stop: stop, Content: body,
 	})
 	if err != nil {
 		return answer{}, err

@@ -1,6 +1,7 @@
 package openpipeline
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"time"
@@ -56,6 +57,15 @@ func (r *Retries) count(status int) {
 // as long as the endpoint asks. The context bounds the requests themselves: its
 // end puts a running one in doubt.
 func (c *Client) Send(ctx context.Context, body []byte, stop time.Time) Result {
+	return c.send(ctx, func() endpoint.Content { return bytes.NewReader(body) }, stop)
+}
+
+// SendBatch posts a batch, as Send does a body.
+func (c *Client) SendBatch(ctx context.Context, b *Batch, stop time.Time) Result {
+	return c.send(ctx, func() endpoint.Content { return b.content() }, stop)
+}
+
+func (c *Client) send(ctx context.Context, body func() endpoint.Content, stop time.Time) Result {
 	var r Result
 	waits := c.service.Waits(endpoint.Backoff{First: firstWait, Most: maxWait, Stop: stop})
 	for {

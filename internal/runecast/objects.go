@@ -2,6 +2,7 @@ package runecast
 
 import (
 	"iter"
+	"slices"
 	"unsafe"
 )
 
@@ -18,6 +19,9 @@ type Object struct {
 	Values []ResultValue
 	// Raw is the object as the appliance sent it, if it is kept.
 	Raw []byte
+	// Plain: all its texts are known to be ASCII, without a control, a quote or a
+	// backslash, as most are. Without, it was not looked at.
+	Plain bool
 }
 
 // ResultValue is what the appliance found at an object.
@@ -29,7 +33,11 @@ type span struct{ from, to uint32 }
 
 // heldObject is an object as it is held. Objects are many: without pointers
 // the garbage collector need not look at them, and they take a third.
-type heldObject struct{ systemUID, moid, name, kind, status, raw, values span }
+type heldObject struct {
+	systemUID, moid, name, kind, status, raw, values span
+
+	plain bool
+}
 
 type heldValue struct{ description, value span }
 
@@ -62,6 +70,7 @@ type IssueReader struct {
 	passed      int
 	passedBytes int
 	more        bool
+	forms       forms
 }
 
 // NewIssueReader reads from w, which stands before an issue at each Read.
@@ -132,6 +141,10 @@ func (r *IssueReader) Finish() error {
 	r.drop()
 	for r.PeekKind() != ']' {
 		if r.PeekKind() == '{' {
+			if r.quick() {
+				r.drop()
+				continue
+			}
 			r.passed++
 		}
 		if err := r.Skip(); err != nil {
@@ -208,7 +221,7 @@ func (r *IssueReader) at(i int) *Object {
 	for _, v := range r.values[h.values.from:h.values.to] {
 		r.evidence = append(r.evidence, ResultValue{r.of(v.description), r.of(v.value)})
 	}
-	r.object = Object{r.of(h.systemUID), r.of(h.moid), r.of(h.name), r.of(h.kind), r.of(h.status), r.evidence, r.of(h.raw)}
+	r.object = Object{r.of(h.systemUID), r.of(h.moid), r.of(h.name), r.of(h.kind), r.of(h.status), r.evidence, r.of(h.raw), h.plain}
 	return &r.object
 }
 
@@ -219,7 +232,11 @@ func (r *IssueReader) readObject() error {
 	if r.PeekKind() != '{' {
 		return r.Skip()
 	}
-	if r.o.KeepRaw {
+	if r.quick() {
+		return nil
+	}
+	learns := r.forms.wanted()
+	if r.o.KeepRaw || learns {
 		r.Pin()
 	}
 	o := heldObject{values: span{from: uint32(len(r.values))}}
@@ -227,10 +244,16 @@ func (r *IssueReader) readObject() error {
 		return err
 	}
 	o.values.to = uint32(len(r.values))
-	if r.o.KeepRaw {
-		o.raw.from = uint32(len(r.text))
-		r.text = append(r.text, r.Pinned()...)
-		o.raw.to = uint32(len(r.text))
+	if r.o.KeepRaw || learns {
+		raw := r.Pinned()
+		if learns && len(raw) <= maxForm {
+			r.forms.learn(slices.Clone(raw))
+		}
+		if r.o.KeepRaw {
+			o.raw.from = uint32(len(r.text))
+			r.text = append(r.text, raw...)
+			o.raw.to = uint32(len(r.text))
+		}
 	}
 	r.objects = append(r.objects, o)
 	return nil

@@ -99,6 +99,9 @@ type Finding struct {
 	// Original is the appliance's own JSON as text; empty: left out.
 	// event.original_content (both): string.
 	Original []byte
+	// Plain: the object's id, name and type are known to be ASCII, without a control,
+	// a quote or a backslash. Without, they are looked at.
+	Plain bool
 }
 
 // Encoder writes the findings of one scan, rule by rule. What the findings of
@@ -237,9 +240,16 @@ func (o object) verdict(r *Rule) object {
 // Append appends one finding of the current rule to dst, stamped with the
 // time it is sent: Dynatrace drops records over 24 hours old.
 func (e *Encoder) Append(dst []byte, f *Finding, at time.Time) []byte {
-	o := object(append(dst, e.shared...))
+	return e.AppendOwn(append(dst, e.shared...), f, at)
+}
+
+// Shared is what the findings of the current rule begin with, until the next rule.
+func (e *Encoder) Shared() []byte { return e.shared }
+
+// AppendOwn appends what follows Shared in one finding, as Append does the whole.
+func (e *Encoder) AppendOwn(dst []byte, f *Finding, at time.Time) []byte {
 	finding := e.findingID(f.ObjectID)
-	o = o.uuid("finding.id", finding)
+	o := appendUUID(append(dst, `,"finding.id":`...), finding)
 	if !e.lean {
 		o = o.uuid("event.id", e.eventID(finding))
 	}
@@ -258,6 +268,9 @@ func (e *Encoder) Append(dst []byte, f *Finding, at time.Time) []byte {
 }
 
 func (e *Encoder) resource(o object, f *Finding) object {
+	if f.isPlain() {
+		return e.plainResource(o, f)
+	}
 	o = o.key("object.id")
 	begin := len(o)
 	o = quoteID(o, f.ObjectID)
@@ -276,8 +289,41 @@ func (e *Encoder) resource(o object, f *Finding) object {
 	return append(o, label[1:]...)
 }
 
-func (e *Encoder) result(o object, f *Finding) object {
+// isPlain reports whether the texts of the object are written as they are: nothing
+// is to be escaped in them, nor cut.
+func (f *Finding) isPlain() bool {
+	return f.Plain && len(f.ObjectID) <= maxText && len(f.ObjectName) <= maxText && len(f.ObjectType) <= maxText
+}
+
+func (e *Encoder) plainResource(o object, f *Finding) object {
+	name := f.shownName()
+	o = append(append(o, `,"object.id":"`...), f.ObjectID...)
+	o = append(append(o, `","object.name":"`...), name...)
+	o = append(append(o, `","object.type":"`...), f.ObjectType...)
 	if !e.lean {
+		label := f.ObjectName
+		if len(label) == 0 {
+			label = f.ObjectID
+		}
+		o = append(append(o, `","event.description":`...), e.phrase[:len(e.phrase)-1]...)
+		o = append(o, label...)
+	}
+	return append(o, '"')
+}
+
+// plainResult is what a result says of an object whose texts are plain.
+func (o object) plainResult(f *Finding) object {
+	o = append(append(o, `,"compliance.result.object.name":"`...), f.shownName()...)
+	o = append(append(o, `","compliance.result.object.type":"`...), f.ObjectType...)
+	return append(o, '"')
+}
+
+func (e *Encoder) result(o object, f *Finding) object {
+	switch {
+	case e.lean:
+	case f.isPlain():
+		o = o.plainResult(f)
+	default:
 		o = o.quoted("compliance.result.object.name", e.name)
 		o = o.quoted("compliance.result.object.type", e.kind)
 	}

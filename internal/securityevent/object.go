@@ -77,15 +77,22 @@ func (o object) list(name, value string) object {
 	return append(quoteText(o, value), ']')
 }
 
-func (o object) uuid(name string, id uuid.UUID) object {
-	o = append(o.key(name), '"')
-	o = hex.AppendEncode(o, id[:4])
-	o = hex.AppendEncode(append(o, '-'), id[4:6])
-	o = hex.AppendEncode(append(o, '-'), id[6:8])
-	o = hex.AppendEncode(append(o, '-'), id[8:10])
-	o = hex.AppendEncode(append(o, '-'), id[10:])
-	return append(o, '"')
+func (o object) uuid(name string, id uuid.UUID) object { return appendUUID(o.key(name), id) }
+
+// appendUUID appends a UUID in quotes.
+func appendUUID(dst []byte, id uuid.UUID) object {
+	dst = append(dst, `"00000000-0000-0000-0000-000000000000"`...)
+	text := dst[len(dst)-37:]
+	for i, at := range &uuidPlaces {
+		text[at], text[at+1] = hexDigits[id[i]>>4], hexDigits[id[i]&15]
+	}
+	return dst
 }
+
+// uuidPlaces are where the bytes of a UUID stand in its text.
+var uuidPlaces = [16]uint8{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34}
+
+const hexDigits = "0123456789abcdef"
 
 func quoteText[B ~string | ~[]byte](dst []byte, s B) []byte {
 	if len(s) <= maxText {

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"pgregory.net/rapid"
 
 	"runecast-ingest/internal/securityevent"
 )
@@ -268,4 +269,34 @@ func TestSchemaRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A finding of an object whose texts are known to be plain is written as one of
+// which that is not known.
+func TestPlainObjectsAreWrittenAsAnyOther(t *testing.T) {
+	t.Parallel()
+	plain := rapid.StringMatching(`[ !#-\[\]-~]{0,40}`)
+	long := rapid.SampledFrom([]int{1, 1, 1, 200})
+	rapid.Check(t, func(t *rapid.T) {
+		text := func(label string) []byte {
+			return bytes.Repeat([]byte(plain.Draw(t, label)), long.Draw(t, label+" times"))
+		}
+		f := securityevent.Finding{ObjectID: text("id"), ObjectName: text("name"), ObjectType: text("type")}
+		for _, fields := range []securityevent.Fields{securityevent.AllFields, securityevent.LeanFields} {
+			for _, model := range []securityevent.Model{securityevent.Both, securityevent.XSPM, securityevent.External} {
+				e := securityevent.NewEncoder(model, scan())
+				e.SetFields(fields)
+				e.SetRule(rule())
+				f.Plain = false
+				want := string(e.Append(nil, &f, at()))
+				f.Plain = true
+				if got := string(e.Append(nil, &f, at())); got != want {
+					t.Fatalf("%s, %s: %s\nwant %s", fields, model, got, want)
+				}
+				if got := string(e.Shared()) + string(e.AppendOwn(nil, &f, at())); got != want {
+					t.Fatalf("in two parts: %s\nwant %s", got, want)
+				}
+			}
+		}
+	})
 }
