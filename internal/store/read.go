@@ -16,9 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/klauspost/compress/gzip"
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
-	"runecast-ingest/internal/inflate"
 )
 
 const (
@@ -99,7 +99,7 @@ func (s *Store) OpenBehind(ctx context.Context, info archive.RawInfo, start []by
 	if len(magic) < 2 || magic[0] != 0x1f || magic[1] != 0x8b {
 		return &readCloser{Reader: plain, close: body.Close}, nil
 	}
-	zr, err := inflate.NewReader(plain)
+	zr, err := gzip.NewReader(plain)
 	if err != nil {
 		return nil, errors.Join(corrupt(info.Key, err), body.Close())
 	}
@@ -124,7 +124,7 @@ func (r *readCloser) Close() error { return r.close() }
 
 // inflating names what a bad gzip stream means.
 type inflating struct {
-	zr  *inflate.Reader
+	zr  *gzip.Reader
 	key string
 }
 
@@ -248,7 +248,7 @@ func (s *Store) Inspect(ctx context.Context, key string) (Stored, archive.Envelo
 
 // readThrough reads to the end, so that a whole object was seen.
 func readThrough(r io.Reader, key string) (archive.Envelope, error) {
-	zr, err := inflate.NewReader(r)
+	zr, err := gzip.NewReader(r)
 	if err != nil {
 		return archive.Envelope{}, corrupt(key, err)
 	}
