@@ -15,8 +15,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-
 	"github.com/klauspost/compress/gzip"
+
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
 )
