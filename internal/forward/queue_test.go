@@ -28,7 +28,7 @@ type flights struct {
 	now, most int
 	together  chan struct{} // closed once as many as wanted were on their way
 	wanted    int
-	patience  context.Context //nolint:containedctx // bounds each request's wait
+	patience  context.Context
 }
 
 func (f *flights) intercept(int, http.ResponseWriter, *http.Request) bool {
