@@ -317,31 +317,6 @@ func TestEvidence(t *testing.T) {
 	}
 }
 
-func TestSummaryIsTheDashboardsPosture(t *testing.T) {
-	t.Parallel()
-	doc := raw("s-1", "VCENTER", strings.Join([]string{
-		issue("CIS-1", "CIS", "Low", "PASS", 0), issue("CIS-2", "CIS", "Low", "PASS", 0),
-		issue("CIS-3", "CIS", "Low", "FAIL", 2, object("a", ""), object("b", "")),
-		issue("CIS-4", "CIS", "Low", "NOT_APPLICABLE", 0), issue("DORA-1", "DORA", "Low", "MANUAL", 0),
-		issue("CIS-1", "CIS", "Low", "FAIL", 1, object("a", "")), // the same rule once more: the worst counts
-	}, ","))
-	_, res, err := mapDocument(t, settings(nil), doc, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := securityevent.Summary{
-		CompliancePercentage: 25,
-		Standards: []securityevent.StandardSummary{
-			{StandardCode: "CIS", CompliancePercentage: 33, Passed: 1, Failed: 2, Rules: 3},
-			{StandardCode: "DORA", Manual: 1, Rules: 1},
-		},
-		Rows: map[securityevent.Status]int64{"FAILED": 3, "PASSED": 2, "MANUAL": 1},
-	}
-	if d := cmp.Diff(want, res.Summary); d != "" {
-		t.Error(d)
-	}
-}
-
 func TestCatalogueAddsMetadata(t *testing.T) {
 	t.Parallel()
 	c, err := mapping.ReadCatalog(strings.NewReader(`{"issues":[{"id":2,"stigid":"other"},{"id":1,"stigid":"VCSA-80-1","vulnid":null,"stigSection":"AC-2","x":[1]}]}`))
