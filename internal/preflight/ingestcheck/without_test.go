@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"runecast-ingest/internal/archive"
-	"runecast-ingest/internal/dashboard"
-	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/preflight"
 	"runecast-ingest/internal/secret"
 	"runecast-ingest/internal/simulate/receiver"
