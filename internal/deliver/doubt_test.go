@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -129,4 +130,34 @@ func TestCommittedScanIsSentAnewUnderAnotherMapping(t *testing.T) {
 		t.Errorf("generation %d", out.Scan.Generation)
 	}
 	r.Shown("vc-a failed=3 passed=0 posture=0")
+}
+
+// A request of what follows the findings that is in doubt when the time is over is
+// sent once more by another invocation: the document says that its events may be
+// there twice.
+func TestDoubtAtTheEndOfTheTimeIsWrittenDown(t *testing.T) {
+	t.Parallel()
+	for name, findings := range map[string]int{"with findings": 10, "alone": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, withVulnerabilities)
+			key := r.Put(weak(findings, 3))
+			r.Intercept = func(n int, w http.ResponseWriter, req *http.Request) bool {
+				if !is(securityevent.TypeVulnerability)(r.Sent(n)) {
+					return false
+				}
+				r.Receiver.Ingest(httptest.NewRecorder(), req)
+				r.Clock.Advance(16 * time.Minute) // the invocation's time is over
+				w.WriteHeader(http.StatusGatewayTimeout)
+				return true
+			}
+			if d := r.delivered(key, archive.DeliverySending).Scan; !d.DuplicatesPossible {
+				t.Errorf("nobody can know whether the events came: %+v", d)
+			}
+			r.Intercept = nil
+			if d := r.delivered(key, archive.DeliveryComplete).Scan; !d.DuplicatesPossible || d.Generation != 1 {
+				t.Errorf("they came twice: %+v", d)
+			}
+		})
+	}
 }

@@ -255,7 +255,8 @@ func (g *generation) took(b *openpipeline.Batch) {
 }
 
 // repeats reports whether a batch in doubt is sent once more, and keeps that it
-// may have come twice.
+// may come twice: what follows the findings is sent once more in any case, if not
+// in this invocation then in another.
 func (g *generation) repeats() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -265,7 +266,7 @@ func (g *generation) repeats() bool {
 		again = g.doubts <= maxStartOver
 	}
 	again = again && g.d.o.Now().Before(g.d.win.Soft)
-	g.duplicates = g.duplicates || again
+	g.duplicates = g.duplicates || again || g.follows
 	return again
 }
 
