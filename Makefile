@@ -73,8 +73,8 @@ test: tools ## Run every test, shuffled, those of internal/ and the local stack'
 	$(TEST) CGO_ENABLED=$${race:+1} go test $$race -shuffle=on -exec '$(WITHOUT_CERTIFICATES)' $(ARGS) $(RACED); \
 	$(TEST) CGO_ENABLED= go test -shuffle=on -exec '$(WITHOUT_CERTIFICATES)' $(ARGS) $$(go list ./functions/... ./infra/... | grep -v '/infra/local/')
 
-chaos: tools ## Deliver under every fault, and among random crashes: make chaos ROUNDS=1000
-	$(TEST) go test -run 'TestFaults|TestChaos' -timeout 2h ./internal/forward -faults.full -chaos.rounds=$(ROUNDS) $(ARGS)
+chaos: tools ## Deliver under every fault, and among random crashes: make chaos ROUNDS=1000 SEED=1, or of a new seed
+	$(TEST) go test -run 'TestFaults|TestChaos' -timeout 2h ./internal/forward -faults.full -chaos.rounds=$(ROUNDS) -chaos.seed=$(or $(SEED),0) $(ARGS)
 
 lint: out/bin/actionlint ## Vet and lint, the workflows in .github/ too
 	go vet ./...
