@@ -26,6 +26,7 @@ GOARCH_LAMBDA = $(or $(GOARCH_$(ARCHITECTURE)),$(error ARCHITECTURE must be arm6
 RELEASED := $(foreach p,arm64 x86_64,out/$p/collector/bootstrap out/$p/forwarder/bootstrap)
 ARGS :=
 ROUNDS := 300
+SEED := 0
 # A commit to measure this work tree beside.
 BASE :=
 
@@ -74,7 +75,7 @@ test: tools ## Run every test, shuffled, those of internal/ and the local stack'
 	$(TEST) CGO_ENABLED= go test -shuffle=on -exec '$(WITHOUT_CERTIFICATES)' $(ARGS) $$(go list ./functions/... ./infra/... | grep -v '/infra/local/')
 
 chaos: tools ## Deliver under every fault, and among random crashes: make chaos ROUNDS=1000 SEED=1, or of a new seed
-	$(TEST) go test -run 'TestFaults|TestChaos' -timeout 2h ./internal/forward -faults.full -chaos.rounds=$(ROUNDS) -chaos.seed=$(or $(SEED),0) $(ARGS)
+	$(TEST) go test -run 'TestFaults|TestChaos' -timeout 2h ./internal/forward -faults.full -chaos.rounds=$(ROUNDS) -chaos.seed=$(SEED) $(ARGS)
 
 lint: out/bin/actionlint ## Vet and lint, the workflows in .github/ too
 	go vet ./...
