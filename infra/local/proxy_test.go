@@ -16,7 +16,7 @@ import (
 func TestThroughARealProxy(t *testing.T) {
 	t.Parallel()
 	if !proxy.Available() {
-		t.Skip("there is no proxy here (Debian: apt-get install tinyproxy-bin)")
+		t.Skip("there is no proxy here (Debian: apt-get install tinyproxy-bin); .ci/run installs it where it may")
 	}
 	o := small(t, "-proxy")
 	text, err := playSmall(t, o)
@@ -58,7 +58,7 @@ func TestThroughARealProxy(t *testing.T) {
 func TestPastTheProxy(t *testing.T) {
 	t.Parallel()
 	if !proxy.Available() {
-		t.Skip("there is no proxy here (Debian: apt-get install tinyproxy-bin)")
+		t.Skip("there is no proxy here (Debian: apt-get install tinyproxy-bin); .ci/run installs it where it may")
 	}
 	p, err := proxy.Start(t.Context(), t.TempDir(), io.Discard)
 	if err != nil {

@@ -137,7 +137,7 @@ func blocks(t *testing.T, document string) []string {
 func TestLinesThatShowACertificate(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("openssl"); err != nil {
-		t.Skip("needs openssl")
+		t.Skip("there is no openssl here; .ci/run installs it where it may")
 	}
 	server := httptest.NewTLSServer(http.NotFoundHandler())
 	defer server.Close()

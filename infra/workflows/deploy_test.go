@@ -82,7 +82,7 @@ func TestProductionWaitsForAPerson(t *testing.T) {
 func TestReviewersAreCounted(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("jq"); err != nil {
-		t.Skip("needs jq")
+		t.Skip("there is no jq here; .ci/run installs it where it may")
 	}
 	_, query, _ := strings.Cut(script(t, "approval", "Ask who approves"), "--jq '")
 	query, _, _ = strings.Cut(query, "'")
@@ -105,7 +105,7 @@ func TestReviewersAreCounted(t *testing.T) {
 func TestSubjectIsShown(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("jq"); err != nil {
-		t.Skip("needs jq")
+		t.Skip("there is no jq here; .ci/run installs it where it may")
 	}
 	text := script(t, "deploy", "Show whom the role has to trust")
 	// {"iss":"https://token.actions.githubusercontent.com","sub":"repo:o@1/r@2:environment:prod","x":"?>~?>~"} in base64url without padding

@@ -191,7 +191,7 @@ func (d *delivery) decide(ctx context.Context, at *situation, s *scan) (step, er
 	if err != nil {
 		return stepDone, err
 	}
-	s.found = d.keep(c, &reg)
+	s.found = d.foundNow(c, &reg)
 	if d.request.Force && !reg.Exists() {
 		if err := d.doubted(ctx, s, c, &reg); err != nil && !errors.Is(err, errUnderWay) { // the commit point waits
 			return stepDone, err

@@ -10,9 +10,9 @@ import (
 )
 
 // maxFound is how old a read of the register may be for the commit point to use it:
-// longer than a small object takes. The write of the commit is refused if the register
-// was written or deleted since, so that a read is never too old to be safe; what a
-// longer time would let in is a person who restores the very version that was read.
+// longer than a small object takes. An older one would be as safe, since the write of
+// the commit is refused if the register was written or deleted in between. But what
+// became of its commits meanwhile would not be known: see candidateAgain.
 const maxFound = 5 * time.Second
 
 // foundRegister is the register of a scan's system as it was read at a time, with
@@ -23,8 +23,8 @@ type foundRegister struct {
 	at        time.Time
 }
 
-// keep keeps what was read of a register.
-func (d *delivery) keep(c *candidate, reg *store.Doc[archive.Register]) *foundRegister {
+// foundNow keeps what was just read of a register.
+func (d *delivery) foundNow(c *candidate, reg *store.Doc[archive.Register]) *foundRegister {
 	kept := &foundRegister{candidate: *c, register: *reg, at: d.o.Now()}
 	kept.candidate.commits = slices.Clone(c.commits)
 	return kept

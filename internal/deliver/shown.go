@@ -99,15 +99,12 @@ func (d *delivery) account(ctx context.Context, s *scan, c *candidate, registere
 func (d *delivery) others(ctx context.Context, s *scan, c *candidate, registered bool) ([]string, error) {
 	hash := s.Envelope.System.Label().Hash
 	analysis := func(rawKey string, _ time.Time) bool { return archive.SystemOf(rawKey) == hash }
-	since := c.order.StartedAt.Add(-lookBack)
+	since, behind := c.order.StartedAt.Add(-lookBack), archive.BehindRun(d.key)
 	if c.handMade {
 		since = c.moment().Add(-lookBack)
-	}
-	manual := func(_ string, written time.Time) bool { return !written.Before(since) }
-	behind := archive.BehindRun(d.key)
-	if c.handMade {
 		behind = archive.AnalysesOf(since)
 	}
+	manual := func(_ string, written time.Time) bool { return !written.Before(since) }
 	found := &rawKeys{d: d}
 	var group errgroup.Group
 	group.SetLimit(listings)

@@ -41,13 +41,6 @@ func (b *Batch) sharedOf(e *event) []byte {
 // Len is how long the body is, in bytes.
 func (b *Batch) Len() int { return b.size + len("]") }
 
-// Body makes the array, as it is sent.
-func (b *Batch) Body() []byte {
-	body := make([]byte, b.Len())
-	_, _ = io.ReadFull(b.content(), body) // it is as long as it says
-	return body
-}
-
 // Event makes the event of an index, From ≤ index < To.
 func (b *Batch) Event(index int64) []byte {
 	e := &b.events[index-b.From]

@@ -3,6 +3,7 @@ package openpipeline
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ func TestBatchesHoldEveryEventOnce(t *testing.T) {
 		buffers := NewBuffers(1, limit)
 		b := NewBatcher(limit, buffers, func(batch *Batch) error {
 			var events []map[string]string
-			if err := json.Unmarshal(batch.Body(), &events); err != nil {
+			if err := json.Unmarshal(bodyOf(t, batch), &events); err != nil {
 				t.Fatalf("body is no JSON array: %v", err)
 			}
 			if batch.Len() > limit && len(events) > 1 {
@@ -67,7 +68,7 @@ func TestBatchesHoldEveryEventOnce(t *testing.T) {
 // checkSplit halves a batch down to single events: together they are the batch.
 func checkSplit(t *rapid.T, b *Batch) {
 	var events []json.RawMessage
-	if err := json.Unmarshal(b.Body(), &events); err != nil || int64(len(events)) != b.To-b.From {
+	if err := json.Unmarshal(bodyOf(t, b), &events); err != nil || int64(len(events)) != b.To-b.From {
 		t.Fatalf("%d events from %d to %d, %v", len(events), b.From, b.To, err)
 	}
 	for i, e := range events {
@@ -76,19 +77,32 @@ func checkSplit(t *rapid.T, b *Batch) {
 		}
 	}
 	if len(events) == 1 {
-		if s := Of(b.From, b.Event(b.From)); string(s.Body()) != string(b.Body()) {
-			t.Fatalf("a single event makes %s, not %s", s.Body(), b.Body())
+		if s := Of(b.From, b.Event(b.From)); string(bodyOf(t, s)) != string(bodyOf(t, b)) {
+			t.Fatalf("a single event makes %s, not %s", bodyOf(t, s), bodyOf(t, b))
 		}
 		return
 	}
-	before := string(b.Body())
+	before := string(bodyOf(t, b))
 	h := b.Halves()
 	if h[0].From != b.From || h[0].To != h[1].From || h[1].To != b.To {
 		t.Fatalf("halves %d-%d, %d-%d of %d-%d", h[0].From, h[0].To, h[1].From, h[1].To, b.From, b.To)
 	}
 	checkSplit(t, h[0])
 	checkSplit(t, h[1])
-	if string(b.Body()) != before {
+	if string(bodyOf(t, b)) != before {
 		t.Fatal("halving changed the batch")
 	}
+}
+
+// bodyOf reads the array, as it is sent, which is as long as the batch says.
+func bodyOf(t interface {
+	Helper()
+	Fatal(args ...any)
+}, b *Batch) []byte {
+	t.Helper()
+	body, err := io.ReadAll(b.content())
+	if err != nil || len(body) != b.Len() {
+		t.Fatal("the body has ", len(body), " bytes, the batch says ", b.Len(), err)
+	}
+	return body
 }
