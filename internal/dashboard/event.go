@@ -154,8 +154,8 @@ type Event struct {
 }
 
 // Decode reads one event from a JSON object with flat dotted keys. Unknown
-// fields are passed over; a field of the wrong type is null, or 0 if it is a number.
-// It fails only if the text is not one JSON object.
+// fields are passed over; a field of the wrong type counts as absent. It fails
+// only if the text is not one JSON object.
 func Decode(jsonObject []byte) (Event, error) {
 	var e Event
 	if jsontext.Value(jsonObject).Kind() != '{' {
