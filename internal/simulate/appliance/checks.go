@@ -42,9 +42,9 @@ var (
 	prefixes = map[string]string{"PCI_DSS": "PCI", "ISO27001": "ISO", "SH": "SCG"}
 )
 
-// newChecks makes a platform's checks, numbered from first on: so many of compliance
-// profiles, then about a seventh as many knowledge articles, best practices and
-// vulnerabilities, which are not compliance.
+// newChecks makes a platform's checks, numbered from first on. compliance is the
+// number of those of compliance profiles, which come first. About a seventh as many
+// knowledge articles, best practices and vulnerabilities follow.
 func newChecks(seed uint64, p *platform, compliance, first int) []*check {
 	knowledge := compliance/7 + len(knowledgeProfiles)
 	checks := make([]*check, 0, compliance+knowledge)

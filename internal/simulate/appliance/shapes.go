@@ -36,9 +36,9 @@ const (
 	blockVaries = 26
 )
 
-// newBlock returns the shapes of one block of compliance checks. Of the blockVaries
-// checks that simply fail or pass, the first failing ones fail. Every block holds
-// every shape; schedule shuffles each block.
+// newBlock returns the shapes of one block of compliance checks. failing is how many
+// of the blockVaries checks that simply fail or pass do fail. Every block holds every
+// shape; schedule shuffles each block.
 func newBlock(failing int) []shape {
 	block := []shape{
 		{status: "FAIL", objects: objectsCut, scaled: true, rows: 1},
@@ -91,8 +91,8 @@ func (p *plannedIssue) passed() int {
 	return 0
 }
 
-// tellsObjects reports whether each object of an issue has a status in API v2. If
-// the list is longer than the count, the objects have none.
+// tellsObjects reports whether each object of an issue has a status in API v2. The
+// objects of a shape with objectsSurplus have none there either.
 func (p *plannedIssue) tellsObjects() bool { return p.objects != objectsSurplus }
 
 // detected reports whether /results?onlyDetectedIssues=true keeps an issue of this
