@@ -6,8 +6,8 @@ func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// awaitStop returns when all threads of the child have stopped, or it is gone.
-// WNOWAIT leaves its status for the Wait that reaps it.
+// awaitStop returns when all threads of the child have stopped, or the child is gone.
+// WNOWAIT leaves the child's status for the Wait that reaps it.
 func awaitStop(pid int) {
 	const (
 		idIsPID = 1 // P_PID

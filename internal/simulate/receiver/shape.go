@@ -17,7 +17,7 @@ type inspector struct {
 }
 
 func (i *inspector) faults(event jsontext.Value) []string {
-	i.dec.Reset(bytes.NewBuffer(event), jsontext.AllowDuplicateNames(true)) // they were refused before
+	i.dec.Reset(bytes.NewBuffer(event), jsontext.AllowDuplicateNames(true)) // repeated names were refused before
 	_, _ = i.dec.ReadToken()
 	var faults []string
 	var hasType, hasKind bool
