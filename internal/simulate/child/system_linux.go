@@ -2,6 +2,8 @@ package child
 
 import "syscall"
 
+// attributes puts the child into a process group of its own, and lets the kernel kill
+// it when the thread that started it ends.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

@@ -116,7 +116,7 @@ func (i *issue) evidence(values []value) dashboard.Text {
 		Description string `json:"description"`
 		Value       string `json:"value"`
 	}
-	kind := "MANUAL" // also for M_FAIL, which a person has decided
+	kind := "MANUAL" // also for M_FAIL, in which a person has a part
 	if i.status() == "FAIL" {
 		kind = "AUTOMATIC"
 	}
