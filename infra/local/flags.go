@@ -71,7 +71,7 @@ func (o options) wrong() string {
 	case a.ResultsFile == "" && (a.IssuesFile != "" || a.VCentersFile != ""):
 		return "-issues and -vcenters go with -results"
 	case a.ResultsFile != "" && (a.API != appliance.APIv1 || len(a.Quirks) > 0 || a.HugeIssue > 0):
-		return "-results is served as it is: without -api, -huge, and what is odd about single systems"
+		return "-results serves the file as it is: leave out -api, -huge, -fail, -hang, -vanish, -empty and -unscanned"
 	}
 	return ""
 }
@@ -180,7 +180,7 @@ func parseUpdate(text string) (appliance.Update, error) {
 		return appliance.Update{}, errors.New("must be like 20s+10s")
 	}
 	if a < 0 || l <= 0 {
-		return appliance.Update{}, errors.New("must not begin before the start, nor take no time")
+		return appliance.Update{}, errors.New("TIME must not be below 0, and LENGTH must be above 0")
 	}
 	return appliance.Update{After: a, For: l}, nil
 }
