@@ -108,6 +108,8 @@ func (t *Timestamp) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
+// epoch reads a number of seconds, milliseconds or microseconds since 1970, told apart
+// by its size; zero if the number is negative or over the limit.
 func epoch(digits string, limit int64) time.Time {
 	n, err := strconv.ParseInt(digits, 10, 64)
 	switch {

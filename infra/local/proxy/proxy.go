@@ -39,8 +39,8 @@ type Proxy struct {
 	url     string
 	host    string
 
-	mu    sync.Mutex
-	doors map[string]*Count // by service
+	mu     sync.Mutex
+	counts map[string]*Count // by service
 }
 
 // Count is the number of connections to a service.
@@ -83,7 +83,7 @@ func Start(ctx context.Context, folder string, log io.Writer) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{process: process, url: "http://127.0.0.1:" + strconv.Itoa(port), host: host, doors: map[string]*Count{}}
+	p := &Proxy{process: process, url: "http://127.0.0.1:" + strconv.Itoa(port), host: host, counts: map[string]*Count{}}
 	if err := p.await(ctx, port); err != nil {
 		process.Kill()
 		return nil, err
@@ -133,8 +133,8 @@ func (p *Proxy) Listen(name string) (net.Listener, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	count := &Count{}
-	p.doors[name] = count
-	return &door{Listener: ln, proxy: p, count: count}, nil
+	p.counts[name] = count
+	return &countingListener{Listener: ln, proxy: p, count: count}, nil
 }
 
 // Counts returns the numbers of connections, by service.
@@ -142,7 +142,7 @@ func (p *Proxy) Counts() map[string]Count {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	all := map[string]Count{}
-	for name, c := range p.doors {
+	for name, c := range p.counts {
 		all[name] = *c
 	}
 	return all
@@ -174,25 +174,26 @@ func (p *Proxy) Faults() []string {
 	return faults
 }
 
-// door is the listener of a service; it counts its connections by where they come from.
-type door struct {
+// countingListener is the listener of a service. It counts its connections by where they
+// come from.
+type countingListener struct {
 	net.Listener
 	proxy *Proxy
 	count *Count
 }
 
-func (d *door) Accept() (net.Conn, error) {
-	conn, err := d.Listener.Accept()
+func (l *countingListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
 	from, _, _ := net.SplitHostPort(conn.RemoteAddr().String())
-	d.proxy.mu.Lock()
-	defer d.proxy.mu.Unlock()
+	l.proxy.mu.Lock()
+	defer l.proxy.mu.Unlock()
 	if from == source {
-		d.count.Through++
+		l.count.Through++
 	} else {
-		d.count.Past++
+		l.count.Past++
 	}
 	return conn, nil
 }

@@ -87,6 +87,7 @@ type testEvent struct {
 	HostID    string `json:"HostId"`
 }
 
+// awsTime is the layout of times in S3's events, in UTC.
 const awsTime = "2006-01-02T15:04:05.000Z"
 
 // translate turns the S3 server's message into what the bucket's notification

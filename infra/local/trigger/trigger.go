@@ -159,6 +159,7 @@ func (t *Trigger) try(ctx context.Context, n Notification, try int) error {
 	return t.o.Mode.done(r)
 }
 
+// settle counts a notification as dealt with, or with an error as given up.
 func (t *Trigger) settle(n Notification, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -78,6 +78,7 @@ func statuses(t dashboard.Tiles) []tile {
 	}
 }
 
+// unit returns the unit of a number: one is its singular.
 func unit(n int, one string) string {
 	if n == 1 {
 		return one

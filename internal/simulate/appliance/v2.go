@@ -102,6 +102,8 @@ func (l scannedIssues) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return enc.WriteToken(jsontext.EndArray)
 }
 
+// writeScan writes the system's latest result: while a scan grows, its first issues
+// only.
 func (s *system) writeScan(w io.Writer, a analysis, analysed bool) error {
 	plan := s.shown(a)
 	plan = plan[:int(a.share*float64(len(plan)))]

@@ -53,11 +53,11 @@ func (g *Gate) Set(at Point) {
 }
 
 // Guard returns a handler whose requests pass the gate on their way to next. A
-// request's line is the name of the door, the method, and the path with its query:
+// request's line is the name of the service, the method, and the path with its query:
 // "S3 GET /bucket/key".
-func (g *Gate) Guard(door string, next http.Handler) http.Handler {
+func (g *Gate) Guard(service string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		met, after := g.arrived(door + " " + r.Method + " " + r.URL.RequestURI())
+		met, after := g.arrived(service + " " + r.Method + " " + r.URL.RequestURI())
 		switch {
 		case !met:
 			next.ServeHTTP(w, r)
@@ -75,6 +75,7 @@ func (g *Gate) Guard(door string, next http.Handler) http.Handler {
 	})
 }
 
+// actOrAbort calls act, and breaks the connection if the program is dead.
 func (g *Gate) actOrAbort() {
 	if !g.act() {
 		panic(http.ErrAbortHandler)

@@ -209,6 +209,7 @@ func analysisTimes(e event, _ Expect) string {
 	return ""
 }
 
+// coverage checks that an event about the scan of an object has no field of a finding.
 func coverage(e event, _ Expect) string {
 	if !strings.HasSuffix(e.text("event.type"), "_SCAN") {
 		return ""
@@ -234,6 +235,7 @@ func externalStatus(e event, _ Expect) string {
 	return ""
 }
 
+// lists checks that the fields that are lists hold at least one text, and texts only.
 func lists(e event, _ Expect) string {
 	for _, name := range []string{"compliance.standards", "compliance.requirements", "vulnerability.references.cve"} {
 		value, there := e[name]

@@ -133,6 +133,8 @@ type apiToken struct {
 	Scopes  []string `json:"scopes"`
 }
 
+// describe returns the metadata of the token in use. Its id is the public part: all
+// but what follows the second dot.
 func (r *Receiver) describe() apiToken {
 	public := strings.Split(r.token(), ".")
 	t := apiToken{ID: strings.Join(public[:min(2, len(public))], "."), Name: "simulated", Enabled: true, Scopes: r.options.TokenState.scopes(r.token())}

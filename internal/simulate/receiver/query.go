@@ -129,6 +129,8 @@ func (r *Receiver) Query(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
+// mayQuery refuses a request without the token that may query: 401, or 403 if the
+// token may not read the table.
 func (r *Receiver) mayQuery(req *http.Request) *refusal {
 	r.mu.Lock()
 	q := r.options.Querying
@@ -209,6 +211,7 @@ func (r *Receiver) cancel(w http.ResponseWriter, req *http.Request) *refusal {
 	return nil
 }
 
+// known returns the query of the request's token; 410 if there is none.
 func (r *Receiver) known(req *http.Request) (query, *refusal) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -44,6 +44,7 @@ func (i *inspector) faults(event jsontext.Value) []string {
 	return faults
 }
 
+// memberFault returns what is wrong with a member for the dashboard; "" if nothing is.
 func memberFault(name []byte, value jsontext.Value) string {
 	kind := value.Kind()
 	switch {
