@@ -26,8 +26,8 @@ import (
 
 const (
 	program = "tinyproxy"
-	// source is the address that the proxy connects from. Any other program of this
-	// machine connects to one of its addresses from that same address.
+	// source is the address that the proxy connects from. Any other program on this
+	// machine that connects to an address of the machine does so from that same address.
 	source = "127.0.0.2"
 	// startTime is how long the proxy may take to listen.
 	startTime = 10 * time.Second

@@ -71,8 +71,8 @@ func start(ctx context.Context, program string, o lambda.Options) (*Function, er
 	if err != nil {
 		return nil, fmt.Errorf("start the emulator: %w", err)
 	}
-	door, runtimeAPI := addresses[0], addresses[1]
-	cmd := exec.Command(program, "--log-level", "warn", "--runtime-interface-emulator-address", door, "--runtime-api-address", runtimeAPI, o.Binary)
+	invokeAddress, runtimeAPI := addresses[0], addresses[1]
+	cmd := exec.Command(program, "--log-level", "warn", "--runtime-interface-emulator-address", invokeAddress, "--runtime-api-address", runtimeAPI, o.Binary)
 	cmd.Dir = filepath.Dir(o.Binary)
 	cmd.Env = append([]string{
 		"PATH=/usr/local/bin:/usr/bin:/bin", "TZ=:UTC", "AWS_LAMBDA_LOG_FORMAT=JSON",
@@ -86,7 +86,7 @@ func start(ctx context.Context, program string, o lambda.Options) (*Function, er
 	if err != nil {
 		return nil, fmt.Errorf("start the emulator: %w", err)
 	}
-	f := &Function{proc: proc, url: "http://" + door + invocations}
+	f := &Function{proc: proc, url: "http://" + invokeAddress + invocations}
 	for _, address := range addresses {
 		if err := f.await(ctx, address); err != nil {
 			_ = f.Close()
