@@ -22,13 +22,13 @@ const (
 	queryRefused = "refused" // the token may not read
 	querySlow    = "slow"    // 15 seconds
 	queryLimited = "limited" // 429, for ever
-	queryNone    = "none"    // there is no token for it
+	queryNone    = "none"    // the secret holds no token for it
 )
 
-// slowQuery is how long a slow one runs.
+// slowQuery is how long each query runs under querySlow.
 const slowQuery = 15 * time.Second
 
-// querying is how the query service behaves.
+// querying returns how the query service behaves, which accepts this token.
 func (o options) querying(token string) receiver.Querying {
 	q := receiver.Querying{Token: token, Forbidden: o.query == queryRefused}
 	if o.query == querySlow {
@@ -37,7 +37,8 @@ func (o options) querying(token string) receiver.Querying {
 	return q
 }
 
-// limited refuses queries for now, if that is wanted.
+// limited answers a query with 429 under queryLimited, and reports whether it has
+// answered the request.
 func (o options) limited(w http.ResponseWriter, r *http.Request) bool {
 	if o.query != queryLimited || r.URL.Path != receiver.ExecutePath {
 		return false
@@ -49,7 +50,8 @@ func (o options) limited(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// verify asks the forwarder at once whether each scan of the run has arrived.
+// verify asks the forwarder, without waiting, whether each scan of the run has
+// arrived, and returns the sum of the answers.
 func (s *stack) verify(ctx context.Context, show *display.Display, run string, all []delivery) (payload.VerifyAnswer, error) {
 	show.Begin("verify")
 	var sum payload.VerifyAnswer
@@ -79,7 +81,7 @@ func (s *stack) verify(ctx context.Context, show *display.Display, run string, a
 	return sum, nil
 }
 
-// add sums up answers; each reason is kept once.
+// add adds the answer a to the sum; each reason is kept once.
 func add(sum, a *payload.VerifyAnswer) {
 	sum.Asked += a.Asked
 	sum.Proven += a.Proven
@@ -100,7 +102,7 @@ func add(sum, a *payload.VerifyAnswer) {
 	}
 }
 
-// listArrivals writes what Grail said of the scans.
+// listArrivals writes the states of arrival and the rows that Grail has of the scans.
 func (v verdict) listArrivals(w io.Writer) {
 	a := &v.arrivals
 	if a.Asked > 0 {

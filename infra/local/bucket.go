@@ -15,7 +15,7 @@ import (
 // bucket is the archive as a folder: the S3 server keeps objects as files.
 type bucket string
 
-// delivery is a raw object and how far it is delivered.
+// delivery is a raw object with its delivery document, which is empty if there is none.
 type delivery struct {
 	key string
 	archive.Delivery
@@ -32,21 +32,22 @@ func (b bucket) size(key string) int64 {
 	return info.Size()
 }
 
-// run returns the run under way, empty if there is none.
+// run returns the run under way; the zero value if there is none.
 func (b bucket) run() archive.Run {
 	var r archive.Run
 	b.read(archive.ActiveRunKey, &r)
 	return r
 }
 
-// finished returns a run that is over, empty if there is none of this id.
+// finished returns the ended run with this id; the zero value if there is none.
 func (b bucket) finished(id string) archive.Run {
 	var r archive.Run
 	b.read(archive.RunKey(id), &r)
 	return r
 }
 
-// deliveries returns all raw objects, in the order of their keys.
+// deliveries returns all raw objects with their delivery documents, in lexical
+// order of their paths.
 func (b bucket) deliveries() ([]delivery, error) {
 	var out []delivery
 	err := filepath.WalkDir(b.path(archive.RawPrefix), func(path string, entry fs.DirEntry, err error) error {
@@ -68,8 +69,9 @@ func (b bucket) deliveries() ([]delivery, error) {
 	return out, err
 }
 
-// read decodes a state document; one that is not there, or just being
-// replaced, leaves it empty: the next look will see it.
+// read decodes a state document into a value. It leaves the value empty if the
+// document does not exist, or is being replaced at this moment; the next read
+// gets it.
 func (b bucket) read(key string, into any) {
 	text, err := os.ReadFile(b.path(key))
 	if err == nil {
@@ -80,7 +82,7 @@ func (b bucket) read(key string, into any) {
 // ofRun reports whether the raw object was archived by this run.
 func (d delivery) ofRun(run string) bool { return strings.Contains(d.key, "/run="+run+"/") }
 
-// name is the raw object's file name, without its endings.
+// name returns the raw object's file name without ".json.gz".
 func (d delivery) name() string {
 	return strings.TrimSuffix(d.key[strings.LastIndexByte(d.key, '/')+1:], ".json.gz")
 }

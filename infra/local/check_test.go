@@ -59,8 +59,8 @@ func TestForwarderCheck(t *testing.T) {
 	}
 }
 
-// With a platform token everything works, and the check says what it cannot
-// know; its test event proves it.
+// With a platform token everything works. The check says what it cannot find out about
+// such a token; its test event proves that the token works.
 func TestPlatformToken(t *testing.T) {
 	t.Parallel()
 	o := small(t)

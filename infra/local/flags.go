@@ -17,7 +17,8 @@ import (
 	"runecast-ingest/internal/simulate/appliance"
 )
 
-// parse reads the flags, and tells stderr what is wrong with them.
+// parse reads the flags. It writes to stderr what is wrong with them, and returns
+// it as an error; flag.ErrHelp for -h.
 func parse(args []string, stderr io.Writer) (options, error) {
 	o := options{
 		mode: trigger.Direct(), patience: 10 * time.Second, tick: 3 * time.Second, settle: 5 * time.Second, analysis: payload.Analyze,
@@ -54,7 +55,8 @@ func refuse(stderr io.Writer, what string) error {
 	return errors.New(what)
 }
 
-// wrong says what the flags must not be together.
+// wrong returns what is wrong with the values of the flags or their combination; ""
+// if nothing is.
 func (o options) wrong() string {
 	a := o.appliance
 	switch {
@@ -69,12 +71,12 @@ func (o options) wrong() string {
 	case a.ResultsFile == "" && (a.IssuesFile != "" || a.VCentersFile != ""):
 		return "-issues and -vcenters go with -results"
 	case a.ResultsFile != "" && (a.API != appliance.APIv1 || len(a.Quirks) > 0 || a.HugeIssue > 0):
-		return "-results is served as it is: without -api, -huge, and what is odd about single systems"
+		return "-results serves the file as it is: leave out -api, -huge, -fail, -hang, -vanish, -empty and -unscanned"
 	}
 	return ""
 }
 
-// estateFlags are about the appliance and its systems.
+// estateFlags declares the flags about the appliance and its systems.
 func (o *options) estateFlags(f *flag.FlagSet) {
 	a := &o.appliance
 	f.IntVar(&a.Findings, "objects", appliance.DefaultFindings, "about how many findings the appliance's systems have together")
@@ -107,7 +109,8 @@ func (o *options) estateFlags(f *flag.FlagSet) {
 	quirk("unscanned", "`NAME` was never analysed before", func(q *appliance.Quirk) { q.Unscanned = true })
 }
 
-// faultFlags are about an appliance that is not well, and wrong credentials.
+// faultFlags declares the flags about faults of the appliance and of Dynatrace, and
+// about wrong credentials.
 func (o *options) faultFlags(f *flag.FlagSet) {
 	faults := &o.appliance.Faults
 	f.BoolVar(&faults.Conflict, "conflict", false, "a trigger during an analysis is refused with 409")
@@ -136,7 +139,7 @@ func (o *options) faultFlags(f *flag.FlagSet) {
 	f.StringVar(&o.runecastToken, "runecast-token", "", "give the collector this Runecast token, a wrong one")
 }
 
-// runFlags are about the product and this run of it.
+// runFlags declares the flags about the product's settings and about this run.
 func (o *options) runFlags(f *flag.FlagSet) {
 	f.Func("mode", "`analyze` the systems, or archive their latest results (default analyze)", choice(&o.analysis, payload.Analyze, payload.Latest))
 	f.Func("runecast-api", "the collector's setting RUNECAST_API, `auto`, v1 or v2 (default auto)", choice(&o.runecastAPI, "auto", "v1", "v2"))
@@ -158,7 +161,7 @@ func (o *options) runFlags(f *flag.FlagSet) {
 	f.DurationVar(&o.timeout, "timeout", 0, "give up after this time (default what the analyses may take, and 10m)")
 }
 
-// choice is a flag that takes one of these values.
+// choice returns the parser of a flag that takes one of these values only.
 func choice(into *string, values ...string) func(string) error {
 	return func(value string) error {
 		if !slices.Contains(values, value) {
@@ -177,7 +180,7 @@ func parseUpdate(text string) (appliance.Update, error) {
 		return appliance.Update{}, errors.New("must be like 20s+10s")
 	}
 	if a < 0 || l <= 0 {
-		return appliance.Update{}, errors.New("must not begin before the start, nor take no time")
+		return appliance.Update{}, errors.New("TIME must not be below 0, and LENGTH must be above 0")
 	}
 	return appliance.Update{After: a, For: l}, nil
 }

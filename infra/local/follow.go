@@ -19,10 +19,11 @@ import (
 	"runecast-ingest/internal/simulate/lambda"
 )
 
-// redraw is how often the progress is looked at.
+// redraw is the time between two looks at the progress.
 const redraw = 200 * time.Millisecond
 
-// collect drives the collector through one run while it shows how far it is.
+// collect drives the collector through one run, shows its progress, and returns
+// its last answer. It fails if the run did not archive any system.
 func (s *stack) collect(ctx context.Context, show *display.Display) (payload.RunAnswer, error) {
 	type outcome struct {
 		answer payload.RunAnswer
@@ -87,7 +88,8 @@ func (s *stack) collect(ctx context.Context, show *display.Display) (payload.Run
 	}
 }
 
-// collected judges the collector's last answer.
+// collected shows the collector's last answer, and returns an error unless the
+// run is done and has archived a system.
 func (s *stack) collected(show *display.Display, a payload.RunAnswer) error {
 	show.Done("%d of %d systems, %s", a.Archived, a.Systems, size(a.Bytes))
 	var reasons []string
@@ -108,7 +110,7 @@ func (s *stack) collected(show *display.Display, a payload.RunAnswer) error {
 		a.State, a.Archived, a.Systems, a.Next, s.logOf("collector"))
 }
 
-// note says what did not go as it should.
+// note prints a line about something that went wrong without failing the run.
 func (s *stack) note(format string, a ...any) {
 	_, _ = fmt.Fprintf(s.o.stdout, "         "+format+"\n", a...) // nobody to tell if the terminal is gone
 }
@@ -132,10 +134,12 @@ func (n states) total() int {
 	return sum
 }
 
-// sent is the number of events that the receiver has accepted.
+// sent returns the number of events that the receiver has accepted.
 func (s *stack) sent() int64 { return int64(s.receiver.Stats().Accepted) }
 
-// deliver waits until every raw object's delivery is final and every event dealt with.
+// deliver waits until every raw object's delivery is final and the trigger has no
+// open notification. It returns all deliveries, or an error about those that are
+// left over.
 func (s *stack) deliver(ctx context.Context, show *display.Display) ([]delivery, error) {
 	look := time.NewTicker(redraw)
 	defer look.Stop()
@@ -161,7 +165,8 @@ func (s *stack) deliver(ctx context.Context, show *display.Display) ([]delivery,
 			}
 			return all, nil
 		}
-		// What the trigger gave up, or was never told of, nobody will deliver.
+		// The trigger does not call again for an object whose event it gave up or never
+		// received. So the wait ends when it gave up all that is open, or was idle for settle.
 		if t.Open == 0 && (time.Since(t.Changed) > s.o.settle || givenUp(open, t.Dead)) {
 			return nil, s.explain("forwarder", undelivered(open, t.Dead))
 		}
@@ -184,7 +189,8 @@ func givenUp(open []delivery, dead []trigger.Dead) bool {
 	return true
 }
 
-// lastTry is the error with which an object's event was given up, nil if it was not.
+// lastTry returns the error of the last try for an object whose event was given
+// up; nil if it was not given up.
 func lastTry(key string, dead []trigger.Dead) error {
 	for _, d := range dead {
 		if d.Key == key {
@@ -194,7 +200,8 @@ func lastTry(key string, dead []trigger.Dead) error {
 	return nil
 }
 
-// undelivered says why raw objects are left over.
+// undelivered returns an error that counts the open raw objects and says why the
+// first of them is not delivered.
 func undelivered(open []delivery, dead []trigger.Dead) error {
 	first := open[0]
 	why := lastTry(first.key, dead)
@@ -209,8 +216,8 @@ func undelivered(open []delivery, dead []trigger.Dead) error {
 	return fmt.Errorf("%d raw objects are not delivered; %s: %w", len(open), first.key, why)
 }
 
-// explain says which function failed, why, and where its log is. Why a process
-// ended is only in its log: the last line.
+// explain returns an error that says which function failed, why, and where its log
+// is. If the function's process ended, the reason is the last line of the log.
 func (s *stack) explain(name string, err error) error {
 	if e, ok := errors.AsType[*lambda.Error](err); ok && e.Type == "Runtime.ExitError" {
 		if last := lastLine(s.logOf(name)); last != "" {

@@ -1,7 +1,8 @@
 // Command local is the product on one machine: the appliance and Dynatrace's
 // ingest simulated, a real S3 server, both Lambda binaries under the Runtime
 // API, and what AWS puts in between. It promises to tell whether the dashboard
-// shows what the appliance shows: exit status 0 if so, else 1.
+// shows what the appliance shows: exit status 0 if it does, 1 if it does not or
+// if the run failed, 2 for wrong flags.
 package main
 
 import (
@@ -22,35 +23,35 @@ import (
 	"runecast-ingest/internal/simulate/receiver"
 )
 
-// options are the flags.
+// options are the values of the flags, and of a few settings that only tests change.
 type options struct {
 	appliance appliance.Options
 	cuts      []appliance.Cut // answers of the appliance that break off
-	// analysis is the run's mode, runecastAPI the collector's RUNECAST_API; ""
-	// leaves that alone.
+	// analysis is the run's mode. runecastAPI is the collector's RUNECAST_API; ""
+	// leaves it unset.
 	analysis, runecastAPI string
-	mode                  trigger.Mode
-	keep                  bool
-	proxy                 bool   // the functions go through a real proxy
-	platformToken         bool   // the right Dynatrace token is a platform token
-	token                 string // instead of the right Dynatrace token
-	runecastToken         string // instead of the right Runecast token
+	mode                  trigger.Mode // how S3 calls the forwarder
+	keep                  bool         // the archive of the last run stays
+	proxy                 bool         // the functions go through a real proxy
+	platformToken         bool         // the right Dynatrace token is a platform token
+	token                 string       // a wrong Dynatrace token for the forwarder; "": the right one
+	runecastToken         string       // a wrong Runecast token for the collector; "": the right one
 	indexing              receiver.Indexing
 	query                 string        // what the query service does instead of answering; "": it answers
-	tokenFor              time.Duration // how long that lives; 0: for ever
-	verbose               bool
-	timeout               time.Duration
-	collectorTimeout      time.Duration
-	patience              time.Duration // for a run, beyond what its analyses take
-	tick                  time.Duration
-	settle                time.Duration
+	tokenFor              time.Duration // how long the Runecast token is valid; 0: for ever
+	verbose               bool          // the functions' logs go to the terminal
+	timeout               time.Duration // of the whole run
+	collectorTimeout      time.Duration // of one invocation of the collector
+	patience              time.Duration // what SCAN_TIMEOUT allows a run beyond its analyses
+	tick                  time.Duration // between two ticks of the collector, and between two sweeps
+	settle                time.Duration // how long to wait for a delivery or a notice when nothing happens
 	stdout, stderr        *os.File
-	// root is the module's folder, out where everything goes that is made, bin
-	// where the functions' binaries are.
+	// root is the module's folder, out the folder for everything that a run makes,
+	// bin the folder of the functions' binaries.
 	root, out, bin string
 }
 
-// logs is the folder of the log files.
+// logs returns the folder of the log files.
 func (o options) logs() string { return filepath.Join(o.out, "log") }
 
 func main() {
@@ -70,7 +71,8 @@ func main() {
 	}
 }
 
-// run is one run from build to verdict.
+// run builds the functions and plays one run up to its verdict. When ctx ends, its
+// cause becomes the error: interrupted, or not finished within -timeout.
 func run(ctx context.Context, o options) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("not finished after %s (-timeout): see %s", o.timeout, o.logs()))
 	defer cancel()
@@ -92,7 +94,8 @@ func run(ctx context.Context, o options) error {
 	}
 }
 
-// play starts the stack, lets it work once, and judges what came of it.
+// play starts the stack, lets it make one run, compares the dashboard with the
+// appliance, and prints the summary. It returns an error if they differ.
 func play(ctx context.Context, o options, show *display.Display) error {
 	show.Begin("start")
 	s, err := startStack(ctx, o)

@@ -37,7 +37,7 @@ var buildOnce = sync.OnceValue(func() error {
 	return build(context.Background(), filepath.Join("..", ".."), binFolder)
 })
 
-// small is a run that takes a few seconds, in a folder of its own.
+// small returns the options of a run that takes a few seconds, in a folder of its own.
 func small(t *testing.T, args ...string) options {
 	t.Helper()
 	if err := buildOnce(); err != nil {
@@ -57,7 +57,7 @@ func small(t *testing.T, args ...string) options {
 	return o
 }
 
-// playSmall runs it and returns what it printed.
+// playSmall plays a run and returns what it printed.
 func playSmall(t *testing.T, o options) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), o.timeout)
@@ -107,16 +107,16 @@ func TestTheDashboardShowsWhatTheApplianceShows(t *testing.T) {
 	}
 }
 
-// Whatever is odd about the appliance, the dashboard shows what can be had of
-// it, and the run says why the rest is missing.
+// Whatever is odd about the appliance, the dashboard shows all results that it has, and
+// the run says why the rest is missing.
 func TestOddAppliances(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		args     string
-		patience time.Duration // with a system that is never analysed; 0: as always
-		systems  int           // that the dashboard shows
-		says     []string      // of the summary
-		logs     string        // of the collector's log
+		patience time.Duration // shorter for a system that is never analysed; 0: the default
+		systems  int           // how many the dashboard shows
+		says     []string      // patterns that the summary must match
+		logs     string        // what the collector's log must hold
 	}{
 		"API v2":                          {args: "-api v2 -text-ids", systems: 8, says: []string{`VC1\.Example +VCENTER`, `horizon\.example +HORIZON`}},
 		"both APIs, the older one chosen": {args: "-api both -runecast-api v1", systems: 8, says: []string{`vc1\.example +VCENTER`}},

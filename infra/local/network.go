@@ -11,9 +11,9 @@ import (
 	"runecast-ingest/infra/local/proxy"
 )
 
-// network starts the proxy, if one is asked for, and returns the functions'
-// settings for it: they go through it to every service but X-Ray, whose daemon
-// Lambda has beside each function.
+// network starts the proxy if -proxy is set, and returns the functions' settings
+// for it. The functions go through the proxy to every service but X-Ray, whose
+// daemon runs beside each function in Lambda.
 func (s *stack) network(ctx context.Context) ([]string, error) {
 	if !s.o.proxy {
 		return nil, nil
@@ -33,9 +33,9 @@ func (s *stack) network(ctx context.Context) ([]string, error) {
 	return []string{"HTTPS_PROXY=" + s.proxy.URL(), "AWS_CA_BUNDLE=" + bundle}, os.WriteFile(bundle, s.authority.PEM(), 0o600)
 }
 
-// outside serves what stands outside of the functions' network, and returns its
-// URL: on loopback, over TLS only where that is asked for, or behind the proxy and
-// always over TLS.
+// outside serves a service that is outside of the functions' network, and returns
+// its URL. Without a proxy the service is on loopback, over TLS if overTLS is set.
+// With a proxy it is behind the proxy, and always over TLS.
 func (s *stack) outside(name string, h http.Handler, overTLS bool) (url string, err error) {
 	if s.proxy == nil {
 		var conf *tls.Config
@@ -60,8 +60,9 @@ func (s *stack) outside(name string, h http.Handler, overTLS bool) (url string, 
 	return "https://" + s.serveOn(ln, h, conf), nil
 }
 
-// objects returns where the functions find the S3 server at this address: with a
-// proxy behind TLS, which the server itself does not speak.
+// objects returns the URL at which the functions find the S3 server with the URL
+// given. With a proxy it is that of a TLS listener behind the proxy, which passes
+// the bytes on, because the server itself speaks plain HTTP only.
 func (s *stack) objects(server string) (url string, err error) {
 	if s.proxy == nil {
 		return server, nil

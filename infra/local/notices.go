@@ -12,12 +12,12 @@ import (
 	"runecast-ingest/internal/notice"
 )
 
-// shownNotices bounds the notices that the summary shows.
+// shownNotices is the most notices that the summary shows.
 const shownNotices = 10
 
-// notices returns what the bus was told of scans. It waits until that is every
-// scan of a run that is complete, since its notice goes out last, or for as long as
-// that may take.
+// notices returns the notices of scans that the event bus has received. It waits
+// until every complete delivery has its notice, because a delivery sends the notice
+// last, but no longer than o.settle.
 func (s *stack) notices(ctx context.Context, all []delivery) ([]notice.Committed, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.o.settle)
 	defer cancel()
@@ -36,6 +36,8 @@ func (s *stack) notices(ctx context.Context, all []delivery) ([]notice.Committed
 	}
 }
 
+// told decodes the notices that the event bus has received so far. It fails on an
+// event that is no notice of a committed scan.
 func (s *stack) told() ([]notice.Committed, error) {
 	var all []notice.Committed
 	for _, e := range s.bus.Events() {
@@ -63,7 +65,8 @@ func untold(all []delivery, told []notice.Committed) []delivery {
 	return out
 }
 
-// misled says where a notice has other figures than the dashboard.
+// misled returns a sentence for each complete delivery without a notice, and for
+// each notice whose posture is not the one on the dashboard.
 func (v verdict) misled() []string {
 	var out []string
 	for _, d := range untold(v.deliveries, v.told) {
@@ -81,8 +84,8 @@ func (v verdict) misled() []string {
 	return out
 }
 
-// listNotices writes what went to the topic: what people were told of the run,
-// and of the scans that changed something.
+// listNotices writes the titles of the notices that people get: of the run, and of
+// each scan that changed something.
 func (v verdict) listNotices(w io.Writer) {
 	var titles []string
 	if v.answer.Notice != nil {

@@ -11,8 +11,8 @@ import (
 	"runecast-ingest/internal/preflight"
 )
 
-// Where a proxy is the only way out, both functions go through it to whatever they
-// talk to, and show in check that they do.
+// In a network whose only way out is a proxy, both functions go through it to every
+// service, and the answer of check says that they do.
 func TestThroughARealProxy(t *testing.T) {
 	t.Parallel()
 	if !proxy.Available() {
@@ -54,7 +54,7 @@ func TestThroughARealProxy(t *testing.T) {
 	}
 }
 
-// A connection past the proxy is a fault, and so is a service that nobody asked.
+// A connection past the proxy is a fault, and so is a service without any connection.
 func TestPastTheProxy(t *testing.T) {
 	t.Parallel()
 	if !proxy.Available() {

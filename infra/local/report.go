@@ -12,10 +12,11 @@ import (
 	"runecast-ingest/internal/dashboard/report"
 )
 
-// report is where the dashboard of the run goes, as HTML.
+// report returns the path of the run's report, an HTML page.
 func (o options) report() string { return filepath.Join(o.out, "report.html") }
 
-// writeReport writes the tiles that came of what was sent, and how they did.
+// writeReport writes the report: the tiles computed from the events that were
+// sent, and the figures of the run.
 func (v verdict) writeReport() error {
 	f, err := os.Create(v.report)
 	if err != nil {
@@ -25,7 +26,7 @@ func (v verdict) writeReport() error {
 	return errors.Join(page.Write(f), f.Close())
 }
 
-// account says how the tiles came about.
+// account returns the run's figures, problems, notes and spans for the report.
 func (v verdict) account() *report.Run {
 	sum := v.sum()
 	r := &report.Run{
@@ -50,7 +51,8 @@ func (v verdict) account() *report.Run {
 	return r
 }
 
-// shown names what a span worked on: a raw object, or a system.
+// shown turns an X-Ray span into one of the report. Its subject is the raw object
+// or the system that the span worked on.
 func shown(s tracing.Span) report.Span {
 	subject := s.Annotations["system"]
 	if key := s.Annotations["key"]; key != "" {

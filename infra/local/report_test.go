@@ -69,7 +69,7 @@ func TestAnOldReportIsRemoved(t *testing.T) {
 	if err := os.WriteFile(o.report(), []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o.bin = t.TempDir() // nothing to start
+	o.bin = t.TempDir() // without binaries the start fails
 	if _, err := startStack(t.Context(), o); err == nil {
 		t.Fatal("it started")
 	}

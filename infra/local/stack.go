@@ -43,25 +43,25 @@ const (
 	forwarderConcurrency = 2
 )
 
-// stack is everything that runs.
+// stack is everything that runs: the functions and all services that they use.
 type stack struct {
 	o         options
-	log       *log.Logger // of the parts that are no function
+	log       *log.Logger // of the trigger and the HTTP servers
 	bucket    bucket
 	appliance *appliance.Appliance
 	receiver  *receiver.Receiver
-	accepted  atomic.Int64 // events that were inspected, or could have been
+	decoded   atomic.Int64 // events that the receiver has handed to missedByReaders
 	traces    *tracing.Sink
 	bus       eventbridge.Bus
-	authority *pki.Authority // of all servers with TLS
-	proxy     *proxy.Proxy   // what the functions go through; nil: nothing
+	authority *pki.Authority // signs the certificates of all servers with TLS
+	proxy     *proxy.Proxy   // between the functions and all services but X-Ray; nil: there is none
 	trigger   *trigger.Trigger
 	collector *lambda.Function
 	forwarder *lambda.Function
 	closers   []io.Closer // in the order of starting
 }
 
-// startStack starts everything; nothing is left behind on an error.
+// startStack starts everything. On an error it stops what it has started.
 func startStack(ctx context.Context, o options) (*stack, error) {
 	s := &stack{o: o}
 	if err := s.start(ctx); err != nil {
@@ -110,8 +110,9 @@ func (s *stack) start(ctx context.Context) error {
 	return nil
 }
 
-// folders makes the folders and the log of the stack itself, and removes what
-// the last run archived, and its report.
+// folders makes the output folders, locks them, and opens the stack's own log. It
+// removes the last run's report and, unless -keep is set, its archive. out is
+// the absolute path of the output folder.
 func (s *stack) folders() (out string, err error) {
 	if out, err = filepath.Abs(s.o.out); err != nil {
 		return "", err
@@ -139,8 +140,8 @@ func (s *stack) folders() (out string, err error) {
 	return out, nil
 }
 
-// lock keeps a second stack from removing the archive of the first. The lock
-// ends with the process, however that ends.
+// lock keeps a second stack from removing the archive of the first. The system
+// releases the lock when the process ends, even when it crashes.
 func (s *stack) lock(out string) error {
 	f, err := os.Create(filepath.Join(out, "stack.lock"))
 	if err != nil {
@@ -159,8 +160,8 @@ func (s *stack) lock(out string) error {
 // stackLock is the file that a stack has locked.
 type stackLock struct{ *os.File }
 
-// Close unlocks the file, too: a child that this process is just starting may
-// hold the lock for a moment longer than the file is open here.
+// Close unlocks the file before it closes it: a child process that is just being
+// started may still hold a copy of the open file, and with it the lock.
 func (l stackLock) Close() error {
 	return errors.Join(syscall.Flock(int(l.Fd()), syscall.LOCK_UN), l.File.Close())
 }
@@ -173,8 +174,9 @@ func (s *stack) logFile(name string) (*os.File, error) {
 	return f, err
 }
 
-// endpoints starts the appliance and Dynatrace's ingest, with TLS by an
-// authority of their own, and returns the functions' settings for them.
+// endpoints starts the appliance, Dynatrace's ingest and Secrets Manager, and
+// returns the settings by which each function reaches them. The appliance and the
+// ingest speak TLS with certificates of the stack's own authority.
 func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 	a := s.o.appliance
 	a.Token = uuid.NewString()
@@ -231,33 +233,38 @@ func (s *stack) endpoints() (collectorEnv, forwarderEnv []string, err error) {
 	return collectorEnv, forwarderEnv, nil
 }
 
-// inspected is up to how many events each is held against what reads it, and
-// fewOf every how many-th after that: a map of each would make large runs slow.
+// The first inspectAll events are all checked against their readers; of the later
+// ones only every inspectEvery-th, because a check decodes the event into a map,
+// which would make large runs slow.
 const (
-	inspected = 2_000
-	fewOf     = 50
+	inspectAll   = 2_000
+	inspectEvery = 50
 )
 
-// missedByReaders returns what the readers of an event would miss.
+// missedByReaders returns what the readers of an event would miss; nil if the
+// event is not checked.
 func (s *stack) missedByReaders(event []byte) []string {
-	if n := s.accepted.Add(1); n > inspected && n%fewOf != 0 {
+	if n := s.decoded.Add(1); n > inspectAll && n%inspectEvery != 0 {
 		return nil
 	}
 	return readers.Faults(event, readers.Expect{Texts: true})
 }
 
-// pollInterval is to an analysis what it is where one takes an hour: how long
-// results must stay the same to be taken for complete is counted in it.
+// pollInterval returns the collector's POLL_INTERVAL: a fiftieth of an analysis,
+// but at least 1 s and at most 30 s. It follows the length of an analysis because
+// the collector counts in poll intervals how long results must stay the same
+// before it takes them for complete.
 func (o options) pollInterval() time.Duration {
 	return min(max(time.Second, o.appliance.ScanTime/50), 30*time.Second)
 }
 
-// calm is how long a first analysis must stay the same in API v2, in poll
-// intervals, and some more for the polls themselves.
+// calm is a number of poll intervals: the 20 of package collect, for which the
+// results of a first analysis must stay the same, and some for the polls themselves.
 const calm = 25
 
-// scanTimeout is long enough for any system that is analysed at all, since all
-// are at the same time, and no longer: what is never analysed times out.
+// scanTimeout returns the collector's SCAN_TIMEOUT. It is long enough for every
+// analysis that ends, since all systems are analysed at the same time. It is not
+// longer, so that a run does not wait long for an analysis that never ends.
 func (o options) scanTimeout() time.Duration {
 	a := o.appliance
 	var updated, calmed time.Duration
@@ -310,7 +317,8 @@ func (s *stack) services(ctx context.Context, out string) ([]string, error) {
 	}, nil
 }
 
-// deploy puts a function under the Runtime API.
+// deploy starts a function under the Runtime API. Its log goes to a file, or to
+// the terminal if -v is set.
 func (s *stack) deploy(name string, timeout time.Duration, concurrency int, env []string) (*lambda.Function, error) {
 	var log io.Writer = s.o.stderr
 	if !s.o.verbose {
@@ -330,7 +338,8 @@ func (s *stack) deploy(name string, timeout time.Duration, concurrency int, env 
 	return f, err
 }
 
-// serve answers on a free port of 127.0.0.1, over TLS if there is a configuration.
+// serve serves h on a free port of 127.0.0.1, over TLS unless conf is nil, and
+// returns its address, host:port.
 func (s *stack) serve(h http.Handler, conf *tls.Config) (address string, err error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -339,7 +348,8 @@ func (s *stack) serve(h http.Handler, conf *tls.Config) (address string, err err
 	return s.serveOn(ln, h, conf), nil
 }
 
-// serveOn answers on a listener, and returns its address.
+// serveOn serves h on a listener, over TLS unless conf is nil, and returns the
+// listener's address, host:port.
 func (s *stack) serveOn(ln net.Listener, h http.Handler, conf *tls.Config) string {
 	server := &http.Server{Handler: h, TLSConfig: conf, ReadHeaderTimeout: time.Minute, ErrorLog: s.log}
 	s.opened(server)
@@ -353,10 +363,11 @@ func (s *stack) serveOn(ln net.Listener, h http.Handler, conf *tls.Config) strin
 	return ln.Addr().String()
 }
 
+// opened notes a part that close has to close.
 func (s *stack) opened(c io.Closer) { s.closers = append(s.closers, c) }
 
-// close ends everything, the last started first. Nothing can be done about a
-// part that does not close: the process ends next.
+// close ends everything, the last started first. It ignores errors of the parts,
+// since the process ends next.
 func (s *stack) close() {
 	for _, c := range slices.Backward(s.closers) {
 		_ = c.Close()
@@ -364,7 +375,8 @@ func (s *stack) close() {
 	s.closers = nil
 }
 
-// deployment is a function that may not be deployed yet: invocations wait.
+// deployment is a function that may not be deployed yet. Invocations wait until
+// ready is closed.
 type deployment struct {
 	ready    chan struct{}
 	function *lambda.Function

@@ -56,7 +56,7 @@ func tilesOf(t *testing.T, a *appliance.Appliance, systems map[string]appliance.
 	return tiles
 }
 
-// posture is a system's in percent; -1: it is not shown.
+// posture returns a system's posture in per cent; -1 if the system is not shown.
 func posture(tiles dashboard.Tiles, system appliance.System) int {
 	for _, s := range tiles.Systems {
 		if s.ID == system.ID {

@@ -12,8 +12,8 @@ import (
 )
 
 // systems returns the systems, by uid, that this run must bring to the dashboard:
-// those with results, but for what is odd about them. They are shown as the
-// API that the run reads has them.
+// those that have results, whose analysis succeeds, and that the run can trigger.
+// Their ids and names are those of the API that the run has read.
 func (s *stack) systems(run archive.Run) (map[string]appliance.System, error) {
 	spoiled, err := s.o.spoiled()
 	if err != nil {
@@ -43,10 +43,12 @@ func (o options) triggers(system appliance.System) bool {
 	return o.analysis == payload.Latest || o.appliance.API != appliance.APIMixed || system.Type == "VCENTER"
 }
 
-// spoiled returns the uids of the systems whose analysis comes to nothing.
+// spoiled returns, by uid, the systems from whose analysis no results come.
 func (o options) spoiled() (map[string]bool, error) {
-	// The appliance knows all names of its systems. One that was never analysed
-	// has no results, so that what lacks is what the names mean.
+	// A quirk may call its system by any of several names, which only an appliance
+	// can resolve. So this makes one appliance with all systems, and one in which
+	// the systems with such quirks were never analysed and thus have no results:
+	// the systems that the second one lacks are the spoiled ones.
 	hidden := map[string]appliance.Quirk{}
 	for name, q := range o.appliance.Quirks {
 		if o.analysis == payload.Analyze && (q.FailsAs != "" || q.Endless || q.Vanishes || q.Empties) {
@@ -63,13 +65,14 @@ func (o options) spoiled() (map[string]bool, error) {
 			return nil, fmt.Errorf("find the odd systems: %w", err)
 		}
 		for _, system := range a.Systems() {
-			spoiled[system.ID] = quirks == nil // at last: none of the others
+			spoiled[system.ID] = quirks == nil // the second appliance clears those that it has
 		}
 	}
 	return spoiled, nil
 }
 
-// expected computes the tiles of these systems from the appliance's own document.
+// expected returns the tiles that the dashboard must show of these systems, computed
+// from the appliance's own results document.
 func expected(a *appliance.Appliance, systems map[string]appliance.System) (dashboard.Tiles, error) {
 	results, document := io.Pipe()
 	go func() { _ = document.CloseWithError(a.WriteResults(document)) }()

@@ -13,8 +13,8 @@ import (
 	"runecast-ingest/internal/simulate/appliance"
 )
 
-// Whatever people call a system, its quirk keeps it off the dashboard, and
-// nothing else does.
+// A quirk keeps its system off the dashboard by whatever name it calls it, and nothing
+// else does.
 func TestWhichSystemsMustBeShown(t *testing.T) {
 	t.Parallel()
 	const all = 8
@@ -22,7 +22,7 @@ func TestWhichSystemsMustBeShown(t *testing.T) {
 		args    string
 		runByV2 bool // the run names systems as API v2 does
 		without []string
-		has     []string // by the names shown
+		has     []string // names that must be shown
 		shown   int
 	}{
 		"healthy":          {"", false, nil, []string{"vc1.example", "example.onmicrosoft.com"}, all},

@@ -21,30 +21,32 @@ import (
 	"runecast-ingest/internal/simulate/receiver"
 )
 
-// nameLimit is the longest name of a system shown, in characters.
+// nameLimit is the number of characters to which the name of a system is cut.
 const nameLimit = 36
 
-// verdict is what a run has come to.
+// verdict is the outcome of a run: its figures, and how the dashboard differs from
+// the appliance.
 type verdict struct {
 	answer     payload.RunAnswer
 	deliveries []delivery // of this run
 	dead       []trigger.Dead
 	stats      receiver.Stats
-	want, got  dashboard.Tiles
+	want, got  dashboard.Tiles   // of the appliance's results, and of the events sent
 	types      map[string]string // of systems, by id
 	traces     tracing.Stats
 	spans      []tracing.Span
-	told       []notice.Committed // of scans, on the event bus
+	told       []notice.Committed // the notices of scans on the event bus
 	arrivals   payload.VerifyAnswer
-	moreSpans  int      // that were not kept
+	moreSpans  int      // spans that were not kept
 	memory     [2]int64 // peaks of collector and forwarder, bytes
 	archive    string   // the folder of the bucket
-	report     string   // the file of the dashboard
-	carried    string   // what came through the proxy, by service; "": there is none
+	report     string   // the path of the report
+	carried    string   // the connections through the proxy, by service; "": there is no proxy
 	problems   []string // one sentence each; empty: the dashboard is right
 }
 
-// judge computes the tiles of what the appliance has and of what was sent.
+// judge computes the tiles of the appliance's results and those of the events that
+// were sent, and compares them.
 func (s *stack) judge(ctx context.Context, a payload.RunAnswer, all []delivery) (verdict, error) {
 	v := verdict{
 		answer: a, stats: s.receiver.Stats(), got: s.receiver.Tiles(), traces: s.traces.Stats(), types: map[string]string{},
@@ -78,7 +80,8 @@ func (s *stack) judge(ctx context.Context, a payload.RunAnswer, all []delivery) 
 	return v, nil
 }
 
-// differences says what is wrong.
+// differences returns a sentence for each difference between the tiles, and for
+// each thing that went wrong on the way.
 func (v verdict) differences() []string {
 	out := append(v.got.Diff(v.want), v.misled()...)
 	for _, d := range v.deliveries {
@@ -108,7 +111,8 @@ func (v verdict) differences() []string {
 	return out
 }
 
-// err is nil if the dashboard shows what the appliance shows.
+// err returns an error with all problems; nil if the dashboard shows what the
+// appliance shows.
 func (v verdict) err() error {
 	if len(v.problems) == 0 {
 		return nil
@@ -133,7 +137,7 @@ func (v verdict) print(w io.Writer) {
 	_, _ = io.WriteString(w, out.String()) // nobody to tell if the terminal is gone
 }
 
-// sum adds up what was delivered.
+// sum adds up the counts of all deliveries of the run.
 func (v verdict) sum() archive.Scan {
 	var sum archive.Scan
 	for _, d := range v.deliveries {
@@ -176,12 +180,12 @@ func (v verdict) table(w io.Writer) {
 	}
 }
 
-// pad fills with spaces by characters, not bytes.
+// pad appends spaces until the text has width characters.
 func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-len([]rune(text))))
 }
 
-// size writes a number of bytes.
+// size writes a number of bytes in kB, or from 1 MB on in MB.
 func size(n int64) string {
 	if n < 1e6 {
 		return fmt.Sprintf("%d kB", (n+999)/1000)

@@ -76,7 +76,7 @@ report     out/report.html
 	}
 }
 
-// Each thing that must not be makes the run fail, and is named.
+// Each kind of flaw makes the run fail, and the error names it.
 func TestEveryFlawIsADifference(t *testing.T) {
 	t.Parallel()
 	complete := func() verdict {

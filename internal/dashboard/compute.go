@@ -6,11 +6,12 @@ import (
 	"slices"
 )
 
+// topLines is the number of lines of the tables "Top 50 …".
 const topLines = 50
 
-// Compute returns the tiles that the events make. Events of other types than
-// the two that the dashboard reads have no effect, nor has the order of the
-// events.
+// Compute returns the tiles that the dashboard shows of the events. Events of
+// types other than TypeFinding and TypeScanCompleted have no effect, nor has the
+// order of the events.
 func Compute(events []Event) Tiles {
 	all := join(events)
 	shown := slices.DeleteFunc(slices.Clone(all), func(r row) bool { return !inResultFilter(r.Status.String()) })
@@ -45,9 +46,9 @@ type row struct {
 }
 
 // join returns the findings that pass the rule, severity and standard filters,
-// each with the scan that it belongs to; findings of no scan, and of scans
-// that are not the newest of their system, drop out. Two systems that share a
-// scan.id double its findings, as an inner join does.
+// each with the scan that it belongs to. It drops findings of no completed scan,
+// and of scans that are not the newest of their system. If two systems share a
+// scan.id, its findings come twice, as from an inner join.
 func join(events []Event) []row {
 	scans := map[Text][]*Event{}
 	for _, s := range latestScans(events) {
@@ -69,8 +70,9 @@ func join(events []Event) []row {
 }
 
 // latestScans returns the last completed scan by timestamp of every object.id.
-// A scan without object.name is in no System filter. The dashboard leaves
-// open which of two equal timestamps is the last: here the greater scan.id.
+// It leaves out scans without object.name, which no System filter lets through.
+// The dashboard leaves open which of two scans with equal timestamps is the last;
+// here it is the one with the greater scan.id.
 func latestScans(events []Event) map[Text]*Event {
 	latest := map[Text]*Event{}
 	for i := range events {
@@ -101,8 +103,9 @@ func inResultFilter(status string) bool {
 	return status == Failed || status == Manual || status == Passed
 }
 
-// group is a number of rows that the dashboard summarizes. Where it takes the
-// first value seen of a field, first decides: the least by compareEvents.
+// group is a number of rows that the dashboard summarizes. For some fields the
+// dashboard takes the value of the first row that it sees; here that is first, the
+// least row by compareEvents.
 type group struct {
 	rows  Rows
 	first *Event
@@ -132,8 +135,9 @@ func distinct[K comparable](rows []row, key func(row) K) int {
 	return len(seen)
 }
 
-// failedBySeverity filters by severity before it rolls up, as those tiles do:
-// a rule whose rows disagree about its severity counts in each.
+// failedBySeverity returns the number of failed rules by severity. Like the tiles,
+// it groups rows by severity first: a rule whose rows have several severities
+// counts in each of them.
 func failedBySeverity(rows []row) map[string]int {
 	type key struct{ rule, severity Text }
 	failed := map[string]int{}
@@ -219,7 +223,7 @@ func systems(rows []row) []System {
 	return lines
 }
 
-// countRows fills in what the dashboard does not show of a system.
+// countRows fills in Rows and Resources of each system.
 func countRows(rows []row, byScan map[*Event]*System) {
 	type resourceOnSystem struct {
 		resource Text
@@ -229,7 +233,7 @@ func countRows(rows []row, byScan map[*Event]*System) {
 	for _, r := range rows {
 		s := byScan[r.scan]
 		if s == nil {
-			continue // nothing but not relevant rules: no line
+			continue // all rules are not relevant, so the system has no line
 		}
 		s.Rows.add(r.Status.String())
 		seen[resourceOnSystem{r.resource(), r.scan}] = struct{}{}

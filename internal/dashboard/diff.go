@@ -7,12 +7,14 @@ import (
 	"slices"
 )
 
-// maxSentences bounds what Diff says; one more tells how much it left out.
+// maxSentences is the most differences that Diff returns; one more sentence says
+// how many it left out.
 const maxSentences = 40
 
-// Diff says in one sentence each how the tiles differ from the wanted ones;
-// empty means equal. "Latest assessment", rule details and source URLs are
-// not compared.
+// Diff returns a sentence for each difference between these tiles, which are shown,
+// and the wanted ones, which are expected; empty means equal. It returns at most 40
+// sentences, and one with the number of further differences. "Latest assessment",
+// rule details and source URLs are not compared.
 func (t Tiles) Diff(want Tiles) []string {
 	var d diff
 	d.number("Critical", "rules", t.Critical, want.Critical)
@@ -35,8 +37,9 @@ func (t Tiles) Diff(want Tiles) []string {
 	return d.capped()
 }
 
-// DiffSystem compares the line of one system, by its object.id, and its rows
-// and resources with the wanted tiles'; empty means equal, or absent in both.
+// DiffSystem returns a sentence for each difference in the line of one system, by
+// its object.id, and in its rows and resources; empty means equal, or absent from
+// both tiles.
 func (t Tiles) DiffSystem(id string, want Tiles) []string {
 	only := func(systems []System) []System {
 		return slices.DeleteFunc(slices.Clone(systems), func(s System) bool { return s.ID != id })
@@ -129,8 +132,8 @@ func pair[T any](d *diff, table string, got, want []T, key func(T) string, compa
 	}
 }
 
-// lines compares two tables line by line as sets with repetition: their order
-// follows from their content.
+// lines compares two tables as multisets of lines. It does not compare their
+// order, which follows from the lines themselves.
 func lines[T comparable](d *diff, table string, got, want []T) {
 	surplus := map[T]int{}
 	for _, line := range got {

@@ -1,7 +1,7 @@
 // Package dashboard computes what Dynatrace's ready-made dashboard "Security
 // Posture overview" shows. It promises that its figures follow the
-// dashboard's own queries, with their default filters, and that two postures
-// with the same rows compare as equal, whatever the order of the events.
+// dashboard's own queries, with their default filters, and that the same events
+// give the same tiles, whatever the order of the events.
 package dashboard
 
 import (
@@ -37,7 +37,7 @@ func NewText(s string) Text {
 	return Text(s)
 }
 
-// Null says whether the field is absent.
+// Null reports whether the field is null, which it also is when it is absent.
 func (t Text) Null() bool { return t == "" }
 
 // String returns the text; "" for null.
@@ -76,7 +76,7 @@ func (n *Number) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if err != nil {
 		return err
 	}
-	value, _ := token.Float() // out of range is the nearest number: it sorts as such
+	value, _ := token.Float() // a number out of range becomes the nearest float64, and sorts as that
 	*n = Number(value)
 	return nil
 }
@@ -108,6 +108,8 @@ func (t *Timestamp) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
+// epoch reads a number of seconds, milliseconds or microseconds since 1970, told apart
+// by its size; zero if the number is negative or over the limit.
 func epoch(digits string, limit int64) time.Time {
 	n, err := strconv.ParseInt(digits, 10, 64)
 	switch {
@@ -121,8 +123,8 @@ func epoch(digits string, limit int64) time.Time {
 	return time.UnixMicro(n).UTC()
 }
 
-// Event is one security event, reduced to the fields that the tiles read and
-// to the ids that tell duplicates apart. Most texts repeat from event to
+// Event is one security event, reduced to the fields that the tiles read, and
+// to the ids by which duplicates are found. Most texts repeat from event to
 // event: a Pool makes them share their memory.
 type Event struct {
 	Type      Text      `json:"event.type"`
@@ -131,7 +133,7 @@ type Event struct {
 	ScanID    Text      `json:"scan.id"`
 	FindingID Text      `json:"finding.id"`
 
-	// The resource of a finding; the system of a completed scan.
+	// The object of a finding; the system of a completed scan.
 	ObjectID   Text `json:"object.id"`
 	ObjectName Text `json:"object.name"`
 	ObjectType Text `json:"object.type"`
@@ -146,16 +148,16 @@ type Event struct {
 	Status        Text   `json:"compliance.result.status.level"`
 	StatusScore   Number `json:"compliance.result.status.score"`
 
-	// The dashboard shows these where the object's own are null.
+	// The dashboard shows these where object.name and object.type are null.
 	ResultObjectName Text `json:"compliance.result.object.name"`
 	ResultObjectType Text `json:"compliance.result.object.type"`
-	// Evidence is in the canonical form that Evidence gives.
+	// Evidence is in the canonical form that the function Evidence returns.
 	Evidence Text `json:"compliance.result.object.evidence_json"`
 }
 
 // Decode reads one event from a JSON object with flat dotted keys. Unknown
-// fields are passed over; a field of the wrong type is null. It fails only on
-// what is not one JSON object.
+// fields are passed over; a field of the wrong type counts as absent. It fails
+// only if the text is not one JSON object.
 func Decode(jsonObject []byte) (Event, error) {
 	var e Event
 	if jsontext.Value(jsonObject).Kind() != '{' {
@@ -174,8 +176,8 @@ func Decode(jsonObject []byte) (Event, error) {
 // concurrent use.
 type Pool struct{ texts map[Text]Text }
 
-// Share replaces the event's texts by the pool's copies, but for its ids,
-// which seldom repeat. An event then takes some 500 bytes.
+// Share replaces the event's texts by the pool's copies, but for event.id and
+// finding.id, which seldom repeat. An event then takes some 500 bytes.
 func (p *Pool) Share(e *Event) {
 	if p.texts == nil {
 		p.texts = map[Text]Text{}
@@ -192,10 +194,10 @@ func (p *Pool) Share(e *Event) {
 	}
 }
 
-// Evidence returns the evidence_json text in canonical form (RFC 8785), because
-// it is compared by what it says: escapes and the order of members are a
-// writer's choice. What is not JSON stays as it is, and so does an empty array
-// that is not spelled "[]", because the dashboard leaves out that spelling only.
+// Evidence returns the evidence_json text in canonical form (RFC 8785), so that
+// texts that differ only in escapes or in the order of members compare as equal.
+// Text that is not JSON stays as it is. So does an empty array that is not spelled
+// "[]", because the dashboard leaves out that spelling only.
 func Evidence(text string) Text {
 	canonical := jsontext.Value(text)
 	if text == "[]" || canonical.Canonicalize() != nil || string(canonical) == "[]" {
@@ -204,7 +206,7 @@ func Evidence(text string) Text {
 	return NewText(string(canonical))
 }
 
-// resource is what "Assessed resources" counts.
+// resource returns what "Assessed resources" counts: the object's id, else its name.
 func (e *Event) resource() Text { return coalesce(e.ObjectID, e.ObjectName) }
 
 func coalesce(first, second Text) Text {
@@ -215,8 +217,9 @@ func coalesce(first, second Text) Text {
 }
 
 // compareEvents is a total order over everything that the tiles show of a
-// finding. It begins as the dashboard sorts its findings; what the dashboard
-// leaves open, the texts decide, so that equal postures give equal tables.
+// finding. It first compares as the dashboard sorts its findings. Where the
+// dashboard leaves the order open, the texts decide, so that the same events give
+// the same tables.
 func compareEvents(a, b *Event) int {
 	if rank := cmp.Or(cmp.Compare(b.StatusScore, a.StatusScore), cmp.Compare(b.SeverityScore, a.SeverityScore)); rank != 0 {
 		return rank

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// The values of compliance.result.status.level; a rule's status is the first
-// of these that any of its rows has.
+// The values of compliance.result.status.level. A rule's status is the first of
+// these values, in this order, that any of its rows has.
 const (
 	Failed      = "FAILED"
 	Manual      = "MANUAL"
@@ -25,9 +25,9 @@ type Tiles struct {
 	Systems []System
 	// SystemTypes is the number of systems by type label.
 	SystemTypes map[string]int
-	// Resources is "Assessed resources": distinct objects.
+	// Resources is "Assessed resources": the number of distinct objects.
 	Resources int
-	// Configurations is "Assessed configurations": finding rows.
+	// Configurations is "Assessed configurations": the number of finding rows.
 	Configurations int
 	// Standards is "Compliance standards", by short name.
 	Standards []Standard
@@ -42,11 +42,11 @@ type Tiles struct {
 // Tally is a number of rules by rule status.
 type Tally struct{ Failed, Manual, Passed int }
 
-// Rules is the number of rules.
+// Rules returns the number of rules.
 func (t Tally) Rules() int { return t.Failed + t.Manual + t.Passed }
 
-// Posture is the share of passed rules in percent, rounded down in floating
-// point as the dashboard does it: 29 of 100 is 28. It is 0 without rules.
+// Posture returns the share of passed rules in percent, computed in floating point
+// and rounded down as on the dashboard: 29 of 100 is 28. It is 0 without rules.
 func (t Tally) Posture() int {
 	if t.Rules() == 0 {
 		return 0
@@ -68,7 +68,8 @@ func (t *Tally) add(status string) {
 // Rows is a number of finding rows by result status.
 type Rows struct{ Failed, Manual, Passed, NotRelevant int }
 
-// Status rolls the rows up to the status of their rule.
+// Status returns the status of the rule that has these rows; NotRelevant if there
+// are none.
 func (r Rows) Status() string {
 	switch {
 	case r.Failed > 0:
@@ -95,7 +96,7 @@ func (r *Rows) add(status string) {
 }
 
 // System is a line of "Assessed systems". Rows and Resources are not on the
-// dashboard: they show what was lost or doubled on its way.
+// dashboard: they show findings that were lost or doubled on the way there.
 type System struct {
 	ID, Name string
 	// Type is the label: "vCenter" for VCENTER.
@@ -118,8 +119,8 @@ type Rule struct {
 	ID, Title, Severity, Standard, Status string
 	SeverityScore                         float64
 	Rows                                  Rows
-	// Details is the rule's metadata, URL the standard's address. They are
-	// shown, not compared: the appliance has no figures for them.
+	// Details is the rule's metadata, URL the standard's address. Diff does not
+	// compare them, because the appliance does not have them.
 	Details, URL string
 }
 
@@ -132,13 +133,14 @@ type Finding struct {
 	StatusScore, SeverityScore       float64
 }
 
-// Misconfiguration is a line of "Top 50 common misconfigurations".
+// Misconfiguration is a line of "Top 50 common misconfigurations": a rule and an
+// evidence, with the number of resources and of systems that have both.
 type Misconfiguration struct {
 	Resources, Systems                                                  int
 	Evidence, ObjectType, Status, Severity, RuleTitle, RuleID, Standard string
 }
 
-// label is how the dashboard calls a system's object.type.
+// label returns the dashboard's word for a system's object.type.
 func label(objectType string) string {
 	switch objectType {
 	case "AZURE":

@@ -1,6 +1,6 @@
-// Package display shows how far a run is: one line that is drawn over and over
-// on a terminal, plain lines elsewhere. It promises never to break a line of
-// the terminal, and to stay readable in a log.
+// Package display shows how far a run is: on a terminal by one line that is drawn
+// over and over, elsewhere by plain lines. It promises that the drawn line never
+// wraps, and that a log of the plain lines is readable.
 package display
 
 import (
@@ -17,8 +17,10 @@ import (
 
 const (
 	// logEvery is the least time between two progress lines of one phase in a log.
-	logEvery  = 5 * time.Second
-	nameWidth = 9 // "analyse", "archive", "deliver" and two spaces
+	logEvery = 5 * time.Second
+	// nameWidth is the width of a phase's name in columns: "analyse", "archive",
+	// "deliver" and two spaces.
+	nameWidth = 9
 )
 
 // Display draws phases. It is safe for concurrent use.
@@ -30,13 +32,13 @@ type Display struct {
 	mu     sync.Mutex
 	phase  string
 	began  time.Time
-	drawn  bool      // a line without an end is on the screen
-	shown  string    // the last progress text
-	logged time.Time // when it was written to a log
+	drawn  bool      // a line without a newline is on the screen
+	shown  string    // the last progress text in a log
+	logged time.Time // when that text was written, or when the phase began
 }
 
-// New makes a display on a file; plain lines are forced if plain is set, and
-// used anyway if the file is no terminal.
+// New makes a display on a file. It writes plain lines if plain is set, if the file
+// is no terminal, or if TERM is "dumb".
 func New(f *os.File, plain bool) *Display {
 	width := func() int {
 		columns, _, err := term.GetSize(int(f.Fd()))
@@ -82,8 +84,8 @@ func (d *Display) Done(format string, a ...any) {
 	d.line(fmt.Sprintf(format, a...) + "  " + d.elapsed())
 }
 
-// Interrupt removes the line that is being drawn, before other output or when
-// the phase fails.
+// Interrupt removes the drawn line. Call it before other output, and when the
+// phase fails.
 func (d *Display) Interrupt() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -116,8 +118,9 @@ func (d *Display) clear() {
 	}
 }
 
-// Shorten cuts a text to so many characters, with an ellipsis at the end, and
-// removes what would move the cursor.
+// Shorten cuts a text to width characters, the last of which is then an ellipsis;
+// a width below 1 does not cut. It replaces control characters, which would move
+// the cursor, by question marks.
 func Shorten(text string, width int) string {
 	text = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == utf8.RuneError {

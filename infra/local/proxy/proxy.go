@@ -1,7 +1,7 @@
 // Package proxy puts a real HTTP proxy, Debian's tinyproxy, before the services of
-// a local stack, as where a network has no other way out. It promises to tell what
-// came through the proxy from what came past it: the proxy's connections leave from
-// an address of their own.
+// a local stack, as in a network that has no other way out. It promises to tell the
+// connections through the proxy from those past it: the proxy connects from an
+// address that nothing else connects from.
 package proxy
 
 import (
@@ -26,8 +26,8 @@ import (
 
 const (
 	program = "tinyproxy"
-	// source is where the proxy's own connections leave from; any other program of
-	// this machine leaves from the address of its target.
+	// source is the address that the proxy connects from. Any other program on this
+	// machine that connects to an address of the machine does so from that same address.
 	source = "127.0.0.2"
 	// startTime is how long the proxy may take to listen.
 	startTime = 10 * time.Second
@@ -39,23 +39,26 @@ type Proxy struct {
 	url     string
 	host    string
 
-	mu    sync.Mutex
-	doors map[string]*Count
+	mu     sync.Mutex
+	counts map[string]*Count // by service
 }
 
-// Count is how a service was connected to.
+// Count is the number of connections to a service.
 type Count struct {
-	// Through the proxy, and Past it.
+	// Through counts the connections from the proxy, Past all others.
 	Through, Past int
 }
 
-// Available reports whether this machine has the proxy.
+// Available reports whether the proxy is installed on this machine.
 func Available() bool {
 	_, err := exec.LookPath(program)
 	return err == nil
 }
 
-// Start starts the proxy; log takes what it says, folder holds its configuration.
+// Start starts the proxy, and returns when it listens on 127.0.0.1. It writes the
+// proxy's configuration into folder; log receives the proxy's output. The error is
+// a *fault.Error of class Config if the proxy is not installed, or if the machine
+// has no address but loopback.
 func Start(ctx context.Context, folder string, log io.Writer) (*Proxy, error) {
 	path, err := exec.LookPath(program)
 	if err != nil {
@@ -80,7 +83,7 @@ func Start(ctx context.Context, folder string, log io.Writer) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{process: process, url: "http://127.0.0.1:" + strconv.Itoa(port), host: host, doors: map[string]*Count{}}
+	p := &Proxy{process: process, url: "http://127.0.0.1:" + strconv.Itoa(port), host: host, counts: map[string]*Count{}}
 	if err := p.await(ctx, port); err != nil {
 		process.Kill()
 		return nil, err
@@ -88,7 +91,7 @@ func Start(ctx context.Context, folder string, log io.Writer) (*Proxy, error) {
 	return p, nil
 }
 
-// await returns when the proxy listens.
+// await returns when the proxy listens, or with an error after startTime.
 func (p *Proxy) await(ctx context.Context, port int) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
@@ -107,20 +110,21 @@ func (p *Proxy) await(ctx context.Context, port int) error {
 	}
 }
 
-// URL is the proxy's address.
+// URL returns the proxy's address, for HTTPS_PROXY.
 func (p *Proxy) URL() string { return p.url }
 
-// Host is the address of this machine to which no client goes without the proxy,
-// as to a loopback address.
+// Host returns an address of this machine that is not loopback. Services have to be
+// there, because clients go to a loopback address without the proxy.
 func (p *Proxy) Host() string { return p.host }
 
-// Close ends the proxy.
+// Close ends the proxy. It never fails.
 func (p *Proxy) Close() error {
 	p.process.Kill()
 	return nil
 }
 
-// Listen opens the door of a service on Host, and counts who comes.
+// Listen opens a free port of Host for the service of this name, and counts the
+// connections to it.
 func (p *Proxy) Listen(name string) (net.Listener, error) {
 	ln, err := net.Listen("tcp", net.JoinHostPort(p.host, "0"))
 	if err != nil {
@@ -129,16 +133,16 @@ func (p *Proxy) Listen(name string) (net.Listener, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	count := &Count{}
-	p.doors[name] = count
-	return &door{Listener: ln, proxy: p, count: count}, nil
+	p.counts[name] = count
+	return &countingListener{Listener: ln, proxy: p, count: count}, nil
 }
 
-// Counts returns how each service was connected to.
+// Counts returns the numbers of connections, by service.
 func (p *Proxy) Counts() map[string]Count {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	all := map[string]Count{}
-	for name, c := range p.doors {
+	for name, c := range p.counts {
 		all[name] = *c
 	}
 	return all
@@ -155,7 +159,7 @@ func (p *Proxy) String() string {
 }
 
 // Faults returns a sentence for each service that was reached past the proxy, or
-// by nobody.
+// was not reached at all.
 func (p *Proxy) Faults() []string {
 	var faults []string
 	counts := p.Counts()
@@ -170,31 +174,31 @@ func (p *Proxy) Faults() []string {
 	return faults
 }
 
-// door is a listener that looks where its callers come from.
-type door struct {
+// countingListener is the listener of a service. It counts its connections by where they
+// come from.
+type countingListener struct {
 	net.Listener
 	proxy *Proxy
 	count *Count
 }
 
-func (d *door) Accept() (net.Conn, error) {
-	conn, err := d.Listener.Accept()
+func (l *countingListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
 	from, _, _ := net.SplitHostPort(conn.RemoteAddr().String())
-	d.proxy.mu.Lock()
-	defer d.proxy.mu.Unlock()
+	l.proxy.mu.Lock()
+	defer l.proxy.mu.Unlock()
 	if from == source {
-		d.count.Through++
+		l.count.Through++
 	} else {
-		d.count.Past++
+		l.count.Past++
 	}
 	return conn, nil
 }
 
-// ownAddress returns an address of this machine that is not loopback: clients never
-// take a proxy to one that is.
+// ownAddress returns an IPv4 address of this machine that is not loopback.
 func ownAddress() (string, error) {
 	all, err := net.InterfaceAddrs()
 	if err != nil {

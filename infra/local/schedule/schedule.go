@@ -17,12 +17,12 @@ import (
 	"runecast-ingest/internal/simulate/lambda"
 )
 
-// Invoker is the collector.
+// Invoker is a deployed function: the collector, or for Sweep the forwarder.
 type Invoker interface {
 	Invoke(ctx context.Context, payload []byte) (lambda.Result, error)
 }
 
-// Plan is a schedule.
+// Plan is the collector's schedule.
 type Plan struct {
 	// At is the time that the start is scheduled for.
 	At time.Time
@@ -30,16 +30,17 @@ type Plan struct {
 	Mode string
 	// Pause is the time between an answer and the next tick.
 	Pause time.Duration
-	// GoesOn hears of an invocation that failed, and reports whether there is a
-	// run for a tick to go on with.
+	// GoesOn gets the error of an invocation that failed, and reports whether there
+	// is a run that a tick can go on with.
 	GoesOn func(error) bool
 }
 
+// running is the state of an answer whose run is not over.
 const running = "running"
 
-// Run starts a run and ticks until the collector says that it is over, or has
-// failed with no run to go on with. The answer is the last one. A function
-// error is returned as *lambda.Error.
+// Run starts a run, and ticks until the collector answers that the run is over, or
+// an invocation fails and there is no run to go on with. It returns the last
+// answer. A function error is returned as *lambda.Error.
 func Run(ctx context.Context, collector Invoker, p Plan) (payload.RunAnswer, error) {
 	request, err := json.Marshal(payload.RunRequest{Action: payload.Start, Mode: p.Mode, ScheduledTime: payload.Stamp(p.At)})
 	if err != nil {
@@ -77,8 +78,9 @@ func invoke(ctx context.Context, collector Invoker, request []byte) (payload.Run
 	return a, nil
 }
 
-// Sweep is the forwarder's schedule: a sweep after every pause, until the
-// context ends. What became of one is in the archive and in the function's log.
+// Sweep is the forwarder's schedule: it starts a sweep after every pause until the
+// context ends. It drops the answers: the archive and the function's log tell what
+// each sweep did.
 func Sweep(ctx context.Context, forwarder Invoker, pause time.Duration) {
 	next := time.NewTicker(pause)
 	defer next.Stop()

@@ -64,13 +64,13 @@ func fails(message string) lambda.Result {
 	return lambda.Result{FunctionError: "Unhandled", Payload: []byte(`{"errorType":"Error","errorMessage":"` + message + `"}`)}
 }
 
-// A function error does not end a run that is there.
+// A function error does not end the schedule while there is a run.
 func TestTicksGoOnAfterAFunctionError(t *testing.T) {
 	t.Parallel()
 	const goesOn, over = `{"state":"running"}`, `{"state":"done"}`
 	for name, c := range map[string]struct {
 		answers []lambda.Result
-		heard   []string // of these, the last has no run any more if there is an error
+		heard   []string // the errors that GoesOn gets; after the last one there is no run if err is set
 		err     string
 	}{
 		"of ticks":               {[]lambda.Result{says(goesOn), fails("a"), fails("b"), says(goesOn), fails("c"), says(over)}, []string{"a", "b", "c"}, ""},

@@ -47,7 +47,8 @@ func arnOf(name string) string {
 }
 
 // ServeHTTP answers GetSecretValue by name or ARN; any other operation is an
-// UnknownOperationException. Credentials have to be sent, they are not checked.
+// UnknownOperationException. A request has to be signed, but the signature is not
+// checked.
 func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch target := r.Header.Get("X-Amz-Target"); {
 	case r.Method != http.MethodPost || target != "secretsmanager.GetSecretValue":

@@ -7,24 +7,25 @@ import (
 	"time"
 )
 
-// maxSpans is how many segments and subsegments are kept, some 300 bytes each.
+// maxSpans is how many segments and subsegments are kept at most, some 300 bytes each.
 const maxSpans = 1000
 
 // Span is a segment or subsegment that has arrived.
 type Span struct {
-	// Trace is the id of its trace, which is one invocation of a function.
+	// Trace is the id of the trace, which is one invocation of a function.
 	Trace, Name string
-	Start, End  time.Time
-	// Depth is the number of subsegments that it is nested in.
+	// Start and End are equal while the work is in progress.
+	Start, End time.Time
+	// Depth is the number of segments and subsegments that it is nested in.
 	Depth int
-	// Annotations can be searched for in X-Ray.
+	// Annotations are the annotations that are strings, by their keys.
 	Annotations map[string]string
-	// Failure is fault, error or throttle, "" if it succeeded.
+	// Failure is "fault", "error" or "throttle", "" if it succeeded.
 	Failure string
 }
 
-// Spans returns the first maxSpans that arrived, trace by trace in the order of
-// their starts, and how many more there were.
+// Spans returns the first spans that arrived, 1,000 at most, trace by trace in the
+// order in which the traces began, and how many more arrived.
 func (s *Sink) Spans() (spans []Span, more int) {
 	s.mu.Lock()
 	spans, more = slices.Clone(s.spans), s.stats.Segments+s.stats.Subsegments-len(s.spans)
@@ -35,14 +36,14 @@ func (s *Sink) Spans() (spans []Span, more int) {
 			began[span.Trace] = span.Start
 		}
 	}
-	// Stable, because what is nested follows what it is nested in.
+	// The sort is stable, so that a nested span stays behind the one that it is nested in.
 	slices.SortStableFunc(spans, func(a, b Span) int {
 		return cmp.Or(began[a.Trace].Compare(began[b.Trace]), cmp.Compare(a.Trace, b.Trace))
 	})
 	return spans, more
 }
 
-// keep keeps a document and what is nested in it.
+// keep adds a document, and those nested in it, to the spans while there is room.
 func (s *Sink) keep(d document, trace string, depth int) {
 	if len(s.spans) == maxSpans {
 		return
@@ -56,7 +57,8 @@ func (s *Sink) keep(d document, trace string, depth int) {
 	}
 }
 
-// texts returns the annotations that are strings; numbers and booleans may be, too.
+// texts returns the annotations that are strings; X-Ray also allows numbers and
+// booleans, which are left out.
 func (d document) texts() map[string]string {
 	texts := map[string]string{}
 	for key, value := range d.Annotations {
@@ -79,7 +81,8 @@ func (d document) failure() string {
 	return ""
 }
 
-// instant reads X-Ray's time, seconds with a fraction, as exact as a float has it.
+// instant returns the time of seconds since 1970, rounded to a microsecond: a
+// float64 holds no more of a present time.
 func instant(seconds float64) time.Time {
 	whole, fraction := math.Modf(seconds)
 	return time.Unix(int64(whole), int64(fraction*1e9)).Round(time.Microsecond).UTC()

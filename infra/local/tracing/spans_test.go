@@ -36,7 +36,8 @@ func TestTheSDKsSpansAreKept(t *testing.T) {
 	}
 }
 
-// segment is a packet of the trace n, with one subsegment, that begins at a second.
+// segment returns a packet of the trace n: a segment that begins in this second, with one
+// subsegment.
 func segment(n, second int) []byte {
 	return fmt.Appendf(nil, `{"format":"json","version":1}`+"\n"+`{"name":"a","id":"53995c3f42cd8ad8","trace_id":"1-6b02fba2-%024x","start_time":%d.25,
 		"throttle":true,"subsegments":[{"name":"b","start_time":%d.5,"end_time":%d.75,"error":true}]}`, n, second, second, second)

@@ -1,6 +1,6 @@
 // Package tracing is an X-Ray daemon that sends nothing on. It promises to
 // take what the X-Ray SDK sends over UDP, to count what the service would take
-// and what it would drop, and to keep the first of it for a look.
+// and what it would drop, and to keep the first segments for a report.
 package tracing
 
 import (
@@ -18,9 +18,10 @@ const maxDatagram = 64 << 10
 
 // Stats is what has arrived so far.
 type Stats struct {
-	// Segments and Subsegments count documents and what is nested in them.
+	// Segments and Subsegments count the documents, and those nested in them.
 	Segments, Subsegments int
-	// Faults counts those of them that are marked as error, fault or throttle.
+	// Faults counts the segments and subsegments that are marked as error, fault
+	// or throttle.
 	Faults int
 	// Traces is the number of different trace ids.
 	Traces int
@@ -28,7 +29,7 @@ type Stats struct {
 	Refused int
 }
 
-// Sink is a listening daemon.
+// Sink is a listening daemon. It is safe for concurrent use.
 type Sink struct {
 	conn   net.PacketConn
 	closed chan struct{}
@@ -39,7 +40,7 @@ type Sink struct {
 	spans  []Span
 }
 
-// Listen opens a free UDP port on 127.0.0.1.
+// Listen opens a free UDP port on 127.0.0.1, and takes packets until Close.
 func Listen() (*Sink, error) {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -54,7 +55,7 @@ func serve(conn net.PacketConn) *Sink {
 	return s
 }
 
-// Address is the value for AWS_XRAY_DAEMON_ADDRESS.
+// Address returns the value for AWS_XRAY_DAEMON_ADDRESS, host:port.
 func (s *Sink) Address() string { return s.conn.LocalAddr().String() }
 
 // Stats returns what has arrived so far.
@@ -65,7 +66,7 @@ func (s *Sink) Stats() Stats {
 	return s.stats
 }
 
-// Close stops listening and returns when nothing is read any more.
+// Close stops listening, and returns when no packet is read any more.
 func (s *Sink) Close() error {
 	err := s.conn.Close()
 	<-s.closed
@@ -93,7 +94,7 @@ type document struct {
 	ParentID    string         `json:"parent_id"`
 	Type        string         `json:"type"`
 	StartTime   float64        `json:"start_time"`
-	EndTime     float64        `json:"end_time"` // absent while it is in progress
+	EndTime     float64        `json:"end_time"` // absent while the work is in progress
 	Annotations map[string]any `json:"annotations"`
 	Error       bool           `json:"error"`
 	Fault       bool           `json:"fault"`
@@ -124,7 +125,8 @@ func (s *Sink) take(packet []byte) {
 	s.keep(d, d.TraceID, 0)
 }
 
-// parse reads a packet: a header line, then one document.
+// parse reads a packet: a header line, then one document. It reports whether X-Ray
+// would take the packet.
 func parse(packet []byte) (document, bool) {
 	var h header
 	var d document

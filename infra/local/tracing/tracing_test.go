@@ -13,7 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// asking reports when the sink asks for the next packet: those before are taken.
+// asking is a connection that signals when the sink asks for the next packet. By then
+// the sink has taken all packets before it.
 type asking struct {
 	net.PacketConn
 	asked chan struct{}
@@ -35,7 +36,8 @@ func listen(t *testing.T) *Sink {
 	return s
 }
 
-// traced returns a context of the real SDK that sends to the sink, everything.
+// traced returns a context of the real SDK that samples every trace and sends it to the
+// sink.
 func traced(t *testing.T, s *Sink) context.Context {
 	t.Helper()
 	emitter, err := xray.NewDefaultEmitter(s.conn.LocalAddr().(*net.UDPAddr))
@@ -53,10 +55,10 @@ type all struct{}
 
 func (all) ShouldTrace(*sampling.Request) *sampling.Decision { return &sampling.Decision{Sample: true} }
 
-// await compares the counts when so many packets were taken.
+// await waits until the sink has taken this number of packets, and compares the counts.
 func await(t *testing.T, s *Sink, packets int, want Stats) {
 	t.Helper()
-	lost := time.After(time.Minute) // UDP gives no sign of that
+	lost := time.After(time.Minute) // UDP does not tell when a packet is lost
 	for range packets + 1 {
 		select {
 		case <-s.conn.(asking).asked:
@@ -80,7 +82,7 @@ func TestTheSDKsSegmentsArrive(t *testing.T) {
 	await(t, s, 1, Stats{Segments: 1, Subsegments: 2, Faults: 2, Traces: 1})
 }
 
-// In Lambda the service makes the segment; the SDK sends subsegments alone.
+// In Lambda the service makes the segment, and the SDK sends subsegments only.
 func TestTheSDKsSubsegmentsInLambdaArrive(t *testing.T) {
 	s := listen(t)
 	t.Setenv("LAMBDA_TASK_ROOT", "/var/task")
@@ -108,7 +110,7 @@ func TestOtherPacketsAreRefused(t *testing.T) {
 		head + strings.Replace(good, "1-6b02fba2", "6b02fba2", 1),
 		head + strings.Replace(good, `"53995c3f42cd8ad8"`, `"x"`, 1),
 		head + strings.Replace(good, "1.5", "0", 1),
-		head + strings.Replace(good, "{", `{"type":"subsegment",`, 1), // of nobody
+		head + strings.Replace(good, "{", `{"type":"subsegment",`, 1), // without a parent
 	}
 	for _, p := range bad {
 		if _, err := conn.Write([]byte(p)); err != nil {

@@ -19,9 +19,10 @@ type Notification struct {
 	Body []byte
 }
 
-// incoming is what the S3 server posts, reduced to what is used of it.
+// incoming is the message that the S3 server posts, reduced to the members that are
+// used.
 type incoming struct {
-	Event   string // s3:TestEvent
+	Event   string // s3:TestEvent, or nothing beside Records
 	Records []struct {
 		EventName string `json:"eventName"`
 		EventTime string `json:"eventTime"`
@@ -86,6 +87,7 @@ type testEvent struct {
 	HostID    string `json:"HostId"`
 }
 
+// awsTime is the layout of times in S3's events, in UTC.
 const awsTime = "2006-01-02T15:04:05.000Z"
 
 // translate turns the S3 server's message into what the bucket's notification
@@ -123,7 +125,7 @@ func (t *Trigger) translate(body []byte) ([]Notification, error) {
 				Bucket: s3Bucket{Name: t.o.Bucket, OwnerIdentity: principal{"A3NL1KOZZKEXAMPLE"}, ARN: "arn:aws:s3:::" + t.o.Bucket},
 				Object: s3Object{
 					Key:       encodeKey(key),
-					Size:      max(r.S3.Object.Size, t.o.Size(key)), // 0 for multipart uploads
+					Size:      max(r.S3.Object.Size, t.o.Size(key)), // the server says 0 for multipart uploads
 					ETag:      strings.Trim(r.S3.Object.ETag, `"`),
 					Sequencer: sequencer(r.S3.Object.Sequencer),
 				},
@@ -146,13 +148,13 @@ func notifications(key string, message any) ([]Notification, error) {
 	return []Notification{{Key: key, Body: body}}, nil
 }
 
-// encodeKey is S3's encoding of keys in events: that of HTML forms, with + for
-// a space, but the slashes stay.
+// encodeKey returns a key as S3 encodes it in events: like HTML forms, with + for
+// a space, but with its slashes.
 func encodeKey(key string) string {
 	return strings.ReplaceAll(url.QueryEscape(key), "%2F", "/")
 }
 
-// utc is AWS's form of a time; what is no time stays as it is.
+// utc returns a time of RFC 3339 in AWS's form; any other text stays as it is.
 func utc(text string) string {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
@@ -161,7 +163,8 @@ func utc(text string) string {
 	return at.UTC().Format(awsTime)
 }
 
-// sequencer makes the server's counter the hexadecimal string of AWS.
+// sequencer returns the server's counter as a hexadecimal string like that of AWS;
+// any other text stays as it is.
 func sequencer(counter string) string {
 	n, err := strconv.ParseUint(counter, 10, 64)
 	if err != nil {

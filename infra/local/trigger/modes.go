@@ -16,16 +16,16 @@ import (
 )
 
 const (
-	directTries = 3 // the first and two more: Lambda's own retries of asynchronous invocations
+	directTries = 3 // the first one, and Lambda's two retries of asynchronous invocations
 	queueTries  = 8 // the queue's maxReceiveCount
-	// retryPause stands for the minute after the first failure, and for the
-	// queue's visibility time-out.
+	// retryPause stands for a minute of Lambda's retries, and for the queue's
+	// visibility time-out.
 	retryPause = time.Second
 )
 
-// Direct calls the function with the bare event, as S3 does: a function error
-// is tried again twice, whatever the function answers else is success. Test
-// events do not come this way.
+// Direct calls the function with the bare event, as S3 does. After a function
+// error it tries twice more; any other answer is success. Test events are not
+// passed on.
 func Direct() Mode { return direct{} }
 
 type direct struct{}
@@ -40,9 +40,9 @@ func (direct) wait(try int) (time.Duration, bool) {
 	return time.Duration(try) * retryPause, try < directTries // 1 and 2 minutes in AWS
 }
 
-// Queue calls the function with one SQS message, the event in its body: a
-// function error or an entry of batchItemFailures makes the message visible
-// again, until it has been received 8 times.
+// Queue calls the function with one SQS message that has the event in its body. A
+// function error or an entry of batchItemFailures makes the message visible again,
+// until it has been received 8 times. region is that of the queue's ARN.
 func Queue(region string) Mode {
 	return queue{arn: "arn:aws:sqs:" + region + ":123456789012:raw", region: region}
 }
@@ -53,8 +53,8 @@ func (queue) takes(Notification) bool { return true }
 
 func (q queue) payload(n Notification, try int) ([]byte, error) {
 	now := strconv.FormatInt(time.Now().UnixMilli(), 10)
-	sum := md5.Sum(n.Body) // what SQS sends; nothing relies on it
-	// The same notification is the same message, at every try.
+	sum := md5.Sum(n.Body) // SQS sends this sum; nothing relies on it
+	// Every try of a notification has the same message id.
 	id := uuid.NewSHA1(uuid.NameSpaceURL, n.Body).String()
 	payload, err := json.Marshal(events.SQSEvent{Records: []events.SQSMessage{{
 		MessageId: id, ReceiptHandle: fmt.Sprintf("%s-%d", id, try),

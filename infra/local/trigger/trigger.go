@@ -1,8 +1,8 @@
 // Package trigger is the way from the bucket to the forwarder: it takes the S3
 // server's webhook and calls the function as AWS does, straight from S3
 // (asynchronous invocation) or through an SQS queue. It promises that the
-// function sees exactly the documents and the repetitions that it would see
-// there; only the waits between tries are short.
+// function sees exactly the documents and the repetitions that it would see in
+// AWS; only the waits between tries are shorter.
 package trigger
 
 import (
@@ -26,22 +26,22 @@ type Invoker interface {
 
 // Options describe a bucket's notification.
 type Options struct {
-	// Function is called.
+	// Function is the function to call.
 	Function Invoker
 	// Mode is Direct or Queue.
 	Mode Mode
-	// Bucket and Prefix say which objects trigger.
+	// Bucket, and Prefix of a key, say which objects trigger.
 	Bucket, Prefix string
 	// Region is the region named in events.
 	Region string
 	// Size returns an object's size in bytes; 0: unknown.
 	Size func(key string) int64
-	// Log tells of failed tries and of messages that are no events.
+	// Log receives a line for each failed try, and for each message that is no event.
 	Log *log.Logger
 }
 
-// Mode is a way of calling: what is sent, when it counts as done, how often it
-// is tried.
+// Mode is a way of calling the function: which document it gets, when a call
+// counts as done, and how often it is tried.
 type Mode interface {
 	// takes reports whether this kind of target gets the notification at all.
 	takes(n Notification) bool
@@ -49,7 +49,7 @@ type Mode interface {
 	payload(n Notification, try int) ([]byte, error)
 	// done returns nil if the notification is dealt with.
 	done(r lambda.Result) error
-	// wait is the pause after try 1, 2, …; false: no more tries.
+	// wait returns the pause after try 1, 2, …; false means no more tries.
 	wait(try int) (time.Duration, bool)
 }
 
@@ -57,7 +57,7 @@ type Mode interface {
 // for the S3 server's webhook; safe for concurrent use.
 type Trigger struct {
 	o       Options
-	begin   func(Notification) // a delivery that ends with stop
+	begin   func(Notification) // tries until the notification is dealt with, given up, or stop is called
 	stop    context.CancelFunc
 	working sync.WaitGroup
 
@@ -68,18 +68,19 @@ type Trigger struct {
 
 // Status is how far the notifications are.
 type Status struct {
-	// Received counts the notifications, Open those not dealt with.
+	// Received counts all notifications, Open those neither dealt with nor given up.
 	Received, Open int
-	// Changed is when one was last received or dealt with.
+	// Changed is when a notification was last received, dealt with or given up; at
+	// first when the trigger was made.
 	Changed time.Time
-	// Dead are those given up: a dead-letter queue.
+	// Dead are the notifications that were given up: the dead letters.
 	Dead []Dead
 }
 
 // Dead is a notification that was given up.
 type Dead struct {
-	Key string
-	Err error // the last try's
+	Key string // the object's; "" for a test event
+	Err error  // of the last try
 }
 
 // New makes a trigger; it works until Close.
@@ -90,7 +91,8 @@ func New(o Options) *Trigger {
 	return t
 }
 
-// ServeHTTP takes a message of the S3 server and answers at once.
+// ServeHTTP takes a message of the S3 server, at most 1 MiB, and answers before
+// the function is called: 200, or 400 if the message is no event.
 func (t *Trigger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -108,7 +110,7 @@ func (t *Trigger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Notify delivers a notification in the background.
+// Notify delivers a notification in the background. It does nothing after Close.
 func (t *Trigger) Notify(n Notification) {
 	if !t.o.Mode.takes(n) {
 		return
@@ -124,7 +126,8 @@ func (t *Trigger) Notify(n Notification) {
 	t.working.Go(func() { t.begin(n) })
 }
 
-// deliver tries until the notification is dealt with or given up.
+// deliver tries until the notification is dealt with (nil), or given up or stopped
+// (the error of the last try).
 func (t *Trigger) deliver(ctx context.Context, n Notification) error {
 	for try := 1; ; try++ {
 		err := t.try(ctx, n, try)
@@ -156,6 +159,7 @@ func (t *Trigger) try(ctx context.Context, n Notification, try int) error {
 	return t.o.Mode.done(r)
 }
 
+// settle counts a notification as dealt with, or with an error as given up.
 func (t *Trigger) settle(n Notification, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -175,8 +179,8 @@ func (t *Trigger) Status() Status {
 	return s
 }
 
-// Close stops all tries and returns when none is under way; the function's own
-// invocations go on. It never fails.
+// Close stops all tries, and returns when none is under way; invocations that have
+// begun go on in the function. It never fails.
 func (t *Trigger) Close() error {
 	t.mu.Lock()
 	t.closed = true

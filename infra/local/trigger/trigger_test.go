@@ -32,7 +32,7 @@ type fake struct {
 	answers []lambda.Result
 	calls   []string
 	times   []time.Time
-	came    chan struct{} // told of calls, if set
+	came    chan struct{} // gets a value at each call, if set
 }
 
 func (f *fake) Invoke(_ context.Context, payload []byte) (lambda.Result, error) {
@@ -42,7 +42,7 @@ func (f *fake) Invoke(_ context.Context, payload []byte) (lambda.Result, error) 
 	f.times = append(f.times, time.Now())
 	select {
 	case f.came <- struct{}{}:
-	default: // one that was not taken yet stands for both
+	default: // a value that was not received yet stands for both calls
 	}
 	if len(f.answers) == 0 {
 		return lambda.Result{}, nil
@@ -309,8 +309,8 @@ func TestTries(t *testing.T) {
 	}
 }
 
-// pass lets time pass on the clock of a test's bubble, where nobody waits for it.
-// Outside of a bubble it panics.
+// pass lets time pass on the fake clock of a synctest bubble, after all goroutines of
+// the bubble have blocked. Outside of a bubble it panics.
 func pass(d time.Duration) {
 	synctest.Wait()
 	time.Sleep(d)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// What a screen reader and a keyboard need is there.
+// The page has what a screen reader and a keyboard need.
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	page := parsed(t, written(t, small()))
@@ -135,7 +135,8 @@ func luminance(t *testing.T, hex string) float64 {
 	return sum
 }
 
-// Text has the contrast that WCAG asks for, 4.5, and a drawing 3, in both themes.
+// In both themes text has a contrast of at least 4.5, and a drawing of at least 3, as
+// WCAG asks for.
 func TestContrast(t *testing.T) {
 	t.Parallel()
 	const text, drawing = 4.5, 3
@@ -164,6 +165,6 @@ func TestContrast(t *testing.T) {
 	}
 	for _, bar := range []string{"bar-failed", "bar-manual", "bar-passed", "hue0", "hue1", "hue2", "hue3", "hue4", "hue5", "hue6", "hue7"} {
 		check(bar, "card", drawing)
-		check(bar, "head", drawing) // a line that the pointer is on
+		check(bar, "head", drawing) // the background of a line under the pointer
 	}
 }

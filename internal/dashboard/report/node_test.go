@@ -16,8 +16,8 @@ type node struct {
 	children   []*node
 }
 
-// parsed reads a page as XML, in which every element has to end and every
-// attribute to be quoted, and fails the test if it is none.
+// parsed reads a page as XML, in which every element has to end and every attribute
+// to be quoted. It fails the test if the page is not XML.
 func parsed(t *testing.T, page string) *node {
 	t.Helper()
 	dec := xml.NewDecoder(strings.NewReader(page))

@@ -1,5 +1,5 @@
 // Package report shows the tiles of the dashboard to people: as one HTML page
-// that needs nothing else. It promises that a page fetches nothing, runs
+// that needs no other file. It promises that a page fetches nothing, runs
 // nothing, and takes no text that it shows for markup.
 package report
 
@@ -22,25 +22,25 @@ var files embed.FS
 
 // Page is one report.
 type Page struct {
-	// Title is the file or the run that the tiles are of.
+	// Title is the file or the run that the tiles were computed from.
 	Title string
 	Tiles dashboard.Tiles
-	// Run is how the tiles came about; nil where that is not known.
+	// Run is the run from which the tiles come; nil if it is not known.
 	Run *Run
 }
 
 // Run is one run of the product, from the analysis to the dashboard.
 type Run struct {
-	// Figures are what it did, in the order in which they are shown.
+	// Figures are the run's counts and sizes, in the order in which they are shown.
 	Figures []Figure
 	// Problems says in one sentence each what is wrong with the dashboard;
 	// empty means that it shows what the appliance shows.
 	Problems []string
-	// Notes says in one sentence each what did not go as it should, though the
-	// dashboard is right.
+	// Notes says in one sentence each what went wrong in the run, but does not make
+	// the dashboard wrong.
 	Notes []string
 	// Spans are in the order in which they are shown. More is the number of
-	// those that arrived, but were not kept.
+	// spans that arrived, but were not kept.
 	Spans []Span
 	More  int
 }
@@ -50,7 +50,8 @@ type Figure struct{ Name, Value string }
 
 // Span is a piece of work, as X-Ray records it.
 type Span struct {
-	// Trace is the id of its trace, Subject what it worked on, or "".
+	// Trace is the id of its trace. Subject is the raw object or the system that it
+	// worked on, or "".
 	Trace, Name, Subject string
 	Start, End           time.Time
 	// Depth is the number of spans that it is nested in.
@@ -59,7 +60,8 @@ type Span struct {
 	Failure string
 }
 
-// Write writes the page as HTML that is well-formed XML, too.
+// Write writes the page as HTML that is also well-formed XML. It fails only if w
+// does.
 func (p Page) Write(w io.Writer) error {
 	page, err := template.New("page.html").Funcs(functions()).ParseFS(files, "*.html")
 	if err != nil {
@@ -84,8 +86,8 @@ func (p Page) Write(w io.Writer) error {
 	return nil
 }
 
-// visible replaces what is not seen, but changes how the text around it is
-// read: control characters, and those that turn the direction of the text.
+// visible replaces characters that are not seen, but change how the text around
+// them is read: control characters, and those that turn the direction of the text.
 func visible(r rune) rune {
 	switch {
 	case r == '\n', r == '\r', r == '\t':

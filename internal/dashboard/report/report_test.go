@@ -81,8 +81,9 @@ func written(t *testing.T, p Page) string {
 	return out.String()
 }
 
-// The golden page was looked at in a browser, light, dark and narrow. After a
-// change do so again: go test ./internal/dashboard/report -run Golden -update.
+// The golden page was looked at in a browser, light, dark and narrow. After a change,
+// write it anew with go test ./internal/dashboard/report -run Golden -update, and look
+// at it again.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	golden := filepath.Join("testdata", "small.html")

@@ -14,8 +14,8 @@ type proof struct {
 	Value       string `json:"value"`
 }
 
-// evidence reads compliance.result.object.evidence_json; nil if it is
-// something else, which is then shown as it is.
+// evidence reads compliance.result.object.evidence_json. It returns nil if the text
+// has another form; the page then shows the text as it is.
 func evidence(text string) []proof {
 	var proofs []proof
 	if json.Unmarshal([]byte(text), &proofs, json.RejectUnknownMembers(true)) != nil {
@@ -27,8 +27,8 @@ func evidence(text string) []proof {
 // detail is a member of a rule's metadata.
 type detail struct{ Name, Value string }
 
-// details reads compliance.rule.metadata_json, in its order; nil if it is no
-// object, and is then shown as it is.
+// details reads the members of compliance.rule.metadata_json, in their order. It
+// returns nil if the text is no JSON object; the page then shows the text as it is.
 func details(text string) []detail {
 	dec := jsontext.NewDecoder(strings.NewReader(text))
 	if begin, err := dec.ReadToken(); err != nil || begin.Kind() != '{' || !jsontext.Value(text).IsValid() {
@@ -46,7 +46,7 @@ func details(text string) []detail {
 			return nil
 		}
 		if json.Unmarshal(value, &d.Value) != nil {
-			d.Value = string(value) // no string
+			d.Value = string(value) // not a string: shown as JSON
 		}
 		out = append(out, d)
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What is not of the known form is shown as it is: nothing of it is left out.
+// A text that does not have the known form is shown as it is, with nothing left out.
 func TestEvidence(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]proof{

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// pairs returns what the definition lists below a node say.
+// pairs returns the terms and values of the definition lists below a node.
 func pairs(n *node) map[string]string {
 	said := map[string]string{}
 	for _, div := range n.all("div", "") {
@@ -18,8 +18,8 @@ func pairs(n *node) map[string]string {
 	return said
 }
 
-// Each tile of the dashboard is there, with its columns and the figures that
-// small has.
+// Each tile of the dashboard is on the page, with its columns and with the figures of
+// the report small.
 func TestTiles(t *testing.T) {
 	t.Parallel()
 	page := parsed(t, written(t, small()))
@@ -74,7 +74,7 @@ func TestTiles(t *testing.T) {
 	}
 }
 
-// A span of no time, in a run of hours, is seen nevertheless.
+// A span that took no time is seen even in a run of hours.
 func TestShortSpansAreSeen(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)

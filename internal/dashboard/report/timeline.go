@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// timeline lays spans on one axis of time.
+// timeline is the spans on one axis of time, which begins with the first span and
+// ends with the last.
 type timeline struct {
 	From   time.Time
 	Length string
@@ -23,11 +24,12 @@ type lane struct {
 	ContinuesPrev bool // it belongs to the trace of the lane above
 }
 
-// tail is how many of a trace id's characters tell it from others.
+// tail is how many characters of a trace id are shown, from its end: enough to tell
+// it from others.
 const tail = 8
 
-// least is the share of the axis that a span is drawn with at least: about a
-// pixel. Without it, most requests of a run of minutes would not be seen.
+// least is the smallest share of the axis that a span is drawn with, about a pixel.
+// Without it, most requests of a run of minutes would not be seen.
 const least = 0.002
 
 func newTimeline(spans []Span) timeline {
@@ -49,7 +51,8 @@ func newTimeline(spans []Span) timeline {
 	return t
 }
 
-// took writes a length of time in the unit that a person would choose.
+// took writes a length of time in milliseconds, from 1 s on in seconds, and from 2
+// minutes on in minutes and seconds.
 func took(d time.Duration) string {
 	switch {
 	case d < time.Second:

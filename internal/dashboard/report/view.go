@@ -13,10 +13,11 @@ import (
 	"runecast-ingest/internal/dashboard"
 )
 
-// titleFrom is the length, in characters, from which a text gets a tooltip:
-// a shorter one is never cut.
+// titleFrom is a length in characters: a longer text gets a tooltip, because the
+// page may cut it.
 const titleFrom = 40
 
+// functions returns the functions that the templates call.
 func functions() template.FuncMap {
 	return template.FuncMap{
 		"bar": bar, "count": Thousands[int], "details": details, "donut": donut, "evidence": evidence, "level": levelOf,
@@ -26,7 +27,7 @@ func functions() template.FuncMap {
 	}
 }
 
-// Thousands writes a number with commas.
+// Thousands returns a number with a comma between each three digits: "-1,234".
 func Thousands[N int | int64](n N) string {
 	text := strconv.FormatInt(int64(n), 10)
 	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
@@ -35,7 +36,8 @@ func Thousands[N int | int64](n N) string {
 	return text
 }
 
-// level is a severity or a result: its symbol and colour, and its word.
+// level is a severity or a result: Class is the CSS class that gives it a symbol
+// and a colour, Word the word that is shown.
 type level struct{ Class, Word string }
 
 func levelOf(value string) level {
@@ -76,6 +78,7 @@ func statuses(t dashboard.Tiles) []tile {
 	}
 }
 
+// unit returns the unit of a number: one is its singular.
 func unit(n int, one string) string {
 	if n == 1 {
 		return one
@@ -83,21 +86,21 @@ func unit(n int, one string) string {
 	return one + "s"
 }
 
-// piece is a part of a bar or a ring, in percent of the whole.
+// piece is a part of a bar or a ring.
 type piece struct {
 	Class, Name string
 	N           int
-	At, Share   string
+	At, Share   string // where it begins and how long it is, in percent of the whole
 }
 
-// bar shows how many rules passed, need a check, and failed.
+// bar returns the parts of the bar of rules that passed, are manual, and failed.
 func bar(t dashboard.Tally) []piece {
 	return pieces(t.Rules(), []piece{
 		{Class: "passed", Name: "passed", N: t.Passed}, {Class: "manual", Name: "manual", N: t.Manual}, {Class: "failed", Name: "failed", N: t.Failed},
 	})
 }
 
-// donut shows the systems by type, the most frequent first.
+// donut returns the parts of the ring of systems by type, the most frequent first.
 func donut(types map[string]int) []piece {
 	const hues = 8
 	names := slices.SortedFunc(maps.Keys(types), func(a, b string) int { return cmp.Or(cmp.Compare(types[b], types[a]), cmp.Compare(a, b)) })
@@ -109,7 +112,8 @@ func donut(types map[string]int) []piece {
 	return pieces(all, parts)
 }
 
-// pieces lays the parts of a whole side by side; empty ones are left out.
+// pieces lays the parts of a whole side by side, and leaves out empty ones. all is
+// the sum of the parts.
 func pieces(all int, parts []piece) []piece {
 	var out []piece
 	before := 0
@@ -124,5 +128,5 @@ func pieces(all int, parts []piece) []piece {
 	return out
 }
 
-// percent writes a share without its unit.
+// percent returns a share, from 0 to 1, in percent with two decimals and no unit.
 func percent(share float64) string { return strconv.FormatFloat(100*share, 'f', 2, 64) }

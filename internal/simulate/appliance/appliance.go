@@ -1,13 +1,13 @@
 // Package appliance is a Runecast Analyzer for tests and the local stack: an
 // http.Handler that speaks API v1, v2, or both. It promises the shapes that are
 // proven for real appliances, data that is hostile in the ways real data is,
-// the same bytes for the same seed (timestamps apart), the same verdicts in
+// the same bytes for the same seed (except timestamps), the same verdicts in
 // both APIs, and memory that does not grow with the number of findings: every
 // document is streamed.
 //
-// What no public source proves is a guess, and is said to be one where it is
-// made: the running status, the codes of profiles, the error bodies, the
-// trigger of API v2 and the objects in its results.
+// A shape that no public source proves is a guess, and its comment says so: the
+// running status, the codes of profiles, the error bodies, the trigger of API v2
+// and the objects in its results.
 package appliance
 
 import (
@@ -25,19 +25,19 @@ type Appliance struct {
 	options Options
 	started time.Time // by the options' clock
 	source  source
-	estate  *estate // the source, unless it is saved documents
+	estate  *estate // the source if it is seeded; nil with saved documents
 	scans   *scans
 	routes  *http.ServeMux
 }
 
 // source is where the documents come from: a seeded estate or saved files.
 type source interface {
-	// systems are those that can have results, in the order of the results
-	// document.
+	// systems returns the systems that can have results, in the order of the
+	// results document.
 	systems() []System
-	// licensed are the hosts that the licence covers.
+	// licensed returns the hosts that the licence covers.
 	licensed() []licensedHost
-	// writeVCenters writes the vCenters as of the given analyses.
+	// writeVCenters writes the vCenters as of the given analyses, by uid.
 	writeVCenters(w io.Writer, analyses map[string]analysis) error
 	// writeIssues writes the catalogue; profile "" means all of it.
 	writeIssues(w io.Writer, profile string) error
@@ -88,28 +88,30 @@ func (a *Appliance) build() error {
 	return nil
 }
 
-// now is the time by the appliance's own clock.
+// now returns the time of the appliance's own clock.
 func (a *Appliance) now() time.Time { return a.options.Now().Add(a.options.Faults.Skew) }
 
 // Systems returns the systems that have results, in the order of the results
-// document: the truth that an archive and a dashboard are compared with.
+// document. Tests compare archive and dashboard with them.
 func (a *Appliance) Systems() []System {
 	analyses := a.scans.snapshot()
 	return slices.DeleteFunc(a.source.systems(), func(s System) bool { return !analyses[s.ID].shown() })
 }
 
-// WriteResults streams the full API v1 /results document as it is served now,
-// or as it would be if the appliance spoke v1: the verdicts are the same.
+// WriteResults streams the full API v1 /results document as it is served now. If
+// the appliance does not speak v1, it is the document with the same verdicts. An
+// error is that of w, or of reading a saved document.
 func (a *Appliance) WriteResults(w io.Writer) error {
 	return a.source.writeResults(w, a.scans.snapshot(), false)
 }
 
-// WriteIssues streams the full API v1 /issues document, the catalogue.
+// WriteIssues streams the full API v1 /issues document, the catalogue. An error is
+// that of w, or of reading a saved document.
 func (a *Appliance) WriteIssues(w io.Writer) error { return a.source.writeIssues(w, "") }
 
 // WriteScan streams API v2's latest result of the system with this V2ID as it
-// is served now, with all analysed objects or with affected ones only. It is an
-// error if there is none.
+// is served now, with all analysed objects or with affected ones only. It returns
+// a *fault.Error of class Config if there is no such result.
 func (a *Appliance) WriteScan(w io.Writer, v2ID string, allObjects bool) error {
 	if write := a.latest(v2ID, allObjects); write != nil {
 		return write(w)

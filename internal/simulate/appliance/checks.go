@@ -37,13 +37,14 @@ var (
 	severities = []string{"Critical", "Major", "Medium", "Low", "Major", "Medium", "Major", "Low", "Medium", unknownSeverity}
 	areas      = []string{"Security", "Availability", "Manageability", "Performance", "Recoverability"}
 
-	// prefixes of the display ids of a profile; the profile's code elsewhere.
+	// prefixes begin the display ids of these profiles; those of any other profile
+	// begin with its code.
 	prefixes = map[string]string{"PCI_DSS": "PCI", "ISO27001": "ISO", "SH": "SCG"}
 )
 
-// newChecks makes a platform's checks: first those of compliance profiles,
-// then, about one to seven, knowledge articles, best practices and
-// vulnerabilities, which are no compliance.
+// newChecks makes a platform's checks, numbered from first on. compliance is the
+// number of those of compliance profiles, which come first. About a seventh as many
+// knowledge articles, best practices and vulnerabilities follow.
 func newChecks(seed uint64, p *platform, compliance, first int) []*check {
 	knowledge := compliance/7 + len(knowledgeProfiles)
 	checks := make([]*check, 0, compliance+knowledge)
@@ -81,14 +82,14 @@ func newCheck(seed uint64, p *platform, profile string, number, i int) *check {
 	return c
 }
 
-// joinTwin makes c the same check as other, told in another profile: two
-// issues that share the display id, and only the display id.
+// joinTwin makes c the same check as other in a profile of its own. The two issues
+// have equal display ids, severities and titles, but different ids.
 func (c *check) joinTwin(other *check) {
 	c.displayID, c.severity, c.title = other.displayID, other.severity, other.title
 	c.setting, c.kind = other.setting, other.kind
 }
 
-// checkID is a string, or now and then a number.
+// checkID returns the number as a JSON string, or of every eleventh check as a number.
 func checkID(number int) jsontext.Value {
 	if number%11 == 0 {
 		return jsontext.Value(strconv.Itoa(number))
@@ -96,8 +97,8 @@ func checkID(number int) jsontext.Value {
 	return jsontext.Value(strconv.Quote(strconv.Itoa(number)))
 }
 
-// displayID begins with the profile's prefix, or is bare. No display id of a
-// real appliance is public.
+// displayID returns a display id that begins with the profile's prefix, or has none.
+// No display id of a real appliance is public.
 func displayID(profile string, number, i int) string {
 	switch bare := i%5 == 3 || i%9 == 7; {
 	case profile == profileKB:
@@ -117,7 +118,7 @@ func displayID(profile string, number, i int) string {
 	}
 }
 
-// title is nil for some checks: real documents hold null there.
+// title returns a check's title; nil for some checks, since real documents have null.
 func title(setting string, number int) *string {
 	var text string
 	switch number % 37 {
@@ -153,7 +154,7 @@ func (c *check) catalogueEntry() catalogueEntry {
 
 func ref(s string) *string { return &s }
 
-// catalogue streams as the document of /issues.
+// catalogue is the document of /issues. It is written entry by entry.
 type catalogue struct {
 	Issues catalogueEntries `json:"issues"`
 }

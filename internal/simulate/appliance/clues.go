@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// API v1 names no system types, and names only of vCenters. Both are read off
-// the results, by the rules below.
+// API v1 tells no system's type, and only a vCenter's name. Both are inferred from the
+// results, by the rules below.
 
-// unknownType is the type of a system that nothing tells about.
+// unknownType is the type of a system about which the results have no clue.
 const unknownType = "UNKNOWN"
 
 // productTypes tell a system's type by a word in the name of a product that
-// one of its issues is about; the first match counts. What runs on a cloud stands
-// before the cloud.
+// one of its issues is about; the first match counts. Products that run on a cloud
+// come before the clouds.
 var productTypes = []struct {
 	words      *regexp.Regexp
 	systemType string
@@ -30,19 +30,20 @@ var productTypes = []struct {
 	{named(`gcp|google`), "GCP"},
 }
 
-// named finds whole words, a number at their end left out, in the part of a
-// name before "on" or "with".
+// named returns a pattern for names that hold one of these whole words, with or
+// without a number at the word's end, in any letter case.
 func named(words string) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)^(?:.*[^\pL\pN])?(?:` + words + `)[0-9]*(?:[^\pL\pN].*)?$`)
 }
 
-// behind is where a product runs, or what it goes with.
+// behind matches the end of a product's name that says where it runs or with what, as
+// " on AWS". Its first group is the character before.
 var behind = regexp.MustCompile(`(?i)(.)[^\pL\pN]+(?:on|with)(?:[^\pL\pN].*)?$`)
 
 // nameMembers may carry a system's name; none is proven. The first counts.
 var nameMembers = []string{"name", "viewName", "displayName", "address"}
 
-// clues are what an element of the results tells about its system.
+// clues are the hints of an element of the results at its system's type and name.
 type clues struct {
 	uid     string
 	names   map[string]string // by member
@@ -50,7 +51,7 @@ type clues struct {
 	object  string            // system type by the first decisive object id
 }
 
-// addProduct takes note of an issue's product.
+// addProduct infers the type from an issue's product, if that is still open.
 func (c *clues) addProduct(name string) {
 	if c.product != "" {
 		return
@@ -64,7 +65,7 @@ func (c *clues) addProduct(name string) {
 	}
 }
 
-// addObject takes note of an object's id.
+// addObject infers the type from an object's id, if that is still open.
 func (c *clues) addObject(moid string) {
 	switch {
 	case c.object != "":
@@ -75,7 +76,7 @@ func (c *clues) addObject(moid string) {
 	}
 }
 
-// systemType weighs the clues to a system that is no known vCenter.
+// systemType returns the type of a system that is not listed as a vCenter.
 func (c *clues) systemType() string {
 	switch {
 	case strings.HasPrefix(c.uid, "cluster-"):
@@ -89,7 +90,7 @@ func (c *clues) systemType() string {
 	}
 }
 
-// name is the one that the element carries, else the uid.
+// name returns the name that the element carries, else the uid.
 func (c *clues) name() string {
 	for _, member := range nameMembers {
 		if name := c.names[member]; name != "" {

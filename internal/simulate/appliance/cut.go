@@ -14,16 +14,17 @@ type Cut struct {
 	// Call is which request for Path it is, 1 being the first; 0 means each.
 	Call int
 	// After is how many bytes of the body arrive, as they go over the wire. At 0
-	// not even the status arrives, unless Quiet; what was asked for is done.
+	// not even the status arrives, unless Quiet is set. The request is carried out
+	// in any case.
 	After int64
-	// Quiet ends the answer there as if it were whole, as a faulty proxy does;
-	// else the connection breaks.
+	// Quiet ends the answer there as if it were whole, as a faulty proxy does.
+	// Without it the connection breaks.
 	Quiet bool
 }
 
-// CutAfter passes requests to next and breaks off the answers that match; the
-// first cut that matches counts. A broken connection is a panic of
-// http.ErrAbortHandler, which servers of net/http know. It is safe for
+// CutAfter returns a handler that passes requests to next and breaks off the answers
+// that match; the first cut that matches counts. It breaks a connection by a panic
+// with http.ErrAbortHandler, which servers of net/http know. It is safe for
 // concurrent use if next is.
 func CutAfter(next http.Handler, cuts ...Cut) http.Handler {
 	calls := make([]int, len(cuts))
@@ -50,13 +51,13 @@ func CutAfter(next http.Handler, cuts ...Cut) http.Handler {
 		}
 		writer := &cutWriter{ResponseWriter: w, left: cut.After, quiet: cut.Quiet}
 		next.ServeHTTP(writer, r)
-		if !cut.Quiet { // the body was shorter
+		if !cut.Quiet { // the body had no more than After bytes: break behind it
 			writer.abort()
 		}
 	})
 }
 
-// cutWriter passes on the first bytes of a body.
+// cutWriter passes on the first bytes of a body, left in number.
 type cutWriter struct {
 	http.ResponseWriter
 	left  int64
@@ -64,7 +65,7 @@ type cutWriter struct {
 	begun bool
 }
 
-// Write takes everything, so that a quiet cut is not noticed.
+// Write reports all bytes as written, so that the handler does not notice a quiet cut.
 func (c *cutWriter) Write(p []byte) (int, error) {
 	begin := p[:min(int64(len(p)), c.left)]
 	c.left -= int64(len(begin))
@@ -80,7 +81,7 @@ func (c *cutWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// abort breaks the connection when all that was written has arrived.
+// abort sends what was written so far, and breaks the connection.
 func (c *cutWriter) abort() {
 	if c.begun {
 		_ = http.NewResponseController(c.ResponseWriter).Flush() // the connection ends in any case

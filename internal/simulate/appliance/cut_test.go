@@ -12,7 +12,7 @@ import (
 	"runecast-ingest/internal/simulate/appliance"
 )
 
-// arrived is what a client has of an answer.
+// arrived is the part of an answer that a client receives.
 type arrived struct {
 	status, bytes int // status 0: no answer
 	whole         bool

@@ -17,8 +17,8 @@ const (
 	statusRunning  = "RUNNING"
 )
 
-// lenient lets documents hold what real ones may hold, and keeps raw strings
-// as they are.
+// lenient allows what real documents may hold, repeated names and invalid UTF-8, and
+// keeps raw strings as they are.
 var lenient = json.JoinOptions(
 	jsontext.AllowDuplicateNames(true),
 	jsontext.AllowInvalidUTF8(true),
@@ -40,7 +40,7 @@ type issue struct {
 	Ranking jsontext.Value `json:"riskRating,omitzero"`
 }
 
-// checkInfo is what an issue says of its check.
+// checkInfo is the part of an issue that describes its check.
 type checkInfo struct {
 	ID        jsontext.Value `json:"id"` // string or number
 	DisplayID string         `json:"issueDisplayId"`
@@ -105,8 +105,8 @@ type pluginStatus struct {
 	Version   string `json:"version"`
 }
 
-// licences shows a real oddity: licensedHosts is a number at the top, and a
-// list inside a licence.
+// licences is the document of /licenses. In real ones, too, licensedHosts is a number
+// at the top and a list inside a licence.
 type licences struct {
 	LicensedHosts      int       `json:"licensedHosts"`
 	LicensedHostCPUs   int       `json:"licensedHostCPUs"`

@@ -24,16 +24,16 @@ type estate struct {
 type system struct {
 	System
 	platform *platform
-	space    uuid.UUID // of the UUIDs of its objects
+	space    uuid.UUID // name space of the UUIDs of its objects
 	label    string    // part of the names of its objects
 	v2ID     int
 	viewName string // as API v2 names it
 	// memberName is sent as the element's name; API v1 is not proven to have one.
 	memberName string
 	regions    []string // uids of an account's regions
-	failing    int      // of the checks of a block that vary: no two systems have the same
-	// lateStatus puts scanStatus after issues, showsRunning gives a running
-	// scan a status of its own, startStamped is as in course.
+	failing    int      // how many of a block's blockVaries checks fail; different for each system
+	// lateStatus puts scanStatus after issues, showsRunning shows the status RUNNING
+	// while a scan runs, startStamped is as in course.
 	lateStatus, showsRunning, startStamped bool
 	plan                                   []plannedIssue
 }
@@ -42,13 +42,13 @@ type system struct {
 type plannedIssue struct {
 	*check
 	shape
-	weight                 int // share of the objects that Options.Findings leaves to deal
+	weight                 int // its part of the objects that scale hands out
 	first, listed, counted int // index of the first object, length of the list, affectedObjectsCount
 }
 
 // newEstate plans eight systems of seven types with about as many rows as the
-// options ask for. Each system has a posture of its own, so that results of two
-// systems that are mixed up show.
+// options ask for. No two systems have the same posture, so that a test notices
+// when the results of two systems are mixed up.
 func newEstate(o Options) *estate {
 	seed, findings := o.Seed, o.Findings
 	e := &estate{seed: seed, list: newSystems(seed)}
@@ -73,8 +73,8 @@ func newEstate(o Options) *estate {
 	return e
 }
 
-// fullEstate is the number of findings from which on an estate has all its
-// checks; beyond it only the number of affected objects grows.
+// fullEstate is the number of findings from which on an estate has all its checks.
+// With more findings only the number of affected objects grows.
 const fullEstate = 10_000
 
 func newSystems(seed uint64) []*system {
@@ -110,8 +110,8 @@ func newSystems(seed uint64) []*system {
 	return list
 }
 
-// schedule deals a shape to every check: compliance checks block by block, so
-// that each system shows each of them.
+// schedule gives every check a shape: compliance checks block by block, so that each
+// system shows every shape.
 func (s *system) schedule(random *rand.Rand, checks []*check) {
 	block := newBlock(s.failing)
 	var order []int
@@ -132,8 +132,8 @@ func (s *system) schedule(random *rand.Rand, checks []*check) {
 	}
 }
 
-// scale gives every issue its objects such that all rows together come to the
-// wished-for number, which is met exactly unless it is below one row per rule.
+// scale gives every issue its objects so that all rows together are as many as
+// findings says: exactly, unless that is below the least number of rows.
 func (e *estate) scale(findings int) {
 	spare, total := findings, 0
 	for _, s := range e.list {
@@ -181,7 +181,7 @@ func (p *plannedIssue) size(n int, random *rand.Rand) {
 	}
 }
 
-// swell gives a failed compliance check n objects.
+// swell gives the system's first failed compliance check with a full list n objects.
 func (s *system) swell(n int) {
 	for i := range s.plan {
 		if p := &s.plan[i]; p.status == "FAIL" && p.objects == objectsAll && p.scaled {
@@ -229,11 +229,11 @@ func (e *estate) writeResults(w io.Writer, analyses map[string]analysis, detecte
 	return json.MarshalWrite(w, results{Results: elements{estate: e, analyses: analyses, detectedOnly: detectedOnly}}, lenient)
 }
 
-// seedBytes is the seed in a form to derive identifiers from.
+// seedBytes returns the seed as eight bytes, to derive identifiers from.
 func seedBytes(seed uint64) []byte { return binary.BigEndian.AppendUint64(nil, seed) }
 
-// evidenceRandom returns the randomness of one issue on one system, whatever
-// else is sent.
+// evidenceRandom returns the random numbers for the evidence of one issue on one
+// system. They are the same each time, whatever else was sent before.
 func (s *system) evidenceRandom(number int) *rand.Rand {
 	return rand.New(rand.NewPCG(binary.BigEndian.Uint64(s.space[:]), uint64(number)))
 }

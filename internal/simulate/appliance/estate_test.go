@@ -51,7 +51,7 @@ func TestFindingsMeetTheTarget(t *testing.T) {
 	tests := map[string]struct {
 		seed       uint64
 		findings   int
-		want, wide int // plus or minus
+		want, wide int // the number of rows, and by how many it may differ
 	}{
 		"default":        {1, 0, appliance.DefaultFindings, 1_000},
 		"least":          {2, 1, 280, 0},

@@ -18,16 +18,16 @@ import (
 // so that its size does not matter.
 type file struct {
 	path     string
-	endpoint string // which answer was saved: "results"
+	endpoint string // the last part of the path whose answer was saved, as "results"
 }
 
-// edit replaces the bytes from, to (exclusive) of a file.
+// edit replaces the bytes from (inclusive) to to (exclusive) of a file by a text.
 type edit struct {
 	from, to int64
 	text     string
 }
 
-// read hands over the file's uncompressed bytes.
+// read calls use with the file's uncompressed bytes, and returns its error.
 func (f file) read(use func(io.Reader) error) error {
 	opened, err := os.Open(f.path)
 	if err != nil {
@@ -46,7 +46,7 @@ func (f file) read(use func(io.Reader) error) error {
 	return use(unpacked)
 }
 
-// unusable is the error of a document that is not what it should be.
+// unusable returns the error about a document that has the wrong form.
 func (f file) unusable(err error) error {
 	return &fault.Error{
 		Class: fault.Config, Where: f.path, What: "not an API v1 /" + f.endpoint + " document",
@@ -54,7 +54,8 @@ func (f file) unusable(err error) error {
 	}
 }
 
-// index walks the whole document, which must be one JSON object.
+// index reads the whole document, which must be one JSON object, and calls member
+// for each of its members; member has to read the value.
 func (f file) index(member func(d *jsontext.Decoder, name string) error) error {
 	return f.read(func(r io.Reader) error {
 		d := jsontext.NewDecoder(r, lenient)
@@ -72,7 +73,8 @@ func (f file) index(member func(d *jsontext.Decoder, name string) error) error {
 	})
 }
 
-// copy writes the file with edits, which are in order and do not overlap.
+// copy writes the file with its edits applied. They have to be in order, and must
+// not overlap.
 func (f file) copy(w io.Writer, edits []edit) error {
 	return f.read(func(r io.Reader) error {
 		buffered := bufio.NewWriterSize(w, 1<<16)
@@ -104,7 +106,7 @@ func eachMember(d *jsontext.Decoder, visit func(name string) error) error {
 	return members(d, visit)
 }
 
-// members reads the rest of an object that was begun.
+// members reads the rest of an object after its opening brace.
 func members(d *jsontext.Decoder, visit func(name string) error) error {
 	for d.PeekKind() != '}' {
 		name, err := d.ReadToken()
@@ -144,7 +146,7 @@ func begin(d *jsontext.Decoder, kind jsontext.Kind, wanted string) error {
 	return nil
 }
 
-// readText reads any value, and gives it if it is a string.
+// readText reads any value, and returns it if it is a string, else "".
 func readText(d *jsontext.Decoder) (string, error) {
 	if d.PeekKind() != '"' {
 		return "", d.SkipValue()
@@ -156,8 +158,8 @@ func readText(d *jsontext.Decoder) (string, error) {
 	return token.String(), nil
 }
 
-// orSkip reads a value by read if it is of that kind, and passes over others:
-// any member of a real document may be null.
+// orSkip calls read for a value of this kind, and passes over any other: every member
+// of a real document may be null.
 func orSkip(d *jsontext.Decoder, kind jsontext.Kind, read func() error) error {
 	if d.PeekKind() != kind {
 		return d.SkipValue()

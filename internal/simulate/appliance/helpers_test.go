@@ -15,7 +15,7 @@ import (
 	"runecast-ingest/internal/simulate/appliance"
 )
 
-// The documents, read by a decoder that has nothing to do with the appliance.
+// The documents of the appliance, with types that share nothing with its own.
 type resultsDocument struct {
 	Results []systemResult `json:"results"`
 }
@@ -57,7 +57,7 @@ type object struct {
 	} `json:"resultValues"`
 }
 
-// compliant says whether the default mapping sends an issue's profile.
+// compliant reports whether the default mapping sends issues of this profile.
 func (i issue) compliant() bool { return i.Type != "KB" && i.Type != "BP" && i.Type != "VUL" }
 
 // rows is how many findings the default mapping sends for an issue.

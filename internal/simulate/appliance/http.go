@@ -35,7 +35,8 @@ func (a *Appliance) newRoutes() *http.ServeMux {
 	return routes
 }
 
-// addTrigger adds what an appliance that speaks only some of v1 has.
+// addTrigger adds what every appliance has but one that speaks v2 only: the
+// vCenters, the trigger of v1, and the list of analyzers under /rc2.
 func (a *Appliance) addTrigger(routes *http.ServeMux) {
 	routes.HandleFunc("GET /rc2/api/v1/vcenters", a.serve(func(w io.Writer, _ *http.Request) error {
 		return a.source.writeVCenters(w, a.scans.snapshot())
@@ -78,8 +79,8 @@ func (a *Appliance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// scan triggers an analysis. That a trigger during a running scan is accepted
-// in silence is a guess; 409 is the other possibility.
+// scan triggers an analysis. It is a guess that a trigger during a running scan is
+// accepted without effect; 409 is the other possibility.
 func (a *Appliance) scan(w http.ResponseWriter, r *http.Request, uid string) {
 	switch known, running := a.scans.start(uid); {
 	case !known:
@@ -91,8 +92,9 @@ func (a *Appliance) scan(w http.ResponseWriter, r *http.Request, uid string) {
 	}
 }
 
-// serve streams a document, compressed if the client asks for it. A document
-// that breaks off ends the connection, so that nobody takes it for whole.
+// serve returns a handler that streams a document, compressed if the client accepts
+// gzip. If writing fails, the handler breaks the connection, so that nobody takes
+// the document for whole.
 func (a *Appliance) serve(write func(io.Writer, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", contentType)

@@ -18,18 +18,19 @@ const (
 	DefaultLastScanAge = 12 * time.Hour
 )
 
-// Values of Options.API. Which real appliance speaks which is not public.
+// Values of Options.API. It is not public which real appliance speaks which.
 const (
 	// APIv1 is API v1, and the list of analyzers of v2 under /rc2.
 	APIv1 = "v1"
-	// APIv2 is API v2 under /rca; all of /rc2 is unknown (404). During a scan the
-	// latest result is the one of before; but that of vc2.example, the GCP and
-	// the Kubernetes system is the new one, dated by the scan's start, and it
-	// grows until the scan ends. Both happen, since it is not public which is real.
+	// APIv2 is API v2 under /rca; all of /rc2 is unknown (404). While a scan runs,
+	// the latest result of most systems is that of the scan before. That of
+	// vc2.example, the GCP and the Kubernetes system is the running scan's, dated by
+	// its start, and it grows until the scan ends. The simulator has both kinds,
+	// since it is not public which is real.
 	APIv2 = "v2"
-	// APIBoth is all of both.
+	// APIBoth is all of API v1 and all of API v2.
 	APIBoth = "both"
-	// APIMixed reads by v2 and triggers by v1: of v1 it has the vCenters and the
+	// APIMixed is read by v2 and triggered by v1: of v1 it has the vCenters and the
 	// trigger only, and v2's trigger is refused (405).
 	APIMixed = "mixed"
 )
@@ -44,10 +45,10 @@ type Options struct {
 	// at least, since every kind of finding is there at any size.
 	Findings int
 	// HugeIssue, if not 0, is how many objects one failed check of the first
-	// system affects, beside Findings.
+	// system affects, in addition to Findings.
 	HugeIssue int
-	// API is which generations are spoken: "" means APIv1. With saved documents
-	// it can only be that.
+	// API is which APIs the appliance speaks; "" means APIv1. Saved documents need
+	// APIv1.
 	API string
 	// TextIDs sends the ids of API v2's systems as strings, not as numbers.
 	TextIDs bool
@@ -58,7 +59,7 @@ type Options struct {
 	// estate ended; 0 means DefaultLastScanAge. Below 0 they ended in the
 	// future, by a clock that was ahead and has been set right since.
 	LastScanAge time.Duration
-	// Token may do everything. Empty: nobody may.
+	// Token may read and trigger. Empty: there is none.
 	Token string
 	// ReadOnlyToken may read, and is refused (403) when it triggers a scan.
 	// Empty: there is none.
@@ -69,17 +70,18 @@ type Options struct {
 	// Without an IssuesFile the catalogue is empty; without a VCentersFile the
 	// vCenters are the systems whose issues are about vSphere.
 	ResultsFile, IssuesFile, VCentersFile string
-	// Quirks are what is odd about single systems of a seeded estate. A system
-	// is named by its id of either API, its name in either API, or the part of a
-	// name before the first dot, in any letter case.
+	// Quirks say what is odd about single systems of a seeded estate. The key is a
+	// system's id in either API, its name in either API, or the part of a name
+	// before the first dot, in any letter case.
 	Quirks map[string]Quirk
-	// Faults are what is wrong with the appliance as a whole.
+	// Faults say what is wrong with the appliance as a whole.
 	Faults Faults
-	// Now is the appliance's clock; nil means time.Now.
+	// Now is the clock; nil means time.Now. The appliance's own clock is ahead of it
+	// by Faults.Skew.
 	Now func() time.Time
-	// Intercept sees every request first, before the token is looked at, and
-	// returns true if it has answered: the way to inject any fault. May be nil.
-	// An answer that breaks off is CutAfter's.
+	// Intercept sees every request first, before the token is checked, and reports
+	// whether it has answered: the way to inject any fault. May be nil. To break off
+	// an answer, use CutAfter.
 	Intercept func(http.ResponseWriter, *http.Request) bool
 }
 
@@ -102,26 +104,26 @@ type System struct {
 
 // Quirk is what is odd about one system. The zero value is a healthy system.
 type Quirk struct {
-	// FailsAs ends each of its analyses without success: v1 shows this status,
-	// with a new timestamp and the results of before. Such words are not public;
-	// FINISHED_WITH_ERROR and FAILED are guesses. API v2 is not known to have a
-	// status: there the last good analysis stays the latest.
+	// FailsAs lets each of its analyses fail: v1 then shows this status, with a new
+	// timestamp and the results of the last good analysis. The words of real
+	// appliances are not public; FINISHED_WITH_ERROR and FAILED are guesses. API v2
+	// is not known to have a status: there the last good analysis stays the latest.
 	FailsAs string
-	// Endless analyses never end, and never become the latest result of API v2;
-	// it outranks FailsAs.
+	// Endless lets none of its analyses end, nor become the latest result of API v2.
+	// It outranks FailsAs.
 	Endless bool
 	// Vanishes takes the system from all lists, for good, when half of its next
 	// analysis is over.
 	Vanishes bool
 	// Empties leaves no issue in its results after its next analysis.
 	Empties bool
-	// Unscanned is a system that was never analysed: without results in v1,
-	// where only a vCenter is listed all the same, and 404 in v2, until its
-	// first analysis has ended well.
+	// Unscanned means that the system was never analysed. Until its first analysis
+	// has succeeded, v1 has no results of it, though it lists a vCenter, and v2
+	// answers 404.
 	Unscanned bool
 }
 
-// Values of Faults.Login.
+// Values of Faults.Login, which says what they mean.
 const (
 	LoginRedirect = "redirect"
 	LoginPage     = "page"
@@ -133,11 +135,12 @@ const ErrorsHTML = "html"
 // Faults is what is wrong with a whole appliance. The zero value is a healthy
 // one.
 type Faults struct {
-	// Conflict refuses (409) a trigger while the system is being analysed; else
-	// it is accepted in silence. Which of the two is real is not public.
+	// Conflict refuses (409) a trigger while the system is being analysed. Without
+	// it such a trigger is accepted (202) and has no effect. Which of the two is real
+	// is not public.
 	Conflict bool
-	// BrokenCatalogue fails (500) on all of /issues; with ?type= it works. That
-	// was seen on a real appliance in 2020.
+	// BrokenCatalogue answers 500 to /issues, but not to /issues?type=. That was seen
+	// on a real appliance in 2020.
 	BrokenCatalogue bool
 	// Login is how a missing or wrong token is refused: "" by 401, LoginRedirect
 	// by 302 to a login page, LoginPage by that page with 200.
@@ -148,7 +151,7 @@ type Faults struct {
 	// Errors is the form of error bodies: "" for Spring's JSON, ErrorsHTML for
 	// Tomcat's page.
 	Errors string
-	// Updates are when everything is refused with 503.
+	// Updates are the times at which every request is refused with 503.
 	Updates []Update
 	// Skew is how far the appliance's clock is ahead of Now; below 0 it is behind.
 	Skew time.Duration
@@ -156,13 +159,14 @@ type Faults struct {
 
 // Update is a time when the appliance updates itself.
 type Update struct {
-	// After is from when on, counted from the start, and For how long.
+	// After is how long after the appliance's start it begins, For how long it takes.
 	After, For time.Duration
 	// RetryAfter tells in a header how many seconds are left, rounded up.
 	RetryAfter bool
 }
 
-// checked returns the options with their defaults, or what is wrong with them.
+// checked returns the options with their defaults, or a *fault.Error of class
+// Config that says what is wrong with them.
 func (o Options) checked() (Options, error) {
 	if o.Findings == 0 {
 		o.Findings = DefaultFindings
@@ -194,12 +198,12 @@ func (o Options) checked() (Options, error) {
 	return o, nil
 }
 
-// saved says whether documents are served that were saved.
+// saved reports whether saved documents are served instead of a seeded estate.
 func (o Options) saved() bool {
 	return o.ResultsFile != "" || o.IssuesFile != "" || o.VCentersFile != ""
 }
 
-// speaksV2 says whether API v2's systems can be read.
+// speaksV2 reports whether API v2's systems can be read.
 func (o Options) speaksV2() bool { return o.API != APIv1 }
 
 func wrongOption(what, cure string) error {

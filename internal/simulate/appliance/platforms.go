@@ -20,9 +20,9 @@ type platform struct {
 // objectKind is a kind of object within a system, in the vendor's own words.
 type objectKind struct {
 	name string
-	// locate returns the i-th object's id and name; the same for ever.
+	// locate returns the i-th object's id and name. They depend on the system and i only.
 	locate func(s *system, i int) (moid, name string)
-	// untypedEvery leaves out the type of every n-th object; 0 = of none.
+	// untypedEvery leaves out the type of every so-many-th object; 0: of none.
 	untypedEvery int
 }
 
@@ -109,7 +109,7 @@ var aws = &platform{
 	},
 }
 
-// Documentation values of the vendors.
+// The ids that the vendors use in their documentation.
 const (
 	awsAccount        = "111122223333"
 	azureSubscription = "00000000-0000-0000-0000-000000000001"

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// assign gives quirks, by uid, to the systems that they are meant for.
+// assign returns the quirks by the uid of their system. It fails if a name is that
+// of no system, or two names are of the same one.
 func (e *estate) assign(quirks map[string]Quirk) (map[string]Quirk, error) {
 	assigned := map[string]Quirk{}
 	for name, quirk := range quirks {
@@ -21,8 +22,9 @@ func (e *estate) assign(quirks map[string]Quirk) (map[string]Quirk, error) {
 	return assigned, nil
 }
 
-// called finds a system by anything that people or an API call it. Its name in
-// API v1 is its name in v2 or its id.
+// called returns the system that has this id or name in either API, or this part of
+// a name before the first dot, in any letter case; nil if there is none. A name in
+// API v1 is the name in v2 or the uid.
 func (e *estate) called(name string) *system {
 	for _, s := range e.list {
 		host, _, _ := strings.Cut(s.viewName, ".")

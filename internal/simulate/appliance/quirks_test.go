@@ -9,8 +9,8 @@ import (
 	"runecast-ingest/internal/simulate/appliance"
 )
 
-// sight is what is seen of a system: in v1 its scan status, whether the
-// timestamp moved, and issues; in v2 the same of its latest result.
+// sight is what a client sees of a system: in v1 its scan status, whether the timestamp
+// moved, and whether it has issues; in v2 the same of its latest result.
 type sight struct {
 	status    string // "-": not in the results
 	moved     bool
@@ -57,7 +57,7 @@ func TestQuirks(t *testing.T) {
 	tests := map[string]struct {
 		quirk                 appliance.Quirk
 		before, during, after sight
-		halfDone              *sight // if it changes in the middle
+		halfDone              *sight // in the second half of the scan; nil: as during
 		triggerAgain          int
 	}{
 		"fails": {

@@ -13,7 +13,7 @@ import (
 
 const htmlType = "text/html;charset=utf-8"
 
-// admitted says whether a request may go on to the API; if not, it is answered.
+// admitted reports whether a request may go on to the API; if not, it has answered it.
 func (a *Appliance) admitted(w http.ResponseWriter, r *http.Request) bool {
 	if a.updating(w, r) {
 		return false
@@ -39,7 +39,7 @@ func (a *Appliance) admitted(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// updating answers with 503 during an update.
+// updating answers with 503 during an update, and reports whether it did.
 func (a *Appliance) updating(w http.ResponseWriter, r *http.Request) bool {
 	elapsed := a.options.Now().Sub(a.started)
 	for _, update := range a.options.Faults.Updates {
@@ -57,8 +57,9 @@ func (a *Appliance) updating(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// demandLogin refuses a token. That real appliances send people to a login
-// page, and machines too, is possible: login is Spring Security's.
+// demandLogin refuses a missing or wrong token. It is possible, but not proven, that
+// real appliances send programs to a login page as they send people: their login is
+// that of Spring Security.
 func (a *Appliance) demandLogin(w http.ResponseWriter, r *http.Request, message string) {
 	switch a.options.Faults.Login {
 	case LoginRedirect:
@@ -71,7 +72,7 @@ func (a *Appliance) demandLogin(w http.ResponseWriter, r *http.Request, message 
 	}
 }
 
-// root is the part of the appliance that a path belongs to: /rca, else /rc2.
+// root returns the part of the appliance that a path belongs to: /rca, else /rc2.
 func root(path string) string {
 	if strings.HasPrefix(path, "/rca/") {
 		return "/rca"
@@ -81,7 +82,7 @@ func root(path string) string {
 
 func isLogin(path string) bool { return path == root(path)+"/login" }
 
-// showLogin sends a page with the fields that a real one has.
+// showLogin answers with a login page that has the fields of a real one.
 func (a *Appliance) showLogin(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", htmlType)
 	_, _ = w.Write([]byte(`<!DOCTYPE html>
@@ -91,8 +92,8 @@ func (a *Appliance) showLogin(w http.ResponseWriter) {
 }
 
 // refuse answers with the error body of Spring, on which the appliance is
-// likely built, or of Tomcat, in which it runs; the body of real ones is not
-// public.
+// likely built, or of Tomcat, in which it runs. The error bodies of real appliances
+// are not public.
 func (a *Appliance) refuse(w http.ResponseWriter, r *http.Request, status int, message string) {
 	if a.options.Faults.Errors == ErrorsHTML {
 		title := fmt.Sprintf("HTTP Status %d – %s", status, http.StatusText(status))

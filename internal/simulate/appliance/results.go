@@ -10,8 +10,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// results streams as the document of /results: each level writes its members
-// one by one, so that only one object is in memory at a time.
+// results is the document of /results. Each level writes its members one by one, so
+// that only one object is in memory at a time.
 type results struct {
 	Results elements `json:"results"`
 }
@@ -45,7 +45,7 @@ func (e elements) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return enc.WriteToken(jsontext.EndArray)
 }
 
-// earlyElement and lateElement are the same, in two orders that JSON allows.
+// earlyElement and lateElement are the same element with its members in two orders.
 type earlyElement struct {
 	UID    string     `json:"uid"`
 	Name   string     `json:"name,omitzero"`
@@ -61,7 +61,8 @@ type lateElement struct {
 	Status      scanStatus `json:"scanStatus"`
 }
 
-// status is the old one while a scan runs; some systems show that it runs.
+// status returns the status of the last ended scan, also while a newer one runs; a
+// system with showsRunning then has the status RUNNING.
 func (s *system) status(a analysis) scanStatus {
 	status := scanStatus{Status: cmp.Or(a.failed, statusFinished), Timestamp: a.ended.Format(timeLayout)}
 	if a.running && s.showsRunning {
@@ -70,7 +71,7 @@ func (s *system) status(a analysis) scanStatus {
 	return status
 }
 
-// shown are the issues that the results of an analysis hold.
+// shown returns the issues that the results of an analysis hold.
 func (s *system) shown(a analysis) []plannedIssue {
 	if a.empty {
 		return nil
@@ -114,7 +115,7 @@ func (s *system) document(p *plannedIssue) issue {
 	return document
 }
 
-// info is what both APIs tell of an issue's check.
+// info returns the description of an issue's check, the same in both APIs.
 func (s *system) info(p *plannedIssue) checkInfo {
 	return checkInfo{
 		ID: p.id, DisplayID: p.displayID, Affects: p.affects, AppliesTo: p.layer, Severity: p.severity,
@@ -129,7 +130,7 @@ type objectList struct {
 	analysed bool
 }
 
-// IsZero leaves the member out.
+// IsZero reports whether the member is left out.
 func (l objectList) IsZero() bool { return l.issue.objects == objectsMissing }
 
 // MarshalJSONTo writes one object after the other.
@@ -141,7 +142,7 @@ func (l objectList) MarshalJSONTo(enc *jsontext.Encoder) error {
 		return err
 	}
 	write := []func(*jsontext.Encoder) error{l.writeAffected, l.writePassed}
-	if l.issue.number%2 == 0 { // real ones need not come first
+	if l.issue.number%2 == 0 { // affected objects need not come first in a real list
 		slices.Reverse(write)
 	}
 	for _, write := range write {
@@ -169,7 +170,8 @@ func (l objectList) writeAffected(enc *jsontext.Encoder) error {
 	return nil
 }
 
-// writePassed writes objects of the same kind that no other list entry is about.
+// writePassed writes the passed objects: those of the same kind that come next after
+// the affected ones.
 func (l objectList) writePassed(enc *jsontext.Encoder) error {
 	if !l.analysed {
 		return nil
@@ -185,7 +187,8 @@ func (l objectList) writePassed(enc *jsontext.Encoder) error {
 	return nil
 }
 
-// affected returns the i-th object of a kind: the same in every issue.
+// affected returns the i-th object of a kind, without evidence. It is the same in
+// every issue.
 func (s *system) affected(kind *objectKind, i int) affectedObject {
 	object := affectedObject{VCUID: s.ID, Type: &kind.name}
 	object.MOID, object.Name = kind.locate(s, i)
@@ -201,13 +204,13 @@ func (s *system) affected(kind *objectKind, i int) affectedObject {
 	return object
 }
 
-// longValue is longer than the 3,000 characters at which evidence is cut, and
-// has characters of several bytes near the cut.
+// longValue is longer than the 3,000 characters at which the mapping cuts evidence,
+// and has characters of several bytes near the cut.
 var longValue = strings.Repeat("rule: allow any → any; ", 140)
 
 // appendEvidence makes the values of one object. They come from a handful of
-// possibilities, since common misconfigurations are found by equal evidence;
-// sometimes there is none.
+// possibilities, since common misconfigurations are found by equal evidence; every
+// fourth check has none.
 func appendEvidence(values []resultValue, c *check, random *rand.Rand) []resultValue {
 	for n := range c.number % 4 {
 		value := resultValue{Description: c.setting}

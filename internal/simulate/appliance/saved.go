@@ -11,14 +11,14 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// saved serves documents that were saved from a real appliance, byte for byte
-// but for the timestamps of scans that ended since. In memory it keeps only
-// where the issues and timestamps are.
+// saved serves documents that were saved from a real appliance. It changes only the
+// timestamps of systems whose scan has ended since the start; all other bytes stay.
+// In memory it keeps only where the issues and timestamps are.
 type saved struct {
 	results  file
 	elements []*element
-	issues   file // no path: the catalogue is empty
-	entries  []span
+	issues   file   // no path: the catalogue is empty
+	entries  []span // of the catalogue
 	vcenters []vcenter
 	list     file // of vCenters; no path: derived from the results
 }
@@ -27,7 +27,7 @@ type saved struct {
 type element struct {
 	clues
 	system    System
-	timestamp edit // what to replace; empty if the element has none
+	timestamp edit // the place of the timestamp; empty if the element has none
 	numeric   bool // the timestamp is epoch milliseconds
 	issues    []span
 }
@@ -38,7 +38,8 @@ type span struct {
 	label    string // results: its status; catalogue: its profile code
 }
 
-// openSaved reads the documents once, to find out what they hold.
+// openSaved reads the documents once, to find their systems, issues and timestamps.
+// Errors are *fault.Error of class Config.
 func openSaved(o Options) (*saved, error) {
 	if o.ResultsFile == "" {
 		return nil, &fault.Error{Class: fault.Config, Where: "appliance options", What: "saved documents without a results document", Cure: "name the saved body of GET /rc2/api/v1/results as well"}
@@ -142,8 +143,9 @@ func (e *element) readIssue(d *jsontext.Decoder) error {
 	return err
 }
 
-// readSpan reads a value of a list; if it is an object, read gives the label
-// at the member that has it.
+// readSpan reads a value of a list, and returns its place. If the value is an
+// object, it calls read for each member: read reads the member's value, and returns
+// the label if the member holds it, else "".
 func readSpan(d *jsontext.Decoder, read func(name string) (string, error)) (span, error) {
 	if d.PeekKind() != '{' {
 		value, err := d.ReadValue()
@@ -162,7 +164,8 @@ func readSpan(d *jsontext.Decoder, read func(name string) (string, error)) (span
 	return s, err
 }
 
-// eachText hands over one text member of each object of a list.
+// eachText calls visit with one text member of each object of a list; with "" if
+// that member is no text.
 func eachText(d *jsontext.Decoder, member string, visit func(string)) error {
 	return eachValue(d, func() error {
 		return orSkip(d, '{', func() error {

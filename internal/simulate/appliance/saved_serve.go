@@ -60,8 +60,8 @@ func (s *saved) readVCenters() error {
 	return nil
 }
 
-// deriveVCenters takes every system that is about vSphere for a vCenter, known
-// by its uid.
+// deriveVCenters takes every system whose issues are about vSphere for a vCenter. Its
+// uid stands in for the address, which is not known.
 func (s *saved) deriveVCenters() {
 	for _, e := range s.elements {
 		if e.systemType() == vsphere.systemType {
@@ -90,7 +90,8 @@ func (s *saved) systems() []System {
 	return list
 }
 
-// scannable are the systems with results, and vCenters that have none yet.
+// scannable returns the uids of all systems with results, and of all vCenters, which
+// may have none yet. A uid may be there twice.
 func (s *saved) scannable() []string {
 	var list []string
 	for _, e := range s.elements {
@@ -102,7 +103,7 @@ func (s *saved) scannable() []string {
 	return list
 }
 
-// licensed is empty: the saved documents do not tell.
+// licensed returns no host: the saved documents do not tell which are licensed.
 func (s *saved) licensed() []licensedHost { return []licensedHost{} }
 
 func (s *saved) writeVCenters(w io.Writer, _ map[string]analysis) error {
@@ -136,7 +137,8 @@ func (s *saved) writeResults(w io.Writer, analyses map[string]analysis, detected
 	return s.results.copy(w, edits)
 }
 
-// stamped moves the timestamp, in the form in which the element has it.
+// stamped returns the edit that sets the element's timestamp, in the form that the
+// element has.
 func (e *element) stamped(ended time.Time) edit {
 	moved := e.timestamp
 	if moved.text = strconv.Quote(ended.Format(timeLayout)); e.numeric {
@@ -145,7 +147,8 @@ func (e *element) stamped(ended time.Time) edit {
 	return moved
 }
 
-// without removes list elements that are not kept, each with one comma.
+// without returns the edits that remove the list elements that are not kept, each
+// with one comma.
 func without(list []span, keep func(label string) bool) []edit {
 	var edits []edit
 	kept := false // an element before this one

@@ -12,30 +12,30 @@ type analysis struct {
 	ended time.Time
 	// created is the time that API v2 gives to its latest result.
 	created time.Time
-	// share is how much of that result is there already, from 0 to 1.
+	// share is how much of API v2's latest result there is already, from 0 to 1.
 	share float64
-	// running says that a newer scan is under way.
+	// running means that a newer scan is under way.
 	running bool
-	// failed is the status of the last scan if it failed, else empty.
+	// failed is the status of the last scan if it failed, else "".
 	failed string
-	// empty results hold no issue, unscanned systems have no results, and gone
-	// ones are not connected any more.
+	// empty means that the results hold no issue, unscanned that the system has no
+	// results, gone that it is not connected any more.
 	empty, unscanned, gone bool
 }
 
-// shown says whether the system has results.
+// shown reports whether the system has results.
 func (a analysis) shown() bool { return !a.gone && !a.unscanned }
 
 // course is how a system's scans go.
 type course struct {
 	Quirk
-	// startStamped scans are already API v2's latest result while they run, with
-	// the time of their start. Whether real ones are is not public.
+	// startStamped means that a scan is API v2's latest result already while it runs,
+	// with the time of its start. It is not public whether that is so in real ones.
 	startStamped bool
 }
 
-// scans keeps the life cycle of every system's scan. Nothing runs in the
-// background: a scan is over when somebody looks after its time has passed.
+// scans keeps the state of every system's scan. Nothing runs in the background: a
+// scan ends at the first look after its time has passed.
 type scans struct {
 	now    func() time.Time
 	length time.Duration
@@ -44,21 +44,23 @@ type scans struct {
 	state map[string]*scan
 }
 
+// scan is the state of one system's scans.
 type scan struct {
 	course
-	ended    time.Time // the last one
-	created  time.Time // the last good one, as API v2 dates it
-	started  time.Time // zero: none is running
-	begun    time.Time // the started one, as API v2 dates it if startStamped
-	finished int       // how many have ended since the appliance started
-	good     int       // how many of them well
+	ended    time.Time // when the last scan ended
+	created  time.Time // the time that API v2 gives to the last successful scan
+	started  time.Time // when the running scan began; zero: none is running
+	begun    time.Time // the time that API v2 gives to the running scan if startStamped
+	finished int       // how many scans have ended since the appliance started
+	good     int       // how many of these succeeded
 }
 
 func newScans(now func() time.Time, length time.Duration) *scans {
 	return &scans{now: now, length: length, state: map[string]*scan{}}
 }
 
-// connect makes a system known. Its last scan ended then; zero says "as saved".
+// connect makes a system known. ended is when its last scan ended; zero leaves the
+// timestamp of a saved document as it is.
 func (s *scans) connect(id string, ended time.Time, c course) {
 	known := &scan{course: c}
 	if !ended.IsZero() {
@@ -68,8 +70,8 @@ func (s *scans) connect(id string, ended time.Time, c course) {
 	s.state[id] = known
 }
 
-// start begins a scan, or leaves the running one alone, and says whether the
-// system is known, and whether a scan was running.
+// start begins a scan unless one is running. It reports whether the system is known,
+// and whether a scan was running already.
 func (s *scans) start(id string) (known, running bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,8 +91,8 @@ func (s *scans) start(id string) (known, running bool) {
 	return true, false
 }
 
-// snapshot returns all systems at one moment, so that a document agrees with
-// itself however long it takes to send.
+// snapshot returns the state of all systems, by id, at one moment, so that a
+// document agrees with itself however long it takes to send.
 func (s *scans) snapshot() map[string]analysis {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,8 +122,8 @@ func (s *scans) settle(k *scan, now time.Time) {
 	k.started = time.Time{}
 }
 
-// next makes a timestamp that differs from the last one, and from all before
-// it, even when two scans end within one millisecond.
+// next returns the timestamp of t, or a later one if needed to differ from the last
+// one and all before it, even when two scans end within one millisecond.
 func (k *scan) next(last, t time.Time) time.Time {
 	t = stamp(t)
 	if t.Equal(last) || k.finished > 0 && t.Before(last) {
@@ -130,7 +132,8 @@ func (k *scan) next(last, t time.Time) time.Time {
 	return t
 }
 
-// at tells of a settled scan.
+// at returns the analysis as of now, where scans take length. settle must have been
+// called with the same time.
 func (k *scan) at(now time.Time, length time.Duration) analysis {
 	elapsed := now.Sub(k.started)
 	a := analysis{
@@ -150,5 +153,5 @@ func (k *scan) at(now time.Time, length time.Duration) analysis {
 	return a
 }
 
-// stamp reduces a time to what a v1 timestamp can say.
+// stamp cuts a time to UTC and milliseconds, as a v1 timestamp has it.
 func stamp(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }

@@ -4,8 +4,8 @@ package appliance
 type shape struct {
 	status string
 	objects
-	// rows is how many the default mapping sends for it; if scaled, the least:
-	// the number of objects follows Options.Findings.
+	// rows is how many findings the default mapping sends for the issue. If scaled,
+	// it is the least number: the number of objects follows Options.Findings.
 	rows   int
 	scaled bool
 }
@@ -30,14 +30,15 @@ const unknownStatus = "PENDING_REVIEW"
 const (
 	// blockSize is how many compliance checks a block has.
 	blockSize = 40
-	// blockVaries is how many of them fail or pass as the system's share says:
-	// the others are one of each kind, so that every system shows every kind.
+	// blockVaries is how many checks of a block simply fail or pass; system.failing
+	// says how many of them fail. The others have one shape each, so that every
+	// system shows every shape.
 	blockVaries = 26
 )
 
-// newBlock returns the shapes of one block of compliance checks, in which so
-// many fail of those that vary. Every block holds every shape, in an order of
-// its own.
+// newBlock returns the shapes of one block of compliance checks. failing is how many
+// of the blockVaries checks that simply fail or pass do fail. Every block holds every
+// shape; schedule shuffles each block.
 func newBlock(failing int) []shape {
 	block := []shape{
 		{status: "FAIL", objects: objectsCut, scaled: true, rows: 1},
@@ -65,8 +66,8 @@ func newBlock(failing int) []shape {
 	return block
 }
 
-// knowledgeShapes are those of issues that are no compliance; they count for
-// nothing in Options.Findings.
+// knowledgeShapes are the shapes of issues that are not compliance. They do not
+// count in Options.Findings.
 var knowledgeShapes = []shape{
 	{status: "FAIL", objects: objectsAll},
 	{status: "PASS"},
@@ -74,12 +75,12 @@ var knowledgeShapes = []shape{
 	{status: "FAIL", objects: objectsUnlisted},
 }
 
-// statusPassed is what an object of its own passes with.
+// statusPassed is the status of a single object that passed, in API v2.
 const statusPassed = "PASS"
 
-// passed is how many objects an issue lists beside affected ones when API v2 is
-// asked for all that were analysed. It is none where no list could tell the
-// objects apart, or none were looked at.
+// passed returns how many passed objects an issue lists in addition to affected ones
+// when API v2 is asked for all analysed objects. It is 0 for shapes whose objects
+// are not listed or not told apart, and for checks that looked at none.
 func (p *plannedIssue) passed() int {
 	switch {
 	case p.objects == objectsNone && (p.status == statusPassed || p.status == "M_PASS"),
@@ -90,12 +91,12 @@ func (p *plannedIssue) passed() int {
 	return 0
 }
 
-// tellsObjects says whether the objects of an issue have a status each. Those
-// of an issue whose list and count disagree have none in API v2 either.
+// tellsObjects reports whether each object of an issue has a status in API v2. The
+// objects of a shape with objectsSurplus have none there either.
 func (p *plannedIssue) tellsObjects() bool { return p.objects != objectsSurplus }
 
-// detected says whether /results?onlyDetectedIssues=true keeps an issue: all
-// but checks that passed or do not apply. That rule is inferred, not proven.
+// detected reports whether /results?onlyDetectedIssues=true keeps an issue of this
+// status: all but checks that passed or do not apply. This is inferred, not proven.
 func detected(status string) bool {
 	switch status {
 	case "PASS", "M_PASS", "NOT_RELEVANT", "NOT_APPLICABLE", "FILTERED":

@@ -20,7 +20,7 @@ func TestLargeEstateIsStreamed(t *testing.T) {
 	m.check(t)
 }
 
-// So must one issue with very many objects, in both APIs.
+// One issue with very many objects must be streamed as well, in both APIs.
 func TestHugeIssueIsStreamed(t *testing.T) {
 	a := newAppliance(t, appliance.Options{Findings: 280, HugeIssue: 60_000, API: appliance.APIv2})
 	id := a.Systems()[0].V2ID
@@ -36,7 +36,7 @@ func TestHugeIssueIsStreamed(t *testing.T) {
 	}
 }
 
-// The same for a large saved document, packed.
+// A large saved document, compressed, must be streamed as well.
 func TestLargeDocumentIsStreamed(t *testing.T) {
 	large := newAppliance(t, appliance.Options{Findings: 80_000})
 	path := saveFile(t, "results.json.gz", nil)
@@ -58,7 +58,7 @@ func TestLargeDocumentIsStreamed(t *testing.T) {
 
 // measurement is what streaming a document took.
 type measurement struct {
-	bytes, largest int64  // all of them, and those of one Write
+	bytes, largest int64  // of the document, and of the largest Write
 	before, peak   uint64 // live heap, sampled
 	sample         int64
 }

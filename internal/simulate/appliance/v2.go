@@ -9,11 +9,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The documents of API v2, which calls a connected system an ecosystem. What
-// the vendor's own script of 2023 reads is proven: createdTs, the summary, and
-// of an issue issueDisplayId, type, severity, title, status and the count. That
-// objects are listed as in v1, and that an issue has v1's other members, is a
-// guess.
+// The documents of API v2, which calls a connected system an ecosystem. The members
+// that the vendor's own script of 2023 reads are proven: createdTs, the summary, and
+// of an issue issueDisplayId, type, severity, title, status and the count. It is a
+// guess that objects are listed as in v1, and that an issue has v1's other members.
 
 // firstV2ID is where the ids of API v2 begin; real ones are of this size.
 const firstV2ID = 2772
@@ -27,7 +26,7 @@ type ecosystem struct {
 	ViewName string         `json:"viewName"`
 }
 
-// scanEarly and scanLate are the same, in two orders that JSON allows.
+// scanEarly and scanLate are the same document with its members in two orders.
 type scanEarly struct {
 	Created int64         `json:"createdTs"` // epoch milliseconds
 	Summary scanSummary   `json:"configScanResultSummary"`
@@ -41,11 +40,11 @@ type scanLate struct {
 	Created    int64          `json:"createdTs"`
 }
 
-// oddStatistics are JSON by its grammar, and yet more than most decoders take.
+// oddStatistics is valid JSON that many decoders refuse.
 const oddStatistics = `{"duration":1e400,"host":"caf\u00e9 \ud800","host":"\/","sizes":[-0.0,1.50,null]}`
 
-// scanSummary counts failed issues by severity, and vulnerabilities among them
-// once more. Which statuses count as found is a guess.
+// scanSummary counts failed issues by severity, and the vulnerabilities among them a
+// second time. It is a guess which statuses count as found.
 type scanSummary struct {
 	Critical        int `json:"foundCriticalIssuesCount"`
 	Major           int `json:"foundMajorIssuesCount"`
@@ -82,7 +81,7 @@ type scannedIssue struct {
 type scannedIssues struct {
 	system   *system
 	plan     []plannedIssue
-	analysed bool // all analysed objects
+	analysed bool // with all analysed objects, not only affected ones
 }
 
 // MarshalJSONTo writes one issue after the other.
@@ -103,6 +102,8 @@ func (l scannedIssues) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return enc.WriteToken(jsontext.EndArray)
 }
 
+// writeScan writes the system's latest result: while a scan grows, its first issues
+// only.
 func (s *system) writeScan(w io.Writer, a analysis, analysed bool) error {
 	plan := s.shown(a)
 	plan = plan[:int(a.share*float64(len(plan)))]
@@ -115,7 +116,7 @@ func (s *system) writeScan(w io.Writer, a analysis, analysed bool) error {
 	return json.MarshalWrite(w, document, lenient)
 }
 
-// nameForV2 makes known what API v2 calls the systems.
+// nameForV2 sets V2ID and ViewName of each system.
 func (e *estate) nameForV2() {
 	for _, s := range e.list {
 		s.V2ID, s.ViewName = strconv.Itoa(s.v2ID), s.viewName
@@ -137,7 +138,7 @@ func (e *estate) writeEcosystems(w io.Writer, analyses map[string]analysis, text
 	return json.MarshalWrite(w, document)
 }
 
-// ecosystem finds a system by its id of API v2.
+// ecosystem returns the system with this id of API v2; nil if there is none.
 func (e *estate) ecosystem(v2ID string) *system {
 	for _, s := range e.list {
 		if s.V2ID != "" && s.V2ID == v2ID {
@@ -147,7 +148,8 @@ func (e *estate) ecosystem(v2ID string) *system {
 	return nil
 }
 
-// latest returns what writes a system's latest result; nil if it has none.
+// latest returns a function that writes a system's latest result; nil if there is
+// no such system or result.
 func (a *Appliance) latest(v2ID string, analysed bool) func(io.Writer) error {
 	if a.estate == nil {
 		return nil

@@ -26,8 +26,8 @@ type scanDocument struct {
 	} `json:"scannedIssues"`
 }
 
-// flat returns the issues in the form of API v1, with those objects only that
-// have the issue's own status, or none.
+// flat returns the issues in the form of API v1, without the objects whose status is
+// not the issue's own.
 func (d scanDocument) flat() []issue {
 	list := []issue{}
 	for _, scanned := range d.Issues {
@@ -191,8 +191,8 @@ func TestV2SaysWhatV1Says(t *testing.T) {
 	}
 }
 
-// checkAnalysed wants the verdicts of v1 where all objects are listed, and counts
-// the passed objects of checks that passed and of others.
+// checkAnalysed fails the test unless a result with all analysed objects has the
+// verdicts of v1. It counts the passed objects of checks that passed and of others.
 func checkAnalysed(t *testing.T, want []issue, d scanDocument) (passed, mixed int) {
 	t.Helper()
 	flat := d.flat()
@@ -289,8 +289,8 @@ func TestWriteScanOfNothing(t *testing.T) {
 	}
 }
 
-// During a scan v2 shows the result of before; or a new one, dated by the
-// scan's start, that is not whole yet.
+// During a scan v2 shows the result of the scan before, or an unfinished one of the
+// running scan that is dated by the scan's start.
 func TestV2DuringAScan(t *testing.T) {
 	t.Parallel()
 	time0 := newClock()

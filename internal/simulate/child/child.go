@@ -52,13 +52,15 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	return p, nil
 }
 
-// PID is the process id.
+// PID returns the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Exited is closed once the program has ended and its output was read.
+// Exited returns a channel that is closed once the program has ended and its output
+// was read.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// Err says how the program ended, nil for status 0. Call it only after Exited.
+// Err returns how the program ended, nil for status 0. Call it only after Exited is
+// closed.
 func (p *Process) Err() error { return p.err }
 
 // Signal sends a signal. A program that has ended is not an error.
@@ -66,7 +68,7 @@ func (p *Process) Signal(s os.Signal) {
 	_ = p.cmd.Process.Signal(s) // its only failure is a process that is gone
 }
 
-// Stop freezes the program (SIGSTOP) and returns when it stands still.
+// Stop freezes the program (SIGSTOP) and returns when it is stopped.
 func (p *Process) Stop() {
 	p.Signal(syscall.SIGSTOP)
 	awaitStop(p.PID())
@@ -81,9 +83,9 @@ func (p *Process) Kill() {
 	<-p.exited
 }
 
-// PeakMemory is the most resident memory that the program has used so far, in
-// bytes: VmHWM of /proc/<pid>/status. 0 where that file is not there: the
-// program has ended, or the system is not Linux. The rusage of an ended child
+// PeakMemory returns the most resident memory that the program has used so far, in
+// bytes: VmHWM of /proc/<pid>/status. It is 0 if the program has ended or the system
+// is not Linux, where that file does not exist. The rusage of an ended child
 // is no substitute: on Linux it begins with the size of the parent that forked it.
 func (p *Process) PeakMemory() int64 {
 	select {
@@ -104,9 +106,9 @@ func (p *Process) PeakMemory() int64 {
 	return kib << 10
 }
 
-// CPUTime is what the program has used of the processors so far, in user and
-// kernel mode: fields 14 and 15 of /proc/<pid>/stat, in hundredths of a second. 0
-// where that file is not there, see PeakMemory.
+// CPUTime returns the processor time that the program has used so far, in user and
+// kernel mode: fields 14 and 15 of /proc/<pid>/stat, in hundredths of a second. It
+// is 0 if the program has ended or the system is not Linux.
 func (p *Process) CPUTime() time.Duration {
 	select {
 	case <-p.exited:

@@ -125,7 +125,7 @@ func TestAChildDiesWithItsParent(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("process %d outlived its parent", pid)
 		}
-		time.Sleep(time.Millisecond) // the kernel says nothing when somebody else's child ends
+		time.Sleep(time.Millisecond) // the kernel does not tell when another process's child ends
 	}
 }
 

@@ -2,12 +2,14 @@ package child
 
 import "syscall"
 
+// attributes puts the child into a process group of its own, and lets the kernel kill
+// it when the thread that started it ends.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// awaitStop returns when all threads of the child have stopped, or it is gone.
-// WNOWAIT leaves its status for the Wait that reaps it.
+// awaitStop returns when all threads of the child have stopped, or the child is gone.
+// WNOWAIT leaves the child's status for the Wait that reaps it.
 func awaitStop(pid int) {
 	const (
 		idIsPID = 1 // P_PID

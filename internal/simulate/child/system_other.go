@@ -4,7 +4,9 @@ package child
 
 import "syscall"
 
-// attributes: only Linux can tie a child's life to its parent's.
+// attributes puts the child into a process group of its own. Only Linux can also end
+// it with its parent.
 func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
+// awaitStop does not wait: a child may run for a moment longer.
 func awaitStop(int) {}

@@ -1,7 +1,7 @@
 // Package emulator runs an unmodified Lambda binary under AWS's own runtime
 // interface emulator, as a second opinion on package lambda. It promises that
-// nothing stands between the emulator and the binary: what differs is what the
-// emulator does. The package comment of lambda says what that is.
+// nothing stands between the emulator and the binary, so that every difference
+// comes from the emulator. The package comment of lambda lists the differences.
 package emulator
 
 import (
@@ -26,25 +26,29 @@ import (
 )
 
 const (
+	// startLimit is how long the emulator may take to listen at an address.
 	startLimit = 10 * time.Second
-	pollEvery  = 5 * time.Millisecond
-	// portTries is how often other ports are tried when somebody else took them.
+	// pollEvery is the time between two tries to connect to a starting emulator.
+	pollEvery = 5 * time.Millisecond
+	// portTries is how many pairs of free ports are tried: another program may take a
+	// port before the emulator opens it.
 	portTries = 3
 	// invocations is the only path that the emulator knows.
 	invocations = "/2015-03-31/functions/function/invocations"
 )
 
-// Function is a function with one instance. It is safe for concurrent use:
-// invocations are made one after the other, as the emulator refuses a second one.
+// Function is a function with one instance. It is safe for concurrent use: it makes
+// invocations one after the other, since the emulator refuses a second one.
 type Function struct {
 	proc *child.Process
 	url  string
 	mu   sync.Mutex
 }
 
-// Start starts the emulator, found as out/bin/aws-lambda-rie of the module, with
-// the binary of a function; of the options Binary, Name, Env, Timeout (whole
-// seconds), MemoryMB and Log are obeyed. The binary starts with the first Invoke.
+// Start starts the emulator, out/bin/aws-lambda-rie of the module, with the binary
+// of a function. It obeys the options Binary, Name, Env, Timeout (at least 1 s, whole
+// seconds), MemoryMB and Log; it has no defaults, and Log must not be nil. The binary
+// starts with the first Invoke.
 func Start(ctx context.Context, o lambda.Options) (*Function, error) {
 	if o.Timeout%time.Second != 0 || o.Timeout == 0 {
 		return nil, fmt.Errorf("start the emulator: a time-out of %s is not a number of seconds", o.Timeout)
@@ -67,8 +71,8 @@ func start(ctx context.Context, program string, o lambda.Options) (*Function, er
 	if err != nil {
 		return nil, fmt.Errorf("start the emulator: %w", err)
 	}
-	door, runtimeAPI := addresses[0], addresses[1]
-	cmd := exec.Command(program, "--log-level", "warn", "--runtime-interface-emulator-address", door, "--runtime-api-address", runtimeAPI, o.Binary)
+	invokeAddress, runtimeAPI := addresses[0], addresses[1]
+	cmd := exec.Command(program, "--log-level", "warn", "--runtime-interface-emulator-address", invokeAddress, "--runtime-api-address", runtimeAPI, o.Binary)
 	cmd.Dir = filepath.Dir(o.Binary)
 	cmd.Env = append([]string{
 		"PATH=/usr/local/bin:/usr/bin:/bin", "TZ=:UTC", "AWS_LAMBDA_LOG_FORMAT=JSON",
@@ -82,7 +86,7 @@ func start(ctx context.Context, program string, o lambda.Options) (*Function, er
 	if err != nil {
 		return nil, fmt.Errorf("start the emulator: %w", err)
 	}
-	f := &Function{proc: proc, url: "http://" + door + invocations}
+	f := &Function{proc: proc, url: "http://" + invokeAddress + invocations}
 	for _, address := range addresses {
 		if err := f.await(ctx, address); err != nil {
 			_ = f.Close()
@@ -92,9 +96,10 @@ func start(ctx context.Context, program string, o lambda.Options) (*Function, er
 	return f, nil
 }
 
-// await returns when the emulator listens at an address. It has nothing to be
-// asked for its health by: every request is an invocation. It may listen for
-// invocations first, and would start a binary that finds no runtime API yet.
+// await returns when the emulator listens at an address. It connects only: the
+// emulator has no health check, and takes every request for an invocation. Start
+// awaits both addresses, because an invocation that comes before the emulator listens
+// at the second one would start a binary that finds no Runtime API.
 func (f *Function) await(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
@@ -115,8 +120,8 @@ func (f *Function) await(ctx context.Context, address string) error {
 }
 
 // Invoke calls the function and waits for its answer. The emulator reports a
-// failure by its text alone, so what looks like an error document is taken for
-// one, and so is what is no JSON.
+// failure by the answer's text alone. So Invoke takes an answer that looks like an
+// error document, or is not JSON, for a failure.
 func (f *Function) Invoke(ctx context.Context, payload []byte) (lambda.Result, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -144,8 +149,8 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) (lambda.Result, e
 	return r, nil
 }
 
-// PID is the process id of the function; 0 if there is none at the moment, or the
-// system is not Linux.
+// PID returns the process id of the function; 0 if there is none at the moment, or
+// the system is not Linux.
 func (f *Function) PID() int {
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", f.proc.PID()))
 	for _, task := range tasks {
@@ -169,7 +174,7 @@ func (f *Function) Close() error {
 	return nil
 }
 
-// freeAddresses returns so many loopback addresses that nobody listened on.
+// freeAddresses returns n different loopback addresses at which nobody listens.
 func freeAddresses(n int) (addresses []string, err error) {
 	for range n {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -182,7 +187,7 @@ func freeAddresses(n int) (addresses []string, err error) {
 	return addresses, nil
 }
 
-// find returns the path of the emulator.
+// find returns the path of the emulator, in the module of the working directory.
 func find() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -203,7 +208,7 @@ func find() (string, error) {
 	return path, nil
 }
 
-// output keeps what the emulator said.
+// output keeps the beginning of what the emulator wrote, about 64 KiB.
 type output struct {
 	mu sync.Mutex
 	b  bytes.Buffer

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// invoker is a function under either of the two.
+// invoker is a function under the emulator or under package lambda.
 type invoker interface {
 	Invoke(ctx context.Context, payload []byte) (lambda.Result, error)
 }
@@ -72,8 +72,8 @@ func order(t *testing.T, do, text string, size int) []byte {
 	return payload
 }
 
-// outcome is what is to be the same under both: of an answer its size, and of a
-// failure its error document without the request's id, which is another one.
+// outcome returns what has to be the same under both: the size of an answer, or the
+// error document of a failure without the request's id.
 func outcome(t *testing.T, f invoker, payload []byte) string {
 	t.Helper()
 	r, err := f.Invoke(t.Context(), payload)
@@ -94,8 +94,8 @@ func outcome(t *testing.T, f invoker, payload []byte) string {
 	return "failed: " + e.Type + ": " + regexp.MustCompile(`^RequestId: \S+ Error: `).ReplaceAllString(e.Message, "")
 }
 
-// TestSecondOpinion has a function do everything that may happen to one. After
-// each, it answers again.
+// TestSecondOpinion has a function do everything that may happen to it. After each of
+// these it has to answer again.
 func TestSecondOpinion(t *testing.T) {
 	t.Parallel()
 	const most = 6 << 20
@@ -105,9 +105,9 @@ func TestSecondOpinion(t *testing.T) {
 		timeout time.Duration
 		payload []byte
 		want    string
-		// theirs is what the emulator does, where it is not what AWS documents.
+		// theirs is the outcome under the emulator if it is not what AWS documents.
 		theirs string
-		// never: it does not answer afterwards either.
+		// never means that the function does not answer afterwards either.
 		never bool
 	}{
 		"answers":   {payload: order(t, "", "text", 0), want: "answered with 4 bytes"},
@@ -153,7 +153,7 @@ func TestSecondOpinion(t *testing.T) {
 }
 
 // TestARestart has the function's process end between two invocations. AWS starts
-// another one when it is next needed; the emulator fails that invocation first.
+// a new one for the next invocation; the emulator fails that invocation first.
 func TestARestart(t *testing.T) {
 	t.Parallel()
 	theirs, ours := both(t, time.Minute)
@@ -221,11 +221,11 @@ func TestEnvironment(t *testing.T) {
 		what      string
 		got, want []string
 	}{
-		// Its own, and those of the metadata endpoint, which nothing here asks.
+		// The emulator's own, and those of the metadata endpoint, which nothing here uses.
 		{"given by the emulator alone", missing, []string{"AWS_LAMBDA_FUNCTION_TIMEOUT", "AWS_LAMBDA_METADATA_API", "AWS_LAMBDA_METADATA_TOKEN"}},
-		// Documented, all of them.
+		// AWS documents all of these.
 		{"not given by the emulator", more, []string{"AWS_DEFAULT_REGION", "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_XRAY_CONTEXT_MISSING", "LAMBDA_TASK_ROOT", "LANG", "_HANDLER"}},
-		// Where it listens and logs; and the emulator traces only what its caller does.
+		// Addresses and names of logs differ; the emulator traces only if its caller does.
 		{"with another value", other, []string{"AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API", "_X_AMZN_TRACE_ID"}},
 	} {
 		if slices.Sort(c.got); !slices.Equal(c.got, c.want) {

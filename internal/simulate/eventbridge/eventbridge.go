@@ -19,8 +19,9 @@ import (
 )
 
 const (
-	// maxRequest bounds a request's body, maxEntries its events, and maxSize
-	// their size in bytes, as the service counts it (AWS docs, "PutEvents").
+	// maxRequest bounds a request's body in bytes, maxEntries the number of its
+	// events, and maxSize their size in bytes, as the service counts it (AWS docs,
+	// "PutEvents").
 	maxRequest = 1 << 20
 	maxEntries = 10
 	maxSize    = 256 << 10
@@ -28,7 +29,7 @@ const (
 	maxDetailType = 128
 )
 
-// Event is one that the bus has taken, as its rules see it.
+// Event is an event that the bus has accepted, in the form that its rules see.
 type Event struct {
 	Version    string         `json:"version"`
 	ID         string         `json:"id"`
@@ -49,22 +50,22 @@ type Bus struct {
 	refuse string
 }
 
-// Events returns what the bus has taken, in order.
+// Events returns the events that the bus has accepted, in order of arrival.
 func (b *Bus) Events() []Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]Event{}, b.events...)
 }
 
-// Refuse makes the bus answer with an error of this code from now on, as
-// AccessDeniedException; "" ends that.
+// Refuse makes the bus answer every request with an error of this code, such as
+// AccessDeniedException, from now on; "" ends that.
 func (b *Bus) Refuse(code string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refuse = code
 }
 
-// entry is one of a request.
+// entry is one event of a PutEvents request.
 type entry struct {
 	Time         float64  `json:"Time"`
 	Source       string   `json:"Source"`
@@ -138,7 +139,7 @@ func (b *Bus) put(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, map[string]any{"FailedEntryCount": failed, "Entries": answers})
 }
 
-// size is an entry's, as the service counts it.
+// size returns the entry's size in bytes, as the service counts it.
 func (e *entry) size() int {
 	n := len(e.Source) + len(e.DetailType) + len(e.Detail)
 	if e.Time != 0 {
@@ -150,7 +151,7 @@ func (e *entry) size() int {
 	return n
 }
 
-// fault says why the service does not take an entry; "": it does.
+// fault returns why the service refuses an entry; "" if it accepts it.
 func (e *entry) fault() (code, message string) {
 	detail := jsontext.Value(e.Detail)
 	switch {
@@ -168,7 +169,7 @@ func (e *entry) fault() (code, message string) {
 	return "", ""
 }
 
-// event is what the rules of the bus see of an entry.
+// event returns an entry in the form that the rules of the bus see.
 func (e *entry) event(r *http.Request) Event {
 	at := time.Now()
 	if e.Time != 0 {

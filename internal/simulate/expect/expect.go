@@ -20,8 +20,8 @@ import (
 const finished = "FINISHED_SUCCESSFULLY"
 
 // Tiles returns the expected tiles of all systems in a v1 /results document, as
-// TilesOf does; systems are what the appliance shows its systems as. One that
-// it does not list goes by its uid.
+// TilesOf does. systems has the name and type of each system by its ID; a system
+// that is not in it is named by its uid and has the type UNKNOWN.
 func Tiles(results io.Reader, systems []appliance.System) (dashboard.Tiles, error) {
 	listed := make(map[string]appliance.System, len(systems))
 	for _, s := range systems {
@@ -36,10 +36,10 @@ func Tiles(results io.Reader, systems []appliance.System) (dashboard.Tiles, erro
 }
 
 // TilesOf reads a v1 /results document, one issue at a time, and returns the
-// expected tiles of the systems that shown knows, under the id, name and type
-// that it gives them. A system whose scan did not finish is left out, and so is
-// one without an uid. Unknown, missing and repeated members are passed over; a
-// document that is cut off or is no JSON object is an error.
+// expected tiles of the systems for which shown returns true, under the id, name
+// and type that shown returns. A system whose scan did not finish, or that has no
+// uid, is left out. Unknown, missing and repeated members are no error; a document
+// that is cut off or is no JSON object is.
 func TilesOf(results io.Reader, shown func(uid string) (appliance.System, bool)) (dashboard.Tiles, error) {
 	r := reader{
 		dec:   jsontext.NewDecoder(results, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
@@ -55,8 +55,8 @@ func TilesOf(results io.Reader, shown func(uid string) (appliance.System, bool))
 	return dashboard.Compute(r.events), nil
 }
 
-// reader walks the document and collects what the appliance's results amount
-// to as events of one committed scan per system.
+// reader reads the document, and turns its results into the events of one committed
+// scan per system.
 type reader struct {
 	dec    *jsontext.Decoder
 	shown  func(uid string) (appliance.System, bool)
@@ -111,9 +111,9 @@ func (r *reader) readSystem() error {
 	return nil
 }
 
-// commit adds a system's rows and the scan that makes them visible. A scan
-// without rows changes no tile, so it does not matter here that it would not
-// be committed.
+// commit adds a system's rows and the scan event that makes them visible. The product
+// does not commit a scan without rows; here that needs no exception, since such a
+// scan changes no tile.
 func (r *reader) commit(s appliance.System, rows []row) {
 	scan := dashboard.NewText(s.ID)
 	for _, row := range rows {
@@ -146,7 +146,7 @@ func (r *reader) members(read func(name string) error) error {
 			return err
 		}
 	}
-	_, err := r.dec.ReadToken() // the closing brace, or what is wrong
+	_, err := r.dec.ReadToken() // the closing brace, or the error
 	return err
 }
 

@@ -10,7 +10,7 @@ import (
 	"runecast-ingest/internal/simulate/appliance"
 )
 
-// longestValue is where an evidence value is cut, in characters.
+// longestValue is the number of characters to which an evidence value is cut.
 const longestValue = 3000
 
 // issue is one element of results[].issues[].
@@ -38,8 +38,8 @@ type value struct {
 	Value       word `json:"value"`
 }
 
-// row is a finding that waits for its system. Without an object it is about
-// the system itself.
+// row is a finding whose system is not known yet. Without an object it is about the
+// system itself.
 type row struct {
 	event  dashboard.Event
 	object *object
@@ -75,16 +75,17 @@ func (i *issue) rows() []row {
 	return rows
 }
 
-// namesItsObjects says whether the list holds affected objects only: a longer
-// list than the count does not tell which of them are affected.
+// namesItsObjects reports whether the list holds affected objects only. A list that
+// is longer than the count does not tell which of its objects are affected.
 func (i *issue) namesItsObjects() bool {
 	n := float64(len(i.Objects))
 	return n > 0 && (!i.Affected.known || n <= i.Affected.objects)
 }
 
-// status is upper case: "Fail" can only mean FAIL. Severities likewise.
+// status returns the issue's status in upper case: "Fail" can only mean FAIL.
 func (i *issue) status() string { return strings.ToUpper(string(i.Status)) }
 
+// verdict returns the dashboard's status and its score; "" if the issue has no verdict.
 func (i *issue) verdict() (string, dashboard.Number) {
 	switch i.status() {
 	case "FAIL", "M_FAIL":
@@ -115,7 +116,7 @@ func (i *issue) evidence(values []value) dashboard.Text {
 		Description string `json:"description"`
 		Value       string `json:"value"`
 	}
-	kind := "MANUAL" // also of M_FAIL: a person has a part in it
+	kind := "MANUAL" // also for M_FAIL, in which a person has a part
 	if i.status() == "FAIL" {
 		kind = "AUTOMATIC"
 	}
@@ -137,7 +138,7 @@ func cut(text string) string {
 	return text
 }
 
-// on places a row on its object, or on the system.
+// on returns the row's event with its object, or with the system if it has none.
 func (r row) on(s appliance.System) dashboard.Event {
 	e := r.event
 	if r.object == nil || r.object.id(s.ID) == "" {
@@ -145,13 +146,13 @@ func (r row) on(s appliance.System) dashboard.Event {
 		return e
 	}
 	e.ObjectID = dashboard.NewText(r.object.id(s.ID))
-	e.ObjectName = dashboard.Text(r.object.Name) // null if it has none
+	e.ObjectName = dashboard.Text(r.object.Name) // null if the object has no name
 	e.ObjectType = dashboard.NewText(cmp.Or(string(r.object.Type), s.Type))
 	return e
 }
 
-// id is unique across systems, unlike a moid: every vCenter has a host-81. It
-// is "" where nothing names the object.
+// id returns an id that is unique across systems, unlike a moid: every vCenter has a
+// host-81. It is "" if the object has neither moid nor name.
 func (o *object) id(systemID string) string {
 	own := string(cmp.Or(o.MOID, o.Name))
 	if own == "" || strings.HasPrefix(own, "arn:") || strings.HasPrefix(own, "/subscriptions/") {

@@ -40,13 +40,13 @@ func (c *count) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if err != nil {
 		return err
 	}
-	n, _ := token.Float() // out of range is more than any list
+	n, _ := token.Float() // a number out of range is greater than the length of any list
 	*c = count{n, n >= 0}
 	return nil
 }
 
-// list is an array of objects; its other elements are passed over, and any
-// other value is an empty list.
+// list is an array of objects. Elements that are no objects are passed over, and a
+// value that is no array is an empty list.
 type list[T any] []T
 
 // UnmarshalJSONFrom reads any JSON value.
@@ -71,6 +71,6 @@ func (l *list[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		}
 		*l = append(*l, element)
 	}
-	_, err := dec.ReadToken() // the closing bracket, or what is wrong
+	_, err := dec.ReadToken() // the closing bracket, or the error
 	return err
 }

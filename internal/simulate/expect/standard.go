@@ -17,7 +17,7 @@ func (s standard) ruleID(id string) string {
 	return s.prefix + "-" + id
 }
 
-// begins ignores case.
+// begins reports whether a text begins with start, in any letter case.
 func begins(text, start string) bool {
 	return len(text) >= len(start) && strings.EqualFold(text[:len(start)], start)
 }
@@ -40,21 +40,23 @@ func standardOf(code string) (standard, bool) {
 	return standard{code, code, code}, true
 }
 
-// version is a version, release or year, with dots for its punctuation.
+// version matches a version, release or year, with dots for its punctuation.
 var version = regexp.MustCompile(`^\.?(?:V?[0-9]{1,2}(?:\.[0-9]{1,2})*(?:R[0-9]+)?|R[0-9]{1,2}(?:\.[0-9]{1,2})*|(?:19|20)[0-9]{2}|[0-9]{3})$`)
 
-// another is a standard that a publisher's name and its number stand for.
-var another = regexp.MustCompile(`^(NIST|NIST\.?SP|ISO|BSI)\.?[0-9]{2,3}$`)
+// numbered matches a publisher's name with the number of one of its standards. The
+// number is then no version of the publisher's best known standard.
+var numbered = regexp.MustCompile(`^(NIST|NIST\.?SP|ISO|BSI)\.?[0-9]{2,3}$`)
 
-// unversioned knows a code without the version at its end: the longest that is
-// known, for "NIST 800-53 5" is release 5 of NIST 800-53.
+// unversioned returns the name and prefix of a code whose end is a version: those of
+// the longest known code before the version, since "NIST 800-53 5" is release 5 of
+// NIST 800-53. They are empty if no code before a version is known.
 func unversioned(code string) (name, prefix string) {
 	text := plainly(code)
 	digit := func(i int) bool { return text[i] >= '0' && text[i] <= '9' }
 	for i := len(text) - 1; i > 0 && name == ""; i-- {
 		if version.MatchString(text[i:]) && (!digit(i-1) || !digit(i)) { // a number is never cut
 			name, prefix = known(letters(text[:i]))
-			if another.MatchString(text) {
+			if numbered.MatchString(text) {
 				name = ""
 			}
 		}
@@ -62,14 +64,16 @@ func unversioned(code string) (name, prefix string) {
 	return name, prefix
 }
 
-// plainly is a code in upper case, with dots for its punctuation.
+// plainly returns a code in upper case, with dots for its punctuation.
 func plainly(code string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToUpper(code), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), ".")
 }
 
-// letters are the letters and digits of a code, in upper case.
+// letters returns the letters and digits of a code, in upper case.
 func letters(code string) string { return strings.ReplaceAll(plainly(code), ".", "") }
 
+// known returns the name and the prefix of rule ids of a standard, by the letters of
+// its code; both are empty if the code is not in the table.
 func known(code string) (name, prefix string) {
 	switch code {
 	case "CIS", "NIST", "HIPAA", "GDPR", "DORA", "KVKK", "TISAX":

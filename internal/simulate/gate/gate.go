@@ -1,7 +1,7 @@
 // Package gate stands between a program under test and everything that it
 // talks to over HTTP. It promises that something happens to the program at
-// exactly one request: just before it is passed on, or after it was answered
-// but before the program has the answer.
+// exactly one request: just before the request is passed on, or after it was
+// answered but before the program has the answer.
 package gate
 
 import (
@@ -15,12 +15,14 @@ import (
 
 // Point is a moment in the life of a program.
 type Point struct {
-	// N is the request that it is about, counted from 1; 0: none.
+	// N is the number of the request, counted from 1; 0: none.
 	N int
-	// Of is in the lines of the requests that are counted; empty: all are.
+	// Of selects the requests that are counted: those whose line holds this text;
+	// empty: all.
 	Of string
-	// After: the request was passed on and answered, and the program does not
-	// know; otherwise the request is not passed on yet.
+	// After puts the point behind the answer: the request was passed on and answered,
+	// but the program does not have the answer. Without it the point is before the
+	// request is passed on.
 	After bool
 }
 
@@ -30,14 +32,15 @@ type Gate struct {
 
 	mu      sync.Mutex
 	at      Point
-	counted int
-	met     string
-	passed  []string
-	written map[string]int
+	counted int            // requests since Set
+	met     string         // the line of the request at the point
+	passed  []string       // the lines of the requests that were passed on
+	written map[string]int // successful writes by key
 }
 
-// New makes a gate that calls act once, at the point that is set. A program that
-// is not alive then gets no answer; one that is goes on when act returns.
+// New makes a gate that calls act once, at the point that is set. act reports
+// whether the program is still alive. If it is, the request goes on when act
+// returns; if not, the connection is broken without an answer.
 func New(act func() (alive bool)) *Gate {
 	return &Gate{act: act, written: map[string]int{}}
 }
@@ -49,11 +52,12 @@ func (g *Gate) Set(at Point) {
 	g.at, g.counted, g.met = at, 0, ""
 }
 
-// Guard lets a handler's requests pass the gate. A request's line is the name
-// of its door, its method and its path: "S3 GET /bucket/key".
-func (g *Gate) Guard(door string, next http.Handler) http.Handler {
+// Guard returns a handler whose requests pass the gate on their way to next. A
+// request's line is the name of the service, the method, and the path with its query:
+// "S3 GET /bucket/key".
+func (g *Gate) Guard(service string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		met, after := g.arrived(door + " " + r.Method + " " + r.URL.RequestURI())
+		met, after := g.arrived(service + " " + r.Method + " " + r.URL.RequestURI())
 		switch {
 		case !met:
 			next.ServeHTTP(w, r)
@@ -71,13 +75,15 @@ func (g *Gate) Guard(door string, next http.Handler) http.Handler {
 	})
 }
 
+// actOrAbort calls act, and breaks the connection if the program is dead.
 func (g *Gate) actOrAbort() {
 	if !g.act() {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// arrived counts a request and reports whether it is the one.
+// arrived counts a request. It reports whether the request is the one at the point,
+// and whether the point is behind its answer.
 func (g *Gate) arrived(line string) (met, after bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -102,8 +108,9 @@ func (g *Gate) Met() string {
 	return g.met
 }
 
-// Passed returns the lines of the requests passed on that hold the text. The one
-// at a point that is not After is none of them.
+// Passed returns the lines, among those of all requests that were passed on, that
+// hold the text. The request at a point without After is left out, even if the
+// program lived and it was passed on later.
 func (g *Gate) Passed(text string) []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()

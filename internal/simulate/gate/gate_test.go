@@ -15,16 +15,16 @@ import (
 	"runecast-ingest/internal/simulate/gate"
 )
 
-// What lies behind the gate sees the request or not, and the program its
-// answer or not, as the point and the program's fate have it.
+// Whether the service behind the gate sees the request, and whether the program gets
+// the answer, depends on the point and on whether the program lives on.
 func TestPoints(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		at       gate.Point
 		alive    bool
-		atAct    string // what lies behind had seen when the gate acted
-		behind   string // what it saw in the end
-		answered string // what the program got answers to
+		atAct    string // the requests that the service had seen when the gate acted
+		behind   string // the requests that the service saw in the end
+		answered string // the requests to which the program got an answer
 		met      string
 	}{
 		"never":            {gate.Point{}, true, "", "abc", "abc", ""},

@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// S3 passes requests on to an S3 server that is addressed by path, signatures
-// and all, and counts the writes that made an object.
+// S3 returns a handler that passes requests, signatures included, on to an S3 server
+// that is addressed by path, and counts the writes that made an object.
 func (g *Gate) S3(server *url.URL, transport http.RoundTripper) http.Handler {
 	return &httputil.ReverseProxy{
 		Transport: transport,
 		ErrorLog:  slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // of connections that a kill cut
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(server)
-			r.Out.Host = r.In.Host // it is signed
+			r.Out.Host = r.In.Host // the signature covers the host
 		},
 		ModifyResponse: func(r *http.Response) error {
 			query := r.Request.URL.Query()
@@ -37,7 +37,7 @@ func (g *Gate) wrote(key string) {
 	g.written[key]++
 }
 
-// Written is the number of successful writes of a key, in any bucket.
+// Written returns the number of successful writes of a key through S3, in any bucket.
 func (g *Gate) Written(key string) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()

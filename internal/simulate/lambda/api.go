@@ -17,7 +17,7 @@ import (
 type invocation struct {
 	id, trace string
 	payload   []byte
-	deadline  time.Time // set when it is handed over
+	deadline  time.Time // set just before the process gets the invocation
 }
 
 func newInvocation(payload []byte) *invocation {
@@ -31,7 +31,7 @@ func newInvocation(payload []byte) *invocation {
 	}
 }
 
-// api is the Runtime API,
+// api returns the handler of the Runtime API,
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
 func (in *instance) api() http.Handler {
 	const root = "/2018-06-01/runtime"
@@ -43,8 +43,8 @@ func (in *instance) api() http.Handler {
 	return mux
 }
 
-// next blocks until there is work; the first call also says that the process
-// is ready, every later one that the previous invocation is over.
+// next blocks until there is an invocation. By its first call the process also tells
+// that it is ready, by each later one that the previous invocation is over.
 func (in *instance) next(w http.ResponseWriter, r *http.Request) {
 	select {
 	case in.polls <- struct{}{}:
@@ -62,7 +62,7 @@ func (in *instance) next(w http.ResponseWriter, r *http.Request) {
 		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.deadline.UnixMilli(), 10))
 		h.Set("Lambda-Runtime-Invoked-Function-Arn", in.arn)
 		h.Set("Lambda-Runtime-Trace-Id", inv.trace)
-		_, _ = w.Write(inv.payload) // a process that is gone is noticed by its end
+		_, _ = w.Write(inv.payload) // it fails only if the process is gone, which serve notices
 	case <-r.Context().Done():
 	}
 }
@@ -105,8 +105,8 @@ func (in *instance) initError(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// report passes on what the process said, with its memory while it still lives.
-// A process that says more than it was asked is not waited for.
+// report passes on what the process said, and reads its peak memory while it still
+// lives. It drops a report that comes while another one still waits to be read.
 func (in *instance) report(r report) {
 	in.peakMemory()
 	select {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// environment is what Lambda gives to a process, then the function's own
-// variables; of two with one name the later wins.
+// environment returns the variables that Lambda sets for a process, then the
+// function's own; of two variables with the same name the later wins.
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 func environment(o Options, runtimeAPI string) []string {
 	region := lookup(o.Env, "AWS_REGION")

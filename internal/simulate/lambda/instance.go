@@ -28,7 +28,7 @@ type instance struct {
 	mu      sync.Mutex
 	current *invocation // taken and not yet answered
 
-	peak atomic.Int64 // last reading of the process's peak memory, in bytes
+	peak atomic.Int64 // the last reading of the process's peak memory, in bytes
 }
 
 // startInstance starts the process. It returns at once; the process is ready
@@ -58,8 +58,8 @@ func startInstance(o Options, log *sharedWriter) (*instance, error) {
 	return in, nil
 }
 
-// serve runs one invocation and sends its result. It returns when the process
-// polls again (true) or has ended or is to be ended (false).
+// serve runs one invocation and sends its result. It returns true when the process
+// polls again, and false when the process has ended or has to be ended.
 func (in *instance) serve(inv *invocation, timeout time.Duration, cold bool, results chan<- Result) (reusable bool) {
 	r := Result{ColdStart: cold}
 	begin := time.Now()
@@ -80,7 +80,7 @@ func (in *instance) serve(inv *invocation, timeout time.Duration, cold bool, res
 		results <- in.finish(r, in.exitReport(inv))
 		return false
 	}
-	answered := make(chan struct{}) // never: an answer comes as a report
+	answered := make(chan struct{}) // never closed: an answer comes as a report
 	rep := in.await(answered, expired, timeout, inv)
 	r.Duration = time.Since(begin)
 	results <- in.finish(r, *rep)
@@ -90,8 +90,8 @@ func (in *instance) serve(inv *invocation, timeout time.Duration, cold bool, res
 	return in.await(in.polls, expired, timeout, inv) == nil
 }
 
-// await waits for the event (nil), or for what comes instead of it: a report of
-// the process, its end, or the end of the time.
+// await returns nil when the event comes. If a report of the process, its end or the
+// end of the time comes first, it returns a report of that.
 func (in *instance) await(event <-chan struct{}, expired <-chan time.Time, limit time.Duration, inv *invocation) *report {
 	var rep report
 	select {
@@ -127,8 +127,8 @@ func (in *instance) exitReport(inv *invocation) report {
 	return failure(inv, "Runtime.ExitError", why)
 }
 
-// peakMemory reads the process's peak memory, or gives the last reading when
-// the process is gone.
+// peakMemory reads the process's peak memory, or returns the last reading when the
+// process is gone.
 func (in *instance) peakMemory() int64 {
 	now := in.proc.PeakMemory()
 	for {
@@ -160,10 +160,11 @@ func (in *instance) end() {
 // or a freeze does. It stays valid when the process has ended.
 type Instance struct{ in *instance }
 
-// PID is the process id.
+// PID returns the process id.
 func (i *Instance) PID() int { return i.in.proc.PID() }
 
-// CPUTime is what the process has used of the processors so far.
+// CPUTime returns the processor time that the process has used so far, in user and
+// kernel mode; 0 if it has ended or the system is not Linux.
 func (i *Instance) CPUTime() time.Duration { return i.in.proc.CPUTime() }
 
 // Kill ends the process with SIGKILL and returns when it is gone: the
@@ -173,8 +174,8 @@ func (i *Instance) Kill() {
 	i.in.proc.Kill()
 }
 
-// Stop freezes the process (SIGSTOP) and returns when it stands still; the
-// time-out runs on.
+// Stop freezes the process (SIGSTOP), and returns when it is stopped. The time-out
+// of its invocation runs on.
 func (i *Instance) Stop() { i.in.proc.Stop() }
 
 // Continue thaws a frozen process (SIGCONT).

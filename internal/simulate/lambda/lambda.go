@@ -1,12 +1,12 @@
 // Package lambda runs an unmodified Lambda binary for provided.al2023 as AWS
 // Lambda does, behind the documented Runtime API (version 2018-06-01). It
-// promises that the binary cannot tell the difference by what it uses:
-// environment, headers, deadline, payload limits, a kill at the time-out, a cold
-// start after a crash, several instances at once.
+// promises that the binary finds what it uses as in AWS: environment, headers,
+// deadline, payload limits, a kill at the time-out, a cold start after a crash,
+// several instances at once.
 //
-// Not imitated: CPU share and freezing between invocations; the memory limit is
-// announced and the use is measured, but nothing is killed for it; the endpoint
-// that tells a function its availability zone.
+// It does not imitate the CPU share, the freezing between invocations, and the
+// endpoint that tells a function its availability zone. It announces the memory
+// limit and measures the use, but kills no process for it.
 //
 // Package emulator runs the same binaries under AWS's own runtime emulator. Its
 // tests compare both: they agree on answers, errors, panics, exits, an answer that
@@ -61,7 +61,7 @@ type Options struct {
 	MemoryMB int
 	// Concurrency is the most instances at a time; default 1.
 	Concurrency int
-	// Log receives the output of all instances, whole lines; nil: dropped.
+	// Log receives the output of all instances in whole lines; nil: it is dropped.
 	Log io.Writer
 	// Name is the function's name; default "function".
 	Name string
@@ -79,9 +79,9 @@ type Function struct {
 	mu      sync.Mutex
 	closed  bool
 	live    []*instance // all running instances
-	idle    []*instance // those without an invocation, most recently used last
-	current *instance   // took the newest invocation
-	peak    int64       // of instances that have ended, in bytes
+	idle    []*instance // instances without an invocation, most recently used last
+	current *instance   // the instance that took the newest invocation
+	peak    int64       // peak memory of the instances that have ended, in bytes
 }
 
 // ErrClosed is the error of an Invoke after Close.
@@ -152,7 +152,8 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) (Result, error) {
 	}
 }
 
-// take returns an instance to work with and counts it as working.
+// take returns an instance to work with, and whether it was started for this. It
+// counts the invocation in f.working.
 func (f *Function) take() (in *instance, cold bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -199,8 +200,8 @@ func (f *Function) bury(in *instance) {
 	}
 }
 
-// MaxMemory is the most resident memory that one instance has used so far, in
-// bytes; 0 where the system does not tell (not Linux).
+// MaxMemory returns the most resident memory that one instance has used so far, in
+// bytes; 0 if the system is not Linux.
 func (f *Function) MaxMemory() int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -211,8 +212,8 @@ func (f *Function) MaxMemory() int64 {
 	return peak
 }
 
-// Current is the instance that took the newest invocation, at work or idle;
-// nil when it has ended.
+// Current returns the instance that took the newest invocation, at work or idle;
+// nil if it has ended.
 func (f *Function) Current() *Instance {
 	f.mu.Lock()
 	defer f.mu.Unlock()

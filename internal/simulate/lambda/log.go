@@ -12,17 +12,17 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// CheckLine says why a line that a function wrote is none of Lambda's log
-// format JSON, and returns nil if it is one: one JSON object, no member of
-// which is there twice, at any depth, with one of the levels that Lambda filters by.
+// CheckLine returns an error if a line that a function wrote is not in Lambda's log
+// format JSON: one JSON object without repeated members, at any depth, and with one
+// of the levels by which Lambda filters.
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
 func CheckLine(line []byte) error {
-	dec := jsontext.NewDecoder(bytes.NewReader(line)) // refuses a member that is there twice
+	dec := jsontext.NewDecoder(bytes.NewReader(line)) // refuses repeated members
 	object, err := dec.ReadValue()
 	if err != nil {
 		return fmt.Errorf("the line is no JSON: %w", err)
 	}
-	object = object.Clone() // the next read takes its place
+	object = object.Clone() // the next read overwrites the decoder's buffer
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return errors.New("the line goes on after its JSON")
 	}
@@ -50,11 +50,11 @@ func (s *sharedWriter) Write(p []byte) (int, error) {
 	return s.w.Write(p)
 }
 
-// lineWriter passes on whole lines, so that two instances cannot mix theirs.
+// lineWriter passes on whole lines, so that the lines of two instances do not mix.
 type lineWriter struct {
 	to   io.Writer
 	mu   sync.Mutex
-	part []byte // a line without its end
+	part []byte // the beginning of a line whose end has not come yet
 }
 
 // Write never fails: a full disk must not stop the function.
@@ -69,7 +69,7 @@ func (l *lineWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// flush writes the rest of a process that ended without a newline.
+// flush passes on the last line of a process that ended without a newline.
 func (l *lineWriter) flush() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -15,12 +15,12 @@ type Result struct {
 	// FunctionError is "Unhandled" when the function failed, crashed or ran out
 	// of time (the header X-Amz-Function-Error), else empty.
 	FunctionError string
-	// Duration is the time from the hand-over to the answer; Init that from the
-	// process's start to its first poll, 0 for a warm instance.
+	// Duration is the time from the hand-over to the answer. Init is the time from
+	// the process's start to its first poll, 0 for a warm instance.
 	Duration, Init time.Duration
 	// MaxMemory is the instance's peak resident memory so far, in bytes.
 	MaxMemory int64
-	// ColdStart reports that a process was started for this invocation.
+	// ColdStart reports whether a process was started for this invocation.
 	ColdStart bool
 }
 
@@ -53,14 +53,14 @@ func (r Result) Err() error {
 	return e
 }
 
-// report is what is known about how an invocation, or the start, ended.
+// report tells how an invocation, or the start of a process, ended.
 type report struct {
 	payload []byte
 	failed  bool
 	over    bool // the process has ended or is about to
 }
 
-// failure is a report in Lambda's own words.
+// failure returns a report of a failed invocation in Lambda's own words.
 func failure(inv *invocation, kind, message string) report {
 	return report{payload: errorPayload(kind, "RequestId: "+inv.id+" Error: "+message), failed: true, over: true}
 }

@@ -1,6 +1,6 @@
 // Package pki is a private certificate authority for tests and the local
-// stack. It promises that servers on this machine are verified like real ones:
-// clients trust the authority's certificate, never "anything".
+// stack. It promises that clients verify servers on this machine like real ones:
+// they trust the authority's certificate, and no other.
 package pki
 
 import (
@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// Certificates begin a little in the past, so that a client whose clock is
-// behind accepts them, and end 24 hours after the authority was made.
+// The authority's certificates are valid from headStart before it was made, so that a
+// client whose clock is behind accepts them, until validity after it was made.
 const (
 	headStart = time.Hour
 	validity  = 24 * time.Hour

@@ -13,7 +13,8 @@ import (
 )
 
 // SelfSigned makes a certificate of localhost as appliances ship them: signed by
-// its own key, valid for 90 days. change, if not nil, makes it another one.
+// its own key, valid from a day ago for 91 days. change, if not nil, changes the
+// certificate before it is signed.
 func SelfSigned(change func(*x509.Certificate)) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

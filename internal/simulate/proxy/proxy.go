@@ -1,7 +1,7 @@
-// Package proxy is an HTTP proxy that takes CONNECT and nothing else, as it stands
-// at the edge of a network without another way out. It promises to know names that
-// nobody else resolves, and to remember what it was asked for and what went
-// through it.
+// Package proxy is an HTTP proxy that takes CONNECT and nothing else, like one at the
+// edge of a network that has no other way out. It promises to reach hosts whose names
+// nothing else resolves, and to remember which hosts it was asked for and what clients
+// sent through it.
 package proxy
 
 import (
@@ -16,12 +16,13 @@ import (
 // Proxy is the handler of a server. Set its fields before it serves; its methods
 // are safe for concurrent use.
 type Proxy struct {
-	// Hosts are the addresses that it knows, by the host and port that a client
-	// asks for. What is not there is not reached: 502.
+	// Hosts are the addresses to connect to, by the host and port that a client asks
+	// for. The answer for any other host is 502.
 	Hosts map[string]string
-	// Answer is the status of all its answers; 0: as is right.
+	// Answer, if not 0, is the status of the answer to every CONNECT.
 	Answer int
-	// Chatty: it sends bytes of its own behind the answer that the way is free.
+	// Chatty makes the proxy send bytes of its own right after its answer 200, before
+	// those of the target.
 	Chatty bool
 
 	mu    sync.Mutex
@@ -29,7 +30,7 @@ type Proxy struct {
 	read  bytes.Buffer
 }
 
-// Asked returns the hosts and ports that were asked for, in order.
+// Asked returns the hosts and ports that clients asked for, in order.
 func (p *Proxy) Asked() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -43,13 +44,15 @@ func (p *Proxy) Read() []byte {
 	return bytes.Clone(p.read.Bytes())
 }
 
-// Write takes note of what a client sends.
+// Write keeps what a client sends, for Read. It never fails.
 func (p *Proxy) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.read.Write(b)
 }
 
+// ServeHTTP connects a client with the target that it asks for, until either of them
+// ends the connection. Methods other than CONNECT get 405.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodConnect {
 		w.WriteHeader(http.StatusMethodNotAllowed)

@@ -11,19 +11,19 @@ import (
 // assistantStandard is the one standard that the Compliance Assistant knows.
 const assistantStandard = "DORA"
 
-// Assistant is what the Compliance Assistant makes of the events it sees: in its
-// preview it reads Runecast's findings of DORA, and the worst of those that
-// failed bounds the score (Dynatrace docs, Compliance Assistant, 2026).
+// Assistant computes what the Compliance Assistant shows of events. In its preview
+// it reads Runecast's findings of DORA, and the severity of the worst failed finding
+// bounds the score (Dynatrace docs, Compliance Assistant, 2026).
 type Assistant struct {
 	// Findings counts the findings of DORA.
 	Findings int
 	// Failed are the ids of the rules that failed.
 	Failed map[string]bool
 
-	worst string
+	worst string // the highest severity of a failed finding; "": none failed
 }
 
-// Add takes an event in. An error is that of its JSON.
+// Add counts an event. It fails only if the text is not a JSON object.
 func (a *Assistant) Add(text []byte) error {
 	var e event
 	if err := json.Unmarshal(text, &e); err != nil {
@@ -46,7 +46,7 @@ func (a *Assistant) Add(text []byte) error {
 	return nil
 }
 
-// Ceiling is the most that the score can be: 100 if nothing failed.
+// Ceiling returns the highest possible score, in per cent: 100 if nothing failed.
 func (a *Assistant) Ceiling() int { return ceiling(a.worst) }
 
 func ceiling(worst string) int {
@@ -72,8 +72,8 @@ func (e event) isOf(standard string) bool {
 	})
 }
 
-// assessed: the standard and the severity of a finding are the same in all fields
-// that say so, whichever of them a reader takes.
+// assessed checks that the standard, the severity and the result of a finding are the
+// same in all fields that hold them, so that it does not matter which a reader takes.
 func assessed(e event, expect Expect) string {
 	if e.text("event.type") != "COMPLIANCE_FINDING" {
 		return ""
@@ -92,9 +92,10 @@ func assessed(e event, expect Expect) string {
 	return ""
 }
 
-// externalResult: a finding of the external model has the status that its result is, by
-// which queries of other vendors' findings and the samples of workflows select.
-// One that needs a manual check has none: that model knows no status for it.
+// externalResult checks that a finding of the external model has the status that fits
+// its result. Queries of other vendors' findings and the samples of workflows select by
+// the status. A finding that needs a manual check must have none: that model has no
+// status for it.
 func externalResult(e event, expect Expect) string {
 	if e.text("event.type") != "COMPLIANCE_FINDING" || !e.external() || expect.Lean && e["finding.result"] == nil {
 		return ""

@@ -1,9 +1,9 @@
-// Package readers holds events against what reads them in Dynatrace: its public
+// Package readers checks events for what reads them in Dynatrace: its public
 // rules for mappings of security events (the skill dt-sec-semantic-mapping of
 // Dynatrace's repository for agents, 2026), its queries of findings of other
 // vendors, the Compliance Assistant, and conditions of permissions. It promises
-// that an event without a fault here is one that all of them can use. The rules
-// are restated; their source is the authority.
+// that all of these can use an event that has no fault here. It restates their
+// rules; where it differs from the source of a rule, the source is right.
 package readers
 
 import (
@@ -15,20 +15,21 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Expect is what the settings promise of every event.
+// Expect says what every event has under the settings of the mapping.
 type Expect struct {
-	// Texts: a rule's texts are in fields of their own (RULE_TEXTS is not off). If
-	// not, no event has one.
+	// Texts means that a rule's texts are in fields of their own (RULE_TEXTS is not
+	// off). Without it no event has such a field.
 	Texts bool
-	// Described are the texts that the catalogue has of a rule, by
-	// runecast.issue.id; nil: what an event's metadata shows of them.
+	// Described says which texts the catalogue has of a rule, by runecast.issue.id.
+	// Texts that an event's metadata shows are expected in any case.
 	Described map[string]Described
-	// Originals: every event carries the appliance's own JSON (ORIGINAL_CONTENT=on).
+	// Originals means that every event carries the appliance's own JSON
+	// (ORIGINAL_CONTENT=on). Without it no event does.
 	Originals bool
-	// SecurityContext is on every event; empty: none is set.
+	// SecurityContext is the value of dt.security_context; empty: no event has one.
 	SecurityContext string
-	// Lean: a finding's link, its id at the appliance and its result may lack, where
-	// the fields of the dashboard say them (FIELDS=lean).
+	// Lean means that a finding may lack its link, its id at the appliance and its
+	// result if the fields of the dashboard hold them (FIELDS=lean).
 	Lean bool
 }
 
@@ -41,7 +42,8 @@ type event map[string]any
 // check is one thing that a reader looks for.
 type check struct {
 	name string
-	// fault says what is wrong with an event; empty: nothing, or it is not meant.
+	// fault returns what is wrong with an event; empty: nothing is, or the check does
+	// not apply to it.
 	fault func(event, Expect) string
 }
 
@@ -60,7 +62,7 @@ func Faults(text []byte, expect Expect) []string {
 	return faults
 }
 
-// checks are the single things that readers look for; Readers says who looks for which.
+// checks returns all checks; Readers says which reader needs which.
 func checks() []check {
 	return []check{
 		{"kind and type", kindAndType},
@@ -74,7 +76,7 @@ func checks() []check {
 		{"score fits the level", riskScore},
 		{"scan of a finding", func(e event, _ Expect) string { return e.ofFindings("scan.id", "scan.name") }},
 		{"times", times},
-		{"analysis ends after it starts", order},
+		{"analysis ends after it starts", analysisTimes},
 		{"scan events hold no findings", coverage},
 		{"component of a vulnerability", func(e event, _ Expect) string {
 			return e.of("VULNERABILITY_FINDING", "component.name", "vulnerability.id")
@@ -99,7 +101,7 @@ func (e event) text(name string) string {
 	return text
 }
 
-// lacks names the members that are missing, empty or no text.
+// lacks returns the names of the members that are missing, empty or no text.
 func (e event) lacks(names ...string) string {
 	var missing []string
 	for _, name := range names {
@@ -113,6 +115,7 @@ func (e event) lacks(names ...string) string {
 	return "no " + strings.Join(missing, ", ")
 }
 
+// of returns which members an event of this event.type lacks; "" for other events.
 func (e event) of(kind string, names ...string) string {
 	if e.text("event.type") != kind {
 		return ""
@@ -127,6 +130,7 @@ func (e event) external() bool  { return e["compliance.standards"] != nil }
 
 func (e event) isFinding() bool { return strings.HasSuffix(e.text("event.type"), "_FINDING") }
 
+// ofFindings returns which members a finding lacks; "" for other events.
 func (e event) ofFindings(names ...string) string {
 	if !e.isFinding() {
 		return ""
@@ -167,8 +171,8 @@ func riskLevel(e event, _ Expect) string {
 	return ""
 }
 
-// riskScore holds the score against the range of its level: from the first
-// figure to the second.
+// riskScore checks that the score lies in the range of its level, from the first
+// figure to the second, both included.
 func riskScore(e event, _ Expect) string {
 	value, there := e["dt.security.risk.score"]
 	score, number := value.(float64)
@@ -196,7 +200,7 @@ func times(e event, _ Expect) string {
 	return ""
 }
 
-func order(e event, _ Expect) string {
+func analysisTimes(e event, _ Expect) string {
 	started, _ := time.Parse(time.RFC3339, e.text("scan.time.started"))
 	completed, err := time.Parse(time.RFC3339, e.text("scan.time.completed"))
 	if err == nil && started.After(completed) {
@@ -205,6 +209,7 @@ func order(e event, _ Expect) string {
 	return ""
 }
 
+// coverage checks that an event about the scan of an object has no field of a finding.
 func coverage(e event, _ Expect) string {
 	if !strings.HasSuffix(e.text("event.type"), "_SCAN") {
 		return ""
@@ -230,6 +235,7 @@ func externalStatus(e event, _ Expect) string {
 	return ""
 }
 
+// lists checks that the fields that are lists hold at least one text, and texts only.
 func lists(e event, _ Expect) string {
 	for _, name := range []string{"compliance.standards", "compliance.requirements", "vulnerability.references.cve"} {
 		value, there := e[name]
@@ -241,8 +247,9 @@ func lists(e event, _ Expect) string {
 	return ""
 }
 
-// models: what only Dynatrace's own scanner may send is either there for the
-// dashboard, with the results it reads, or not at all.
+// models checks that a finding has all fields of the dashboard's model or none of
+// them, since only Dynatrace's own scanner may send some of them, and that it has
+// the fields of at least one model.
 func models(e event, _ Expect) string {
 	if e.text("event.type") != "COMPLIANCE_FINDING" {
 		return ""
@@ -259,8 +266,9 @@ func models(e event, _ Expect) string {
 	return ""
 }
 
-// texts: what the appliance says to do must not be found in a JSON text alone,
-// which some readers do not open.
+// texts checks that a rule's description and remediation are in fields of their own,
+// since some readers do not open the JSON text that also holds them. Without
+// expect.Texts it checks that these fields are absent.
 func texts(e event, expect Expect) string {
 	metadata, of := e.text("compliance.rule.metadata_json"), expect.Described[e.text("runecast.issue.id")]
 	has := map[string]bool{}
@@ -285,8 +293,8 @@ func texts(e event, expect Expect) string {
 	return ""
 }
 
-// besideJSON: what a rule's metadata says of its identity, and a scan's summary of
-// what was not assessed, is in fields of their own.
+// besideJSON checks that what JSON texts say of a rule's identity, and of the number of
+// unlicensed rules, is in fields of its own, too.
 func besideJSON(e event, expect Expect) string {
 	if e.text("event.type") == "COMPLIANCE_SCAN_COMPLETED" {
 		if _, number := e["runecast.rules.unlicensed"].(float64); !number {
@@ -310,8 +318,8 @@ func besideJSON(e event, expect Expect) string {
 	return ""
 }
 
-// vendor: a field of the vendor with no counterpart of the dictionary is a
-// mapping that was missed.
+// vendor checks that no field of the vendor lacks its counterpart in the dictionary,
+// or repeats it.
 func vendor(e event, _ Expect) string {
 	for ours, theirs := range map[string]string{"runecast.severity": "finding.severity", "runecast.status": "finding.id", "runecast.issue.id": "finding.title"} {
 		if e.text(ours) != "" && e.text(theirs) == "" {
@@ -324,6 +332,7 @@ func vendor(e event, _ Expect) string {
 	return ""
 }
 
+// original checks that the appliance's own JSON is there, or is absent, as expected.
 func original(e event, expect Expect) string {
 	var content any
 	switch err := json.Unmarshal([]byte(e.text("event.original_content")), &content); {

@@ -11,7 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// settings are those of the golden files that differ from the usual.
+// settings returns what the events of a golden file must have, under its settings.
 func settings(file string) Expect {
 	name := strings.TrimSuffix(filepath.Base(file), ".golden.ndjson")
 	switch name {
@@ -59,8 +59,7 @@ func without(name string) func(event) { return func(e event) { delete(e, name) }
 // with returns a change that sets a member.
 func with(name string, value any) func(event) { return func(e event) { e[name] = value } }
 
-// Each check is made: an event with one fault is found by that check, and by
-// no other.
+// Each fault is found by the check that is for it, and by no other.
 func TestEachCheckFindsItsFault(t *testing.T) {
 	t.Parallel()
 	mutants := map[string]struct {

@@ -7,13 +7,13 @@ const (
 	ModelExternal = "external"
 )
 
-// Reader is one of those that read the events in Dynatrace.
+// Reader is something that reads the events in Dynatrace.
 type Reader struct {
-	// Name is as users are told of it.
+	// Name is its name for people.
 	Name string
-	// Checks are the names of what it looks for.
+	// Checks are the names of the checks that an event must pass for it.
 	Checks []string
-	// models have the fields that it reads.
+	// models are the models whose events have the fields that it reads.
 	models []string
 }
 
@@ -27,7 +27,7 @@ func (r *Reader) Reads(model string) bool {
 	return false
 }
 
-// Readers returns who reads the events, and what each looks for.
+// Readers returns all readers of the events, each with its checks.
 func Readers() []Reader {
 	all, dashboard, external := []string{ModelBoth, ModelXSPM, ModelExternal}, []string{ModelBoth, ModelXSPM}, []string{ModelBoth, ModelExternal}
 	return []Reader{

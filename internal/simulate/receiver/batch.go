@@ -12,7 +12,7 @@ import (
 	"runecast-ingest/internal/dashboard"
 )
 
-// batch is what one body holds.
+// batch is the events of one body, with their counts and faults.
 type batch struct {
 	events        []dashboard.Event
 	stored        []stored
@@ -112,14 +112,14 @@ func (b *batch) stamp(e *dashboard.Event, now time.Time) bool {
 	return true
 }
 
-// statusOf returns the external model's word for a finding's status, which the
-// dashboard does not read: it is looked for where the other model says nothing.
+// statusOf returns a finding's status in the external model, which the dashboard does
+// not read. It is null for a finding with the status that the dashboard reads.
 func statusOf(e *dashboard.Event, raw jsontext.Value) dashboard.Text {
-	var other struct {
+	var external struct {
 		Status dashboard.Text `json:"compliance.status"`
 	}
 	if e.Type == dashboard.TypeFinding && e.Status.Null() {
-		_ = json.Unmarshal(raw, &other) // it was decoded before
+		_ = json.Unmarshal(raw, &external) // never fails: raw was decoded before
 	}
-	return other.Status
+	return external.Status
 }

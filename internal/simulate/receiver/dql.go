@@ -12,24 +12,24 @@ import (
 	"runecast-ingest/internal/dashboard"
 )
 
-// dql is a query of the one form that is understood: security.events of a
-// time, narrowed by fields, and counted. Everything else is refused, so that a
-// query never finds what Grail would not.
+// dql is a query of the one form that is understood: it reads security.events of a
+// time, filters them by fields, and counts them by groups. Every other query is
+// refused, so that no query finds what Grail would not.
 type dql struct {
 	from, to time.Time
 	filters  []dqlFilter
-	count    string // the name of the number of rows
+	count    string // the name of the field with the number of rows; "": no summarize yet
 	by       []dqlBy
 }
 
-// dqlFilter leaves the rows of which a field has one of these values.
+// dqlFilter keeps the rows whose field has one of these values.
 type dqlFilter struct {
 	field  string
 	values []string
 }
 
-// dqlBy is a field that is grouped by: the first of these that is there, else a
-// text.
+// dqlBy is a field by which rows are grouped. Its value is that of the first of
+// fields that is not null, else the text byElse, or null if that is "".
 type dqlBy struct {
 	name   string
 	fields []string
@@ -53,10 +53,10 @@ var (
 	dqlItem      = regexp.MustCompile(`[^,(]+(?:\([^)]*\))?`)
 )
 
-// defaultTimeframe is what Grail looks at where a query names no time.
+// defaultTimeframe is the time before its end that a query without from reads in Grail.
 const defaultTimeframe = 2 * time.Hour
 
-// parseDQL reads a query.
+// parseDQL reads a query. It fails on every query that is not of the form of dql.
 func parseDQL(text string) (dql, error) {
 	var q dql
 	var lines []string
@@ -151,7 +151,8 @@ func (q *dql) summarize(line string) error {
 type dqlFound struct {
 	from, to time.Time
 	groups   []dqlGroup
-	// scanned rows, of so many bytes, lie in the time and the bucket of the query.
+	// scanned is the number of rows in the time and the bucket of the query, bytes
+	// their size.
 	scanned, bytes int64
 }
 
@@ -163,7 +164,7 @@ type dqlGroup struct {
 // ingestBucket is where the built-in ingest puts events.
 const ingestBucket = "default_securityevents"
 
-// run counts rows.
+// run filters, groups and counts rows.
 func (q *dql) run(rows iter.Seq[*row], now time.Time) dqlFound {
 	out := dqlFound{from: q.from, to: q.to}
 	if out.to.IsZero() {
@@ -219,6 +220,7 @@ func (q *dql) matches(r *row) bool {
 	return true
 }
 
+// of returns the value by which a row is grouped.
 func (b *dqlBy) of(r *row) dashboard.Text {
 	for _, name := range b.fields {
 		if value := r.field(name); !value.Null() {

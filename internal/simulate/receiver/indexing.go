@@ -7,14 +7,14 @@ import (
 	"runecast-ingest/internal/dashboard"
 )
 
-// Indexing is what becomes of findings between the 202 and a query.
+// Indexing says what happens to events between the 202 and a query.
 type Indexing struct {
-	// Delay is how long an accepted event cannot be found yet.
+	// Delay is how long an accepted event cannot be found by queries.
 	Delay time.Duration
-	// LoseEvery finding of this number is dropped, and each TwiceEvery stored
-	// twice; 0: none is.
+	// Every LoseEvery-th finding is dropped, and every TwiceEvery-th is stored twice;
+	// 0: none is.
 	LoseEvery, TwiceEvery int
-	// LoseScanEvents drops the events that complete scans.
+	// LoseScanEvents drops all scan events.
 	LoseScanEvents bool
 }
 
@@ -24,16 +24,17 @@ type row struct {
 	stored
 }
 
-// stored is what is kept of an event beside what the dashboard reads.
+// stored is what is kept of an event in addition to what the dashboard reads.
 type stored struct {
 	// status is compliance.status.
 	status dashboard.Text
-	bytes  int32
-	// from is when it can be found.
+	bytes  int32 // size of the event's JSON
+	// from is the time from which queries find the event.
 	from time.Time
 }
 
-// field returns a field of an event; null of one that is not there, or not kept.
+// field returns a field of an event; null if the event does not have it, or it is
+// not kept.
 func (r *row) field(name string) dashboard.Text {
 	e := r.event
 	switch name {
@@ -55,7 +56,7 @@ func (r *row) field(name string) dashboard.Text {
 	return ""
 }
 
-// SetIndexing changes what becomes of findings that are accepted from now on.
+// SetIndexing changes what happens to events that are accepted from now on.
 func (r *Receiver) SetIndexing(i Indexing) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -69,7 +70,7 @@ func (r *Receiver) SetQuerying(q Querying) {
 	r.options.Querying = q
 }
 
-// keep stores the events of a batch as Indexing has it.
+// keep stores the events of a batch as Indexing says. The receiver is locked.
 func (r *Receiver) keep(b *batch) {
 	i := &r.options.Indexing
 	from := r.options.Now().Add(i.Delay)
@@ -94,7 +95,7 @@ func (r *Receiver) keep(b *batch) {
 	}
 }
 
-// indexed returns the events that can be found by now; the receiver is locked.
+// indexed returns the events that queries find at this time. The receiver is locked.
 func (r *Receiver) indexed(now time.Time) iter.Seq[*row] {
 	return func(yield func(*row) bool) {
 		for i := range r.events {

@@ -10,44 +10,44 @@ import (
 )
 
 const (
-	// LookupPath is where Dynatrace tells about a token to whoever holds it
+	// LookupPath is where Dynatrace describes a token to a caller that sends it
 	// (Dynatrace docs, Access tokens API, "POST token lookup").
 	LookupPath = "/api/v2/apiTokens/lookup"
 	// Scope is what an access token needs for the built-in ingest.
 	Scope = "openpipeline.events_security"
-	// Permission is what a platform token needs, by the names of the permissions;
-	// no document says so.
+	// Permission is what a platform token needs for the built-in ingest. No document
+	// says so: it is inferred from the names of the permissions.
 	Permission = "openpipeline:security.events:ingest"
 
 	maxLookup = 16 << 10 // bytes of a request
 )
 
-// TokenState is how a token stands. The zero value is enabled, has the scope
-// of the ingest, and never expires.
+// TokenState says whether a token is valid, and what it may do. With the zero value
+// it is enabled, has the scope of the ingest, and never expires.
 type TokenState struct {
-	// Disabled tokens, and those whose time is over, are refused with 401. A
-	// zero Expires means never.
+	// A token that is disabled or expired is refused with 401. A zero Expires means
+	// that it never expires.
 	Disabled bool
 	Expires  time.Time
-	// Scopes of an access token, permissions of a platform token; nil: what the
-	// ingest wants, alone.
+	// Scopes are the scopes of an access token or the permissions of a platform
+	// token; nil: only what the ingest needs.
 	Scopes []string
-	// NoLookup refuses the look-up with 403: nothing documents that any scope
-	// will always do.
+	// NoLookup refuses the look-up with 403. No document promises that a token of any
+	// scope may look itself up.
 	NoLookup bool
 }
 
-// scopes returns what a token may do.
+// scopes returns the scopes or permissions of a token.
 func (s TokenState) scopes(token string) []string {
 	if s.Scopes == nil {
-		return []string{wanted(token)}
+		return []string{ingestScope(token)}
 	}
 	return s.Scopes
 }
 
-// wanted is what a token of its kind needs for the built-in ingest: neither
-// stands for the other.
-func wanted(token string) string {
+// ingestScope returns what a token of its kind needs for the built-in ingest: Scope or
+// Permission. Neither replaces the other.
+func ingestScope(token string) string {
 	if strings.HasPrefix(token, platformPrefix) {
 		return Permission
 	}
@@ -71,8 +71,8 @@ func (r *Receiver) token() string {
 // as Api-Token (Dynatrace docs, Platform tokens and Access tokens).
 const platformPrefix = "dt0s16."
 
-// authenticate refuses whoever does not have the token, names it by the scheme
-// of another kind, or has one that is not valid.
+// authenticate refuses a request without the token, one that sends it with the scheme
+// of the other kind of token, and every request if the token is disabled or expired.
 func (r *Receiver) authenticate(req *http.Request) *refusal {
 	token, state := r.token(), r.options.TokenState
 	scheme := "Api-Token "
@@ -133,6 +133,8 @@ type apiToken struct {
 	Scopes  []string `json:"scopes"`
 }
 
+// describe returns the metadata of the token in use. Its id is the public part: all
+// but what follows the second dot.
 func (r *Receiver) describe() apiToken {
 	public := strings.Split(r.token(), ".")
 	t := apiToken{ID: strings.Join(public[:min(2, len(public))], "."), Name: "simulated", Enabled: true, Scopes: r.options.TokenState.scopes(r.token())}

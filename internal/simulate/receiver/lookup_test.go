@@ -49,7 +49,7 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-// A token without the scope, or that is valid no more, sends nothing.
+// A token without the scope, or that is disabled or expired, sends nothing.
 func TestTokenState(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -84,8 +84,8 @@ func TestTokenState(t *testing.T) {
 	}
 }
 
-// Each kind of token is accepted by its own scheme alone, and by the look-up
-// only the one that it knows; a rotation changes kind and scheme at once.
+// Each kind of token is accepted with its own scheme only, and the look-up knows access
+// tokens only. A rotation may change kind and scheme at once.
 func TestKindsOfTokens(t *testing.T) {
 	t.Parallel()
 	r, url := start(t, receiver.Options{})

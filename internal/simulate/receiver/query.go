@@ -22,18 +22,19 @@ const (
 
 // Querying is how the query service behaves.
 type Querying struct {
-	// Token is the only one that may query; empty: Options.Token, if it is a
-	// platform token. It goes as Bearer.
+	// Token is the only token that may query, sent as Bearer; empty: Options.Token, if
+	// that is a platform token.
 	Token string
-	// Forbidden: it may not read the table.
+	// Forbidden means that the token may not read the table (403).
 	Forbidden bool
 	// Takes is how long a query runs.
 	Takes time.Duration
-	// OtherBytes are events of others in the time that a query reads.
+	// OtherBytes is the size of other senders' events, in bytes, that each query scans
+	// in addition to the receiver's own.
 	OtherBytes int64
 }
 
-// query is one that was executed.
+// query is a query that was executed.
 type query struct {
 	text  string
 	dql   dql
@@ -48,7 +49,7 @@ const (
 	resultTTL = 399
 )
 
-// queryAnswer is a QueryStartResponse, or without its token a QueryPollResponse.
+// queryAnswer is a QueryStartResponse, or without RequestToken a QueryPollResponse.
 type queryAnswer struct {
 	State        string       `json:"state"`
 	RequestToken string       `json:"requestToken,omitzero"`
@@ -99,7 +100,8 @@ type queryNotification struct {
 	Message  string `json:"message"`
 }
 
-// Query answers as the query service does, without asking Intercept.
+// Query answers as the query service does, without asking Intercept: execute, poll
+// and cancel.
 func (r *Receiver) Query(w http.ResponseWriter, req *http.Request) {
 	method := http.MethodPost
 	if req.URL.Path == PollPath {
@@ -127,6 +129,8 @@ func (r *Receiver) Query(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
+// mayQuery refuses a request without the token that may query: 401, or 403 if the
+// token may not read the table.
 func (r *Receiver) mayQuery(req *http.Request) *refusal {
 	r.mu.Lock()
 	q := r.options.Querying
@@ -148,7 +152,7 @@ func (r *Receiver) mayQuery(req *http.Request) *refusal {
 	return nil
 }
 
-// execute answers 200 if the result is there at once, else 202.
+// execute answers 200 with the result if it is there at once, else 202.
 func (r *Receiver) execute(w http.ResponseWriter, req *http.Request) *refusal {
 	var asked struct {
 		Query     string `json:"query"`
@@ -207,6 +211,7 @@ func (r *Receiver) cancel(w http.ResponseWriter, req *http.Request) *refusal {
 	return nil
 }
 
+// known returns the query of the request's token; 410 if there is none.
 func (r *Receiver) known(req *http.Request) (query, *refusal) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

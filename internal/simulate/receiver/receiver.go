@@ -1,9 +1,9 @@
 // Package receiver simulates Dynatrace OpenPipeline's built-in ingest of
 // security events, the look-up of the token for it, and Grail's query service as
-// far as the product's own query needs it. It promises to refuse what OpenPipeline documents to
-// refuse, to drop silently what OpenPipeline drops silently, to keep what was
-// accepted for the dashboard, and to count what is accepted but would show
-// wrongly there.
+// far as the product's own query needs it. It promises to refuse what OpenPipeline
+// is documented to refuse, to drop silently what OpenPipeline drops silently, to keep
+// accepted events for the dashboard, and to count those that are accepted but would
+// make the dashboard wrong.
 package receiver
 
 import (
@@ -38,24 +38,25 @@ type Options struct {
 	// Token is the only one accepted, by the scheme of its kind: a platform token
 	// (dt0s16.…) as Bearer, any other as Api-Token.
 	Token string
-	// TokenState is how it stands.
+	// TokenState says whether Token is valid, and what it may do.
 	TokenState TokenState
 	// Now is the clock; default time.Now.
 	Now func() time.Time
-	// MaxBytes is the largest body; default 10,000,000.
+	// MaxBytes is the largest body of an ingest request; default 10,000,000.
 	MaxBytes int64
-	// Intercept, if set, sees every request first; true means that it has
-	// answered. A lost answer is Receiver.Ingest into a discarded recorder.
+	// Intercept, if set, sees every request first, and reports whether it has
+	// answered. To accept a request and lose its answer, it calls Receiver.Ingest with
+	// a recorder, and drops what was recorded.
 	Intercept func(http.ResponseWriter, *http.Request) bool
-	// Inspect, if set, names what is wrong with an accepted event beside what the
-	// receiver itself looks for; Stats count it with the shape errors.
+	// Inspect, if set, returns faults of an event in addition to those that the
+	// receiver itself looks for; Stats counts them with the shape errors.
 	Inspect func(event []byte) []string
-	// Indexing is what becomes of accepted findings; the zero value: all are
+	// Indexing says what happens to accepted events; with the zero value all are
 	// stored, once and at once.
 	Indexing Indexing
-	// Querying is how the query service behaves.
+	// Querying says how the query service behaves.
 	Querying Querying
-	// KeepRaw is how many accepted events are kept as they were sent.
+	// KeepRaw is how many accepted events are kept as they were sent, the first ones.
 	KeepRaw int
 }
 
@@ -66,7 +67,7 @@ type Receiver struct {
 
 	mu       sync.Mutex
 	events   []dashboard.Event
-	stored   []stored // of each event
+	stored   []stored // one for each of events
 	queries  map[string]query
 	raw      []jsontext.Value
 	stats    Stats
@@ -113,12 +114,12 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// Ingest answers without asking Intercept: 202 and an empty body, or an error
-// envelope, and then nothing of the request was accepted.
+// Ingest answers an ingest request without asking Intercept: with 202 and an empty
+// body, or with an error envelope. After an error no event of the request is accepted.
 func (r *Receiver) Ingest(w http.ResponseWriter, req *http.Request) {
 	b, no := r.read(req)
 	if no != nil {
-		// A sender that is still writing would else see a reset, not the answer.
+		// Without this, a sender that is still writing would see a reset, not the answer.
 		_, _ = io.CopyN(io.Discard, req.Body, 4*r.options.MaxBytes)
 		r.countRefusal(no.status)
 		no.write(w)
@@ -128,8 +129,8 @@ func (r *Receiver) Ingest(w http.ResponseWriter, req *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// Events returns what was accepted and not dropped, in order of arrival. The
-// slice is shared: it must not be changed.
+// Events returns the events that were accepted and not dropped, in order of arrival.
+// The slice is shared, and must not be changed.
 func (r *Receiver) Events() []dashboard.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -163,6 +164,7 @@ type refusal struct {
 	details map[string]any
 }
 
+// refuse returns a refusal without details.
 func refuse(status int, format string, args ...any) *refusal {
 	return &refusal{status: status, message: fmt.Sprintf(format, args...)}
 }
@@ -214,14 +216,14 @@ func (r *Receiver) checkHeader(req *http.Request) *refusal {
 	if no := r.authenticate(req); no != nil {
 		return no
 	}
-	if token := r.token(); !slices.Contains(r.options.TokenState.scopes(token), wanted(token)) {
-		return refuse(http.StatusForbidden, "the token lacks %s", wanted(token))
+	if token := r.token(); !slices.Contains(r.options.TokenState.scopes(token), ingestScope(token)) {
+		return refuse(http.StatusForbidden, "the token lacks %s", ingestScope(token))
 	}
 	media, _, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
 	if err != nil || media != "application/json" {
 		return refuse(http.StatusUnsupportedMediaType, "the content type must be application/json")
 	}
-	// Compression is documented nowhere for this endpoint, so no sender may rely on it.
+	// No document allows compression at this endpoint, so no sender may rely on it.
 	if encoding := req.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return refuse(http.StatusBadRequest, "the content encoding %q is not supported", encoding)
 	}

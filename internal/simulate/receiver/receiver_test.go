@@ -34,13 +34,13 @@ func start(t *testing.T, o receiver.Options) (*receiver.Receiver, string) {
 	return r, server.URL + receiver.Path
 }
 
-// client has connections of its own: a test server that closes also closes the
-// idle ones of the default client.
+// client returns a client with connections of its own: a test server that closes also
+// closes the idle connections of the default client.
 func client() *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 }
 
-// post sends a body as a good client does, after change had its way.
+// post sends a body as a correct client does, after change has changed the request.
 func post(t *testing.T, url string, body io.Reader, change func(*http.Request)) (status int, answer string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, body)
@@ -297,8 +297,8 @@ func TestQueryParametersAreCounted(t *testing.T) {
 	}
 }
 
-// TestLostAnswer accepts a request and answers it with 502: what a sender
-// cannot tell from a refusal.
+// TestLostAnswer accepts a request and answers it with 502, which a sender cannot tell
+// from a refusal.
 func TestLostAnswer(t *testing.T) {
 	t.Parallel()
 	var r *receiver.Receiver

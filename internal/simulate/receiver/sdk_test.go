@@ -20,8 +20,8 @@ import (
 	"runecast-ingest/internal/simulate/receiver"
 )
 
-// sdkRequired is the variable by which a run of all checks says that the client
-// is installed: the test then fails where it would be left out.
+// sdkRequired is the environment variable that says that the client is installed. If it
+// is set, the test fails where it would otherwise be skipped.
 const sdkRequired = "RUNECAST_INGEST_SDK"
 
 // sdk is Dynatrace's published client of the query service, unmodified, in a

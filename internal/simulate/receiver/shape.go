@@ -17,7 +17,7 @@ type inspector struct {
 }
 
 func (i *inspector) faults(event jsontext.Value) []string {
-	i.dec.Reset(bytes.NewBuffer(event), jsontext.AllowDuplicateNames(true)) // they were refused before
+	i.dec.Reset(bytes.NewBuffer(event), jsontext.AllowDuplicateNames(true)) // repeated names were refused before
 	_, _ = i.dec.ReadToken()
 	var faults []string
 	var hasType, hasKind bool
@@ -44,6 +44,7 @@ func (i *inspector) faults(event jsontext.Value) []string {
 	return faults
 }
 
+// memberFault returns what is wrong with a member for the dashboard; "" if nothing is.
 func memberFault(name []byte, value jsontext.Value) string {
 	kind := value.Kind()
 	switch {

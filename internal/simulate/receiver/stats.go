@@ -7,10 +7,11 @@ const maxExamples = 20
 
 // Stats is what the receiver saw.
 type Stats struct {
-	// Requests came over HTTP, Intercepted of them were answered by Intercept.
+	// Requests is the number of HTTP requests, Intercepted of those that Intercept
+	// answered.
 	Requests, Intercepted int
-	// Accepted is the number of events that got a 202 and were kept, Events
-	// the same by event.type ("" where it has none).
+	// Accepted is the number of events that got a 202 and were not stale, Events
+	// the same by event.type ("" if an event has none).
 	Accepted int
 	Events   map[string]int
 	// Bytes is the size of the accepted bodies.
@@ -23,14 +24,14 @@ type Stats struct {
 	// Parameters is the number of query parameters of accepted requests; each
 	// would overwrite a field of every event.
 	Parameters int
-	// DuplicateEvents came with an event.id that was there already,
-	// DuplicateFindings with a finding.id that was there under the same
-	// scan.id. A completed scan may be repeated at will: RepeatedScans.
+	// DuplicateEvents had the event.id of an earlier event, DuplicateFindings the
+	// finding.id and scan.id of an earlier finding. RepeatedScans are scan events with
+	// the scan.id and object.id of an earlier one; they do no harm.
 	DuplicateEvents, DuplicateFindings, RepeatedScans int
 	// ShapeErrors is the number of faults in accepted events that would make
 	// the dashboard wrong; Examples describes the first of them.
 	ShapeErrors int
-	// Queries were executed, Cancelled of them cancelled.
+	// Queries is the number of executed queries, Cancelled of those cancelled.
 	Queries, Cancelled int
 	Examples           []string
 }
@@ -84,7 +85,7 @@ func (r *Receiver) count(e *dashboard.Event) {
 	}
 }
 
-// repeated says whether the key was there, and puts it there.
+// repeated reports whether the key was in the set already, and adds it.
 func repeated[K comparable](seen map[K]struct{}, key K) bool {
 	_, there := seen[key]
 	seen[key] = struct{}{}

@@ -34,9 +34,10 @@ const (
 	region    = "eu-central-1"
 	// pollEvery is how often a starting server is asked whether it is ready.
 	pollEvery = 10 * time.Millisecond
-	// startLimit is the longest start; 0.2 s is usual.
+	// startLimit is how long a start may take; 0.2 s is usual.
 	startLimit = 20 * time.Second
-	// portTries: the free port that was found may be taken before the server opens it.
+	// portTries is how many free ports are tried: another program may take a port
+	// before the server opens it.
 	portTries = 3
 )
 
@@ -60,14 +61,16 @@ type Server struct {
 	proc *child.Process
 	dir  string
 	url  string
-	// own is a word that no other server has. Its secret and the path of its health
-	// hold it: whoever was given the port of another is not taken for that one, by
-	// those who start it as little as by clients that have outlived theirs.
+	// own is a random word that no other server has. It is part of the secret key and
+	// of the path of the health check. If the system gives the port of one server to
+	// another, the health check of the first one's Start and the requests of the first
+	// one's clients fail there.
 	own string
 }
 
-// Start runs the program of $VERSITYGW, else out/bin/versitygw of the module,
-// and returns when it is healthy.
+// Start runs the program $VERSITYGW, else out/bin/versitygw of the module, and
+// returns when it is healthy, within 20 s. If the program is not there, the error
+// is a *fault.Error of class Config.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	binary, err := find()
 	if err != nil {
@@ -101,12 +104,12 @@ func start(ctx context.Context, binary, address string, o Options) (*Server, err
 		if err != nil {
 			return nil, fmt.Errorf("start the S3 server: %w", err)
 		}
-		defer func() { _ = os.Remove(filter) }() // read at the start only
+		defer func() { _ = os.Remove(filter) }() // the server reads it at its start only
 		args = append(args, "--event-webhook-url", o.WebhookURL, "--event-filter", filter)
 	}
 	// One process only, so the lock files of conditional writes are not needed.
 	cmd := exec.Command(binary, append(args, "posix", "--disable-object-lock-file", o.Dir)...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")} // VGW_… of the host would configure it
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")} // without VGW_…, which would configure it
 	out := &tail{to: o.Log}
 	cmd.Stdout, cmd.Stderr = out, out
 	var err error
@@ -154,19 +157,19 @@ func (s *Server) healthy(ctx context.Context) bool {
 
 func (s *Server) healthPath() string { return "/health-" + s.own }
 
-// URL is the endpoint, for AWS_ENDPOINT_URL_S3; buckets are addressed by path.
+// URL returns the endpoint, for AWS_ENDPOINT_URL_S3; buckets are addressed by path.
 func (s *Server) URL() string { return s.url }
 
-// AccessKey is the id of the one account.
+// AccessKey returns the id of the server's only account.
 func (s *Server) AccessKey() string { return accessKey }
 
-// SecretKey is the secret of the one account of this server.
+// SecretKey returns the secret of the server's only account.
 func (s *Server) SecretKey() string { return "local-stack-only-" + s.own }
 
-// Region is the region that signatures have to name.
+// Region returns the region that signatures have to name.
 func (s *Server) Region() string { return region }
 
-// CreateBucket creates a bucket; one that is there already is fine.
+// CreateBucket creates a bucket. It is no error if the bucket exists.
 func (s *Server) CreateBucket(ctx context.Context, name string) error {
 	client := s3.New(s3.Options{
 		BaseEndpoint: aws.String(s.url),
@@ -185,9 +188,9 @@ func (s *Server) CreateBucket(ctx context.Context, name string) error {
 	return nil
 }
 
-// Date sets the time at which an object was last modified, by default that of
-// the system's clock. A test whose clock is another one dates its uploads by it,
-// as S3 and its callers have the same time.
+// Date sets the time at which an object was last modified, which is at first that
+// of the system's clock. A test with a clock of its own dates its uploads by that
+// clock, because in AWS, S3 and its clients have the same time.
 func (s *Server) Date(bucket, key string, at time.Time) error {
 	if err := os.Chtimes(filepath.Join(s.dir, bucket, filepath.FromSlash(key)), time.Time{}, at); err != nil {
 		return fmt.Errorf("date an object: %w", err)
@@ -223,7 +226,7 @@ func find() (string, error) {
 	return path, nil
 }
 
-// moduleRoot is the folder of go.mod at or above the working directory: tests
+// moduleRoot returns the folder of go.mod at or above the working directory: tests
 // run in their package's folder.
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
@@ -250,7 +253,8 @@ func freeAddress(host string) (string, error) {
 	return ln.Addr().String(), ln.Close()
 }
 
-// filterFile holds the kinds of events to send: the server has no other way to be told.
+// filterFile writes a file with the kinds of events to send, and returns its path.
+// The server reads them from a file only.
 func filterFile() (string, error) {
 	f, err := os.CreateTemp("", "s3-events-*.json")
 	if err != nil {

@@ -101,8 +101,8 @@ func TestWebhookGetsCreationsOnly(t *testing.T) {
 	}
 }
 
-// Two servers that were given one port are not taken for one another: the second
-// does not start, and what was meant for one that has gone is refused.
+// Two servers that get the same port are not taken for one another: the second does not
+// start, and a server refuses requests that are meant for an ended one.
 func TestAPortOfAnotherServer(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -8,9 +8,9 @@ import (
 	"sync"
 )
 
-// host is a loopback address that no other test has: a request that has outlived
-// its test, or was meant for a port that another program had a moment ago, does not
-// reach it. A system that has one loopback address only gets this one.
+// host returns a random loopback address, which hardly any other test has. A late
+// request of another test, or one to a port that another program had a moment ago,
+// then does not reach it. On a system with one loopback address it is 127.0.0.1.
 func host() string {
 	own := fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254))
 	ln, err := net.Listen("tcp", net.JoinHostPort(own, "0"))
@@ -21,20 +21,20 @@ func host() string {
 	return own
 }
 
-// Lines holds what is written to it, by whomever at whatever time.
+// Lines keeps what is written to it. It is safe for concurrent use.
 type Lines struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-// Write keeps a line.
+// Write keeps a text. It never fails.
 func (l *Lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
-// String returns all lines.
+// String returns all that was written since Reset.
 func (l *Lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// What outlives a test reaches no other: each has loopback addresses of its own, for
-// its receiver and for its S3 server, where the system has more than one.
+// A request that outlives its test does not reach another test: where the system has
+// several loopback addresses, each receiver and each S3 server has one of its own.
 func TestEachSiteHasItsOwnAddresses(t *testing.T) {
 	t.Parallel()
 	probe, err := net.Listen("tcp", "127.77.77.77:0")

@@ -17,17 +17,18 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// Small makes many batches of a few events.
+// Small sets batches of at most 10,000 bytes, so that each has a few events only.
 func Small(c *forwarderconfig.Settings) { c.MaxBatchBytes = 10_000 }
 
-// Answer is what Dynatrace says to a request that it does not take.
+// Answer writes the answer of Dynatrace to a request that it refuses with a status.
 func Answer(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = fmt.Fprintf(w, `{"error":{"code":%d,"message":"no"}}`, status)
 }
 
-// Refusing answers with a status whatever body refuse is true of.
+// Refusing returns a Site.Intercept that answers with a status to each request for
+// whose body refuse returns true.
 func Refusing(status int, refuse func(body string) bool) func(int, http.ResponseWriter, *http.Request) bool {
 	return func(_ int, w http.ResponseWriter, req *http.Request) bool {
 		body, _ := io.ReadAll(req.Body)
@@ -40,7 +41,8 @@ func Refusing(status int, refuse func(body string) bool) func(int, http.Response
 	}
 }
 
-// RefuseFrom lets the receiver refuse for now from its n-th next request on.
+// RefuseFrom answers all requests to the ingest with a status and a Retry-After of an
+// hour, after the next n requests have passed.
 func (s *Site) RefuseFrom(n, status int) {
 	from := s.Requests + n
 	s.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
@@ -63,7 +65,7 @@ func (s *Site) Document(key string) archive.Delivery {
 	return d.Value
 }
 
-// Expire lets the lease of a delivery run out.
+// Expire lets the lease of a delivery run out. It fails the test if there is no lease.
 func (s *Site) Expire(key string) {
 	s.T.Helper()
 	d, err := s.Store.Delivery(s.T.Context(), key)
@@ -76,7 +78,8 @@ func (s *Site) Expire(key string) {
 	}
 }
 
-// Shown expects what the dashboard shows: rows and posture per system.
+// Shown fails the test unless Shows returns what is wanted, and unless the receiver
+// found no fault in an event.
 func (s *Site) Shown(want ...string) {
 	s.T.Helper()
 	if got := s.Shows(); fmt.Sprint(got) != fmt.Sprint(want) {
@@ -87,7 +90,8 @@ func (s *Site) Shown(want ...string) {
 	}
 }
 
-// Shows returns what the dashboard shows: rows and posture per system.
+// Shows returns what the dashboard shows, one text for each system:
+// "<id> failed=<rows> passed=<rows> posture=<per cent>".
 func (s *Site) Shows() []string {
 	var shown []string
 	for _, system := range s.Receiver.Tiles().Systems {
@@ -96,7 +100,7 @@ func (s *Site) Shows() []string {
 	return shown
 }
 
-// Quarantined returns the documents in quarantine by their keys.
+// Quarantined returns the documents in quarantine, by key.
 func (s *Site) Quarantined() map[string]string {
 	s.T.Helper()
 	out, err := s.S3.ListObjectsV2(s.T.Context(), &s3.ListObjectsV2Input{Bucket: &s.Bucket, Prefix: aws.String(archive.QuarantinePrefix)})
@@ -115,7 +119,7 @@ func (s *Site) Quarantined() map[string]string {
 	return kept
 }
 
-// Counted sums up a metric over all invocations.
+// Counted returns the sum of a metric over all lines of Metrics.
 func (s *Site) Counted(metric string) int64 {
 	s.T.Helper()
 	var sum int64

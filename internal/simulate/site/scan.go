@@ -17,41 +17,44 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// Night is the hour in which the runs of scans begin: the last whole one, by the
-// clock that a site begins with. It lies within one day.
+// Night is the start of the last whole hour before the tests began, in UTC. Runs of
+// scans begin in this hour, so that all of them have the same date.
 var Night = time.Now().UTC().Add(-time.Hour).Truncate(time.Hour)
 
-// Scan is a raw object to be.
+// Scan describes a raw object that a test archives.
 type Scan struct {
+	// System is the system's id.
 	System string
-	// Minute of the run's start.
+	// Minute is the minute of Night's hour in which the run starts.
 	Minute int
 	// Lasts is how many minutes after the run's start the appliance finishes the
 	// scan; 0: one.
 	Lasts int
-	// Failing objects of the rule CIS-1, and rules that pass.
+	// Failing is the number of objects that fail the rule CIS-1, Passing the number
+	// of rules that pass.
 	Failing, Passing int
 	// Weak is the number of vulnerabilities, which are on the system.
 	Weak int
-	// Result, if it is not empty, is the result itself.
+	// Result, if it is not empty, is the whole result, instead of one made from the
+	// numbers.
 	Result string
 }
 
-// Key is where the scan lies.
+// Key returns the key of the raw object.
 func (s Scan) Key() string { return archive.RawKey(s.Started(), s.Run(), s.System, s.System) }
 
-// Started is when the run began.
+// Started returns when the run began.
 func (s Scan) Started() time.Time { return Night.Add(time.Duration(s.Minute) * time.Minute) }
 
-// Completed is when the appliance finished the scan.
+// Completed returns when the appliance finished the scan.
 func (s Scan) Completed() time.Time {
 	return s.Started().Add(time.Duration(cmp.Or(s.Lasts, 1)) * time.Minute)
 }
 
-// Run is the id of the run.
+// Run returns the id of the run.
 func (s Scan) Run() string { return s.Started().Format("20060102T150405Z") + "-4f3a" }
 
-// Body is the result.
+// Body returns the result, an element of a v1 results document without its uid.
 func (s Scan) Body() string {
 	if s.Result != "" {
 		return s.Result
@@ -91,7 +94,7 @@ func (s *Site) PutAs(key string, scan Scan) string {
 		}
 		return err
 	})
-	if errors.Is(err, store.ErrExists) && s.holds(key, scan) { // the first answer was lost, and the SDK asked again
+	if errors.Is(err, store.ErrExists) && s.holds(key, scan) { // the answer was lost, and the SDK repeated the write
 		err = nil
 	}
 	if err != nil {
@@ -101,7 +104,7 @@ func (s *Site) PutAs(key string, scan Scan) string {
 	return key
 }
 
-// holds reports whether a key holds a scan already.
+// holds reports whether the raw object under a key is of this scan's run and system.
 func (s *Site) holds(key string, scan Scan) bool {
 	s.T.Helper()
 	_, envelope, err := s.Store.Inspect(s.T.Context(), key)
@@ -111,7 +114,7 @@ func (s *Site) holds(key string, scan Scan) bool {
 	return envelope.Run.ID == scan.Run() && envelope.System.ID == scan.System
 }
 
-// Date lets S3 have stored an object just now, by the site's clock.
+// Date sets the time at which S3 stored an object to now, by the site's clock.
 func (s *Site) Date(key string) {
 	s.T.Helper()
 	if err := s.Srv.Date(s.Bucket, key, s.Clock.Now()); err != nil {
@@ -119,7 +122,7 @@ func (s *Site) Date(key string) {
 	}
 }
 
-// Upload stores a document as a person does.
+// Upload stores a document as a person does, without the checks of Store.
 func (s *Site) Upload(key string, body []byte) {
 	s.T.Helper()
 	if _, err := s.S3.PutObject(s.T.Context(), &s3.PutObjectInput{Bucket: &s.Bucket, Key: aws.String(key), Body: bytes.NewReader(body)}); err != nil {
@@ -128,7 +131,9 @@ func (s *Site) Upload(key string, body []byte) {
 	s.Date(key)
 }
 
-// Saved is a v1 results document of systems as "uid failing@minute".
+// Saved returns a v1 results document. Each system is given as "uid failing@minute": its
+// uid, its number of failing objects, and the minute of its scan. It panics on
+// another form.
 func Saved(systems ...string) []byte {
 	var elements []string
 	for _, s := range systems {
@@ -143,7 +148,7 @@ func Saved(systems ...string) []byte {
 	return []byte(`{"results":[null,` + strings.Join(elements, ",") + `]}`)
 }
 
-// Packed is a document as gzip packs it.
+// Packed returns a document compressed by gzip.
 func Packed(b []byte) []byte {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)

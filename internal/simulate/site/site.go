@@ -1,7 +1,7 @@
 // Package site is what surrounds deliveries in tests: an archive on a real S3
-// server, a simulated receiver, a clock that waiting moves ahead, and what may
-// go wrong with each. It promises that a test sees what Dynatrace and S3 would
-// show, and that no test waits.
+// server, a simulated receiver, a clock that waiting moves ahead, and faults of
+// each. It promises that a test sees what Dynatrace and S3 would show, and that no
+// test waits.
 package site
 
 import (
@@ -36,13 +36,13 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-// Token is the one that the receiver accepts.
+// Token is the only token that the receiver's ingest accepts.
 const Token = "dt0c01.PUBLIC.PRIVATE"
 
-// QueryToken is the one that may query.
+// QueryToken is the only token that the query service accepts.
 const QueryToken = "dt0s16.PUBLIC.PRIVATE-TOO"
 
-// Site is an archive and a receiver.
+// Site is an archive and a receiver, with the settings of a forwarder between them.
 type Site struct {
 	T        *testing.T
 	Srv      *s3server.Server
@@ -50,26 +50,26 @@ type Site struct {
 	Bucket   string
 	Store    *store.Store
 	Receiver *receiver.Receiver
-	Server   *httptest.Server
+	Server   *httptest.Server // serves Receiver
 	Config   forwarderconfig.Settings
 	Metrics  Lines
 	Clock    *Clock
-	// Dead: the process has died, and writes nothing more.
+	// Dead means that the process has died: Store then fails to write any object.
 	Dead  atomic.Bool
 	Vault *Vault
 	mu    sync.Mutex
-	// Intercept is asked before the receiver: the number of the request, from 0.
-	// It reports whether it has answered.
+	// Intercept, if set, sees each request to the ingest before the receiver does, with
+	// the request's number, from 0. It reports whether it has answered.
 	Intercept func(n int, w http.ResponseWriter, r *http.Request) bool
-	// InterceptQuery is asked before the query service. It reports whether it has
-	// answered.
+	// InterceptQuery, if set, sees each query before the query service does. It reports
+	// whether it has answered.
 	InterceptQuery func(w http.ResponseWriter, r *http.Request) bool
-	// Requests is the number of all requests to the ingest so far, Bodies what they held.
+	// Requests is the number of requests to the ingest so far, Bodies their bodies.
 	Requests int
 	Bodies   []string
 }
 
-// StartS3 starts an S3 server, for one site or for many.
+// StartS3 starts an S3 server, for one site or for many, that ends with the test.
 func StartS3(t *testing.T) *s3server.Server {
 	t.Helper()
 	srv, err := s3server.Start(t.Context(), s3server.Options{Dir: t.TempDir(), Host: host()})
@@ -80,12 +80,13 @@ func StartS3(t *testing.T) *s3server.Server {
 	return srv
 }
 
-// timeout is how long a request may take. A loaded machine may take its time for what
-// a test does within an answer; one that is given up goes on beside the test.
+// timeout is how long a request may take. It is long because a test may do slow things
+// within an answer, on a loaded machine, and because the answer to a request that was
+// given up would run on beside the test.
 const timeout = 3 * time.Minute
 
-// New makes a site with a bucket of its own on an S3 server. change may change
-// the settings; nil: it does not.
+// New makes a site with a bucket of its own on an S3 server. change, if not nil,
+// changes the settings.
 func New(t *testing.T, srv *s3server.Server, bucket string, change func(*forwarderconfig.Settings)) *Site {
 	t.Helper()
 	s := &Site{T: t, Srv: srv, Clock: &Clock{}, Vault: &Vault{token: Token}}
@@ -115,7 +116,7 @@ func New(t *testing.T, srv *s3server.Server, bucket string, change func(*forward
 	return s
 }
 
-// Use makes another bucket the archive.
+// Use makes another bucket the archive, and creates the bucket if need be.
 func (s *Site) Use(bucket string) {
 	s.T.Helper()
 	if err := s.Srv.CreateBucket(s.T.Context(), bucket); err != nil {
@@ -124,7 +125,7 @@ func (s *Site) Use(bucket string) {
 	s.Bucket, s.Config.Bucket, s.Store = bucket, bucket, store.New(&mortal{s.S3, &s.Dead}, bucket)
 }
 
-// mortal is S3 as seen by a process that may die.
+// mortal is the S3 client of a process that may die: it fails to put objects from then on.
 type mortal struct {
 	*s3.Client
 	dead *atomic.Bool
@@ -157,14 +158,15 @@ func (s *Site) serve(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// Sent returns the body of a request, by its number.
+// Sent returns the body of a request to the ingest, by its number, from 0.
 func (s *Site) Sent(n int) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.Bodies[n]
 }
 
-// Options are those of a deliverer as a new sandbox makes it.
+// Options returns the options of a deliverer as a new instance of the function makes
+// it, with the site's store and receiver.
 func (s *Site) Options() deliver.Options {
 	return s.Through(s.Store, s.Server.Client().Transport)
 }
@@ -183,8 +185,8 @@ func (s *Site) Grail(text string) *grail.Client {
 	})
 }
 
-// Through are the options of a deliverer that sees the world through a store and
-// a transport.
+// Through returns the options of a deliverer that uses this store for the archive and
+// this transport for requests to Dynatrace.
 func (s *Site) Through(store *store.Store, transport http.RoundTripper) deliver.Options {
 	u, err := url.Parse(s.Config.URL.String())
 	if err != nil {

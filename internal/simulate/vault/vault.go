@@ -1,7 +1,7 @@
 // Package vault is AWS Secrets Manager as its client sees it, for tests: a
-// secret that is there, that changes between two reads, that is refused, or
-// that no answer comes about. It promises nothing about any other secret: the
-// name that is asked for does not matter.
+// secret that can be read, that changes between two reads, that is refused, or
+// for which no answer comes. It promises the same answer whatever secret is asked
+// for.
 package vault
 
 import (
@@ -28,7 +28,8 @@ func (h Holds) GetSecretValue(context.Context, *input, ...option) (*output, erro
 	return &output{SecretString: aws.String(string(h))}, nil
 }
 
-// Refuses is the code of AWS's error about a secret that cannot be read.
+// Refuses is the code of AWS's error about a secret that cannot be read, as
+// AccessDeniedException.
 type Refuses string
 
 // GetSecretValue returns the error.
@@ -36,24 +37,24 @@ func (r Refuses) GetSecretValue(context.Context, *input, ...option) (*output, er
 	return nil, &smithy.GenericAPIError{Code: string(r)}
 }
 
-// Unreachable is what a missing VPC endpoint looks like.
+// Unreachable is a service that never answers, as behind a missing VPC endpoint.
 type Unreachable struct{}
 
-// GetSecretValue waits until the context ends.
+// GetSecretValue waits until the context ends, and returns its error.
 func (Unreachable) GetSecretValue(ctx context.Context, _ *input, _ ...option) (*output, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
 
-// Turns answers each read as the next one of its list does; the last one
-// answers from then on. It is for one goroutine.
+// Turns lets the getters of List answer in turn, one read each; the last one answers
+// all further reads. List must not be empty. Turns is for one goroutine.
 type Turns struct {
 	List []secret.Getter
-	// Reads that were made.
+	// Reads is the number of reads so far.
 	Reads int
 }
 
-// GetSecretValue answers as the one does whose turn it is.
+// GetSecretValue returns the answer of the getter whose turn it is.
 func (t *Turns) GetSecretValue(ctx context.Context, in *input, o ...option) (*output, error) {
 	turn := t.List[min(t.Reads, len(t.List)-1)]
 	t.Reads++

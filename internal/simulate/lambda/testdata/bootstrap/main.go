@@ -1,4 +1,4 @@
-// A Lambda function that does what its payload says.
+// Command bootstrap is a Lambda function that does what its payload says.
 package main
 
 import (
