@@ -68,6 +68,8 @@ func (o options) wrong() string {
 		return "-collector-timeout must be above 0, as in 15m"
 	case o.timeout < 0, o.tokenFor < 0, a.HugeIssue < 0:
 		return "-timeout, -token-for and -huge must not be below 0"
+	case o.indexing.LoseEvery < 0, o.indexing.TwiceEvery < 0, o.indexing.Delay < 0:
+		return "-lose, -double and -index must not be below 0"
 	case a.ResultsFile == "" && (a.IssuesFile != "" || a.VCentersFile != ""):
 		return "-issues and -vcenters go with -results"
 	case a.ResultsFile != "" && (a.API != appliance.APIv1 || len(a.Quirks) > 0 || a.HugeIssue > 0):

@@ -42,8 +42,11 @@ func (s *stack) told() ([]notice.Committed, error) {
 	var all []notice.Committed
 	for _, e := range s.bus.Events() {
 		var n notice.Committed
-		if err := json.Unmarshal(e.Detail, &n, json.RejectUnknownMembers(true)); err != nil || e.Source != notice.Source || e.DetailType != notice.DetailType {
-			return nil, fmt.Errorf("the event bus got %s from %s: %w", e.DetailType, e.Source, err)
+		if e.Source != notice.Source || e.DetailType != notice.DetailType {
+			return nil, fmt.Errorf("the event bus got %s from %s, which is no notice of a committed scan", e.DetailType, e.Source)
+		}
+		if err := json.Unmarshal(e.Detail, &n, json.RejectUnknownMembers(true)); err != nil {
+			return nil, fmt.Errorf("the event bus got a notice that cannot be read: %w", err)
 		}
 		all = append(all, n)
 	}

@@ -119,9 +119,13 @@ func (p *Process) CPUTime() time.Duration {
 	if err != nil {
 		return 0
 	}
-	_, rest, _ := bytes.Cut(stat, []byte(") ")) // the program's name may hold spaces
+	behindName := stat[bytes.LastIndexByte(stat, ')')+1:] // the program's name may hold spaces and brackets
+	fields := bytes.Fields(behindName)
+	if len(fields) < 13 {
+		return 0
+	}
 	var ticks int64
-	for _, field := range bytes.Fields(rest)[11:13] {
+	for _, field := range fields[11:13] {
 		n, err := strconv.ParseInt(string(field), 10, 64)
 		if err != nil {
 			return 0

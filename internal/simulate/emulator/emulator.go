@@ -47,8 +47,8 @@ type Function struct {
 
 // Start starts the emulator, out/bin/aws-lambda-rie of the module, with the binary
 // of a function. It obeys the options Binary, Name, Env, Timeout (at least 1 s, whole
-// seconds), MemoryMB and Log; it has no defaults, and Log must not be nil. The binary
-// starts with the first Invoke.
+// seconds), MemoryMB and Log; without a Log the output is dropped. The others have no
+// defaults. The binary starts with the first Invoke.
 func Start(ctx context.Context, o lambda.Options) (*Function, error) {
 	if o.Timeout%time.Second != 0 || o.Timeout == 0 {
 		return nil, fmt.Errorf("start the emulator: a time-out of %s is not a number of seconds", o.Timeout)
@@ -80,6 +80,9 @@ func start(ctx context.Context, program string, o lambda.Options) (*Function, er
 		"AWS_LAMBDA_FUNCTION_TIMEOUT=" + strconv.Itoa(int(o.Timeout/time.Second)),
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(o.MemoryMB),
 	}, o.Env...)
+	if o.Log == nil {
+		o.Log = io.Discard
+	}
 	said := new(output)
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(said, o.Log), io.MultiWriter(said, o.Log)
 	proc, err := child.Start(cmd)

@@ -44,6 +44,8 @@ func Refusing(status int, refuse func(body string) bool) func(int, http.Response
 // RefuseFrom answers all requests to the ingest with a status and a Retry-After of an
 // hour, after the next n requests have passed.
 func (s *Site) RefuseFrom(n, status int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	from := s.Requests + n
 	s.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
 		if n >= from {
