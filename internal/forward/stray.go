@@ -11,15 +11,15 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// ofActions are the members of actions. Beside an event they have no meaning, and
-// were meant to make it do less, or something else; AWS has none of these names at
-// the top of its events.
+// ofActions names the members of the forwarder's actions. Beside an event they have no
+// meaning: whoever sends one wants less or something else than a delivery, so the payload
+// is refused. No event of AWS has a member of these names at its top level.
 var ofActions = map[string]bool{
 	"action": true, "dryRun": true, "force": true, "key": true, "prefix": true, "run": true, "system": true, "since": true, "until": true, "state": true,
 	"limit": true, "maxEventsPerSecond": true, "pricePerGiB": true, "next": true, "index": true, "sendTestEvent": true,
 }
 
-// stray returns an error if an event has a member of an action.
+// stray returns a fault of class reject if an event has a member of an action.
 func stray(event jsontext.Value) error {
 	var members map[string]jsontext.Value
 	if err := json.Unmarshal(event, &members); err != nil {
