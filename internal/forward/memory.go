@@ -95,8 +95,8 @@ func latest(before, met []string, all bool) []string {
 
 // keepInView makes quick looks go back as far as an object whose delivery is about to
 // begin: even if the invocation crashes, the next sweep finds the object. replayed says
-// that the delivery had ended and begins again: then its delivery document may be taken
-// for ended, so the day is written even if the object is in view.
+// that the delivery had ended and begins again: then the day is written even if the
+// object is in view.
 func (f *Forwarder) keepInView(ctx context.Context, info archive.RawInfo, replayed bool) error {
 	if !replayed && f.inView(info) {
 		return nil
