@@ -129,7 +129,7 @@ type OpenSystem struct {
 	System string `json:"system"`
 	// State is pending, triggering or scanning.
 	State string `json:"state"`
-	// Reason is the last trouble with the system; may be empty.
+	// Reason is the last remark about the system, such as an error; may be empty.
 	Reason string `json:"reason"`
 }
 
