@@ -32,13 +32,13 @@ type Bus struct{ api API }
 func New(api API) *Bus { return &Bus{api} }
 
 // perRequest is how many notices one request holds. A request may have ten entries and
-// 256 kB (AWS API reference, PutEvents); a notice has at most 40 kB.
+// 256 kB (AWS docs, PutEvents); a notice has at most 40 kB.
 const perRequest = 6
 
 // Publish puts notices onto the bus. A notice that fails does not keep the others back.
-// It returns how many notices the bus has not taken, with the errors that say why, each
-// a *fault.Error. If an answer was lost, the notice is counted as failed and may
-// nevertheless be on the bus.
+// It returns how many notices the bus has not taken, with the joined errors that say
+// why, of type *fault.Error. If an answer was lost, the notice is counted as failed and
+// may nevertheless be on the bus.
 func (b *Bus) Publish(ctx context.Context, notices []notice.Committed) (failed int, err error) {
 	for some := range slices.Chunk(notices, perRequest) {
 		n, putErr := b.put(ctx, some)
