@@ -48,8 +48,8 @@ func main() {
 }
 
 func run(ctx context.Context, cfg collectorconfig.Settings, proxy endpoint.Proxy, log *slog.Logger) error {
-	// Little is live while results stream through: without a limit the parts of
-	// an upload that has ended would be kept beside those of the next.
+	// Results stream through, so little memory is live. Without a limit the garbage
+	// collector would keep the parts of one upload until after the next has begun.
 	debug.SetMemoryLimit(32 << 20)
 	aws, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(telemetry.AWS(log)))
 	if err != nil {

@@ -53,10 +53,10 @@ func main() {
 }
 
 func run(ctx context.Context, cfg forwarderconfig.Settings, proxy endpoint.Proxy, log *slog.Logger) error {
-	// The bodies in flight and the one being packed are nearly all that is live. They
-	// take a quarter of their length where many findings share a rule, and all of it
-	// where none does: without a limit the garbage collector would let as much
-	// garbage gather beside them. A higher one saves no CPU time, a lower one costs much.
+	// Nearly all live memory is the bodies in flight and the one that is being packed.
+	// They take a quarter of their full length if many findings share a rule, and all of
+	// it if none do. Without a limit the garbage collector would let as much garbage
+	// collect as is live. A higher limit saves no CPU time, a lower one costs much.
 	debug.SetMemoryLimit(int64(cfg.SendConcurrency+1)*int64(cfg.MaxBatchBytes) + 24<<20)
 	if cfg.URLNote != "" {
 		log.Warn(cfg.URLNote)
@@ -76,7 +76,7 @@ func run(ctx context.Context, cfg forwarderconfig.Settings, proxy endpoint.Proxy
 	services := []preflight.Service{
 		{Name: "secretsmanager", URL: secret.Address(ctx, api)}, {Name: "s3", URL: store.Address(ctx, objects, cfg.Bucket)},
 	}
-	publish, told := deliver.Publisher(nil), ingestcheck.Notices(nil) // no pointers to nothing
+	publish, told := deliver.Publisher(nil), ingestcheck.Notices(nil) // a nil *eventbus.Bus would not be a nil interface
 	if cfg.Notices {
 		events := eventbridge.NewFromConfig(aws)
 		bus := eventbus.New(events)
@@ -94,7 +94,7 @@ func run(ctx context.Context, cfg forwarderconfig.Settings, proxy endpoint.Proxy
 			return client(cfg, creds, limits)
 		},
 	}
-	rows := forward.Counter(nil) // no pointer to nothing
+	rows := forward.Counter(nil) // a nil *grail.Client would not be a nil interface
 	if cfg.GrailURL != nil {
 		checked.Query = func(limits endpoint.Options) ingestcheck.Query { return reader(cfg, readable(), limits) }
 		rows = reader(cfg, readable(), endpoint.Options{AllowLoopback: cfg.AllowLoopback, Proxy: proxy})
@@ -110,14 +110,14 @@ func run(ctx context.Context, cfg forwarderconfig.Settings, proxy endpoint.Proxy
 	return nil
 }
 
-// client sends to the ingest.
+// client returns a client of the ingest.
 func client(cfg forwarderconfig.Settings, creds endpoint.Credentials, limits endpoint.Options) *openpipeline.Client {
 	return openpipeline.New(openpipeline.Options{
 		URL: cfg.URL, Credentials: creds, Limits: limits, UserAgent: "runecast-ingest/" + version, Timeout: 45 * time.Second,
 	})
 }
 
-// reader asks the query service.
+// reader returns a client of the query service.
 func reader(cfg forwarderconfig.Settings, creds endpoint.Credentials, limits endpoint.Options) *grail.Client {
 	return grail.New(grail.Options{
 		URL: cfg.GrailURL, Credentials: creds, Limits: limits, UserAgent: "runecast-ingest/" + version, Timeout: 45 * time.Second,

@@ -31,8 +31,8 @@ const (
 	// as a warning.
 	ExpirySoon = 30 * 24 * time.Hour
 
-	// checkTime bounds a whole check, headerTime the wait for the first byte of an
-	// answer. It is longer than a check: the check's own end comes first.
+	// checkTime bounds a whole check. headerTime bounds the wait for the first byte of an
+	// answer, which may be a large one in a capture.
 	checkTime  = time.Minute
 	headerTime = 2 * time.Minute
 )
