@@ -76,7 +76,8 @@ func run(ctx context.Context, cfg forwarderconfig.Settings, proxy endpoint.Proxy
 	services := []preflight.Service{
 		{Name: "secretsmanager", URL: secret.Address(ctx, api)}, {Name: "s3", URL: store.Address(ctx, objects, cfg.Bucket)},
 	}
-	publish, told := deliver.Publisher(nil), ingestcheck.Notices(nil) // a nil *eventbus.Bus would not be a nil interface
+	// A nil *eventbus.Bus in these interfaces would not compare equal to nil.
+	publish, told := deliver.Publisher(nil), ingestcheck.Notices(nil)
 	if cfg.Notices {
 		events := eventbridge.NewFromConfig(aws)
 		bus := eventbus.New(events)
@@ -94,7 +95,7 @@ func run(ctx context.Context, cfg forwarderconfig.Settings, proxy endpoint.Proxy
 			return client(cfg, creds, limits)
 		},
 	}
-	rows := forward.Counter(nil) // a nil *grail.Client would not be a nil interface
+	rows := forward.Counter(nil) // see publish
 	if cfg.GrailURL != nil {
 		checked.Query = func(limits endpoint.Options) ingestcheck.Query { return reader(cfg, readable(), limits) }
 		rows = reader(cfg, readable(), endpoint.Options{AllowLoopback: cfg.AllowLoopback, Proxy: proxy})

@@ -181,7 +181,7 @@ func (c *check) configuration(context.Context) preflight.Row {
 }
 
 // Paths of the ingest of security events, behind the path of the environment (Dynatrace
-// docs, OpenPipeline ingest API). Dynatrace has announced to remove the older ones by the
+// docs, OpenPipeline ingest API). Dynatrace announced the removal of the older ones for the
 // end of 2025.
 const (
 	ingestRoot   = openpipeline.IngestRoot
