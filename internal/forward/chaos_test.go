@@ -79,7 +79,8 @@ type world struct {
 	all   *tally
 }
 
-// tally counts the events of all rounds: the test fails if some kind never occurred.
+// tally counts what occurred in all rounds. The test logs it, so that one sees whether
+// every kind of mishap occurred.
 type tally struct {
 	mu     sync.Mutex
 	counts map[string]int
