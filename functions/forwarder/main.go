@@ -66,8 +66,8 @@ func run(ctx context.Context, cfg forwarderconfig.Settings, proxy endpoint.Proxy
 		return fmt.Errorf("load AWS configuration: %w", err)
 	}
 	api := secretsmanager.NewFromConfig(aws)
-	fresh := func() *secret.Cache { return secret.NewCache(api, cfg.SecretID, time.Now) }
-	readable := func() *secret.Cache {
+	ingestSecret := func() *secret.Cache { return secret.NewCache(api, cfg.SecretID, time.Now) }
+	querySecret := func() *secret.Cache {
 		return secret.NewQueryCache(api, cfg.SecretID, time.Now, cfg.GrailURL != nil && cfg.GrailURL.Host == cfg.URL.Host)
 	}
 	objects := store.Client(aws, cfg.S3PathStyle)
@@ -77,34 +77,34 @@ func run(ctx context.Context, cfg forwarderconfig.Settings, proxy endpoint.Proxy
 		{Name: "secretsmanager", URL: secret.Address(ctx, api)}, {Name: "s3", URL: store.Address(ctx, objects, cfg.Bucket)},
 	}
 	// A nil *eventbus.Bus in these interfaces would not compare equal to nil.
-	publish, told := deliver.Publisher(nil), ingestcheck.Notices(nil)
+	publisher, notices := deliver.Publisher(nil), ingestcheck.Notices(nil)
 	if cfg.Notices {
 		events := eventbridge.NewFromConfig(aws)
 		bus := eventbus.New(events)
-		publish, told = bus, bus
+		publisher, notices = bus, bus
 		services = append(services, preflight.Service{Name: "events", URL: eventbus.Address(ctx, events)})
 	}
 	checked := ingestcheck.Options{
 		Settings: preflight.Settings{
 			URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
 			Proxy: proxy, Services: services, FIPS: cfg.FIPS, DualStack: cfg.DualStack,
-			Secrets: func() endpoint.Credentials { return fresh() },
+			Secrets: func() endpoint.Credentials { return ingestSecret() },
 		},
-		URLNote: cfg.URLNote, Archive: bucket, Notices: told, Metrics: metrics, NewID: uuid.NewString,
+		URLNote: cfg.URLNote, Archive: bucket, Notices: notices, Metrics: metrics, NewID: uuid.NewString,
 		Connect: func(creds endpoint.Credentials, limits endpoint.Options) ingestcheck.Ingest {
 			return client(cfg, creds, limits)
 		},
 	}
-	rows := forward.Counter(nil) // see publish
+	rows := forward.Counter(nil) // see publisher
 	if cfg.GrailURL != nil {
-		checked.Query = func(limits endpoint.Options) ingestcheck.Query { return reader(cfg, readable(), limits) }
-		rows = reader(cfg, readable(), endpoint.Options{AllowLoopback: cfg.AllowLoopback, Proxy: proxy})
+		checked.Query = func(limits endpoint.Options) ingestcheck.Query { return reader(cfg, querySecret(), limits) }
+		rows = reader(cfg, querySecret(), endpoint.Options{AllowLoopback: cfg.AllowLoopback, Proxy: proxy})
 	}
 	check := ingestcheck.New(checked)
-	sender := client(cfg, fresh(), endpoint.Options{AllowLoopback: cfg.AllowLoopback, Proxy: proxy})
+	sender := client(cfg, ingestSecret(), endpoint.Options{AllowLoopback: cfg.AllowLoopback, Proxy: proxy})
 	f := forward.New(forward.Options{
 		Grail: rows, GrailBucket: cfg.GrailBucket, ResendMissing: cfg.ResendMissing,
-		Settings: cfg.Settings, Archive: bucket, Sender: sender, Check: check.Handle, Notices: publish,
+		Settings: cfg.Settings, Archive: bucket, Sender: sender, Check: check.Handle, Notices: publisher,
 		Log: log, Metrics: metrics, Now: time.Now, Sleep: endpoint.Sleep, NewID: uuid.NewString,
 	})
 	telemetry.Serve(ctx, log, f.Handle)

@@ -15,7 +15,7 @@ import (
 // allowLoopback is set.
 func parseAddress(raw string, allowLoopback bool) (*url.URL, error) {
 	u, err := url.Parse(raw)
-	if err != nil { // its text may quote a password
+	if err != nil { // the error's text may quote a password
 		return nil, badURL("it is not a URL")
 	}
 	switch {

@@ -110,7 +110,7 @@ func weightOf(objects []object) int64 {
 func (f *Forwarder) triggers(ctx context.Context, objects []object, win deliver.Window) (pending error) {
 	for _, o := range objects {
 		out, err := f.trigger(ctx, o.key, win)
-		if err == nil && !out.Ended() && !over(&out) {
+		if err == nil && !out.Ended() && !triggerDone(&out) {
 			err = fmt.Errorf("%s is %s: %s", o.key, out.State, out.Reason)
 		}
 		pending = errors.Join(pending, err)

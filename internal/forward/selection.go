@@ -32,7 +32,8 @@ const maxChoice = 4
 
 // with returns the choice with one more key at its place, the newest maxChoice keys.
 func (c choice) with(key string) choice {
-	i, _ := slices.BinarySearchFunc(c, key, func(a, b string) int { return strings.Compare(path.Dir(b), path.Dir(a)) }) // the name may change between
+	// The end of a key holds the system's name, which may change between two runs.
+	i, _ := slices.BinarySearchFunc(c, key, func(a, b string) int { return strings.Compare(path.Dir(b), path.Dir(a)) })
 	c = slices.Insert(c, i, key)
 	return c[:min(len(c), maxChoice)]
 }

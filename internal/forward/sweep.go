@@ -163,7 +163,7 @@ func (w *sweep) deliverOpen(ctx context.Context, open []archive.RawInfo) error {
 			return err
 		}
 	}
-	return w.unproven()
+	return w.refusesAll()
 }
 
 // deliver delivers one object and records the outcome in the answer and in left.
@@ -202,10 +202,10 @@ func (w *sweep) down(out *deliver.Outcome, err error) bool {
 	return false
 }
 
-// unproven returns the refusal of a whole object if no delivery was completed after
-// it: the endpoint may be to blame. It returns nil if there was no such refusal, or if
-// a later delivery was completed.
-func (w *sweep) unproven() error {
+// refusesAll returns the refusal of a whole object if no delivery was completed after it:
+// then the endpoint may refuse everything. It returns nil if there was no such refusal, or
+// if a later delivery was completed.
+func (w *sweep) refusesAll() error {
 	if w.refused != nil && w.answer.Complete == w.completeBefore {
 		return w.refused
 	}

@@ -32,9 +32,11 @@ func (f *Forwarder) trigger(ctx context.Context, key string, win deliver.Window)
 	return out, err
 }
 
-// over reports whether a trigger has nothing left to do with an object whose
+// triggerDone reports whether a trigger has nothing left to do with an object whose
 // delivery has not ended: it is gone, or left to the sweep.
-func over(out *deliver.Outcome) bool { return out.State == stateGone || out.State == deliver.StateLeft }
+func triggerDone(out *deliver.Outcome) bool {
+	return out.State == stateGone || out.State == deliver.StateLeft
+}
 
 // gone logs and counts an object that was gone before its event came.
 func (f *Forwarder) gone(ctx context.Context, key string, err error) deliver.Outcome {

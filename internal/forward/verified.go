@@ -86,7 +86,7 @@ func (v *verification) tell(ctx context.Context, a *asked) {
 		return
 	}
 	label, _ := archive.RawLabel(a.delivery.Key)
-	system := cmp.Or(a.scan.System.Name, v.named[a.delivery.Key], label.Slug)
+	system := cmp.Or(a.scan.System.Name, v.systemNames[a.delivery.Key], label.Slug)
 	log := v.f.o.Log.With("key", a.delivery.Key, "run", a.scan.Order.Run, "system", system, "scan", a.scan.ScanID, "generation", a.scan.Generation,
 		"state", at.State, "expected", at.Expected, "indexed", at.Indexed, "missing", at.Missing(), "doubled", at.Doubled, "scanEvents", at.ScanEvents, "reason", at.Reason)
 	if arrival.Reported(at) || arrival.Next(at).IsZero() {

@@ -39,7 +39,7 @@ const (
 // no error, since deliveries do not depend on it. Errors are those of the request and of
 // the archive.
 func (f *Forwarder) Verify(ctx context.Context, text jsontext.Value) (payload.VerifyAnswer, error) {
-	v := &verification{f: f, started: f.o.Now(), win: deliver.WindowOf(ctx, f.o.Now()), named: map[string]string{}}
+	v := &verification{f: f, started: f.o.Now(), win: deliver.WindowOf(ctx, f.o.Now()), systemNames: map[string]string{}}
 	v.answer.Attention, v.answer.Reasons = []payload.ArrivalAttention{}, []string{}
 	req, err := payload.ParseVerify(text)
 	if err != nil {
@@ -81,8 +81,8 @@ type verification struct {
 	deliveries map[string]*store.Tracked
 	// due are the scans that Grail is asked about in this call.
 	due []*asked
-	// named are the names of systems by raw key, as far as the registers hold them.
-	named map[string]string
+	// systemNames are the names of systems by raw key, as far as the registers hold them.
+	systemNames map[string]string
 }
 
 // commitsOf is a commit register, by its key and ETag, with the raw keys of the commits

@@ -15,9 +15,9 @@ import (
 const (
 	// queryTime is the most time that one query may take.
 	queryTime = 2 * time.Minute
-	// apart is the largest gap in time between two scans of one query: Grail would read,
+	// maxGap is the largest gap in time between two scans of one query: Grail would read,
 	// and Dynatrace bill, the rows of a larger gap for nothing.
-	apart = 15 * time.Minute
+	maxGap = 15 * time.Minute
 )
 
 // ask asks Grail about all scans that are due. After the first error it asks no more,
@@ -49,11 +49,11 @@ func (v *verification) ask(ctx context.Context) {
 }
 
 // together returns the first of the scans, sorted by time, that share one query: at
-// most grail.MaxScans, and none more than apart behind those before it.
+// most grail.MaxScans, and none more than maxGap behind those before it.
 func together(due []*asked) []*asked {
 	to := due[0].to
 	for i, a := range due {
-		if i == grail.MaxScans || a.from.After(to.Add(apart)) {
+		if i == grail.MaxScans || a.from.After(to.Add(maxGap)) {
 			return due[:i]
 		}
 		if a.to.After(to) {

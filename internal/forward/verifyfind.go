@@ -48,7 +48,7 @@ func (v *verification) find(ctx context.Context) error {
 		one := commitsOf{key: r.Key, etag: r.ETag}
 		for _, c := range []string{r.Register.RawKey, r.Register.Before.RawKey} {
 			if c != "" {
-				one.raw, v.named[c] = append(one.raw, c), r.Register.System.Name
+				one.raw, v.systemNames[c] = append(one.raw, c), r.Register.System.Name
 			}
 		}
 		v.registers = append(v.registers, one)

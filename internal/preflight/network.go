@@ -78,7 +78,7 @@ func (r *Route) reach(ctx context.Context, service Service) Row {
 	case err != nil:
 		return r.unreached(service, err)
 	}
-	_ = conn.Close() // nothing was said yet
+	_ = conn.Close() // nothing was sent
 	if proxy != nil {
 		return Passed(fmt.Sprintf("to %s through the proxy %s", service.URL.Host, proxy.Host))
 	}

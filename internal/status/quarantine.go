@@ -39,7 +39,7 @@ func (r *Reader) Refusals(ctx context.Context, req payload.StatusRequest) (paylo
 		return payload.QuarantineList{}, err
 	}
 	a := payload.QuarantineList{
-		Since: w.at.Since, Until: w.at.Until, Objects: t.objects, Quarantined: t.total.Quarantined,
+		Since: w.scope.Since, Until: w.scope.Until, Objects: t.objects, Quarantined: t.total.Quarantined,
 		Attention: t.listed(), AttentionOmitted: t.omitted, Next: "nothing: no event was refused",
 	}
 	if a.Quarantined > 0 {

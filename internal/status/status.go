@@ -55,14 +55,14 @@ func (r *Reader) Status(ctx context.Context, req payload.StatusRequest) (payload
 		return payload.StatusAnswer{}, err
 	}
 	rep := payload.StatusAnswer{
-		Since: w.at.Since, Until: w.at.Until, Objects: t.objects, ScanCounts: t.total, Earlier: t.earlier,
+		Since: w.scope.Since, Until: w.scope.Until, Objects: t.objects, ScanCounts: t.total, Earlier: t.earlier,
 		Systems: t.sorted(), Attention: t.listed(), AttentionOmitted: t.omitted,
 	}
 	if !t.waiting.IsZero() {
 		rep.OldestPending = &payload.OldestPending{Time: t.waiting, Seconds: int64(t.now.Sub(t.waiting).Seconds())}
 	}
 	if rep.Cursor, err = w.cursor(); err == nil {
-		rep.Next = advice(&rep, w.at.Asked.System)
+		rep.Next = advice(&rep, w.scope.Asked.System)
 	}
 	return rep, err
 }
@@ -76,7 +76,7 @@ func (w *walk) look(ctx context.Context, notable func(*payload.Attention) bool) 
 	}
 	systems := store.DirectoryOf(registers)
 	var system *archive.Named
-	if asked := w.at.Asked.System; asked != "" {
+	if asked := w.scope.Asked.System; asked != "" {
 		system = systems.Named(asked)
 	}
 	t := newTally(systems, system, w.r.now(), notable)
@@ -114,7 +114,7 @@ func (w *walk) cursor() (string, error) {
 	if !w.more {
 		return "", nil
 	}
-	return w.at.cursor()
+	return w.scope.cursor()
 }
 
 // advice returns what a person is to do now, about the worst finding first.

@@ -31,7 +31,7 @@ func (w *walk) earlier(ctx context.Context, t *tally) error {
 	objects := func(yield func(archive.RawInfo, error) bool) {
 		for _, o := range t.sweep {
 			info := o.Info()
-			before := info.Started().Before(w.at.Since) && strings.HasPrefix(info.Key, w.at.Asked.Prefix)
+			before := info.Started().Before(w.scope.Since) && strings.HasPrefix(info.Key, w.scope.Asked.Prefix)
 			if before && !yield(info, nil) {
 				return
 			}
