@@ -67,6 +67,8 @@ func run(ctx context.Context, cfg forwarderconfig.Settings, proxy endpoint.Proxy
 	}
 	api := secretsmanager.NewFromConfig(aws)
 	ingestSecret := func() *secret.Cache { return secret.NewCache(api, cfg.SecretID, time.Now) }
+	// The pinned key in the secret is the ingest's, so it holds for the query service only
+	// if that has the same host.
 	querySecret := func() *secret.Cache {
 		return secret.NewQueryCache(api, cfg.SecretID, time.Now, cfg.GrailURL != nil && cfg.GrailURL.Host == cfg.URL.Host)
 	}
