@@ -1,4 +1,4 @@
-// Package functions holds what is true of both functions: what they link.
+// Package functions tests which packages the two functions link.
 package functions
 
 import (
@@ -13,15 +13,15 @@ import (
 
 const module = "runecast-ingest/"
 
-// rule is what a package must not reach by its imports.
+// rule says which packages a package must not reach by its imports.
 type rule struct {
 	from string
 	not  []string
-	// through are packages that may reach it all the same, for now.
+	// through are packages that may reach it as an exception.
 	through []string
 }
 
-// The rooms of one side are never linked by the other; what is pure stays so.
+// Neither function links the packages of the other, and pure packages do no I/O.
 var rules = map[string]rule{
 	"the collector sends nothing":     {from: "functions/collector", not: []string{"internal/openpipeline", "internal/grail", "internal/deliver", "internal/forward", "internal/preflight/ingestcheck"}},
 	"the collector maps nothing":      {from: "functions/collector", not: []string{"internal/mapping", "internal/securityevent"}},

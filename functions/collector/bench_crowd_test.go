@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// crowd is an appliance of many systems, whose results are all as large.
+// crowd is an appliance of many systems, whose results all have the same size.
 type crowd struct {
 	systems int
 	issues  string

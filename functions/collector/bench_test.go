@@ -18,10 +18,11 @@ const (
 	// sizeVariable says how large the results are, in MB.
 	sizeVariable = "RESULTS_MB"
 	defaultSize  = 200
-	// rounds are archived in one process: what one upload leaves behind counts
-	// for the memory of the next.
+	// rounds is how often the results are archived in one process, so that memory that an
+	// upload does not free counts.
 	rounds = 3
-	// minRatio and maxMemory are the goals: of the floor's speed, and in MiB.
+	// minRatio is the least speed, as a part of the floor's; maxMemory is the most peak
+	// memory, in MiB.
 	minRatio  = 0.6
 	maxMemory = 48
 )

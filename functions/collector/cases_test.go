@@ -17,12 +17,12 @@ import (
 	"runecast-ingest/internal/simulate/lambda"
 )
 
-// These are ends that an earlier collector came to, and should not have: what it is
-// given, and what must become of it. Each looks only at what any collector has to do
-// with S3 and an appliance, so that they can be played against another (binaryVariable).
+// These tests are of faults that an earlier collector had: each gives the input, and
+// checks the right result. A test looks only at S3 and the appliance, so that it can be
+// run with another binary, too (binaryVariable).
 
-// estate is an appliance of API v1 with some vCenters. Those that are triggered finish
-// one by one, whenever somebody looks at the scans.
+// estate is an appliance of API v1 with some vCenters. The triggered analyses finish one
+// by one, each time that somebody asks for the status of the scans.
 type estate struct {
 	ids, names []string
 
@@ -62,7 +62,8 @@ func (e *estate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// downloaded returns how often all results were downloaded since a system was triggered.
+// downloaded returns how often the document of all results was downloaded since a system
+// was triggered.
 func (e *estate) downloaded() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -83,9 +84,9 @@ func (e *estate) results() string {
 	return `{"results":[` + strings.Join(all, ",") + `]}`
 }
 
-// Two systems whose names and ids shorten to the same key are two: the second is not
-// taken for archived since the first is. An earlier collector found the object of the
-// first there, took it for its own, and said that both are archived.
+// Two systems may have the same shortened name and id, and so the same raw key. Then one
+// is archived, and the other fails. An earlier collector found the object of the first,
+// took it for the second's, and reported both as archived.
 func TestSystemsOfOneKey(t *testing.T) {
 	t.Parallel()
 	a := &estate{names: []string{"vc a.example", "vc-a.example"}}
@@ -124,10 +125,9 @@ func TestRunLongerThanTheSchedulesPeriod(t *testing.T) {
 	}
 }
 
-// The systems keep their ids, which are those of one version of the API: a night on
-// which the other version does not answer fails, with the cure. An earlier collector
-// chose the version anew in each run, and that night archived the same systems again
-// under other ids, as systems of their own.
+// The ids of systems are those of one version of the API. A run in which this version does
+// not answer fails, with the cure. An earlier collector chose the version anew in each
+// run, and then archived the same systems under other ids, as other systems.
 func TestVersionOfTheAPIIsKept(t *testing.T) {
 	t.Parallel()
 	var down atomic.Bool // API v2 is not there
@@ -163,9 +163,9 @@ func TestVersionOfTheAPIIsKept(t *testing.T) {
 	}
 }
 
-// The results of all systems, which are one document, are not downloaded for each
-// system that finishes: the first time at once, the last time when all have finished.
-// An earlier collector downloaded all of them whenever a system was ready.
+// API v1 has one document with the results of all systems. It is downloaded when the first
+// system has finished and when all have, not for each system. An earlier collector
+// downloaded it whenever a system had finished.
 func TestDownloadsOfAllResultsAreFew(t *testing.T) {
 	t.Parallel()
 	a := &estate{triggered: map[string]bool{}}
@@ -180,8 +180,8 @@ func TestDownloadsOfAllResultsAreFew(t *testing.T) {
 	}
 }
 
-// A compressed object names no time. The library that an earlier collector compressed
-// by dated each of them 2042.
+// The gzip header of a raw object has no time. The library that an earlier collector used
+// wrote the year 2042 into each.
 func TestCompressedObjectsAreNotDated(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, options{s3: startS3(t), appliance: &estate{ids: []string{"uid-1"}, names: []string{"vc1.example"}}})
@@ -199,10 +199,10 @@ func TestCompressedObjectsAreNotDated(t *testing.T) {
 	}
 }
 
-// Whatever happens, each line of the log is one JSON object, no member of which is
-// there twice. An earlier collector let the runtime print each returned error with a
-// date in front of it, and the library that uploads a line of text where an upload was
-// refused since the object is there already.
+// Each line of the log is always one JSON object without duplicate members. With an
+// earlier collector the runtime printed each returned error with a date in front of it,
+// and the upload library printed a line of text when S3 refused an upload because the
+// object exists.
 func TestEachLineOfTheLogIsJSON(t *testing.T) {
 	t.Parallel()
 	stream := &stream{block: noise(1 << 20), size: 7 << 20}

@@ -11,8 +11,8 @@ import (
 	"runecast-ingest/internal/simulate/lambda"
 )
 
-// Check and capture by the deployed binary, through a real S3 and TLS; a binary
-// whose settings cannot be used still answers check.
+// The deployed binary answers check and capture with a real S3 and TLS, and check also
+// with settings that cannot be used.
 func TestPreflight(t *testing.T) {
 	t.Parallel()
 	a, err := appliance.New(appliance.Options{Seed: 7, Findings: 300, Token: token})

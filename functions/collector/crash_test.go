@@ -27,7 +27,7 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// nightly is the schedule's start event, due just now: the same whenever it is delivered.
+// nightly and latest are start events, due now, which a test delivers more than once.
 var (
 	nightly = `{"action":"start","scheduledTime":"` + due + `"}`
 	latest  = `{"action":"start","mode":"latest","scheduledTime":"` + due + `"}`
@@ -39,7 +39,7 @@ const (
 	ticks = 5
 	// workers crash functions at the same time.
 	workers = 3
-	// shortStep: with -short every so many-th point is tested.
+	// shortStep is the distance of the points that are tested with -short.
 	shortStep = 5
 )
 
@@ -50,7 +50,7 @@ type scene struct {
 	systems []string
 	// appliance makes a fresh appliance, and what it serves of each system.
 	appliance func(t testing.TB) (http.Handler, func() map[string]jsontext.Value)
-	// only is in the requests that are of interest; empty: all are.
+	// only is a text that the requests have at which the run is killed; empty: all are.
 	only string
 }
 
@@ -142,8 +142,8 @@ func (sc scene) open(t *testing.T, store *s3server.Server, at gate.Point) *trial
 	return &trial{s, served}
 }
 
-// crash starts a run that is killed, and has it finished as Lambda and the
-// schedule do. What the killed invocation has archived stays as it is.
+// crash starts a run that is killed, and finishes it as Lambda and the schedule do. It
+// expects the objects that the killed invocation has archived to stay as they are.
 func (s *trial) crash(sc scene) {
 	s.Helper()
 	s.invoke(sc.start)
@@ -170,8 +170,8 @@ func (s *trial) crash(sc scene) {
 	}
 }
 
-// checkArchived looks at what is left when all is over. It returns the number of
-// triggers beyond one per system.
+// checkArchived checks the archive after the run. It returns the number of triggers beyond
+// one per system.
 func (s *trial) checkArchived(sc scene, crashes int) (again int) {
 	s.Helper()
 	served := s.served()

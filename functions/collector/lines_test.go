@@ -12,9 +12,8 @@ import (
 	"runecast-ingest/internal/simulate/lambda"
 )
 
-// The rig looks at each line that a function writes. These tests have a
-// function write lines of each kind: of each payload, and of what fails where
-// the function's own code does not write the line.
+// The rig checks each line that a function writes. These tests make a function write lines
+// of each kind: for each payload, and about failures that the runtime or a library logs.
 
 func TestLinesOfEachPayload(t *testing.T) {
 	t.Parallel()
@@ -68,9 +67,9 @@ func TestLinesOfFailures(t *testing.T) {
 	}
 }
 
-// TestLinesOfAWriteThatCameTwice: an upload is completed and the function dies
-// before it knows; the next one uploads the same again and is told 412, which it
-// takes for what it is. The library that uploads prints that, too.
+// TestLinesOfAWriteThatCameTwice: an upload is completed, and the function dies before it
+// has the answer. The next invocation uploads the object again and gets 412, which says
+// that the object exists. The upload library prints that, too.
 func TestLinesOfAWriteThatCameTwice(t *testing.T) {
 	t.Parallel()
 	stream := &stream{block: noise(1 << 20), size: 7 << 20}

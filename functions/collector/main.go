@@ -48,8 +48,8 @@ func main() {
 }
 
 func run(ctx context.Context, cfg collectorconfig.Settings, proxy endpoint.Proxy, log *slog.Logger) error {
-	// Little is live while results stream through: without a limit the parts of
-	// an upload that has ended would be kept beside those of the next.
+	// Results stream through, so little memory is live. Without a limit the garbage
+	// collector would keep the parts of one upload until after the next has begun.
 	debug.SetMemoryLimit(32 << 20)
 	aws, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(telemetry.AWS(log)))
 	if err != nil {
@@ -59,7 +59,7 @@ func run(ctx context.Context, cfg collectorconfig.Settings, proxy endpoint.Proxy
 	secrets := secret.NewCache(api, cfg.SecretID, time.Now)
 	objects := store.Client(aws, cfg.S3PathStyle)
 	bucket := store.New(objects, cfg.Bucket)
-	talk := appliance.Options{
+	clientOptions := appliance.Options{
 		Settings: endpoint.Settings{URL: cfg.URL, Credentials: secrets, Limits: endpoint.Options{AllowLoopback: cfg.AllowLoopback, Proxy: proxy}},
 		Version:  version, API: cfg.API, AllObjects: cfg.AllObjects, ScanPath: cfg.ScanPath,
 	}
@@ -75,14 +75,14 @@ func run(ctx context.Context, cfg collectorconfig.Settings, proxy endpoint.Proxy
 			},
 			API: cfg.API, Systems: cfg.Systems, SystemTypes: cfg.SystemTypes, ScanTimeout: cfg.ScanTimeout, Period: cfg.Period, Archive: bucket,
 			Connect: func(creds endpoint.Credentials, limits endpoint.Options) appliancecheck.Appliance {
-				o := talk
+				o := clientOptions
 				o.Credentials, o.Limits, o.Once = creds, limits, true
 				return appliance.New(o)
 			},
 		}),
 		Connect: func(ctx context.Context) (collect.Appliance, error) {
 			_, err := secrets.Get(ctx) // an invocation whose secret cannot be read ends at once
-			return appliance.New(talk), err
+			return appliance.New(clientOptions), err
 		},
 		ApplianceURL: cfg.URL.String(),
 		Systems:      cfg.Systems, SystemTypes: cfg.SystemTypes,

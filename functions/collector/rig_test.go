@@ -42,9 +42,9 @@ const (
 // binary is the collector as it is deployed, for this machine.
 var binary string
 
-// binaryVariable may name another binary to test, in place of the one that is
-// built here: that of another commit, to hear what these tests say of it. Its log
-// lines are not checked, but where a test does so itself.
+// binaryVariable may name another binary to test, such as one of another commit, in place
+// of the one that is built here. Its log lines are checked only by tests that do so
+// themselves.
 const binaryVariable = "BINARY"
 
 func TestMain(m *testing.M) {
@@ -194,9 +194,9 @@ func (s *site) serveTLS(h http.Handler) string {
 	return server.URL
 }
 
-// testLog keeps the function's own lines, for a test that fails and for one that
-// reads them, and fails the test whose function writes a line that is none of
-// the log format that the template sets.
+// testLog keeps the function's log lines, for a test that reads them and for the output
+// of a test that fails. It fails the test if a line is not in the log format that the
+// template sets.
 type testLog struct {
 	testing.TB
 	kept *lines
@@ -212,7 +212,7 @@ func (l testLog) Write(p []byte) (int, error) {
 	return l.kept.Write(p)
 }
 
-// lines is a log that two may use.
+// lines is a log that is safe for concurrent use.
 type lines struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -263,9 +263,8 @@ func (s *site) active() store.Doc[archive.Run] {
 	return doc
 }
 
-// passTime lets the lease of a killed invocation run out. Nobody waits for it:
-// the document is written again with a lease of the past, which is all that
-// the collector could see of the time.
+// passTime ends the lease of a killed invocation without waiting: it writes the document
+// again with a lease in the past, which is all that the collector can see of the time.
 func (s *site) passTime() {
 	s.Helper()
 	doc := s.active()
@@ -278,13 +277,13 @@ func (s *site) passTime() {
 	}
 }
 
-// stored is what S3 says of an object.
+// stored is an object as a listing of S3 shows it.
 type stored struct {
 	ETag     string
 	Modified time.Time
 }
 
-// objects lists the keys that begin so.
+// objects returns the objects whose keys begin with a prefix, by key.
 func (s *site) objects(prefix string) map[string]stored {
 	s.Helper()
 	out, err := s.client.ListObjectsV2(s.Context(), &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix})

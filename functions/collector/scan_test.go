@@ -10,8 +10,8 @@ import (
 	"runecast-ingest/internal/simulate/appliance"
 )
 
-// TestLongScan: an analysis takes longer than an invocation may. The first
-// leaves in time and in order, a tick goes on, nothing is triggered again.
+// TestLongScan: an analysis takes longer than an invocation may. The first invocation ends
+// in time and without an error, a tick goes on, and no system is triggered again.
 func TestLongScan(t *testing.T) {
 	t.Parallel()
 	const (

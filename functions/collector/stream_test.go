@@ -12,8 +12,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// stream is an appliance with one system, whose results are of any size and
-// cost next to nothing to serve: one failed check with very many objects.
+// stream is an appliance with one system, whose results have any size and are cheap to
+// serve: one failed check with very many objects.
 type stream struct {
 	block []byte // objects of the check, separated by commas
 	size  int64  // of all objects in bytes, about
@@ -68,7 +68,7 @@ func (s *stream) writeResults(w io.Writer) error {
 	return err
 }
 
-// element is the part of the results document that is the system's own.
+// element returns the system's part of the results document.
 func (s *stream) element(t testing.TB) []byte {
 	t.Helper()
 	var doc bytes.Buffer
@@ -112,8 +112,8 @@ func machines(size int) []byte {
 	})
 }
 
-// noise makes objects that do not get smaller than three quarters, so that a
-// few megabytes are several parts of an upload.
+// noise makes objects that gzip compresses to three quarters at best, so that a few
+// megabytes are several parts of an upload.
 func noise(size int) []byte {
 	random := rand.NewChaCha8([32]byte{1})
 	return objects(size, func(i int) string {

@@ -12,10 +12,10 @@ import (
 	"runecast-ingest/internal/simulate/appliance"
 )
 
-// TestTokenRotatedRightAfterTheStart: the token is rotated when the function has
-// read the secret and before its first request. The refusal has the secret read
-// again, and the run ends well. Where it is not read again, since that has just
-// been done, no message claims so.
+// TestTokenRotatedRightAfterTheStart: the token is rotated after the function has read the
+// secret and before its first request. When the appliance refuses the token, the function
+// reads the secret again, and the run succeeds. If the secret was read just before and is
+// not read again, no message says that it was.
 func TestTokenRotatedRightAfterTheStart(t *testing.T) {
 	t.Parallel()
 	a, err := appliance.New(appliance.Options{Seed: 7, Findings: 300, ScanTime: time.Nanosecond, Token: token})

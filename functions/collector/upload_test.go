@@ -12,9 +12,8 @@ import (
 	"runecast-ingest/internal/archive"
 )
 
-// TestFailedUpload: the appliance breaks off, or falls silent, when parts of an
-// upload are with S3 already. No part stays there, and the run goes on when the
-// appliance is well again.
+// TestFailedUpload: the appliance breaks off, or stops sending, when S3 already has parts
+// of an upload. No part stays in S3, and the run goes on when the appliance works again.
 func TestFailedUpload(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
@@ -63,8 +62,8 @@ func TestFailedUpload(t *testing.T) {
 	}
 }
 
-// TestOneEndlessText: a single text that is too long to be held is refused. The
-// system it belongs to is not archived in part.
+// TestOneEndlessText: results with a single text over 16 MiB, which would not fit into the
+// memory, are refused. No part of the system's results is archived.
 func TestOneEndlessText(t *testing.T) {
 	t.Parallel()
 	a := &stream{block: []byte(`{"moid":"vm-1","name":"` + strings.Repeat("x", 17<<20) + `"}`), size: 1}

@@ -19,13 +19,13 @@ import (
 	"runecast-ingest/internal/simulate/expect"
 )
 
-// analysis is one system's part in an analysis: what is archived of it, and
-// what the dashboard has to show once it is delivered.
+// analysis is one scan of a system: the raw object, and what the dashboard has to show
+// once it is delivered.
 type analysis struct {
 	archive.Envelope
 	key     string
 	catalog []byte
-	element element // parsed, for what is expected
+	element element // the parsed raw object, from which expectations are computed
 	result  jsontext.Value
 	want    dashboard.Tiles
 }
@@ -40,8 +40,8 @@ type element struct {
 	Issues []jsontext.Value `json:"issues"`
 }
 
-// analyse makes an analysis of the same system at any size: an estate with so
-// many findings, analysed some minutes after an hour ago.
+// analyse makes an analysis of the same system with any number of findings, made some
+// minutes after an hour ago.
 func analyse(t testing.TB, findings, minute int) *analysis {
 	t.Helper()
 	all := analyseAll(t, findings, minute)
@@ -83,7 +83,7 @@ func analyseAll(t testing.TB, findings, minute int) []*analysis {
 	return all
 }
 
-// lenient reads and writes what appliances send.
+// lenient reads and writes JSON as appliances send it.
 func lenient() jsontext.Options {
 	return json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
@@ -125,8 +125,8 @@ func saved(t testing.TB, analyses ...*analysis) []byte {
 	return document
 }
 
-// refuse makes a rule with one row the one that Dynatrace does not accept, and
-// gives what the bodies with it hold. The dashboard then lacks that rule.
+// refuse chooses a rule with one row, which Dynatrace is to refuse, and returns a text
+// that the bodies with it hold. The dashboard is then expected without that rule.
 func (a *analysis) refuse(t testing.TB) (refused string) {
 	t.Helper()
 	rule := a.want.Rules[slices.IndexFunc(a.want.Rules, func(r dashboard.Rule) bool { return r.Rows == dashboard.Rows{Passed: 1} })].ID
@@ -184,8 +184,8 @@ func (s *site) shows(a *analysis) {
 	}
 }
 
-// checkComplete expects a delivery to have ended well under a generation, its
-// figures to be those of what Dynatrace has, and the register to name it.
+// checkComplete expects a delivery to be complete under a generation, its figures to agree
+// with what Dynatrace has, and the register to name it.
 func (s *site) checkComplete(a *analysis, generation int) {
 	s.Helper()
 	d := s.delivery(a.key).Value

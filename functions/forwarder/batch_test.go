@@ -25,10 +25,10 @@ func (h *history) task(version, arguments, encodedKey string) string {
 		version, arguments, encodedKey, bucket)
 }
 
-// again are the arguments of a job that replays.
+// again is the user arguments of a job that replays.
 const again = `,"userArguments":{"action":"replay"}`
 
-// runsTask sends a task, and returns its result code and what it says.
+// runsTask sends a task, and returns the result code and the text.
 func (h *history) runsTask(payload string) string {
 	h.Helper()
 	var answer struct {
@@ -53,7 +53,7 @@ func (h *history) runsTask(payload string) string {
 	return answer.Results[0].Code + " " + answer.Results[0].Says
 }
 
-// percent encodes a key without a plus for a space; url.QueryEscape has one.
+// percent encodes a key with %20 for a space, where url.QueryEscape writes a plus.
 func percent(key string) string { return strings.ReplaceAll(url.QueryEscape(key), "+", "%20") }
 
 // TestBatchOperations delivers and replays by tasks of S3 Batch Operations:
@@ -81,7 +81,7 @@ func TestBatchOperations(t *testing.T) {
 	h.late()
 }
 
-// busy: the job tries again where another invocation is at work.
+// busy: while another invocation delivers the object, the job is told to try again.
 func (h *history) busy() {
 	h.Helper()
 	doc := h.delivery(h.undelivered().key)
@@ -99,8 +99,8 @@ func (h *history) busy() {
 	h.passTime(h.undelivered().key)
 }
 
-// oddKeys of documents that people upload come through the encoding, whichever
-// way a space is written.
+// oddKeys: keys of documents that people upload are decoded, whichever way a space is
+// encoded.
 func (h *history) oddKeys() {
 	h.Helper()
 	for i, name := range []string{"a b.json", "a+b.json", "100% of (it).json", "Übersicht/日本 №1.json", "a%20b%2Bc.json", "a=b&c?d#e.json"} {
@@ -120,8 +120,7 @@ func (h *history) oddKeys() {
 	}
 }
 
-// late: an older analysis that comes last is superseded, and one without any
-// result has failed.
+// late: an older analysis that comes last is superseded, and one without any result fails.
 func (h *history) late() {
 	h.Helper()
 	left := h.runs[1][1]

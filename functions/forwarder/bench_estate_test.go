@@ -12,13 +12,13 @@ import (
 
 const (
 	estateID = "5f1ab8d2-8f3c-4a57-9b6e-0d9a4c1f2e77"
-	// estateBlock is how many objects are made; a check with more has them
-	// again and again. They take more than the window of gzip, 32 KiB.
+	// estateBlock is how many different objects are made; a check with more repeats them.
+	// They are larger than the window of gzip, 32 KiB, so that repetition does not help it.
 	estateBlock = 500
 )
 
-// estate is an archived analysis of any size that costs next to nothing to
-// make: checks that failed, each on so many virtual machines.
+// estate is an archived analysis of any size that is cheap to make: checks that failed,
+// each on so many virtual machines.
 type estate struct {
 	id              string // of its system
 	checks, objects int

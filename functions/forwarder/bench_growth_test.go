@@ -31,8 +31,8 @@ import (
 const (
 	// growthObjects is how many findings each check of a growing estate has.
 	growthObjects = 1000
-	// What a finding and an object may cost: what they do today, with some
-	// room. A change that needs more should say why.
+	// These bound what a finding and an object may cost. They are the measured costs with
+	// some reserve. A change that raises one should say why.
 	mostMallocs    = 0.05                 // per finding: what a check costs, shared by its findings
 	mostAllocated  = 6*9_500_000 + 24<<20 // bytes in all: the batches, and no more for more findings
 	mostCalls      = 12                   // to S3, per object, whatever its size; 3 ask the delivery documents whether something newer is shown
@@ -47,14 +47,14 @@ type cost struct {
 	findings, mallocs, allocated, requests, calls, state, bytes float64
 }
 
-// per is what a finding more costs, between two sizes.
+// per returns what one more finding costs, between two sizes.
 func per(small, large cost, of func(cost) float64) float64 {
 	return (of(large) - of(small)) / (large.findings - small.findings)
 }
 
-// TestCostPerFinding: what a finding costs in memory, requests and bytes is the
-// same in estates of all sizes, and what an object costs in calls to S3 and in
-// state does not depend on its size. Nothing here depends on the machine.
+// TestCostPerFinding: in estates of all sizes a finding costs the same memory, requests
+// and bytes, and the calls to S3 and the bytes of state documents of an object do not
+// depend on its size. No figure depends on the machine.
 func TestCostPerFinding(t *testing.T) { // alone: it counts allocations
 	costOf(t, growthObjects, "all") // what is allocated once in a process
 	small, large := costOf(t, 10_000, "all"), costOf(t, 50_000, "all")
@@ -80,8 +80,8 @@ func TestCostPerFinding(t *testing.T) { // alone: it counts allocations
 	}
 }
 
-// TestMemoryIsBounded: the deployed forwarder takes no more than its batches
-// and a little, however much it sends.
+// TestMemoryIsBounded: the deployed forwarder takes little more memory than its batches,
+// however much it sends.
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	k, e := newTrack(t), newEstate(2, 60_000) // more objects than are held of a check, 30 batches
@@ -116,8 +116,8 @@ func BenchmarkGrowth(b *testing.B) {
 	}
 }
 
-// costOf delivers a new estate in this process. The receiver is a transport
-// that reads bodies and accepts them, so that all that is counted is ours.
+// costOf delivers a new estate in this process. The receiver is a transport that reads
+// bodies and accepts them, so that only costs of the forwarder are counted.
 func costOf(t testing.TB, findings int, fields string) cost {
 	t.Helper()
 	server, err := s3server.Start(t.Context(), s3server.Options{Dir: t.TempDir()})
@@ -159,7 +159,7 @@ func costOf(t testing.TB, findings int, fields string) cost {
 	}
 }
 
-// newForwarder is the forwarder as main wires it, in this process, at a time.
+// newForwarder returns a forwarder as main wires it, in this process, at a time.
 func newForwarder(t testing.TB, store *store.Store, receiver http.RoundTripper, at time.Time, fields string) *forward.Forwarder {
 	t.Helper()
 	began := time.Now()

@@ -111,8 +111,8 @@ type track struct {
 	function *lambda.Function
 }
 
-// proxy passes requests on to S3, signatures and all, and counts them. What it
-// costs does not count beside the bodies: the archive is compressed.
+// proxy passes requests on to S3 with their signatures, and counts them. Its cost is small
+// beside that of the bodies to the receiver, since the archive is compressed.
 func (k *track) proxy(target string) (endpoint string) {
 	to, err := url.Parse(target)
 	if err != nil {
@@ -236,8 +236,8 @@ type delivered struct {
 	calls     int64
 }
 
-// deliver has the raw object delivered, the first time and again: a replay
-// does the same work.
+// deliver delivers the raw object, the first time by its event, then by replays, which do
+// the same work.
 func (k *track) deliver(e *estate) delivered {
 	k.Helper()
 	k.calls.Store(0)

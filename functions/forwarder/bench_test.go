@@ -12,7 +12,8 @@ const (
 	// benchVariable says how large the results are, in MB.
 	benchVariable = "RESULTS_MB"
 	benchDefault  = 50
-	// benchRounds are delivered in one process, each followed by the floor.
+	// benchRounds is how often the analysis is delivered in one process, each time followed
+	// by a run of the floor.
 	benchRounds = 3
 	// benchChecks share the findings of a usual estate.
 	benchChecks = 400

@@ -25,8 +25,8 @@ const (
 	triggersBatch = 10
 	// latencyVariable is how many milliseconds S3 and Dynatrace take to answer. S3 takes
 	// "roughly 100–200 milliseconds" for a small object (Amazon S3 User Guide, "Best
-	// practices design patterns: optimizing Amazon S3 performance"). Where it is little,
-	// what is measured are the processors of this machine, which the S3 server, the
+	// practices design patterns: optimizing Amazon S3 performance"). With a small latency
+	// the benchmark measures the processors of this machine, which the S3 server, the
 	// receiver and the functions share.
 	latencyVariable = "LATENCY_MS"
 	latencyDefault  = 100
@@ -83,7 +83,7 @@ func positive(t testing.TB, variable string, otherwise int) int {
 	return n
 }
 
-// archiveRun stores what a run has archived of so many systems.
+// archiveRun stores the raw objects of a run over so many systems.
 func (k *track) archiveRun(systems int, started time.Time) []*estate {
 	k.Helper()
 	machines := newEstate(1, 1).machines
@@ -105,8 +105,8 @@ func (k *track) archiveRun(systems int, started time.Time) []*estate {
 	return estates
 }
 
-// deliverAll invokes the function with a message for each object, all at once, and
-// again with those that are given back. It returns how many were.
+// deliverAll invokes the function with a message for each object, all at once, and again
+// with the messages that are given back. It returns how many were given back.
 func (k *track) deliverAll(estates []*estate) int64 {
 	k.Helper()
 	var back atomic.Int64

@@ -14,9 +14,9 @@ import (
 	"runecast-ingest/internal/securityevent"
 )
 
-// An object that appears under a day long past, and whose trigger is lost, is
-// delivered within a day. An earlier forwarder did not look back so far once all else
-// was delivered, and said that nothing was left.
+// An object that appears under a day long past, and whose event is lost, is delivered
+// within a day. An earlier forwarder did not look back so far, and said that all is
+// delivered.
 func TestLateObject(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)
@@ -37,9 +37,9 @@ func TestLateObject(t *testing.T) {
 	s.endsAs(late, archive.DeliveryComplete)
 }
 
-// What a sweep remembers only saves work: it may be damaged, or be of a clock that was
-// ahead, and holds back nothing. An earlier forwarder's sweeps ended with an error as
-// long as it was damaged, and looked at nothing before the time that it named.
+// A sweep document that is damaged, or has times of a clock that was ahead, does not keep
+// an object from being delivered. The sweeps of an earlier forwarder ended with an error
+// as long as the document was damaged, and did nothing before the time in it.
 func TestSweepThatRemembersWrongly(t *testing.T) {
 	t.Parallel()
 	server := startS3(t)
@@ -59,8 +59,9 @@ func TestSweepThatRemembersWrongly(t *testing.T) {
 	}
 }
 
-// Vulnerabilities that are all refused end, and lie in quarantine. An earlier forwarder
-// sent each of them by itself, kept none, and took the delivery for complete.
+// If all vulnerabilities of a scan are refused, they lie in quarantine and the delivery
+// ends. An earlier forwarder sent each of them by itself, kept none, and took the delivery
+// for complete.
 func TestRefusedVulnerabilitiesEnd(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), refusing(`"`+securityevent.TypeVulnerability+`"`))
@@ -72,8 +73,9 @@ func TestRefusedVulnerabilitiesEnd(t *testing.T) {
 	}
 }
 
-// What was asked for is delivered, also without any result of compliance. An earlier
-// forwarder failed such a scan, and advised to enable security profiles.
+// A scan is delivered also if it has only results of other types that the settings
+// include. An earlier forwarder failed such a scan, and advised to enable security
+// profiles.
 func TestVulnerabilitiesAlone(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)
@@ -85,8 +87,8 @@ func TestVulnerabilitiesAlone(t *testing.T) {
 	}
 }
 
-// A record of another bucket in an event keeps nothing else in it from being delivered.
-// An earlier forwarder refused the event as a whole.
+// A record of another bucket in an event does not keep the other objects from being
+// delivered. An earlier forwarder refused the event as a whole.
 func TestRecordOfAnotherBucket(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)
@@ -97,9 +99,9 @@ func TestRecordOfAnotherBucket(t *testing.T) {
 	s.endsAs(key, archive.DeliveryComplete)
 }
 
-// Each document carries a checksum that S3 verifies and keeps, whatever the
-// configuration says. An earlier forwarder left that to the configuration, so that
-// where it was read in another way, as in tests, there was none.
+// Each document is written with a checksum that S3 verifies and keeps, whatever the AWS
+// configuration says. An earlier forwarder relied on the configuration, and wrote none
+// where that was loaded in another way, as in tests.
 func TestDocumentsCarryAChecksum(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)

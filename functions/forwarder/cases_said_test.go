@@ -11,8 +11,8 @@ import (
 	"runecast-ingest/internal/simulate/lambda"
 )
 
-// Words for a status that are not known are named, where there is nothing else. An
-// earlier forwarder advised to enable security profiles.
+// If a scan has only statuses that are not known, the reason names them. An earlier
+// forwarder advised to enable security profiles.
 func TestUnknownStatusesAreNamed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)
@@ -23,9 +23,9 @@ func TestUnknownStatusesAreNamed(t *testing.T) {
 	}
 }
 
-// A saved scan of API v2 is delivered whichever way its time is written that the
-// collector reads. An earlier forwarder knew fewer forms, and said of the others that
-// the document has no results.
+// A saved scan of API v2 is delivered with its time in any form that the collector reads.
+// An earlier forwarder knew fewer forms, and said of documents with others that they have
+// no results.
 func TestTimesOfSavedScans(t *testing.T) {
 	t.Parallel()
 	server := startS3(t)
@@ -43,10 +43,10 @@ func TestTimesOfSavedScans(t *testing.T) {
 	}
 }
 
-// Whatever happens, each line of the log is one JSON object, no member of which is
-// there twice. An earlier forwarder let the runtime print each returned error with a
-// date in front of it, and told of a message that was given back to the queue in a line
-// with two members called message.
+// Each line of the log is always one JSON object without duplicate members. With an
+// earlier forwarder the runtime printed each returned error with a date in front of it,
+// and the line about a message that was given back to the queue had two members called
+// message.
 func TestEachLineOfTheLogIsJSON(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), func(w http.ResponseWriter, _ *http.Request) bool {

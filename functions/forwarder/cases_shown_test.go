@@ -9,9 +9,8 @@ import (
 	"runecast-ingest/internal/securityevent"
 )
 
-// A register that was deleted brings no old news back: what was shown is known from the
-// delivery documents. An earlier forwarder then showed an older scan that was still to
-// be delivered.
+// If a register is deleted, no older scan is shown: the delivery documents say what was
+// shown. An earlier forwarder then showed an older scan that was still open.
 func TestDeletedRegister(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)
@@ -29,8 +28,8 @@ func TestDeletedRegister(t *testing.T) {
 	}
 }
 
-// Of an archive that was copied as it is only the newest scan of each system is sent.
-// An earlier forwarder sent all of them, the oldest first.
+// If an archive is copied, only the newest scan of each system is sent. An earlier
+// forwarder sent all of them, the oldest first.
 func TestCopiedArchive(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)
@@ -51,8 +50,8 @@ func TestCopiedArchive(t *testing.T) {
 	}
 }
 
-// A replay of a system leaves alone one whose name begins with the same 40 characters.
-// An earlier forwarder chose by that part of the name, and sent both.
+// A replay of a system does not send scans of another one whose name begins with the same
+// 40 characters. An earlier forwarder chose by these characters, and sent both.
 func TestReplayOfASystemLeavesItsNamesakesAlone(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)
@@ -67,9 +66,9 @@ func TestReplayOfASystemLeavesItsNamesakesAlone(t *testing.T) {
 	}
 }
 
-// A profile code that goes on with a number is not the standard whose name it begins
-// with, since the number may be all that tells the two apart. An earlier forwarder cut
-// digits off the end until it knew what was left, and counted NIS 2022 with NIS2, and
+// A profile code is not taken for a standard because it begins with the standard's name
+// and goes on with a number: the number may be the only difference. An earlier forwarder
+// cut digits off the end until it knew the rest, and counted NIS 2022 with NIS2, and
 // ISO 27017 with ISO 27001.
 func TestNumberBelongsToTheProfile(t *testing.T) {
 	t.Parallel()
@@ -94,9 +93,9 @@ func TestNumberBelongsToTheProfile(t *testing.T) {
 	}
 }
 
-// A vulnerability that fewer objects have than the appliance lists is shown once, on
-// the system, since it is not known which of them have it. An earlier forwarder showed
-// it on each of them.
+// If the appliance lists more objects for a vulnerability than it says have it, the
+// vulnerability is shown once, on the system, since it is not known which objects have it.
+// An earlier forwarder showed it on each of them.
 func TestVulnerabilityOfFewerObjectsThanAreListed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)
@@ -121,9 +120,9 @@ func TestVulnerabilityOfFewerObjectsThanAreListed(t *testing.T) {
 	}
 }
 
-// A system that was not looked at for vulnerabilities is not said to have been: where
-// no result is of a vulnerability, no scan for them is reported. An earlier forwarder
-// reported one of each system, which then looked as if it had none.
+// If a scan has no result about vulnerabilities, no scan for vulnerabilities is reported,
+// since the system may not have been examined for them. An earlier forwarder reported one
+// for each system, which then looked free of vulnerabilities.
 func TestSystemThatWasNotScannedForVulnerabilities(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)

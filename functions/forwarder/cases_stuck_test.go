@@ -11,8 +11,8 @@ import (
 	"runecast-ingest/internal/securityevent"
 )
 
-// An object that is refused as a whole, while others are accepted, has failed. An
-// earlier forwarder took Dynatrace for down, and sent it again with each sweep.
+// The delivery of an object that is refused as a whole, while others are accepted, fails.
+// An earlier forwarder took Dynatrace for down, and sent the object again in each sweep.
 func TestObjectRefusedAsAWhole(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), refusing(`:"bad"`))
@@ -23,9 +23,9 @@ func TestObjectRefusedAsAWhole(t *testing.T) {
 	s.endsAs(bad, archive.DeliveryFailed)
 }
 
-// The pace of a replay holds for everybody who goes on with it: the sweep, a trigger, and a call
-// that begins anew. An earlier forwarder kept to it within one invocation only, so that
-// the sweep sent all the rest at once.
+// The pace of a replay holds for every invocation that goes on with it: the sweep, a
+// trigger, and a call that begins anew. An earlier forwarder kept to it within one
+// invocation only, so that the sweep sent all the rest at once.
 func TestPaceHoldsForWhoeverGoesOn(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)
@@ -50,9 +50,9 @@ func TestPaceHoldsForWhoeverGoesOn(t *testing.T) {
 	s.endsAs(key, archive.DeliverySending)
 }
 
-// An object that cannot be delivered, since its delivery document is damaged, costs a
-// sweep no more than itself. An earlier forwarder read the delivery documents of
-// everything newer in each sweep, for as long as it lay there.
+// An object that cannot be delivered, because its delivery document is damaged, costs each
+// sweep only its own reads. An earlier forwarder read the delivery documents of all newer
+// objects in each sweep, as long as the document was damaged.
 func TestUnreadableObjectDoesNotPinTheSweep(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)
@@ -79,7 +79,7 @@ func TestUnreadableObjectDoesNotPinTheSweep(t *testing.T) {
 	}
 }
 
-// isDelivered writes that an object's delivery is complete.
+// isDelivered writes a delivery document that says that the delivery is complete.
 func (s *site) isDelivered(key string) {
 	s.Helper()
 	info, err := s.store.Head(s.Context(), key)

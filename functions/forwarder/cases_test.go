@@ -11,13 +11,13 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// These are ends that an earlier forwarder came to, and should not have: what it is
-// given, and what must become of it. Each looks only at what any forwarder has to
-// do with S3 and Dynatrace, so that they can be played against another (binaryVariable).
-// What was lost, shown wrongly, stuck or said wrongly has a file of its own; more of it
-// stands in moments_test.go, extras_test.go and main_test.go.
+// The tests in the files cases_*_test.go are of faults that an earlier forwarder had: each
+// gives the input, and checks the right result. A test looks only at S3 and Dynatrace, so
+// that it can be run with another binary, too (binaryVariable). There is a file for what
+// was lost, shown wrongly, stuck or said wrongly; moments_test.go, extras_test.go and
+// main_test.go have more such tests.
 
-// bucketAPI is S3 as a person uses it.
+// bucketAPI is a client of S3 as a person uses it.
 func (s *site) bucketAPI() *s3.Client {
 	return store.Client(aws.Config{
 		BaseEndpoint: aws.String(s.s3.URL()), Region: s.s3.Region(),

@@ -25,14 +25,14 @@ type scene struct {
 	analyses []*analysis
 	// delivered: they were delivered before, and are sent again now.
 	delivered bool
-	// refused is in the events that Dynatrace refuses; empty: none.
+	// refused is a text in the events that Dynatrace refuses; empty: it refuses none.
 	refused string
 	payload func(*site) string
 }
 
 func (sc *scene) newest() *analysis { return sc.analyses[len(sc.analyses)-1] }
 
-// prepare archives what the scene is about, and returns the generation that an
+// prepare archives the analyses of the scene, and returns the generation under which an
 // undisturbed invocation delivers.
 func (sc *scene) prepare(s *site) int {
 	for _, a := range sc.analyses {
@@ -47,11 +47,11 @@ func (sc *scene) prepare(s *site) int {
 	return 1
 }
 
-// TestCrashes kills the deployed forwarder with SIGKILL at every request that an
-// invocation sends: before it is passed on, and when it was answered but the
-// forwarder does not know. Time passes, and a sweep finds what is left. Whatever
-// was cut, the dashboard shows all of a scan or nothing of it, and in the end
-// each row once, in a new generation only where rows are in doubt.
+// TestCrashes kills the deployed forwarder with SIGKILL at every request of an invocation:
+// before the request is passed on, and after it was answered but before the forwarder has
+// the answer. Then the lease ends, and a sweep goes on. At any time the dashboard shows
+// all of a scan or nothing of it, and in the end each row once; the scan is in a new
+// generation only if rows are in doubt.
 func TestCrashes(t *testing.T) {
 	t.Parallel()
 	store := startS3(t)
@@ -93,8 +93,8 @@ func (y *tally) count(outcome string) {
 	y.outcomes[outcome]++
 }
 
-// crashEverywhere crashes one invocation at its first request, one at its
-// second, and so on until they end undisturbed.
+// crashEverywhere crashes one invocation at its first request, another at its second, and
+// so on, until one ends undisturbed.
 func (sc *scene) crashEverywhere(t *testing.T, store *s3server.Server, after bool) {
 	begin := time.Now()
 	y := tally{outcomes: map[string]int{}}
@@ -126,7 +126,7 @@ func (sc *scene) crashEverywhere(t *testing.T, store *s3server.Server, after boo
 	t.Logf("%d crash points in %s: %v", points, time.Since(begin).Round(time.Millisecond), y.outcomes)
 }
 
-// How a trial ended.
+// These are the ways in which a trial may end.
 const (
 	undisturbed = "undisturbed"
 	begun       = "delivered from the start"
@@ -135,7 +135,7 @@ const (
 	ended       = "complete before"
 )
 
-// crash kills an invocation at a point, and lets a sweep mend what is left.
+// crash kills an invocation at a point, and lets a sweep finish the delivery.
 func (sc *scene) crash(t *testing.T, store *s3server.Server, at gate.Point) (outcome string) {
 	s := newSite(t, store, refusing(sc.refused))
 	generation := sc.prepare(s)
@@ -172,8 +172,8 @@ func (sc *scene) crash(t *testing.T, store *s3server.Server, at gate.Point) (out
 	return outcome
 }
 
-// check looks at what is left when all is over; before are the scans that were
-// announced when it began.
+// check checks the archive and the dashboard after a trial; before are the ids of the
+// scans whose scan events were there when it began.
 func (sc *scene) check(s *site, generation int, before []string) {
 	s.Helper()
 	newest := sc.newest()
@@ -201,9 +201,9 @@ func (s *site) showsAllOrNothing(a *analysis) {
 	}
 }
 
-// due returns the generation that the next invocation has to deliver under, by
-// what the dead one has left: a new one only if rows may have been sent that
-// are not committed.
+// due returns the generation under which the next invocation has to deliver, by the state
+// documents that the killed one has left: a new generation only if rows may have been sent
+// that are not committed.
 func (s *site) due(a *analysis) (generation int, outcome string) {
 	s.Helper()
 	doc := s.delivery(a.key)

@@ -22,7 +22,7 @@ func (s *site) archiveWeak() (key string) {
 	return s.archiveRules("weak", "weak", 0, append(rules("VUL", "FAIL", weaknesses), rules("CIS", "PASS", 1)...))
 }
 
-// rules are so many of a profile, with a status.
+// rules returns so many rules of a profile, all with one status.
 func rules(profile, status string, n int) (issues []string) {
 	for i := range n {
 		issues = append(issues, fmt.Sprintf(`{"issueDisplayId":"%s-%d","type":%[1]q,"severity":"Major","title":"T","status":%[3]q}`, profile, i, status))
@@ -30,8 +30,7 @@ func rules(profile, status string, n int) (issues []string) {
 	return issues
 }
 
-// archiveRules archives what an analysis of a system, some minutes after an hour
-// ago, says of rules.
+// archiveRules archives an analysis with these rules, made some minutes after an hour ago.
 func (s *site) archiveRules(system, name string, minute int, issues []string) (key string) {
 	s.Helper()
 	started := time.Now().UTC().Truncate(time.Second).Add(-time.Hour + time.Duration(minute)*time.Minute)
@@ -53,8 +52,8 @@ func (s *site) archiveRules(system, name string, minute int, issues []string) (k
 	return key
 }
 
-// killing lets the receiver take a request with vulnerabilities, and kills the
-// forwarder before it has the answer; deadly says at which of them.
+// killing lets the receiver take a request with vulnerabilities, and kills the forwarder
+// before it has the answer; deadly decides at which requests it does so.
 type killing struct {
 	site    *site
 	victim  *process
@@ -90,8 +89,8 @@ func (s *site) arrived() map[string]int {
 	return came
 }
 
-// One SIGKILL among the vulnerabilities repeats at most the request that was
-// under way, and the scan event not at all.
+// After a SIGKILL while vulnerabilities are sent, at most the request in flight is
+// repeated, and the scan event is not.
 func TestKillAmongVulnerabilities(t *testing.T) {
 	t.Parallel()
 	k := &killing{deadly: func(n int) bool { return n == 2 }}
@@ -123,8 +122,8 @@ func TestKillAmongVulnerabilities(t *testing.T) {
 	}
 }
 
-// Twelve invocations that are killed among the vulnerabilities end: after five
-// the delivery has failed, with the reason, and the scan is shown.
+// If every invocation is killed while it sends vulnerabilities, the delivery fails after
+// five, with the reason, and the scan stays shown.
 func TestKillsAmongVulnerabilitiesEnd(t *testing.T) {
 	t.Parallel()
 	k := &killing{deadly: func(int) bool { return true }}

@@ -12,9 +12,8 @@ import (
 	"runecast-ingest/internal/simulate/lambda"
 )
 
-// The rig looks at each line that a function writes. These tests have a
-// function write lines of each kind: of each payload, and of what fails where
-// the function's own code does not write the line.
+// The rig checks each line that a function writes. These tests make a function write lines
+// of each kind: for each payload, and about failures that the runtime or a library logs.
 
 // payloads returns the files of events/ for the forwarder, about this object of
 // this bucket.

@@ -53,10 +53,10 @@ func main() {
 }
 
 func run(ctx context.Context, cfg forwarderconfig.Settings, proxy endpoint.Proxy, log *slog.Logger) error {
-	// The bodies in flight and the one being packed are nearly all that is live. They
-	// take a quarter of their length where many findings share a rule, and all of it
-	// where none does: without a limit the garbage collector would let as much
-	// garbage gather beside them. A higher one saves no CPU time, a lower one costs much.
+	// Nearly all live memory is the bodies in flight and the one that is being packed.
+	// They take a quarter of their full length if many findings share a rule, and all of
+	// it if none do. Without a limit the garbage collector would let as much garbage
+	// collect as is live. A higher limit saves no CPU time, a lower one costs much.
 	debug.SetMemoryLimit(int64(cfg.SendConcurrency+1)*int64(cfg.MaxBatchBytes) + 24<<20)
 	if cfg.URLNote != "" {
 		log.Warn(cfg.URLNote)
@@ -66,8 +66,10 @@ func run(ctx context.Context, cfg forwarderconfig.Settings, proxy endpoint.Proxy
 		return fmt.Errorf("load AWS configuration: %w", err)
 	}
 	api := secretsmanager.NewFromConfig(aws)
-	fresh := func() *secret.Cache { return secret.NewCache(api, cfg.SecretID, time.Now) }
-	readable := func() *secret.Cache {
+	ingestSecret := func() *secret.Cache { return secret.NewCache(api, cfg.SecretID, time.Now) }
+	// The pinned key in the secret is the ingest's, so it holds for the query service only
+	// if that has the same host.
+	querySecret := func() *secret.Cache {
 		return secret.NewQueryCache(api, cfg.SecretID, time.Now, cfg.GrailURL != nil && cfg.GrailURL.Host == cfg.URL.Host)
 	}
 	objects := store.Client(aws, cfg.S3PathStyle)
@@ -76,48 +78,49 @@ func run(ctx context.Context, cfg forwarderconfig.Settings, proxy endpoint.Proxy
 	services := []preflight.Service{
 		{Name: "secretsmanager", URL: secret.Address(ctx, api)}, {Name: "s3", URL: store.Address(ctx, objects, cfg.Bucket)},
 	}
-	publish, told := deliver.Publisher(nil), ingestcheck.Notices(nil) // no pointers to nothing
+	// A nil *eventbus.Bus in these interfaces would not compare equal to nil.
+	publisher, notices := deliver.Publisher(nil), ingestcheck.Notices(nil)
 	if cfg.Notices {
 		events := eventbridge.NewFromConfig(aws)
 		bus := eventbus.New(events)
-		publish, told = bus, bus
+		publisher, notices = bus, bus
 		services = append(services, preflight.Service{Name: "events", URL: eventbus.Address(ctx, events)})
 	}
 	checked := ingestcheck.Options{
 		Settings: preflight.Settings{
 			URL: cfg.URL, Region: aws.Region, Bucket: cfg.Bucket, AllowLoopback: cfg.AllowLoopback, Version: version, Log: log,
 			Proxy: proxy, Services: services, FIPS: cfg.FIPS, DualStack: cfg.DualStack,
-			Secrets: func() endpoint.Credentials { return fresh() },
+			Secrets: func() endpoint.Credentials { return ingestSecret() },
 		},
-		URLNote: cfg.URLNote, Archive: bucket, Notices: told, Metrics: metrics, NewID: uuid.NewString,
+		URLNote: cfg.URLNote, Archive: bucket, Notices: notices, Metrics: metrics, NewID: uuid.NewString,
 		Connect: func(creds endpoint.Credentials, limits endpoint.Options) ingestcheck.Ingest {
 			return client(cfg, creds, limits)
 		},
 	}
-	rows := forward.Counter(nil) // no pointer to nothing
+	rows := forward.Counter(nil) // see publisher
 	if cfg.GrailURL != nil {
-		checked.Query = func(limits endpoint.Options) ingestcheck.Query { return reader(cfg, readable(), limits) }
-		rows = reader(cfg, readable(), endpoint.Options{AllowLoopback: cfg.AllowLoopback, Proxy: proxy})
+		checked.Query = func(limits endpoint.Options) ingestcheck.Query { return reader(cfg, querySecret(), limits) }
+		rows = reader(cfg, querySecret(), endpoint.Options{AllowLoopback: cfg.AllowLoopback, Proxy: proxy})
 	}
 	check := ingestcheck.New(checked)
-	sender := client(cfg, fresh(), endpoint.Options{AllowLoopback: cfg.AllowLoopback, Proxy: proxy})
+	sender := client(cfg, ingestSecret(), endpoint.Options{AllowLoopback: cfg.AllowLoopback, Proxy: proxy})
 	f := forward.New(forward.Options{
 		Grail: rows, GrailBucket: cfg.GrailBucket, ResendMissing: cfg.ResendMissing,
-		Settings: cfg.Settings, Archive: bucket, Sender: sender, Check: check.Handle, Notices: publish,
+		Settings: cfg.Settings, Archive: bucket, Sender: sender, Check: check.Handle, Notices: publisher,
 		Log: log, Metrics: metrics, Now: time.Now, Sleep: endpoint.Sleep, NewID: uuid.NewString,
 	})
 	telemetry.Serve(ctx, log, f.Handle)
 	return nil
 }
 
-// client sends to the ingest.
+// client returns a client of the ingest.
 func client(cfg forwarderconfig.Settings, creds endpoint.Credentials, limits endpoint.Options) *openpipeline.Client {
 	return openpipeline.New(openpipeline.Options{
 		URL: cfg.URL, Credentials: creds, Limits: limits, UserAgent: "runecast-ingest/" + version, Timeout: 45 * time.Second,
 	})
 }
 
-// reader asks the query service.
+// reader returns a client of the query service.
 func reader(cfg forwarderconfig.Settings, creds endpoint.Credentials, limits endpoint.Options) *grail.Client {
 	return grail.New(grail.Options{
 		URL: cfg.GrailURL, Credentials: creds, Limits: limits, UserAgent: "runecast-ingest/" + version, Timeout: 45 * time.Second,

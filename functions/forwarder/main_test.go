@@ -63,10 +63,10 @@ func TestEndpointThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// TestTokenRotatedRightAfterTheStart: the token is rotated when the function has
-// read the secret and before its first request. The refusal has the secret read
-// again, and nothing fails. Where it is not read again, since that has just been
-// done, no message claims so.
+// TestTokenRotatedRightAfterTheStart: the token is rotated after the function has read the
+// secret and before its first request. When Dynatrace refuses the token, the function
+// reads the secret again, and the delivery succeeds. If the secret was read just before
+// and is not read again, no message says that it was.
 func TestTokenRotatedRightAfterTheStart(t *testing.T) {
 	t.Parallel()
 	var s *site
@@ -96,9 +96,9 @@ func TestTokenRotatedRightAfterTheStart(t *testing.T) {
 	}
 }
 
-// TestTokenRotatedToAnotherKind: while a scan is delivered, the access token is
-// replaced by a platform token, and the old one ends. The delivery goes on with
-// the new one, in the same generation; then it is rotated back.
+// TestTokenRotatedToAnotherKind: while a scan is delivered, a platform token replaces the
+// access token, which becomes invalid. The delivery goes on with the new token in the same
+// generation. Then the token is rotated back.
 func TestTokenRotatedToAnotherKind(t *testing.T) {
 	t.Parallel()
 	const platform = "dt0s16.SIMULATED.PLATFORM"

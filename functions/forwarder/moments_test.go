@@ -14,8 +14,8 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// age lets the generation of an object's delivery grow old, as passTime lets its
-// lease: the document is written again as it would say so.
+// age makes the generation of an object's delivery older without waiting: it writes the
+// document again with an earlier time, as passTime does with the lease.
 func (s *site) age(key string, by time.Duration) {
 	s.Helper()
 	doc := s.delivery(key)
@@ -25,8 +25,8 @@ func (s *site) age(key string, by time.Duration) {
 	}
 }
 
-// answering answers the bodies that hold a text with a status, as long as it is
-// not 0, and those with a header for so long.
+// answering answers the bodies that hold a text with a status, as long as the status is
+// not 0.
 func answering(status *atomic.Int64, text string) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		body, err := io.ReadAll(r.Body)
@@ -40,8 +40,8 @@ func answering(status *atomic.Int64, text string) func(http.ResponseWriter, *htt
 	}
 }
 
-// TestOldGenerationIsNotFinished: what was sent on Friday is not finished in place
-// on Monday, and what is some hours old is.
+// TestOldGenerationIsNotFinished: a generation that is some hours old is finished; one
+// that is some days old is not, and another is begun.
 func TestOldGenerationIsNotFinished(t *testing.T) {
 	t.Parallel()
 	server := startS3(t)
@@ -73,8 +73,8 @@ func TestOldGenerationIsNotFinished(t *testing.T) {
 	}
 }
 
-// TestRefusedScansChangeNothing: scans whose scan events are refused, twice, let
-// no older one over what is shown, and hold back nothing newer.
+// TestRefusedScansChangeNothing: after two scans whose scan events were refused, no scan
+// older than the shown one is shown, and a newer one is.
 func TestRefusedScansChangeNothing(t *testing.T) {
 	t.Parallel()
 	server := startS3(t)
@@ -120,8 +120,8 @@ func TestRefusedScansChangeNothing(t *testing.T) {
 	}
 }
 
-// TestUploadWhileARunGoesOn: a saved scan of the day before, uploaded between the
-// start of a run and its end, does not take the place of what the run brings.
+// TestUploadWhileARunGoesOn: a saved scan of the day before, uploaded between the start
+// and the end of a run, does not replace the scan of the run.
 func TestUploadWhileARunGoesOn(t *testing.T) {
 	t.Parallel()
 	server := startS3(t)

@@ -23,8 +23,9 @@ func (s *site) told() []notice.Committed {
 	return all
 }
 
-// TestPeopleAreToldWhatTheDashboardShows: by the deployed binary, with settings
-// that leave out a part of the results, and then another part.
+// TestPeopleAreToldWhatTheDashboardShows: the notices of the deployed binary have the
+// figures of the dashboard, with settings that leave out a part of the results, and then
+// another part.
 func TestPeopleAreToldWhatTheDashboardShows(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, startS3(t), nil)
@@ -49,7 +50,7 @@ func TestPeopleAreToldWhatTheDashboardShows(t *testing.T) {
 	}
 }
 
-// TestNoticesThatCannotBeSent: a bus that refuses, and one that nobody asked for.
+// TestNoticesThatCannotBeSent: the bus refuses notices, or notices are switched off.
 func TestNoticesThatCannotBeSent(t *testing.T) {
 	t.Parallel()
 	store, scan := startS3(t), analyse(t, 300, 0)

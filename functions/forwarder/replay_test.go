@@ -14,7 +14,7 @@ import (
 	"runecast-ingest/internal/payload"
 )
 
-// replay is the payload that sends again what one member chooses.
+// replay returns the payload of a replay with one member that chooses.
 func replay(member, value string) string {
 	return fmt.Sprintf(`{"action":"replay",%q:%q}`, member, value)
 }
@@ -26,8 +26,8 @@ type history struct {
 	runs    [][]*analysis // of all systems
 }
 
-// newHistory archives the analyses, and delivers each as it comes, in any order. One is left
-// out of the second run, one of the last, and the event of another was lost.
+// newHistory archives the analyses, and delivers each as it comes, in any order. The
+// second run and the last lack one system each, and the event of one analysis is lost.
 func newHistory(t *testing.T) *history {
 	t.Helper()
 	h := &history{watch: newWatch(t, startS3(t))}
@@ -60,7 +60,7 @@ func newHistory(t *testing.T) *history {
 	return h
 }
 
-// undelivered is the one whose event was lost.
+// undelivered returns the analysis whose event was lost.
 func (h *history) undelivered() *analysis { return h.runs[3][7] }
 
 // replays sends a replay that has to succeed.
@@ -75,7 +75,7 @@ func (h *history) replays(text string) (a payload.ReplayAnswer) {
 	return a
 }
 
-// came is what a replay came to.
+// came is the result of a replay.
 func came(a payload.ReplayAnswer) string {
 	return fmt.Sprintf("selected %d, complete %d, superseded %d, failed %d, pending %d, older %d", a.Selected, a.Complete, a.Superseded, a.Failed, a.Pending, a.Older)
 }
@@ -125,7 +125,7 @@ func TestReplays(t *testing.T) {
 	h.severalSystems()
 }
 
-// superseded ones are all older than something.
+// superseded: all scans in this state are older than a committed one.
 func (h *history) superseded() {
 	h.Helper()
 	before := h.sent()
@@ -152,7 +152,7 @@ func (h *history) forced() {
 	h.showsAll()
 }
 
-// rehearsed: a dry run sends nothing, and counts what then goes out.
+// rehearsed: a dry run sends nothing, and counts what the replay then sends.
 func (h *history) rehearsed() {
 	h.Helper()
 	before, requests := h.receiver.Stats(), h.sent()
@@ -182,7 +182,7 @@ func (h *history) inParts() {
 	}
 }
 
-// paced: what the rate does not leave time for waits for the next call.
+// paced: scans for which the pace leaves no time wait for the next call.
 func (h *history) paced() {
 	h.Helper()
 	a := h.replays(`{"action":"replay","prefix":"raw/","maxEventsPerSecond":0.01}`)
@@ -196,13 +196,13 @@ func (h *history) paced() {
 	h.showsAll()
 }
 
-// next makes an analysis of a system that is newer than all others, and the
-// watch expect it.
+// next makes an analysis of a system that is newer than all others, and makes the watch
+// expect it.
 func (h *history) next(system, findings, minute int) *analysis {
 	return analyseAll(h, findings, minute)[system]
 }
 
-// quarantined: what Dynatrace refused is sent again once it does not any more.
+// quarantined: events that Dynatrace refused are sent again when it accepts them.
 func (h *history) quarantined() {
 	h.Helper()
 	whole := h.next(1, 620, 40)
@@ -240,7 +240,7 @@ func (s *site) upload(key string, document []byte) {
 	}
 }
 
-// failed ones are tried again, and fail again for the same reason.
+// failed: scans in this state are tried again, and fail again for the same reason.
 func (h *history) failed() {
 	h.Helper()
 	h.upload("raw/manual/broken.json", []byte(`{"results":[]}`))

@@ -37,16 +37,17 @@ const (
 	token      = "dt0c01.SIMULATED.TOKEN"
 	secretName = "dynatrace"
 	sweep      = `{"action":"sweep"}`
-	// batchBytes makes a few batches of a small object; it is the least that is allowed.
+	// batchBytes is the smallest MAX_BATCH_BYTES that is allowed, so that a small object
+	// gives several batches.
 	batchBytes = "60000"
 )
 
 // binary is the forwarder as it is deployed, for this machine.
 var binary string
 
-// binaryVariable may name another binary to test, in place of the one that is
-// built here: that of another commit, to hear what these tests say of it. Its log
-// lines are not checked, but where a test does so itself.
+// binaryVariable may name another binary to test, such as one of another commit, in place
+// of the one that is built here. Its log lines are checked only by tests that do so
+// themselves.
 const binaryVariable = "BINARY"
 
 func TestMain(m *testing.M) {
@@ -179,9 +180,9 @@ func (s *site) serve(server *httptest.Server) string {
 	return server.URL
 }
 
-// testLog keeps the function's own lines, for a test that fails and for one that
-// reads them, and fails the test whose function writes a line that is none of
-// the log format that the template sets.
+// testLog keeps the function's log lines, for a test that reads them and for the output
+// of a test that fails. It fails the test if a line is not in the log format that the
+// template sets.
 type testLog struct {
 	testing.TB
 	kept *lines
@@ -197,7 +198,7 @@ func (l testLog) Write(p []byte) (int, error) {
 	return l.kept.Write(p)
 }
 
-// lines is a log that two may use.
+// lines is a log that is safe for concurrent use.
 type lines struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -268,9 +269,8 @@ func (s *site) register(system string) archive.Register {
 	return doc.Value
 }
 
-// passTime lets the lease of an object's delivery run out. Nobody waits for it:
-// the document is written again with a lease of the past, which is all that the
-// forwarder could see of the time.
+// passTime ends the lease of an object's delivery without waiting: it writes the document
+// again with a lease in the past, which is all that the forwarder can see of the time.
 func (s *site) passTime(key string) {
 	s.Helper()
 	doc := s.delivery(key)

@@ -13,9 +13,9 @@ import (
 	"runecast-ingest/internal/simulate/s3server"
 )
 
-// watch looks at the dashboard after every request that Dynatrace has answered:
-// of each system it shows one whole analysis, and never an older one than
-// before, unless somebody has forced just that.
+// watch checks the dashboard after every request that Dynatrace has answered: it must show
+// one whole analysis of each system, and never an older one than before, unless a replay
+// has forced it.
 type watch struct {
 	*site
 
@@ -61,7 +61,7 @@ func (w *watch) force(a *analysis) {
 	w.forced = a
 }
 
-// refuse lets Dynatrace refuse the bodies that hold a text; empty: none.
+// refuse makes Dynatrace refuse the bodies that hold a text; empty: it refuses none.
 func (w *watch) refuse(text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -75,7 +75,7 @@ func (w *watch) sent() int {
 	return w.requests
 }
 
-// intercept stands in for the receiver: one request, and one look.
+// intercept passes one request to the receiver, and checks the dashboard after it.
 func (w *watch) intercept(rw http.ResponseWriter, r *http.Request) bool {
 	body, err := io.ReadAll(r.Body)
 	w.mu.Lock()
@@ -91,7 +91,7 @@ func (w *watch) intercept(rw http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// look takes in what came since the last look. w.mu is held.
+// look takes in the events that came since its last call. w.mu is held.
 func (w *watch) look() {
 	events := w.receiver.Events()
 	changed := map[dashboard.Text]bool{}
@@ -114,7 +114,7 @@ func (w *watch) look() {
 	}
 }
 
-// judge says which analysis a system's tiles are, and whether they may be.
+// judge finds which analysis the tiles of a system show, and checks that it may be shown.
 func (w *watch) judge(system string, tiles dashboard.Tiles) {
 	all := w.analyses[system]
 	at := slices.IndexFunc(all, func(a *analysis) bool { return len(tiles.Diff(a.want)) == 0 })

@@ -11,8 +11,8 @@ import (
 	"runecast-ingest/internal/simulate/lambda"
 )
 
-// zombie is a forwarder that is frozen (SIGSTOP) at its gate's point, while the
-// world goes on.
+// zombie is a forwarder that is frozen (SIGSTOP) at a point of its gate, while others go
+// on.
 type zombie struct {
 	*process
 	frozen, thawed chan struct{}
@@ -59,11 +59,10 @@ func (z *zombie) thaw() lambda.Result {
 	return <-z.result
 }
 
-// TestZombies freezes a forwarder in the middle of a delivery until its lease
-// has run out and a sweep has delivered what there was: the same scan, or a newer
-// one beside it. Thawed, it finds out by itself that it is late: it changes no
-// document, announces no scan that is not committed, and the dashboard goes on to
-// show each row of the newest scan once.
+// TestZombies freezes a forwarder in the middle of a delivery until its lease has ended
+// and a sweep has delivered the same scan, or a newer one as well. When it is thawed, it
+// must notice that it is late: it changes no document, sends the scan event of no scan
+// that is not committed, and the dashboard still shows each row of the newest scan once.
 func TestZombies(t *testing.T) {
 	t.Parallel()
 	store := startS3(t)
@@ -142,8 +141,7 @@ func TestZombies(t *testing.T) {
 	}
 }
 
-// documents returns which write was the last to each document that a delivery
-// changes.
+// documents returns the last write to each document that a delivery changes.
 func (s *site) documents(a *analysis) [2]string {
 	s.Helper()
 	return [2]string{s.delivery(a.key).Value.WriteID, s.register(a.System.ID).WriteID}
@@ -159,9 +157,9 @@ func (s *site) showsOneOf(before, after *analysis) {
 	}
 }
 
-// TestKilledAgainAndAgain: a delivery that dies five times in a row at the same
-// point, as one that takes too much memory does, is given up with the reason,
-// and the old posture stays. Once it is committed it is never given up.
+// TestKilledAgainAndAgain: a delivery whose invocation is killed five times in a row at
+// the same point, as one that takes too much memory is, fails with the reason, and the old
+// posture stays. A delivery past the commit point is never given up.
 func TestKilledAgainAndAgain(t *testing.T) {
 	t.Parallel()
 	const deaths = 5

@@ -1,7 +1,7 @@
-// Package arrival decides when Grail is asked whether a committed scan has
-// arrived, and what its answer means. It is pure, and promises that a scan is
-// called proven only if as many rows of each status are there as were sent, and
-// the scan event, and that what was not answered stays unknown.
+// Package arrival decides when Grail is asked whether the rows of a committed scan
+// have arrived, and what the answer means. It is pure. It promises that a scan is
+// called proven only if Grail has as many rows of each status as were sent, and the
+// scan event, and that an arrival stays unknown until Grail has answered.
 package arrival
 
 import (
@@ -13,18 +13,22 @@ import (
 // When Grail is asked, counted from the acceptance of the scan event. Dynatrace
 // documents no time within which an event is stored.
 const (
-	// FirstLook is early enough for whoever waits for the result.
+	// FirstLook is the time of the first question. It comes early, for people who wait
+	// for the result.
 	FirstLook = 5 * time.Minute
-	// SecondLook is the last one at a scan that is proven, or over.
+	// SecondLook is the time of the second question, the last one about a scan that is
+	// proven or over.
 	SecondLook = time.Hour
-	// LastLook is when a scan that is still short is reported.
+	// LastLook is the time of the last question about a scan that is short. If it is
+	// short then, it is reported.
 	LastLook = 2 * time.Hour
-	// GiveUp ends the attempts to get an answer.
+	// GiveUp is when Grail is not asked any more, even if it has never answered.
 	GiveUp = 24 * time.Hour
 )
 
-// Expect is the arrival of a scan whose scan event was just accepted: so many
-// findings were accepted, and so many were sent of each status.
+// Expect returns the arrival of a scan whose scan event was accepted at a time, now:
+// rows is how many findings were sent of each status, accepted how many of them
+// Dynatrace accepted.
 func Expect(rows map[string]int64, accepted int64, now time.Time) *archive.Arrival {
 	return &archive.Arrival{State: archive.ArrivalUnknown, Expected: accepted, Rows: rows, Since: now.UTC()}
 }
@@ -44,32 +48,35 @@ func Next(a *archive.Arrival) time.Time {
 	return time.Time{}
 }
 
-// Due reports whether Grail is to be asked now.
+// Due reports whether Grail is to be asked at a time, now.
 func Due(a *archive.Arrival, now time.Time) bool {
 	next := Next(a)
 	return !next.IsZero() && !now.Before(next) && !Settled(a, now)
 }
 
-// Settled reports whether nothing more is to be asked.
+// Settled reports whether Grail is not to be asked again: there is no next time, or
+// GiveUp has passed.
 func Settled(a *archive.Arrival, now time.Time) bool {
 	return Next(a).IsZero() || now.After(a.Since.Add(GiveUp))
 }
 
-// Reported reports whether what is short is to be reported: it had the time to arrive.
+// Reported reports whether people are to be told that rows are missing: the scan was
+// still short at LastLook or later.
 func Reported(a *archive.Arrival) bool {
 	return a.State == archive.ArrivalShort && !a.At.Before(a.Since.Add(LastLook))
 }
 
-// Found is what Grail counted of one scan.
+// Found is how many rows of one scan Grail counted.
 type Found struct {
-	// Rows are findings by status.
+	// Rows are the numbers of findings by status.
 	Rows map[string]int64
-	// ScanEvents are COMPLIANCE_SCAN_COMPLETED events.
+	// ScanEvents is the number of COMPLIANCE_SCAN_COMPLETED events.
 	ScanEvents int64
 }
 
-// Judge returns an arrival after an answer of Grail. Rows are compared by status:
-// where some are in quarantine, whose status is not kept, in total.
+// Judge returns an arrival after an answer of Grail that came at a time, now. Missing
+// and doubled rows are counted by status. If events are in quarantine, only the totals
+// are compared, since nobody keeps the status of those events.
 func Judge(a archive.Arrival, f Found, now time.Time) archive.Arrival {
 	a.At, a.Indexed, a.ScanEvents, a.Doubled = now.UTC(), 0, f.ScanEvents, 0
 	for _, n := range f.Rows {
@@ -101,8 +108,8 @@ func Judge(a archive.Arrival, f Found, now time.Time) archive.Arrival {
 	return a
 }
 
-// Unanswered returns an arrival of which Grail said nothing that can be relied
-// on, for a reason. What it said before stays.
+// Unanswered returns an arrival after a question without a usable answer. The result of
+// an earlier answer stays; an arrival that is unknown takes why as its reason.
 func Unanswered(a archive.Arrival, why string) archive.Arrival {
 	if a.State == archive.ArrivalUnknown {
 		a.Reason = why
@@ -110,17 +117,17 @@ func Unanswered(a archive.Arrival, why string) archive.Arrival {
 	return a
 }
 
-// early is how long before the first event of a generation, and behind its last,
-// rows are looked for: the clocks of two invocations may differ.
-const early = 2 * time.Minute
+// clocksDiffer is by how much the window of a query is wider at each end than the time
+// of a generation: the clocks of two invocations may differ.
+const clocksDiffer = 2 * time.Minute
 
-// Window returns the time in which the rows of a scan lie: each is stamped when
-// its batch is built, the scan event with the reserved time. The less of it, the
-// less Grail reads.
+// Window returns the time in which the timestamps of a scan's rows lie. A finding is
+// stamped when its batch is built, the scan event with the time that was reserved for
+// it. The window is as small as possible, since it decides how much Grail reads.
 func Window(s *archive.Scan) (from, to time.Time) {
 	from, to = s.BegunAt, s.Timestamp
 	if s.Arrival != nil && s.Arrival.Since.After(to) {
 		to = s.Arrival.Since
 	}
-	return from.Add(-early), to.Add(early)
+	return from.Add(-clocksDiffer), to.Add(clocksDiffer)
 }

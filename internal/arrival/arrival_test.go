@@ -55,7 +55,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// What is asked when, by ticks of a quarter of an hour.
+// Grail is asked at these times, if a verification comes every quarter of an hour.
 func TestLooks(t *testing.T) {
 	t.Parallel()
 	missing := arrival.Found{Rows: map[string]int64{"FAILED": 60}, ScanEvents: 1}
@@ -99,7 +99,7 @@ func TestLooks(t *testing.T) {
 	}
 }
 
-// What was proven once stays so when a later question is not answered.
+// A proven arrival stays proven if a later question is not answered.
 func TestUnansweredKeepsWhatWasSaid(t *testing.T) {
 	t.Parallel()
 	a := arrival.Judge(*arrival.Expect(sent, 100, since), arrival.Found{Rows: sent, ScanEvents: 1}, since.Add(time.Hour))

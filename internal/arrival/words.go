@@ -7,8 +7,8 @@ import (
 	"runecast-ingest/internal/archive"
 )
 
-// Causes are what the documents of Dynatrace name as causes of events that were
-// answered with 202 and are not stored; RUNBOOK.md says how each is recognised.
+// Causes names, for a person, why Dynatrace may not store an event that it has answered
+// with 202, as its documents say; RUNBOOK.md says how to recognise each cause.
 const Causes = "known causes: a pipeline or a routing of OpenPipeline drops them or leads them to another bucket; " +
 	"they were over 24 hours old, or over 16 MB, when they were processed; the query token may not read the bucket, or not every row; " +
 	"indexing takes longer than two hours"
@@ -27,7 +27,7 @@ func were(n int64) string {
 	return "were"
 }
 
-// words explains a state to a person; empty: proven.
+// words returns the explanation of a state for a person; empty: the state is proven.
 func words(a *archive.Arrival) string {
 	var parts []string
 	if n := a.Missing(); n > 0 {

@@ -15,7 +15,7 @@ import (
 // allowLoopback is set.
 func parseAddress(raw string, allowLoopback bool) (*url.URL, error) {
 	u, err := url.Parse(raw)
-	if err != nil { // its text may quote a password
+	if err != nil { // the error's text may quote a password
 		return nil, badURL("it is not a URL")
 	}
 	switch {
@@ -35,8 +35,8 @@ func parseAddress(raw string, allowLoopback bool) (*url.URL, error) {
 	return nil, badURL(fmt.Sprintf("its scheme is %q", u.Scheme))
 }
 
-// proxy reads the address of a proxy: http or https, a host and a port. A login
-// in it would stand readable in the function's settings.
+// proxy reads the address of a proxy: http or https, a host and a port. An address with
+// a login is refused, since everybody who sees the function's settings could read it.
 func (e *Env) proxy(name string) *url.URL {
 	text := e.text(name)
 	if text == "" {
@@ -60,8 +60,8 @@ func (e *Env) proxy(name string) *url.URL {
 	return nil
 }
 
-// exceptions reads what is reached without a proxy: hosts, domains, addresses and
-// networks. What the AWS SDK would silently take for no host at all is refused.
+// exceptions reads the hosts, domains, addresses and networks that are reached without a
+// proxy. It refuses an entry that the AWS SDK would silently ignore.
 func (e *Env) exceptions(name string) []string {
 	list := e.List(name)
 	for _, entry := range list {
@@ -73,6 +73,7 @@ func (e *Env) exceptions(name string) []string {
 	return list
 }
 
+// validPort reports whether a URL has no port, or one from 1 to 65535.
 func validPort(u *url.URL) bool {
 	if u.Port() == "" {
 		return u.Host == u.Hostname() || u.Host == "["+u.Hostname()+"]"
@@ -81,6 +82,7 @@ func validPort(u *url.URL) bool {
 	return err == nil && n > 0
 }
 
+// badURL returns a fault of class config about the address of an endpoint.
 func badURL(what string) error {
 	return &fault.Error{
 		Class: fault.Config,
@@ -89,6 +91,7 @@ func badURL(what string) error {
 	}
 }
 
+// isLoopback reports whether a host is this machine.
 func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()

@@ -1,7 +1,7 @@
-// Package config reads settings from the environment. It promises to name every
-// fault at once, each with the values allowed, and to refuse a value that it does
-// not know rather than guess. What each function reads is in the packages
-// collectorconfig and forwarderconfig; who obeys a setting declares its type.
+// Package config reads settings from the environment. It promises to name all faults
+// at once, each with the allowed values, and to refuse a value that it does not know.
+// The packages collectorconfig and forwarderconfig list the settings of each function;
+// the type of a setting is declared by the package that uses it.
 package config
 
 import (
@@ -11,29 +11,29 @@ import (
 
 // Common are the settings of both functions.
 type Common struct {
-	// Bucket is the archive.
+	// Bucket is the name of the archive bucket.
 	Bucket string
-	// LogLevel is the least level that is logged.
+	// LogLevel is the lowest level that is logged.
 	LogLevel slog.Level
-	// S3PathStyle addresses buckets by path; for local S3 servers.
+	// S3PathStyle makes the S3 client put the bucket into the path, as local S3 servers
+	// need it.
 	S3PathStyle bool
 	// AllowLoopback permits endpoints on this machine; for the local stack.
 	AllowLoopback bool
 	Network
 }
 
-// Network is how a function's connections find their way. Beside the function,
-// the AWS SDK reads the same variables by itself.
+// Network says how a function's connections are made. The AWS SDK reads the same
+// variables by itself.
 type Network struct {
-	// Proxy is what every client of the function goes through; nil: nothing.
+	// Proxy is the proxy for all connections; nil: there is none.
 	Proxy *url.URL
-	// NoProxy are the hosts, networks and domains that are reached without it.
+	// NoProxy are the hosts, domains and networks that are reached without the proxy.
 	NoProxy []string
-	// CABundle is a file with the authorities of AWS's services, and of a proxy
-	// that speaks TLS, where they are not the system's; empty: they are.
+	// CABundle is the path of a file with the certificate authorities of AWS's services,
+	// and of a proxy that speaks TLS; empty: those of the system.
 	CABundle string
-	// FIPS has AWS's services called by their FIPS 140 endpoints, DualStack by
-	// those that have IPv6, too.
+	// FIPS selects the FIPS 140 endpoints of AWS's services, DualStack those with IPv6.
 	FIPS, DualStack bool
 }
 

@@ -15,7 +15,8 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// Env reads variables and keeps every fault.
+// Env reads variables and collects the faults in them. If Err returns an error, the
+// values that were read are not to be used.
 type Env struct {
 	get    func(string) string
 	faults []error
@@ -24,11 +25,13 @@ type Env struct {
 // New makes a reader; getenv is os.Getenv.
 func New(getenv func(string) string) *Env { return &Env{get: getenv} }
 
+// fail adds a fault of a variable.
 func (e *Env) fail(name, what, cure string) {
 	e.faults = append(e.faults, &fault.Error{Class: fault.Config, Where: name, What: what, Cure: cure})
 }
 
-// Refuse adds a fault that is not in one value alone.
+// Refuse adds a fault that the caller has found, such as two values that do not fit
+// together.
 func (e *Env) Refuse(name, what, cure string) { e.fail(name, what, cure) }
 
 // Err returns all faults in one error of class config; nil: there is none.
@@ -45,7 +48,8 @@ func (e *Env) text(name string) string {
 	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(e.get(name)), "\ufeff"))
 }
 
-// Required reads a text that must be set; what names it in the cure.
+// Required reads a text that must be set. The cure of a missing one is "set it to" and
+// what.
 func (e *Env) Required(name, what string) string {
 	v := e.text(name)
 	if v == "" {
@@ -54,15 +58,14 @@ func (e *Env) Required(name, what string) string {
 	return v
 }
 
-// Switch reports whether a setting of two words is on: true, on. The first word
-// is what holds when it is not set.
+// Switch reports whether a setting of two words, such as off and on or false and true,
+// is on or true. The first word is the default.
 func (e *Env) Switch(name, standard, other string) bool {
 	v := OneOf(e, name, standard, other)
 	return v == "true" || v == "on"
 }
 
-// OneOf reads one of some words, in any case; the first is what holds when it is
-// not set.
+// OneOf reads one of several words, in upper or lower case; standard is the default.
 func OneOf[T ~string](e *Env, name string, standard T, others ...T) T {
 	v := e.text(name)
 	if v == "" {
@@ -78,7 +81,8 @@ func OneOf[T ~string](e *Env, name string, standard T, others ...T) T {
 	return standard
 }
 
-// SomeOf reads a list of words, in any case, or "all".
+// SomeOf reads a list of allowed words, in upper or lower case, or "all" for all of
+// them; standard is the default.
 func SomeOf[T ~string](e *Env, name string, standard []T, allowed ...T) []T {
 	list := e.List(name)
 	switch {
@@ -107,7 +111,7 @@ func joined[T ~string](words []T) string {
 	return strings.Join(all, ", ")
 }
 
-// List reads words separated by commas; nil: it is not set.
+// List reads words separated by commas; nil: the setting is empty.
 func (e *Env) List(name string) []string {
 	var out []string
 	for part := range strings.SplitSeq(e.text(name), ",") {
@@ -126,7 +130,7 @@ func Upper(list []string) []string {
 	return list
 }
 
-// Duration reads a duration as Go writes it, of at least least.
+// Duration reads a duration as Go writes it, not below least; standard is the default.
 func (e *Env) Duration(name string, standard, least time.Duration) time.Duration {
 	v := e.text(name)
 	if v == "" {
@@ -140,7 +144,7 @@ func (e *Env) Duration(name string, standard, least time.Duration) time.Duration
 	return d
 }
 
-// Integer reads a whole number between least and most.
+// Integer reads a whole number from least to most; standard is the default.
 func (e *Env) Integer(name string, standard, least, most int) int {
 	v := e.text(name)
 	if v == "" {
@@ -154,7 +158,8 @@ func (e *Env) Integer(name string, standard, least, most int) int {
 	return n
 }
 
-// Percent reads a share, "1%", and returns it as 0.01.
+// Percent reads a share from 0% to 100%, and returns "1%" as 0.01; standard is the
+// default.
 func (e *Env) Percent(name, standard string) float64 {
 	v := e.text(name)
 	if v == "" {
@@ -169,7 +174,7 @@ func (e *Env) Percent(name, standard string) float64 {
 	return f / 100
 }
 
-// Level reads debug, info, warn or error; info when it is not set.
+// Level reads debug, info, warn or error; info is the default.
 func (e *Env) Level(name string) slog.Level {
 	v := OneOf(e, name, "info", "debug", "warn", "error")
 	var l slog.Level
@@ -179,7 +184,8 @@ func (e *Env) Level(name string) slog.Level {
 	return l
 }
 
-// Object reads a JSON object into a value; members that it has not are refused.
+// Object reads a JSON object into a value, which stays as it is if the setting is empty.
+// Members that the value does not have are refused.
 func (e *Env) Object(name string, into any) {
 	v := e.text(name)
 	if v == "" {
@@ -190,8 +196,8 @@ func (e *Env) Object(name string, into any) {
 	}
 }
 
-// Parsed reads a text by its own parser; cure says how it is written. The zero
-// value: it is not set.
+// Parsed reads a text with a parser; cure says how the text is to be written. It returns
+// the zero value if the setting is empty.
 func Parsed[T any](e *Env, name string, parse func(string) (T, error), cure string) (v T) {
 	text := e.text(name)
 	if text == "" {
@@ -204,7 +210,7 @@ func Parsed[T any](e *Env, name string, parse func(string) (T, error), cure stri
 	return v
 }
 
-// PathTemplate reads a path with {id} in it; empty: it is not set.
+// PathTemplate reads a path that holds {id}; empty: the setting is empty.
 func (e *Env) PathTemplate(name, example string) string {
 	v := e.text(name)
 	if v != "" && (!strings.HasPrefix(v, "/") || !strings.Contains(v, "{id}")) {
@@ -213,8 +219,9 @@ func (e *Env) PathTemplate(name, example string) string {
 	return v
 }
 
-// Endpoint reads the address of an outside service, without a slash at its end;
-// nil: it has a fault. Plain http is for loopback only, where that is allowed.
+// Endpoint reads the address of an outside service, which must be set, and cuts slashes
+// at its end; nil: the address has a fault. It must be https; plain http is accepted for
+// a loopback host if allowLoopback is set.
 func (e *Env) Endpoint(name string, allowLoopback bool, example string) *url.URL {
 	v := e.text(name)
 	if v == "" {
@@ -230,7 +237,8 @@ func (e *Env) Endpoint(name string, allowLoopback bool, example string) *url.URL
 	return u
 }
 
-// OptionalEndpoint is Endpoint of an address that need not be set; nil: it is not.
+// OptionalEndpoint reads an address as Endpoint does, but it need not be set; nil: it is
+// not set, or has a fault.
 func (e *Env) OptionalEndpoint(name string, allowLoopback bool, example string) *url.URL {
 	if e.text(name) == "" {
 		return nil
@@ -238,7 +246,7 @@ func (e *Env) OptionalEndpoint(name string, allowLoopback bool, example string) 
 	return e.Endpoint(name, allowLoopback, example)
 }
 
-// Variables returns the names that a loader asks for, sorted.
+// Variables returns the names of all variables that a loader reads, sorted.
 func Variables(load func(func(string) string)) []string {
 	var names []string
 	load(func(name string) string {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Words are known in any case of letters, whatever the case of those allowed.
+// Words are accepted in upper or lower case, whatever the case of the allowed words.
 func TestWordsInAnyCase(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]string{

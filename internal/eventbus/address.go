@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 )
 
-// Address returns where a client finds EventBridge, by its region and kind of
-// endpoint; nil: no address follows from its settings, as its first call will say.
+// Address returns the URL at which a client calls EventBridge, by its region and kind of
+// endpoint; nil: the client's settings lead to no address, and its calls will fail.
 func Address(ctx context.Context, client *eventbridge.Client) *url.URL {
 	o := client.Options()
 	found, err := o.EndpointResolverV2.ResolveEndpoint(ctx, eventbridge.EndpointParameters{

@@ -1,6 +1,6 @@
-// Package eventbus puts notices of committed scans onto the account's default
-// event bus (Amazon EventBridge). It promises that a notice which the bus has
-// not taken is an error, and that a function without the right to put it says so.
+// Package eventbus puts notices of committed scans onto the account's default event bus
+// (Amazon EventBridge). It promises that a notice which the bus has not taken is an
+// error, and that the error names the right if the function lacks it.
 package eventbus
 
 import (
@@ -28,17 +28,17 @@ type API interface {
 // safe for concurrent use.
 type Bus struct{ api API }
 
-// New returns the bus that a client reaches.
+// New returns the bus that a client of EventBridge calls.
 func New(api API) *Bus { return &Bus{api} }
 
-// perRequest is how many notices go out with one request: of at most 40 kB
-// each, they stay below the 256 kB that the entries of a request may have, and
-// below ten, which is the most that it may have of them.
+// perRequest is how many notices one request holds. A request may have ten entries and
+// 256 kB (AWS docs, PutEvents); a notice has at most 40 kB.
 const perRequest = 6
 
-// Publish puts notices onto the bus. One that fails does not keep the others
-// back. How many the bus has not taken is returned with the error that says why:
-// a *fault.Error. A notice whose answer was lost may be on the bus all the same.
+// Publish puts notices onto the bus. A notice that fails does not keep the others back.
+// It returns how many notices the bus has not taken, with the joined errors that say
+// why, of type *fault.Error. If an answer was lost, the notice is counted as failed and
+// may nevertheless be on the bus.
 func (b *Bus) Publish(ctx context.Context, notices []notice.Committed) (failed int, err error) {
 	for some := range slices.Chunk(notices, perRequest) {
 		n, putErr := b.put(ctx, some)
@@ -48,6 +48,7 @@ func (b *Bus) Publish(ctx context.Context, notices []notice.Committed) (failed i
 	return failed, err
 }
 
+// put puts at most perRequest notices onto the bus by one request.
 func (b *Bus) put(ctx context.Context, notices []notice.Committed) (failed int, err error) {
 	in := &eventbridge.PutEventsInput{}
 	for _, n := range notices {
@@ -72,13 +73,14 @@ func (b *Bus) put(ctx context.Context, notices []notice.Committed) (failed int, 
 	return failed, err
 }
 
-// malformed is the service's code for an entry whose detail is no JSON (AWS API
+// malformed is the service's code for an entry whose detail is not JSON (AWS API
 // reference, PutEventsResultEntry).
 const malformed = "MalformedDetail"
 
-// Try proves that notices could be put onto the bus, and puts nothing there: the
-// one entry that it sends is of the notices' source and type, so that the same
-// right is asked for, but its detail is no JSON, so that the bus does not take it.
+// Try proves that the function can put notices onto the bus, without putting one. It
+// sends an entry with the source and type of the notices, which needs the same right, but
+// with a detail that is not JSON, so that the bus does not take it. It returns a
+// *fault.Error if the bus cannot be reached or refuses for another reason.
 func (b *Bus) Try(ctx context.Context) error {
 	out, err := b.api.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{
 		Source: aws.String(notice.Source), DetailType: aws.String(notice.DetailType), Detail: aws.String("check"),
@@ -107,7 +109,7 @@ func explain(err error) error {
 	return &fault.Error{Class: fault.Retry, Where: where, What: "it could not be told", Err: err}
 }
 
-// refused is about an entry that the bus did not take.
+// refused returns the error about an entry that the bus did not take.
 func refused(code, message string) error {
 	e := &fault.Error{Class: fault.Retry, Where: where, What: fmt.Sprintf("it did not take the notice (%s: %s)", code, message)}
 	switch code {

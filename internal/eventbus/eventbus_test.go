@@ -34,7 +34,7 @@ func client(t *testing.T, b *bus.Bus) *eventbridge.Client {
 	})
 }
 
-// longest is the largest notice that there can be: every letter of it takes two bytes.
+// longest returns the largest possible notice, in which every letter takes two bytes.
 func longest(n int) notice.Committed {
 	long := strings.Repeat(`"`, 5000)
 	r := archive.Rollup{System: archive.System{ID: long, Name: long, Type: long}, RawKey: long, ScanID: fmt.Sprint("scan-", n)}
@@ -120,8 +120,8 @@ func (k *kept) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ..
 	return &eventbridge.PutEventsOutput{Entries: make([]types.PutEventsResultEntry, len(in.Entries))}, nil
 }
 
-// What a try asks for is what a notice needs: the right to put events of its source
-// and type, which a role may be limited to.
+// A try needs the same right as a notice: to put events of this source and type, to which
+// a role may be limited.
 func TestTryAsksForTheRightOfANotice(t *testing.T) {
 	t.Parallel()
 	var tried, published kept
@@ -143,7 +143,7 @@ func TestTryAsksForTheRightOfANotice(t *testing.T) {
 	}
 }
 
-// A try finds out what would keep a notice back, and leaves nothing on the bus.
+// A try returns the error that a notice would get, and puts nothing onto the bus.
 func TestTryPutsNothing(t *testing.T) {
 	t.Parallel()
 	for code, says := range map[string]string{

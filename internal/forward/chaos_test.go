@@ -24,8 +24,8 @@ import (
 	"runecast-ingest/internal/simulate/site"
 )
 
-// mishaps is the most crashes and freezes in a round: an object that ends five
-// invocations in a row is given up.
+// mishaps is the most crashes and freezes in a round. It is below five, since an object
+// on which five invocations in a row die is given up.
 const mishaps = 4
 
 // TestChaos delivers several scans of several systems in any order, under any
@@ -66,20 +66,21 @@ type world struct {
 	keys    []string          // of the scans that were archived so far
 	zombies []*process
 	mishaps int
-	// poison is what only an event has that is refused for ever; empty: none.
+	// poison is a text that only the event holds which is always refused; empty: none is.
 	poison, poisoned string
 	poisonHost       int
-	// weak is how many vulnerabilities each scan has, which follow its commit,
-	// beside the coverage of objects in some rounds; 0: nothing follows.
+	// weak is how many vulnerabilities each scan has. They are extras, sent after the
+	// commit, in some rounds together with the coverage of objects. 0: there are no extras.
 	weak int
-	// uploaded are scans that a person uploads as they were archived elsewhere.
+	// uploaded are scans that a person uploads by hand, archived by another stack.
 	uploaded map[scan]bool
-	// alone are scans with nothing but vulnerabilities, which have no commit.
+	// alone are scans that hold only vulnerabilities, which have no commit.
 	alone []scan
 	all   *tally
 }
 
-// tally counts what came up in all rounds: chaos that never comes proves nothing.
+// tally counts what occurred in all rounds. The test logs it, so that one sees whether
+// every kind of mishap occurred.
 type tally struct {
 	mu     sync.Mutex
 	counts map[string]int
@@ -139,7 +140,7 @@ func (w *world) key(s scan) string {
 	return s.Key()
 }
 
-// wanted is the failed rows of the scan in which so many rules pass.
+// wanted returns the number of failed rows of the scan in which so many rules pass.
 func (w *world) wanted(system string, number int) (int, bool) {
 	scans := w.scans[system]
 	if number < 1 || number > len(scans) {
@@ -152,8 +153,9 @@ func (w *world) wanted(system string, number int) (int, bool) {
 	return failed, true
 }
 
-// weather lets requests meet some of the troubles at random. What blames a
-// body is left to bodies of several events, so that only the poison is to blame.
+// weather makes requests meet some of the troubles at random. A trouble that blames the
+// body comes only to bodies of several events, so that no event but the one with the
+// poison is ever refused by itself.
 func (w *world) weather() func(body string) *trouble {
 	all := troubles()
 	w.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
@@ -171,7 +173,7 @@ func (w *world) weather() func(body string) *trouble {
 	}
 }
 
-// several reports whether a body holds several events, none of which commits a scan.
+// several reports whether a body holds several events and no scan event.
 func several(body string) bool {
 	return strings.Count(body, `"event.type":"`) > 1 && !strings.Contains(body, securityevent.TypeCompleted)
 }
@@ -208,7 +210,7 @@ func (w *world) storm() {
 	}
 }
 
-// anything is what may happen at any time.
+// anything lets one of the things happen that may happen at any time.
 func (w *world) anything() {
 	some := func() string { return w.keys[w.rng.IntN(len(w.keys))] }
 	switch w.rng.IntN(9) {
@@ -235,9 +237,9 @@ func (w *world) anything() {
 	}
 }
 
-// loseRegister deletes the register of a system, whatever is under way, or has died
-// on it; a frozen invocation would go on past the end of its lease, for which
-// FORMATS.md says to wait.
+// loseRegister deletes the register of a system, also while a delivery is under way or
+// has crashed. It does not do so while an invocation is frozen: FORMATS.md says to wait
+// until all leases have ended.
 func (w *world) loseRegister() {
 	systems := slices.Sorted(maps.Keys(w.scans))
 	key := archive.RegisterKey(systems[w.rng.IntN(len(systems))])
@@ -250,8 +252,8 @@ func (w *world) loseRegister() {
 	}
 }
 
-// copied is an archive that was copied or restored as it is: all raw objects are
-// created anew, and their events come in any order.
+// copied triggers every raw object that the collector archived again, in any order, as if
+// the archive was copied or restored.
 func (w *world) copied() {
 	keys := slices.DeleteFunc(slices.Clone(w.keys), archive.IsHandMade) // a copied upload is another upload
 	w.rng.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
@@ -261,7 +263,7 @@ func (w *world) copied() {
 	}
 }
 
-// replay sends something again, by one of the ways to ask for it.
+// replay replays a scan, in one of the ways to request it.
 func (w *world) replay(s scan) {
 	switch w.rng.IntN(4) {
 	case 0:
@@ -281,7 +283,7 @@ func replayOf(key string, force bool) string {
 	return fmt.Sprintf(`{"action":"replay","key":%q,"force":%t}`, key, force)
 }
 
-// batchReplay is a task of a job that sends again.
+// batchReplay returns the payload of a task of an S3 Batch Operations job that replays.
 func batchReplay(job uint64, bucket, key string) string {
 	return fmt.Sprintf(`{"invocationSchemaVersion":"2.0","invocationId":"i","job":{"id":"%d","userArguments":{"action":"replay"}},`+
 		`"tasks":[{"taskId":"t","s3Key":%q,"s3VersionId":null,"s3Bucket":%q}]}`, job, url.QueryEscape(key), bucket)
@@ -299,7 +301,7 @@ func (w *world) scanOf(key string) scan {
 	return scan{}
 }
 
-// committed is the number of the scan that the register names; 0: none.
+// committed returns the number of the scan that the register names; 0: it names none.
 func (w *world) committed(system string) int {
 	w.T.Helper()
 	register, err := w.Store.Register(w.T.Context(), system)
@@ -309,8 +311,8 @@ func (w *world) committed(system string) int {
 	return w.scanOf(register.Value.RawKey).Passing
 }
 
-// invoke runs an invocation, which may crash or freeze on its way. Another one
-// may do its work then, before it goes on.
+// invoke runs an invocation, which may crash or freeze. Then another invocation may take
+// over the work before the frozen one goes on.
 func (w *world) invoke(payload string) {
 	f, at := lives, 1+w.rng.IntN([]int{3, 14}[w.rng.IntN(2)])
 	if w.rng.IntN(2) == 0 && w.mishaps > 0 {
@@ -342,8 +344,8 @@ func (w *world) thaw(count int) {
 	}
 }
 
-// settle mends all but the poison, and sweeps until nothing is left to do,
-// before and after the last frozen invocation goes on.
+// settle ends all troubles but the poison, and sweeps until no delivery is open. Then it
+// lets the frozen invocations go on, and sweeps again a day later.
 func (w *world) settle() {
 	w.T.Helper()
 	w.network.during(w.poisonous)

@@ -12,7 +12,7 @@ import (
 	"runecast-ingest/internal/simulate/s3server"
 )
 
-// check holds the round against what was promised.
+// check checks the promises of the package after a round.
 func (w *world) check(srv *s3server.Server) {
 	w.T.Helper()
 	for _, v := range w.witness.violations {
@@ -53,8 +53,8 @@ func (w *world) ended(s scan, newest bool) {
 	}
 }
 
-// repeated counts the vulnerabilities that came again under the same scan id: in
-// doubt they are repeated, see followed. Of findings none may.
+// repeated counts the vulnerabilities that came again under the same scan id. They are
+// repeated in doubt, see followed; findings never may be.
 func (w *world) repeated() int {
 	seen, again := map[[2]dashboard.Text]bool{}, 0
 	for _, e := range w.Receiver.Events() {
@@ -68,8 +68,8 @@ func (w *world) repeated() int {
 	return again
 }
 
-// followed checks what follows a scan: each vulnerability came, and once, unless
-// the document says that it cannot know, as where an invocation has died.
+// followed checks the extras of a scan: each vulnerability came exactly once, or at least
+// once if the delivery document records a doubt, as after a crash.
 func (w *world) followed(s scan, d *archive.Delivery) {
 	w.T.Helper()
 	came, twice := map[dashboard.Text]int{}, 0

@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// cursor says where a replay goes on that one call did not end. Its text is
-// "<id> <position>", or "<id>@<milliseconds since 1970> <position>" at a pace.
+// cursor says where the next call of a replay goes on. Its text is "<id> <position>",
+// or, at a pace, "<id>@<milliseconds since 1970> <position>".
 type cursor struct {
-	// id is that of the replay's first call, by which what it has sent is known
-	// in all later ones.
+	// id is the id of the replay's first call. The delivery documents hold it, so that
+	// later calls do not send again what an earlier one has sent.
 	id string
-	// pacedUntil is when the next events may go out; zero: at once. So the call
-	// that goes on keeps the pace of those before, also where it begins with
-	// another object.
+	// pacedUntil is when the next events may go out; zero: at once. It makes the next
+	// call keep the pace of this one, also if it begins with another object.
 	pacedUntil time.Time
-	// position is the part of the choice behind which the replay goes on; empty:
-	// it begins with the first.
+	// position is the last part of the choice that is done, a hash of a system or a
+	// key: the replay goes on with the part that sorts after it. Empty: it begins with
+	// the first part.
 	position string
 }
 
-// parseCursor reads what a person passes on. Of one that no replay has written it
-// takes what it can: its position, if it has one, and a time only if that is one.
+// parseCursor reads a cursor's text, which a person passes on. Members that the text
+// does not have, or a time that is no number, stay zero.
 func parseCursor(text string) cursor {
 	before, position, _ := strings.Cut(text, " ")
 	id, milliseconds, _ := strings.Cut(before, "@")

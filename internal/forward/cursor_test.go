@@ -14,14 +14,14 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// as replays in an invocation of its own, with the id that Lambda gave it.
+// as replays in a new invocation with this request id.
 func (r *rig) as(id, members string) (answer string, cursor string, err error) {
 	r.T.Helper()
 	a, err := r.replay(lambdacontext.NewContext(r.T.Context(), &lambdacontext.LambdaContext{AwsRequestID: id}), members)
 	return fmt.Sprintf("complete %d pending %d", a.Complete, a.Pending), a.Cursor, err
 }
 
-// What the sweep has finished between two calls of a replay is done.
+// A scan whose delivery a sweep finishes between two calls of a replay is not sent again.
 func TestReplayTakesTheSweepsWorkForItsOwn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
@@ -43,7 +43,7 @@ func TestReplayTakesTheSweepsWorkForItsOwn(t *testing.T) {
 	}
 }
 
-// A scan that waited before it was chosen is replayed by being finished.
+// If the delivery of a chosen scan is still open, the replay only finishes it.
 func TestReplayOfAWaitingScanIsOneDelivery(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
@@ -68,8 +68,8 @@ func TestReplayOfAWaitingScanIsOneDelivery(t *testing.T) {
 	}
 }
 
-// A replay that meets a dead endpoint says how it goes on without sending
-// twice what was done.
+// A replay that meets a dead endpoint names the cursor. The next call goes on without
+// sending again what was sent.
 func TestReplayThatFailsSaysHowItGoesOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -87,8 +87,8 @@ func TestReplayThatFailsSaysHowItGoesOn(t *testing.T) {
 	}
 }
 
-// A scan that another invocation delivers is left out and come back to, and
-// what was replayed behind it is not sent again.
+// A scan that another invocation is delivering is left to the next call, and the scans
+// that were replayed after it are not sent again.
 func TestReplayComesBackToABusyScan(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

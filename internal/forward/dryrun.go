@@ -14,8 +14,9 @@ import (
 	"runecast-ingest/internal/securityevent"
 )
 
-// addDryRun adds what the delivery of an object would send, and returns how many
-// of its scans are older than what is committed.
+// addDryRun adds what the delivery of an object would send, and returns the number of
+// its scans that are older than the committed scan of their system. pricePerGiB is in
+// any currency; 0: no cost is given.
 func addDryRun(n *payload.DryRun, key string, parts []deliver.PartOutcome, pricePerGiB float64) (older int) {
 	for i := range parts {
 		p := &parts[i]
@@ -38,7 +39,8 @@ func addDryRun(n *payload.DryRun, key string, parts []deliver.PartOutcome, price
 	return older
 }
 
-// countedRows sorts what was counted: by standard, worst severity first.
+// countedRows returns the counts as a list, sorted by standard, then by severity, the
+// worst first, then by status.
 func countedRows(counts map[mapping.Row]int64) []payload.CountedRows {
 	var out []payload.CountedRows
 	for row, n := range maps.All(counts) {
@@ -50,8 +52,8 @@ func countedRows(counts map[mapping.Row]int64) []payload.CountedRows {
 	return out
 }
 
-// dryRun goes through the delivery of the newest of a system's scans, by a
-// deliverer that neither sends nor writes.
+// dryRun counts what the delivery of a system's newest scan would send, with a deliverer
+// that neither sends nor writes.
 func (r *replay) dryRun(ctx context.Context, c choice) (replayed, error) {
 	a := r.answer
 	out, key, err := r.newest(ctx, r.f.deliverer.DryRun(), c)
@@ -66,7 +68,7 @@ func (r *replay) dryRun(ctx context.Context, c choice) (replayed, error) {
 		return replayedLater, nil
 	case !out.Ended() && out.State != deliver.StateOlder && len(a.DryRun.Systems) > 0:
 		return replayedNoMore, nil
-	case !out.Ended() && out.State != deliver.StateOlder: // the next call would come as far
+	case !out.Ended() && out.State != deliver.StateOlder: // the next call would get no further
 		return replayedLater, &fault.Error{Class: fault.Retry, Where: key, What: "one invocation does not get through a dry run of it: " + out.Reason,
 			Cure: "give the function more time"}
 	case out.State == archive.DeliveryFailed:

@@ -11,8 +11,8 @@ import (
 	"runecast-ingest/internal/simulate/site"
 )
 
-// mixture is a result of every kind of finding: with and without objects, of
-// more objects than are listed, a vulnerability, and results that are not sent.
+// mixture returns results of every kind: with and without objects, with more objects than
+// are listed, a vulnerability, and some that are not sent.
 func mixture(number int) string {
 	objects := func(n int) string {
 		var listed []string
@@ -34,8 +34,8 @@ func mixture(number int) string {
 	}, ",") + `]}`
 }
 
-// A dry run counts what a replay to a healthy receiver then sends, to the event
-// and to the byte, whatever is set.
+// A dry run counts exactly the events and bytes that a replay to a healthy receiver
+// sends, under any settings.
 func TestDryRunEqualsTheReplayUnderAllSettings(t *testing.T) {
 	t.Parallel()
 	srv := site.StartS3(t)
@@ -85,7 +85,7 @@ func TestDryRunEqualsTheReplayUnderAllSettings(t *testing.T) {
 	}
 }
 
-// rehearsedRight holds a dry run against the replay of the same request.
+// rehearsedRight compares a dry run with the replay of the same request.
 func (r *rig) rehearsedRight(members string, systems int) {
 	r.T.Helper()
 	before, requests := r.Receiver.Stats(), r.Requests
@@ -108,7 +108,7 @@ func (r *rig) rehearsedRight(members string, systems int) {
 	}
 }
 
-// A dry run waits for nothing.
+// A dry run does not wait for the pace.
 func TestDryRunTakesNoPace(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)

@@ -23,7 +23,7 @@ func (p place) String() string {
 	return [...]string{"first batch", "middle", "last batch", "scan event"}[p]
 }
 
-// markOf is what only the body at this place of troubled holds.
+// markOf returns a text that only the body at this place of the scan troubled holds.
 func markOf(p place) string {
 	return [...]string{`"vc-a/host-0"`, `"vc-a/host-30"`, `"CIS-P2"`, securityevent.TypeCompleted}[p]
 }
@@ -76,7 +76,7 @@ func pairwise() []faultCase {
 	return cases
 }
 
-// meets makes the choice of the requests that meet the trouble.
+// meets returns the function that decides which requests meet the trouble.
 func (c faultCase) meets() func(body string) *trouble {
 	reached, could, mark := false, 0, markOf(c.at)
 	return func(body string) *trouble {

@@ -14,8 +14,8 @@ import (
 	"runecast-ingest/internal/simulate/site"
 )
 
-// A busy receiver is asked again no sooner and hardly later than it says, and
-// nothing that it has accepted is sent again. Counted by the injected clock.
+// A busy receiver gets the next request when its Retry-After has passed and hardly later,
+// by the injected clock, and no accepted event is sent again.
 func TestBusyReceiverCostsWhatItImposes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ every, concurrency int }{
@@ -70,7 +70,8 @@ func TestScanEventInDoubtIsRepeatedSeldom(t *testing.T) {
 	}
 }
 
-// A limit that the receiver taught holds for the next generation, too.
+// A limit on the size of bodies that was learned from the receiver holds for the next
+// generation, too.
 func TestLearnedLimitOutlivesDoubt(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *forwarderconfig.Settings) { c.MaxBatchBytes, c.SendConcurrency = 100_000, 1 })
@@ -94,8 +95,8 @@ func TestLearnedLimitOutlivesDoubt(t *testing.T) {
 	}
 }
 
-// An invocation that dies between the commit and its last write has left its
-// figures to the archive.
+// If an invocation dies between the commit and its last write, the figures of the
+// delivery are in the archive.
 func TestQuarantineIsCountedAfterACrash(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)

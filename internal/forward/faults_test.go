@@ -22,14 +22,13 @@ import (
 
 const sweepPayload = `{"action":"sweep"}`
 
-// shownBefore is what the dashboard shows when troubled meets its fault.
+// shownBefore is what the dashboard shows before the scan troubled is delivered.
 func shownBefore() scan { return scan{System: "vc-a", Minute: 1, Failing: 3, Passing: 2} }
 
 func troubled() scan { return scan{System: "vc-a", Minute: 2, Failing: 60, Passing: 3} }
 
-// TestFaults delivers a scan under each fault, heals the fault, and sweeps.
-// Normally a part of the table is tried that holds all pairs; all of it with
-// -faults.full.
+// TestFaults delivers a scan under each fault, ends the fault, and sweeps. Without
+// -faults.full it tries only a part of the table, which has all pairs of its columns.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	srv := site.StartS3(t)
@@ -80,7 +79,7 @@ func handle(ctx context.Context, f *forward.Forwarder, text string) (payload.Del
 	return a, err
 }
 
-// deliver sends the scan by its event and a sweep under the fault, then heals.
+// deliver delivers the scan by its event and a sweep under the fault, then ends the fault.
 func (f *faulted) deliver() {
 	f.T.Helper()
 	warm := f.sandbox(f.Store, f.network)
@@ -143,7 +142,7 @@ func (f *faulted) check() {
 	}
 }
 
-// quarantine is how many events must lie there; -1: as many as were refused in the end.
+// quarantine returns how many events must be in quarantine; -1: as many as were refused.
 func (f *faulted) quarantine() int {
 	switch {
 	case f.often != untilHealed || f.at == atScan || !f.trouble.refuses:
@@ -205,7 +204,7 @@ func (r *rig) refusedOf(key string, generation int) []string {
 	return ids
 }
 
-// timeless leaves out when a scan was committed.
+// timeless returns the tiles without the times of the commits.
 func timeless(tiles dashboard.Tiles) dashboard.Tiles {
 	tiles.Systems = slices.Clone(tiles.Systems)
 	for i := range tiles.Systems {

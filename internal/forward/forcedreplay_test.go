@@ -9,8 +9,8 @@ import (
 	"runecast-ingest/internal/simulate/site"
 )
 
-// What an operator forced, and nobody could finish, is for the posture that the
-// operator saw: it does not take the place of an analysis that came meanwhile.
+// A forced replay that was interrupted is meant to replace the scan that the operator
+// saw. It does not replace a newer one that was committed meanwhile.
 func TestForcedReplayDoesNotReplaceWhatCameMeanwhile(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)

@@ -1,8 +1,8 @@
-// Package forward is the doors through which raw objects come to be delivered:
-// the triggers, the sweep and the replay; and the one through which Grail is asked
-// what has arrived. It promises that every raw object is
-// delivered that no trigger brings, that an answer says what is to be tried
-// again, and that nothing is sent again that nobody asked for.
+// Package forward takes the invocations of the forwarder: events about new raw
+// objects, the sweep, the replay, and the verification, which asks Grail what has
+// arrived. It promises that a raw object is delivered even if no event about it
+// arrives, that an answer says which objects are to be tried again, and that a scan
+// is sent again only on request.
 package forward
 
 import (
@@ -17,12 +17,15 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-// Options of a forwarder.
+// Options of a forwarder. What is not said to be optional must be set.
 type Options struct {
+	// Settings are those of every delivery.
 	Settings deliver.Settings
-	Archive  *store.Store
-	Sender   deliver.Sender
-	Log      *slog.Logger
+	// Archive is the bucket with the raw objects and the state documents.
+	Archive *store.Store
+	// Sender posts events to Dynatrace.
+	Sender deliver.Sender
+	Log    *slog.Logger
 	// Metrics takes figures for CloudWatch; nil: none.
 	Metrics *telemetry.Metrics
 	// Now and Sleep are the clock; Sleep ends early with the context's error.
@@ -32,13 +35,15 @@ type Options struct {
 	NewID func() string
 	// Notices takes a notice of each scan whose delivery completes; nil: none is sent.
 	Notices deliver.Publisher
-	// Grail counts the rows that have arrived; nil: nobody can.
+	// Grail counts the rows that have arrived; nil: no query service is known, and
+	// arrivals stay unknown.
 	Grail Counter
-	// GrailBucket is the only bucket that is asked for; empty: all.
+	// GrailBucket is the only bucket of Grail that queries read; empty: they read all.
 	GrailBucket string
-	// ResendMissing sends a scan again, once, whose rows have not arrived.
+	// ResendMissing sends a scan again, once, if rows of it have not arrived after
+	// arrival.LastLook.
 	ResendMissing bool
-	// Check answers {"action":"check"}, whose payload it is given; nil: the action is not known.
+	// Check answers {"action":"check"} and is given the payload; nil: the action is not known.
 	Check func(context.Context, jsontext.Value) (any, error)
 }
 
@@ -48,7 +53,7 @@ type Forwarder struct {
 	deliverer *deliver.Deliverer
 }
 
-// New makes a forwarder.
+// New makes a forwarder. It connects to nothing yet.
 func New(o Options) *Forwarder {
 	f := &Forwarder{o: o}
 	f.deliverer = deliver.New(deliver.Options{

@@ -17,10 +17,11 @@ import (
 )
 
 // Handle takes an invocation's payload: an S3 event, bare, by EventBridge or in
-// SQS messages, a task of S3 Batch Operations, the record of a failed
-// invocation, or an action: sweep, replay, verify, check, status, quarantine. An S3 test
-// event is dropped. For SQS and Batch Operations the answer says what is to be
-// tried again; otherwise an error makes Lambda try again.
+// SQS messages; a task of S3 Batch Operations; the record of a failed invocation;
+// or an action: sweep, replay, verify, check, status, quarantine. An S3 test event
+// is ignored. The answers to SQS and to Batch Operations name the messages and tasks
+// that are to be tried again; for any other payload an error makes Lambda try again.
+// A payload that is none of these is a fault of class reject.
 func (f *Forwarder) Handle(ctx context.Context, text jsontext.Value) (any, error) {
 	var probe struct {
 		Records []struct {
@@ -74,8 +75,9 @@ func unknownPayload(what string) error {
 		Cure: `send an S3 event, as in events/forwarder-s3.json, {"action":"sweep"}, or another of the files in events/`}
 }
 
-// direct delivers the objects of a bare S3 event. One error, or a record of
-// another bucket, does not keep the other objects from being delivered.
+// direct delivers the objects of an S3 event that comes bare or by EventBridge. An
+// error of one object, or a record of another bucket, does not keep the other
+// objects from being delivered.
 func (f *Forwarder) direct(ctx context.Context, event []byte) (payload.DeliveryAnswer, error) {
 	a := payload.DeliveryAnswer{Reasons: []string{}}
 	objects, failed := f.objects(event)
@@ -92,12 +94,12 @@ func (f *Forwarder) direct(ctx context.Context, event []byte) (payload.DeliveryA
 // object is a raw object that an event says was created.
 type object struct {
 	key string
-	// size in bytes, as stored; 0: the event does not say.
+	// size is in bytes, as stored; 0: the event does not say it.
 	size int64
 }
 
-// objects returns the raw objects that an event says were created. With an error come
-// those of the other records.
+// objects returns the raw objects that an event says were created. If some records
+// are refused, it returns the objects of the others together with the error.
 func (f *Forwarder) objects(event []byte) ([]object, error) {
 	var e struct {
 		Event   string                 `json:"Event"`
@@ -137,8 +139,8 @@ func (f *Forwarder) objects(event []byte) ([]object, error) {
 	return found, foreign
 }
 
-// ours refuses objects of another bucket and those that are not raw: what the
-// function writes itself must never come back to it.
+// ours refuses an object of another bucket, and one that is not under raw/: an object
+// that the function itself writes must never invoke it.
 func (f *Forwarder) ours(bucket, key string) error {
 	switch {
 	case bucket != f.o.Archive.Bucket():
@@ -151,8 +153,8 @@ func (f *Forwarder) ours(bucket, key string) error {
 	return nil
 }
 
-// count adds how the delivery of an object ended. Of several objects a reason says
-// which one it is about.
+// count adds the outcome of one delivery to an answer. Each reason names the key of
+// its object.
 func count(a *payload.DeliveryAnswer, key string, o deliver.Outcome) {
 	a.Objects++
 	switch o.State {
@@ -183,7 +185,7 @@ func count(a *payload.DeliveryAnswer, key string, o deliver.Outcome) {
 	}
 }
 
-// advice is what to do now.
+// advice returns what a person is to do now.
 func advice(a payload.DeliveryAnswer) string {
 	switch {
 	case a.Failed > 0:

@@ -18,7 +18,7 @@ import (
 	"runecast-ingest/internal/payload"
 )
 
-// s3Event is an event as AWS sends it, with an encoded key.
+// s3Event returns an event as AWS sends it, with an encoded key.
 func s3Event(bucket string, keys ...string) string {
 	var records []string
 	for _, k := range keys {
@@ -106,7 +106,7 @@ func TestQueueGivesBackWhatIsNotFinished(t *testing.T) {
 	}
 }
 
-// Of several objects a reason says which one it is about.
+// If an event names several objects, each reason names its object.
 func TestReasonsNameTheObject(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -158,7 +158,7 @@ func TestPayloadsThatAreNotUnderstood(t *testing.T) {
 	}
 }
 
-// The sample payloads are what AWS sends: the handler takes these very files.
+// The handler takes the sample payloads in events/, which are what AWS sends.
 func TestSamplePayloads(t *testing.T) {
 	t.Parallel()
 	samples := map[string]func(got any) bool{

@@ -9,7 +9,7 @@ import (
 	"runecast-ingest/internal/status"
 )
 
-// inspect answers what only reads: how the archive stands, and what was refused.
+// inspect answers the actions status and quarantine, which only read the archive.
 func (f *Forwarder) inspect(ctx context.Context, action string, text jsontext.Value) (any, error) {
 	r := status.New(f.o.Archive, f.o.Now)
 	if action == payload.Status {

@@ -11,8 +11,8 @@ import (
 	"runecast-ingest/internal/simulate/site"
 )
 
-// What was delivered, what waits and what was refused can be asked for, down to
-// one event; neither asking sends or writes anything.
+// The actions status and quarantine show what was delivered, what is open and what was
+// refused, down to one event. Neither sends or writes anything.
 func TestStatusOfWhatWasDelivered(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)

@@ -13,36 +13,38 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// groupSize bounds the raw objects that are judged together, and so what a
-// look holds in memory and reads again after one change.
+// groupSize is the most raw objects of one group. It bounds what a look holds in
+// memory, and how many delivery documents it reads again after one of them changed.
 const groupSize = 1000
 
-// look is one way through a part of the archive, in search of raw objects whose
-// deliveries have not ended. It lists raw/ and delivery/ side by side. A group
-// of neighbouring objects whose listing is the same as when all of them had
-// ended costs nothing more; of the others each delivery document is read.
-// Objects that are known to be open are judged by themselves, so that one that
-// stays open does not make its group be read again and again.
+// look searches a part of the archive for raw objects whose deliveries have not
+// ended. It lists raw/ and delivery/ side by side, in groups of neighbouring objects.
+// If the listing of a group is the same as when all its deliveries had ended, none of
+// its delivery documents is read; otherwise all of them are. Objects that are known to
+// be open are left out of the comparison and are always read, so that one object that
+// stays open does not make the look read its whole group each time.
 type look struct {
 	store *store.Store
 	now   func() time.Time
 	// stop ends the look between two groups.
 	stop time.Time
-	// ended are the digests of groups that are known to have ended.
+	// ended are the digests of the groups of which earlier sweeps found all deliveries
+	// ended.
 	ended map[string]bool
-	// known are the objects that are known to be open, by their keys.
+	// known are the objects that the last sweep left open, by their keys.
 	known map[string]archive.OpenObject
 
-	// open are the objects that were found open, by their keys.
+	// open are the objects that are open now, by their keys. It begins with those of
+	// known.
 	open map[string]archive.RawInfo
-	// met are the digests of the groups that have ended, in the order of the look.
+	// met are the digests of the groups that this look has judged, in its order.
 	met []string
 	// behind is the last key of the last group that was judged.
 	behind string
 	group  group
 }
 
-// group are neighbouring raw objects of one folder.
+// group is a list of neighbouring raw objects of one folder, with their documents.
 type group struct {
 	folder  string
 	objects []archive.RawInfo
@@ -50,8 +52,8 @@ type group struct {
 	documents map[string]string
 }
 
-// through looks at the raw objects under a prefix behind a key. It reports
-// whether it came to the end before its time did.
+// through looks at the raw objects under a prefix whose keys sort after another key.
+// It reports whether it came to the end of the prefix before its time was over.
 func (l *look) through(ctx context.Context, prefix, after string) (bool, error) {
 	documents, stop := iter.Pull2(l.store.List(ctx, archive.DeliveryPrefix+prefix, archive.DeliveryPrefix+after))
 	defer stop()
@@ -70,8 +72,8 @@ func (l *look) through(ctx context.Context, prefix, after string) (bool, error) 
 			}
 			l.group = group{folder: folder, documents: map[string]string{}}
 		}
-		// A key that begins with another whole key may have its document listed
-		// first, so the documents of the folder are kept until they are asked for.
+		// If one raw key is the beginning of another, the documents of the two may be
+		// listed in the other order. So all documents of the folder are kept.
 		for ; more && err == nil && document.Key <= archive.DeliveryKey(info.Key); document, err, more = documents() {
 			if strings.HasPrefix(document.Key, archive.DeliveryPrefix+l.group.folder) {
 				l.group.documents[document.Key] = document.ETag
@@ -85,7 +87,8 @@ func (l *look) through(ctx context.Context, prefix, after string) (bool, error) 
 	return true, l.judge(ctx)
 }
 
-// folderOf returns the first three folders of a key: of analyses raw/v1/dt=<day>/.
+// folderOf returns the first three folders of a key, with a slash at the end: of an
+// analysis raw/v1/dt=<day>/.
 func folderOf(key string) string {
 	end := 0
 	for range 3 {
@@ -98,9 +101,10 @@ func folderOf(key string) string {
 	return key[:end]
 }
 
-// judge finds out which objects of the group are open, and makes the digest of
-// all others. It holds the ETags of the documents as they were read: one that
-// was restored to what a listing had shown before must not be taken for ended.
+// judge finds out which objects of the group are open, and makes the digest of all
+// others. The digest holds the ETags of the documents that were read, not those of the
+// listing: a document that changed in between must not be taken for ended later, should
+// it be restored to its listed version.
 func (l *look) judge(ctx context.Context) error {
 	g := &l.group
 	if len(g.objects) == 0 {
@@ -119,7 +123,7 @@ func (l *look) judge(ctx context.Context) error {
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return err // what was read last is not what the archive says
+		return err // the last reads were cut off, and prove nothing about the documents
 	}
 	for _, info := range g.objects {
 		if g.documents[archive.DeliveryKey(info.Key)] == "" {
@@ -131,9 +135,9 @@ func (l *look) judge(ctx context.Context) error {
 	return nil
 }
 
-// unclear are the objects whose delivery documents have to be read: those that
-// are known to be open, and, unless the group is known to have ended, all
-// others that have one.
+// unclear returns the objects whose delivery documents have to be read. An object
+// without a document is open and is left out. ended says that the group is known to
+// have ended: then only the objects that are known to be open are read.
 func (l *look) unclear(ended bool) iter.Seq2[archive.RawInfo, error] {
 	return func(yield func(archive.RawInfo, error) bool) {
 		for _, info := range l.group.objects {
@@ -145,7 +149,8 @@ func (l *look) unclear(ended bool) iter.Seq2[archive.RawInfo, error] {
 	}
 }
 
-// digest sums up what is known of the group's objects, but for those left out.
+// digest returns a checksum of the keys, the ETags and the documents' ETags of the
+// group's objects, except those for which leftOut reports true.
 func (g *group) digest(leftOut func(key string) bool) string {
 	sum := sha256.New()
 	for _, info := range g.objects {

@@ -12,12 +12,12 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// What sweeps remember, in delivery/sweep.json, saves work alone: which objects are
-// open, which have ended, and how far back by the days of runs a quick look has to
-// go. The look at the whole archive, once a day, does without it.
+// Sweeps keep what they have seen in delivery/sweep.json: which objects are open, which
+// groups have ended, and with which day of runs the quick look begins. The document
+// only saves work: if it is lost, the full look still finds every open object.
 
-// recall reads what sweeps remember. A document that cannot be understood is
-// taken for none, and written anew: it only saves work.
+// recall reads the sweep document. One that cannot be understood is replaced by an
+// empty one, with a warning in the log: the sweep then looks at the whole archive.
 func (f *Forwarder) recall(ctx context.Context) (store.Doc[archive.Sweep], error) {
 	memory, err := f.o.Archive.Sweep(ctx)
 	if err != nil && memory.Exists() {
@@ -27,9 +27,10 @@ func (f *Forwarder) recall(ctx context.Context) (store.Doc[archive.Sweep], error
 	return memory, err
 }
 
-// maxReason bounds a remembered reason, in bytes.
+// maxReason bounds a reason in the sweep document, in bytes.
 const maxReason = 500
 
+// shorten cuts a reason after maxReason bytes, at a whole letter.
 func shorten(reason string) string {
 	if len(reason) <= maxReason {
 		return reason
@@ -37,12 +38,12 @@ func shorten(reason string) string {
 	return strings.ToValidUTF8(reason[:maxReason], "") + " …"
 }
 
-// maxOpen bounds the open objects that are remembered.
+// maxOpen bounds the open objects in the sweep document.
 const maxOpen = 1000
 
-// remember writes what the next sweep may build on. Of more open objects than
-// are remembered the oldest runs are, and the quick look goes back to the first
-// of the others.
+// remember writes the sweep document. If more than maxOpen objects are open, it lists
+// those of the oldest runs, and the next quick look begins with the day of the first
+// one that is not listed.
 func (w *sweep) remember(ctx context.Context) error {
 	v := &w.memory.Value
 	v.Open = slices.SortedFunc(maps.Values(w.left), func(a, b archive.OpenObject) int { return strings.Compare(a.Key, b.Key) })
@@ -58,9 +59,9 @@ func (w *sweep) remember(ctx context.Context) error {
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrRace) {
 			return err
 		}
-		// A delivery of an old object has moved the day while this sweep was at
-		// work, or another sweep has written what it saw. Both sweeps' digests are
-		// true; the day is kept.
+		// Meanwhile keepInView has set an earlier day, or another sweep has written the
+		// document. This sweep's digests and open objects are true as well and replace
+		// the others; a day that was changed is kept if it is earlier.
 		now, err := w.f.recall(ctx)
 		if err != nil {
 			return err
@@ -72,11 +73,12 @@ func (w *sweep) remember(ctx context.Context) error {
 	}
 }
 
-// maxEnded bounds the digests that are kept: enough for 20 million objects.
+// maxEnded bounds the digests in the sweep document: enough for 20 million objects.
 const maxEnded = 20_000
 
-// latest returns the digests that were met behind those of before, which go
-// where all there are were met.
+// latest returns the digests of earlier sweeps followed by those that this one met,
+// the last maxEnded of them. all says that this sweep met every group there is: then
+// the earlier digests are dropped.
 func latest(before, met []string, all bool) []string {
 	if all {
 		return met
@@ -91,8 +93,10 @@ func latest(before, met []string, all bool) []string {
 	return kept[max(0, len(kept)-maxEnded):]
 }
 
-// keepInView makes quick looks go back as far as an object whose delivery is
-// about to begin: whatever ends the invocation, the next sweep finds the object.
+// keepInView makes quick looks go back as far as an object whose delivery is about to
+// begin: even if the invocation crashes, the next sweep finds the object. replayed says
+// that the delivery had ended and begins again: then the day is written even if the
+// object is in view.
 func (f *Forwarder) keepInView(ctx context.Context, info archive.RawInfo, replayed bool) error {
 	if !replayed && f.inView(info) {
 		return nil
@@ -106,7 +110,8 @@ func (f *Forwarder) keepInView(ctx context.Context, info archive.RawInfo, replay
 		if from := memory.Value.From; !from.IsZero() && !day.Before(from) {
 			return nil
 		}
-		// A crash after this write makes the next quick look go back further for nothing.
+		// After a crash behind this write the next quick look goes back further than it
+		// needs to. Nothing has to be repaired.
 		memory.Value.From = day
 		err = store.Save(ctx, f.o.Archive, &memory)
 		if !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrRace) {
@@ -115,14 +120,15 @@ func (f *Forwarder) keepInView(ctx context.Context, info archive.RawInfo, replay
 	}
 }
 
-// inView reports whether every quick look finds an object that is not in sweep.json:
-// it is hand-made, or its run began lately.
+// inView reports whether every quick look finds an object, even if it is not in
+// sweep.json: it is hand-made, or its run began within the last day.
 func (f *Forwarder) inView(info archive.RawInfo) bool {
 	_, analysis := archive.AnalysisDay(info.Key)
 	return !analysis || started(info).After(f.o.Now().Add(-quickLook/2))
 }
 
-// started is the day under which an object lies, or the moment of its upload.
+// started returns the day of an object's run by its key; for a hand-made document the
+// time of its upload.
 func started(info archive.RawInfo) time.Time {
 	if day, ok := archive.AnalysisDay(info.Key); ok {
 		return day
@@ -130,7 +136,7 @@ func started(info archive.RawInfo) time.Time {
 	return info.LastModified
 }
 
-// earlier returns the earlier of two times; zero is none.
+// earlier returns the earlier of two times; a zero time does not count.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b

@@ -34,7 +34,7 @@ type network struct {
 	met      int // requests that met a trouble
 	// commitRefused: a scan event was answered 400 or 413.
 	commitRefused bool
-	// keyed requests had an idempotency key.
+	// keyed counts the requests that had an idempotency key.
 	keyed int
 }
 
@@ -120,7 +120,7 @@ func (n *network) take(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// during sets what requests meet from now on.
+// during sets which trouble requests meet from now on.
 func (n *network) during(meet func(body string) *trouble) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -18,11 +18,11 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// people stand for the event bus: they get the notices of committed scans.
+// people stands in for the event bus: it gets the notices of committed scans.
 type people struct {
 	mu    sync.Mutex
 	heard []notice.Committed
-	// deaf is why nothing reaches them; nil: it does.
+	// deaf is the error with which publishing fails; nil: it works.
 	deaf error
 }
 
@@ -36,7 +36,7 @@ func (p *people) Publish(_ context.Context, notices []notice.Committed) (int, er
 	return 0, nil
 }
 
-// told expects the titles of the notices since it was asked last.
+// told expects these titles of the notices since the last call.
 func (r *rig) told(want ...string) []notice.Committed {
 	r.T.Helper()
 	r.people.mu.Lock()
@@ -66,7 +66,7 @@ func judged(system string, minute int, rules string) scan {
 }
 
 const (
-	// eighty and sixty are the postures of ten rules; of DORA's there are more.
+	// The CIS rules alone have a posture of 80 and 60; there are more rules of DORA.
 	eighty = "CIS-1:PASS CIS-2:PASS CIS-3:PASS CIS-4:PASS CIS-5:PASS CIS-6:PASS CIS-7:PASS CIS-8:PASS CIS-9:FAIL CIS-10:MANUAL DORA-1:FAIL DORA-2:FAIL DORA-3:PASS"
 	sixty  = "CIS-1:PASS CIS-2:PASS CIS-3:PASS CIS-4:PASS CIS-5:PASS CIS-6:PASS CIS-7:FAIL CIS-8:FAIL CIS-9:FAIL CIS-10:MANUAL DORA-1:PASS DORA-2:PASS DORA-3:FAIL"
 
@@ -76,7 +76,7 @@ const (
 
 func withoutDORA(c *forwarderconfig.Settings) { c.Mapping.ExcludeTypes = []string{"DORA"} }
 
-// rollup reads what is kept of a system's newest commit.
+// rollup reads the roll-up of a system's newest committed scan.
 func (r *rig) rollup(system string) archive.Rollup {
 	r.T.Helper()
 	d, err := r.Store.Rollup(r.T.Context(), system)
@@ -86,7 +86,7 @@ func (r *rig) rollup(system string) archive.Rollup {
 	return d.Value
 }
 
-// The notice has the dashboard's own figures, by whatever settings.
+// The notice has the figures of the dashboard, under any settings.
 func TestNoticeSaysWhatTheDashboardShows(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withoutDORA)
@@ -115,8 +115,8 @@ func TestNoticeSaysWhatTheDashboardShows(t *testing.T) {
 	r.told()
 }
 
-// A notice comes before anything is known of its own scan's rows, and says what
-// has become known of those of the scan before.
+// A notice comes before the arrival of its own scan can be known, and says the arrival of
+// the scan before.
 func TestNoticeSaysWhatArrivedBefore(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -216,7 +216,7 @@ func TestNoticeAfterAChangeOfSettings(t *testing.T) {
 	}
 }
 
-// A dry run keeps nothing and sends no notice.
+// A dry run writes no roll-up and sends no notice.
 func TestDryRunTellsNobody(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -276,8 +276,8 @@ func TestNoticeThatCannotBeSent(t *testing.T) {
 	r.told(worseOfA) // the verdicts were kept
 }
 
-// A scan whose scan event was refused was never shown: the next one is compared
-// with what was.
+// A scan whose scan event was refused was never shown. The next scan is compared with the
+// one that was shown.
 func TestNoticeComparesWithWhatWasShown(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withoutDORA)

@@ -16,7 +16,7 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// dying is S3 as seen by a process that dies once it has written an object.
+// dying is an S3 client whose process dies after it has written a certain object.
 type dying struct {
 	*s3.Client
 	after string
@@ -32,7 +32,7 @@ func (d *dying) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...func(
 	return out, err
 }
 
-// An invocation that finishes what another has left sends the notice that the other would have sent.
+// An invocation that finishes the delivery of one that crashed sends the same notice.
 func TestNoticeAfterACrash(t *testing.T) {
 	t.Parallel()
 	for name, after := range map[string]string{
@@ -71,8 +71,8 @@ func TestNoticeAfterACrash(t *testing.T) {
 	}
 }
 
-// A scan that a newer one has overtaken is nothing new, and its verdicts do not
-// take the place of the newer one's.
+// If a newer scan was committed meanwhile, the notice of the older one says so, and its
+// verdicts do not replace those of the newer one.
 func TestNoticeOfAScanThatWasOvertaken(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withoutDORA)
@@ -93,8 +93,8 @@ func TestNoticeOfAScanThatWasOvertaken(t *testing.T) {
 	r.told("Runecast vc-a.example: posture 80 % (60 % before), 2 rules newly passed")
 }
 
-// What is kept of the scan before is for the notice only: where it is of no
-// use, the scan is delivered all the same.
+// The roll-up of the scan before is for the notice only: if it cannot be used, the scan
+// is delivered nevertheless.
 func TestNoticeWithoutARollup(t *testing.T) {
 	t.Parallel()
 	const lone = "Runecast vc-a.example: posture 60 %"

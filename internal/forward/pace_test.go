@@ -13,7 +13,7 @@ import (
 	"runecast-ingest/internal/simulate/site"
 )
 
-// A rehearsal sends nothing, so it waits for nothing either.
+// A dry run sends nothing, so it does not wait for the pace.
 func TestDryRunTakesNoNoticeOfThePace(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
@@ -26,8 +26,8 @@ func TestDryRunTakesNoNoticeOfThePace(t *testing.T) {
 	}
 }
 
-// However slow the pace, it is kept: within an invocation's time a few events go
-// out, one by one.
+// Even a very slow pace is kept: in the time of an invocation a few events go out, one by
+// one.
 func TestSlowPaceIsKept(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
@@ -61,8 +61,8 @@ func TestPaceHoldsForCoverage(t *testing.T) {
 	}
 }
 
-// The pace holds over all calls, whoever goes on: a call that begins anew, one
-// that goes on by a cursor, and the sweep.
+// The pace holds over all invocations that go on with the replay: a call that begins
+// anew, a call with a cursor, and the sweep.
 func TestPaceHoldsOverCalls(t *testing.T) {
 	t.Parallel()
 	for name, goOn := range map[string]func(r *rig, cursor string){
@@ -104,7 +104,7 @@ func TestPaceHoldsOverCalls(t *testing.T) {
 	}
 }
 
-// A call that begins with another object keeps the pace of the one before.
+// A call that begins with another object keeps the pace of the call before.
 func TestPaceHoldsFromObjectToObject(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -121,7 +121,7 @@ func TestPaceHoldsFromObjectToObject(t *testing.T) {
 	}
 }
 
-// A sweep delivers what keeps to a pace last, so that it holds up nothing.
+// A sweep delivers the objects that keep to a pace last, so that others do not wait.
 func TestPacedReplayDoesNotHoldUpTheSweep(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -136,8 +136,8 @@ func TestPacedReplayDoesNotHoldUpTheSweep(t *testing.T) {
 	}
 }
 
-// A pace that is too slow for the rows and their scan event to be shown together
-// is refused, with the one that suffices; the replay goes on with another pace.
+// A pace is refused if it is so slow that rows and scan event would not be shown together.
+// The error names the slowest pace that suffices, and the replay goes on with that.
 func TestPaceThatIsTooSlowIsRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)

@@ -12,7 +12,7 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// fate is what befalls an invocation on its way.
+// fate says how an invocation is disturbed.
 type fate int
 
 const (
@@ -25,8 +25,8 @@ const (
 
 var errDead = errors.New("the process is dead")
 
-// process is one invocation in a sandbox of its own. Its S3 writes and its
-// requests are counted: at one of them its fate overtakes it.
+// process is one invocation in a sandbox of its own. Its writes to S3 and its requests to
+// the receiver are counted: at one of them it crashes or freezes.
 type process struct {
 	fate fate
 	at   int
@@ -40,7 +40,7 @@ type process struct {
 	done   chan struct{} // closed at its end
 }
 
-// start invokes a forwarder, and comes back when it has ended or stands still.
+// start invokes a forwarder, and returns when the invocation has ended or is frozen.
 func (r *rig) start(n *network, payload string, f fate, at int) *process {
 	ctx, cancel := context.WithCancel(r.T.Context())
 	p := &process{fate: f, at: at, end: cancel, frozen: make(chan struct{}), thaw: make(chan struct{}), done: make(chan struct{})}
@@ -57,7 +57,7 @@ func (r *rig) start(n *network, payload string, f fate, at int) *process {
 	return p
 }
 
-// struck reports whether its fate has overtaken it.
+// struck reports whether the process has crashed or was frozen.
 func (p *process) struck() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -14,17 +14,18 @@ import (
 )
 
 const (
-	// atOnce is how many small objects of a queue's messages are delivered at a time:
-	// most of the time that one takes is spent waiting for answers of S3.
+	// atOnce is how many small objects of a queue's messages are delivered at the same
+	// time: most of a delivery's time is spent waiting for answers of S3.
 	atOnce = 4
-	// smallObject is how many bytes, as stored, a small object has at most. Its events
-	// fit in a few request bodies; a larger one is delivered alone, so that the memory
-	// is bounded by one.
+	// smallObject is the most bytes, as stored, of a small object. Its events fit into a
+	// few request bodies. A larger object is delivered alone, so that the memory of an
+	// invocation is bounded by that of one large delivery.
 	smallObject = 128 << 10
 )
 
-// queue delivers the objects of SQS messages, several small ones at a time. A message
-// whose object is not finished is given back, by its message id.
+// queue delivers the objects of SQS messages, several small ones at a time. The answer
+// lists the ids of the messages that SQS is to deliver again: those with an object
+// whose delivery has not ended.
 func (f *Forwarder) queue(ctx context.Context, event []byte) (events.SQSEventResponse, error) {
 	res := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	var batch events.SQSEvent
@@ -60,10 +61,11 @@ func (f *Forwarder) queue(ctx context.Context, event []byte) (events.SQSEventRes
 type message struct {
 	id      string
 	objects []object
-	// pending is why it is given back; nil: it is not.
+	// pending is why the message is given back to the queue; nil: it is done.
 	pending error
 }
 
+// messages reads the bodies of SQS messages, each of which is an S3 event.
 func (f *Forwarder) messages(records []events.SQSMessage) []*message {
 	all := make([]*message, len(records))
 	for i, r := range records {
@@ -74,9 +76,9 @@ func (f *Forwarder) messages(records []events.SQSMessage) []*message {
 	return all
 }
 
-// byObject puts the messages together that are about the same object: they are
-// delivered one after the other, so that the second finds what the first has done. A
-// message of several objects stays alone.
+// byObject groups the messages that name the same object. The messages of a group are
+// handled one after the other, so that the second finds the delivery of the first. A
+// message that names several objects is a group of its own.
 func byObject(messages []*message) [][]*message {
 	var groups [][]*message
 	place := map[string]int{}
@@ -94,8 +96,8 @@ func byObject(messages []*message) [][]*message {
 	return groups
 }
 
-// weightOf returns how much of the room for small objects a message takes: all of it,
-// unless it is of one object that is known to be small.
+// weightOf returns how many of the atOnce places a message takes: one if it names one
+// object that is known to be small, else all of them.
 func weightOf(objects []object) int64 {
 	if len(objects) == 1 && objects[0].size > 0 && objects[0].size <= smallObject {
 		return 1
@@ -103,11 +105,12 @@ func weightOf(objects []object) int64 {
 	return atOnce
 }
 
-// triggers delivers the objects of one message. An error says which have not ended.
+// triggers delivers the objects of one message. The error names those whose delivery
+// has not ended.
 func (f *Forwarder) triggers(ctx context.Context, objects []object, win deliver.Window) (pending error) {
 	for _, o := range objects {
 		out, err := f.trigger(ctx, o.key, win)
-		if err == nil && !out.Ended() && !over(&out) {
+		if err == nil && !out.Ended() && !triggerDone(&out) {
 			err = fmt.Errorf("%s is %s: %s", o.key, out.State, out.Reason)
 		}
 		pending = errors.Join(pending, err)

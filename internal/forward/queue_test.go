@@ -17,7 +17,7 @@ import (
 	"runecast-ingest/internal/simulate/site"
 )
 
-// sized is the event of an object that says how large it is, as S3's do.
+// sized returns the event of an object with its size, as S3 sends it.
 func sized(bucket, key string, size int) string {
 	return strings.Replace(s3Event(bucket, key), `"size":1}`, fmt.Sprintf(`"size":%d}`, size), 1)
 }
@@ -53,8 +53,8 @@ func (f *flights) intercept(int, http.ResponseWriter, *http.Request) bool {
 	return false
 }
 
-// Small objects of a queue's messages are delivered several at a time, whose requests
-// on their way are together no more than SEND_CONCURRENCY.
+// Small objects of a queue's messages are delivered several at a time. Together they have
+// no more than SEND_CONCURRENCY requests in flight.
 func TestQueueDeliversSmallObjectsTogether(t *testing.T) {
 	t.Parallel()
 	const concurrency, objects = 3, 6
@@ -82,7 +82,7 @@ func TestQueueDeliversSmallObjectsTogether(t *testing.T) {
 	}
 }
 
-// An object that is large, or of a size that its event does not say, is delivered alone.
+// An object is delivered alone if it is large, or if the event does not say its size.
 func TestQueueDeliversLargeObjectsAlone(t *testing.T) {
 	t.Parallel()
 	for name, size := range map[string]int{"large": 129 << 10, "unknown": 0} {
@@ -114,8 +114,8 @@ func TestQueueDeliversLargeObjectsAlone(t *testing.T) {
 	}
 }
 
-// Two messages of one invocation may be about the same object: the second finds it
-// delivered, and neither is given back.
+// Two messages of one invocation may name the same object. The second finds it delivered,
+// and neither is given back.
 func TestQueueTakesTheSameObjectTwice(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)

@@ -2,7 +2,7 @@
 
 package forward_test
 
-// usualRounds is how many rounds of chaos a test run has: fewer under the race
-// detector, which makes them five times slower. All are played where there is
-// none, by the second test step of .ci/run.
+// usualRounds is how many rounds of chaos a test run has. It is smaller under the race
+// detector, which makes a round five times slower. The second test step of .ci/run plays
+// all rounds without it.
 const usualRounds = 12

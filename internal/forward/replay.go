@@ -15,9 +15,11 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// Replay sends archived scans again, in new generations; the dashboard changes
-// over to each at once. What the time of the invocation does not suffice for,
-// the cursor leaves to the next call.
+// Replay sends archived scans again, each in a new generation; the dashboard shows a
+// generation when it is complete. If the invocation's time does not suffice for all,
+// the answer's cursor lets the next call go on. A request that cannot be followed is a
+// fault of class reject; any other error names the cursor in its text, since Lambda
+// does not return an answer together with an error.
 func (f *Forwarder) Replay(ctx context.Context, text jsontext.Value) (payload.ReplayAnswer, error) {
 	a := payload.ReplayAnswer{DeliveryAnswer: payload.DeliveryAnswer{Reasons: []string{}}}
 	req, err := payload.ParseReplay(text)
@@ -33,34 +35,35 @@ func (f *Forwarder) Replay(ctx context.Context, text jsontext.Value) (payload.Re
 	r := &replay{f: f, req: &req, win: win, answer: &a, request: f.replayRequest(ctx, &req)}
 	err = r.run(ctx, chosen)
 	a.Next = r.advice()
-	if err != nil { // of an answer with an error Lambda shows the error only
+	if err != nil { // Lambda returns the error alone, without the answer
 		err = fmt.Errorf("replay, which goes on with \"next\":%q: %w", a.Cursor, err)
 	}
 	return a, err
 }
 
-// replay is one call.
+// replay is one call of a replay under way.
 type replay struct {
 	f       *Forwarder
 	req     *payload.ReplayRequest
 	win     deliver.Window
 	request deliver.Request
 	answer  *payload.ReplayAnswer
-	// next is where the next call goes on; nil: nothing is left to it.
+	// next is where the next call goes on; nil: nothing is left.
 	next *cursor
 }
 
-// replayed is what became of one of the chosen scans.
+// replayed says how one of the chosen scans ended in this call.
 type replayed int
 
 const (
 	replayedDone   replayed = iota
-	replayedLater           // left to another call; the scans behind it do not wait for it
-	replayedNoMore          // left to another call, and so are all behind it
+	replayedLater           // it is left to the next call; this call goes on with the scans after it
+	replayedNoMore          // it and all scans after it are left to the next call
 )
 
-// run goes through the chosen scans. The next call begins with the first that
-// is left; what was sent behind it is known by the replay's id.
+// run goes through the chosen scans. The next call begins with the first scan that is
+// left. Scans after it that this call has sent are not sent again, since their delivery
+// documents hold the replay's id.
 func (r *replay) run(ctx context.Context, chosen map[string]choice) error {
 	do := r.send
 	if r.req.DryRun {
@@ -93,16 +96,16 @@ func (r *replay) run(ctx context.Context, chosen map[string]choice) error {
 	return failed
 }
 
-// leave keeps the position behind which the next call goes on: the first that is
-// left counts.
+// leave records that a scan is left, and that the next call goes on after a position.
+// Only the first call of leave counts.
 func (r *replay) leave(position string) {
 	if r.next == nil {
 		r.next = &cursor{id: r.request.JobID, position: position}
 	}
 }
 
-// newest delivers the newest of a system's scans: the first that is not older
-// than what is committed, or else the last.
+// newest delivers the newest of a system's chosen scans: the first one that is not older
+// than the committed scan. If all are older, it returns the outcome of the last.
 func (r *replay) newest(ctx context.Context, by *deliver.Deliverer, c choice) (out deliver.Outcome, key string, err error) {
 	for _, key = range c {
 		if out, err = by.Deliver(ctx, key, r.win, r.request); out.State != deliver.StateOlder {
@@ -131,7 +134,7 @@ func (r *replay) send(ctx context.Context, c choice) (replayed, error) {
 	return replayedNoMore, err
 }
 
-// advice is what to do now.
+// advice returns what a person is to do now.
 func (r *replay) advice() string {
 	a := r.answer
 	counted := ""
@@ -153,9 +156,9 @@ func (r *replay) advice() string {
 	return advice(a.DeliveryAnswer) + counted
 }
 
-// replayRequest is what the deliveries are asked for. Its id is that of the replay's
-// first call: the same when Lambda repeats an invocation, and in the calls that
-// go on, so that nothing is replayed twice.
+// replayRequest returns the request for each delivery of a replay. Its JobID is the
+// request id of the replay's first call. It is the same when Lambda repeats the
+// invocation and in all later calls, so that no scan is sent twice.
 func (f *Forwarder) replayRequest(ctx context.Context, q *payload.ReplayRequest) deliver.Request {
 	next := parseCursor(q.Next)
 	r := deliver.Request{Force: q.Force, JobID: next.id}
@@ -171,7 +174,8 @@ func (f *Forwarder) replayRequest(ctx context.Context, q *payload.ReplayRequest)
 	return r
 }
 
-// chosen finds the scans that a request means.
+// chosen finds the raw objects that a request selects, by their system, or the one of its
+// key. It returns a fault of class reject if the archive cannot be listed in time.
 func (f *Forwarder) chosen(ctx context.Context, q *payload.ReplayRequest, win deliver.Window) (map[string]choice, error) {
 	if q.Key != "" {
 		return map[string]choice{q.Key: {q.Key}}, nil

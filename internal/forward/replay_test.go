@@ -211,8 +211,8 @@ func TestReplayGoesOnOverSeveralCalls(t *testing.T) {
 	}
 }
 
-// Lambda repeats an asynchronous invocation that failed: what it had replayed
-// is not sent once more.
+// Lambda repeats an asynchronous invocation that failed. The scans that it had replayed
+// are not sent again.
 func TestRepeatedInvocationReplaysOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -229,7 +229,7 @@ func TestRepeatedInvocationReplaysOnce(t *testing.T) {
 	}
 }
 
-// So does whoever sends the record of a failed invocation again.
+// The same holds if the record of a failed invocation is sent to the function.
 func TestRecordOfAFailedReplayReplaysOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -339,8 +339,8 @@ func TestReplayKeepsThePace(t *testing.T) {
 	r.Shown("vc-a failed=60 passed=0 posture=0")
 }
 
-// A run that its schedule began late has an id that looks older than it is: the
-// scan that is shown is the one that is replayed, not the one of the newer id.
+// The id of a run that began later than scheduled looks older than the run is. The scan
+// that is shown is replayed, not the one with the newer id.
 func TestReplayOfARunThatBeganLate(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

@@ -48,7 +48,7 @@ func TestReplayBesideADelivery(t *testing.T) {
 	}
 }
 
-// What the bucket's lifecycle has deleted cannot be sent again. The answer says
+// An object that the bucket's lifecycle has deleted cannot be sent again. The answer says
 // what can be done, and the delivery document stays as it is.
 func TestReplayOfWhatHasExpired(t *testing.T) {
 	t.Parallel()

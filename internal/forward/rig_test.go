@@ -37,12 +37,12 @@ func rigOn(t *testing.T, srv *s3server.Server, bucket string, change func(*forwa
 	return &rig{Site: site.New(t, srv, bucket, change)}
 }
 
-// forwarder makes a new one, as a new sandbox does.
+// forwarder makes a new forwarder, as a new sandbox of Lambda does.
 func (r *rig) forwarder() *forward.Forwarder {
 	return r.sandbox(r.Store, r.Server.Client().Transport)
 }
 
-// sandbox makes a forwarder that sees the world through a store and a transport.
+// sandbox makes a forwarder with this store and this transport.
 func (r *rig) sandbox(store *store.Store, transport http.RoundTripper) *forward.Forwarder {
 	o := r.Through(store, transport)
 	return forward.New(forward.Options{

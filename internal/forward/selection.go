@@ -14,30 +14,32 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// selection says which raw objects are meant: those of a query whose delivery is
-// in a state.
+// selection says which raw objects a replay chooses from: those of a query whose
+// delivery is in a state.
 type selection struct {
 	store.Query
 	// state is complete, superseded, failed, pending or quarantined; empty: any.
 	state string
 }
 
-// choice are selected objects of one system, the newest first.
+// choice is a list of keys of selected objects of one system, the newest run first.
 type choice []string
 
-// maxChoice is how many of them are kept. Keys are in the order of the runs'
-// ids, which hold the schedule's time; a run that began late is newer than its id.
+// maxChoice is how many keys a choice keeps. The first is usually that of the newest
+// scan, but not always: run ids hold the time of the schedule, and a run that began
+// later than scheduled may be newer than its id says.
 const maxChoice = 4
 
-// with takes a key in, at its place.
+// with returns the choice with one more key at its place, the newest maxChoice keys.
 func (c choice) with(key string) choice {
-	i, _ := slices.BinarySearchFunc(c, key, func(a, b string) int { return strings.Compare(path.Dir(b), path.Dir(a)) }) // the name may change between
+	// The end of a key holds the system's name, which may change between two runs.
+	i, _ := slices.BinarySearchFunc(c, key, func(a, b string) int { return strings.Compare(path.Dir(b), path.Dir(a)) })
 	c = slices.Insert(c, i, key)
 	return c[:min(len(c), maxChoice)]
 }
 
-// newest returns the newest selected objects of each system, by their keys;
-// store.ErrLate if the time ended before all were found.
+// newest returns the newest selected objects of each system, by archive.SystemOf; the
+// error is store.ErrLate if the invocation's soft limit came before all were found.
 func (f *Forwarder) newest(ctx context.Context, s *selection, win deliver.Window) (map[string]choice, error) {
 	s.Late = func() bool { return !f.o.Now().Before(win.Soft) }
 	chosen := map[string]choice{}
@@ -51,7 +53,7 @@ func (f *Forwarder) newest(ctx context.Context, s *selection, win deliver.Window
 	return chosen, nil
 }
 
-// selected lists the raw objects that are meant.
+// selected lists the raw objects of a selection.
 func (f *Forwarder) selected(ctx context.Context, s *selection) iter.Seq2[archive.RawInfo, error] {
 	objects := f.o.Archive.Select(ctx, s.Query)
 	if s.state == "" {
@@ -66,6 +68,7 @@ func (f *Forwarder) selected(ctx context.Context, s *selection) iter.Seq2[archiv
 	}
 }
 
+// inState reports whether the delivery of an object is in the selected state.
 func (s *selection) inState(t *store.Tracked) bool {
 	v := &t.Delivery.Value
 	switch s.state {
@@ -77,7 +80,7 @@ func (s *selection) inState(t *store.Tracked) bool {
 	return t.Ended() && v.State == s.state
 }
 
-// behind returns the parts of a choice in their order, behind a position.
+// behind returns the sorted keys of chosen that come after a position.
 func behind(position string, chosen map[string]choice) []string {
 	parts := slices.Sorted(maps.Keys(chosen))
 	i, found := slices.BinarySearch(parts, position)

@@ -40,8 +40,8 @@ func rehearsed(a payload.ReplayAnswer) string {
 	return strings.Join(keys, " ")
 }
 
-// Names that share what keys hold of them are two systems, before and after the
-// first commit.
+// Two systems whose names begin with the same 40 characters, which is what keys hold, are
+// told apart, before and after the first commit.
 func TestReplayOfASystemTakesNoOtherAlong(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

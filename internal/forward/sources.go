@@ -34,7 +34,8 @@ type eventBridge struct {
 	} `json:"detail"`
 }
 
-// created returns the object of an EventBridge event, none for other events.
+// created returns the object of an "Object Created" event of EventBridge, and none
+// for other events.
 func (f *Forwarder) created(e *eventBridge) ([]object, error) {
 	if e.DetailType != "Object Created" {
 		return nil, nil
@@ -46,8 +47,8 @@ func (f *Forwarder) created(e *eventBridge) ([]object, error) {
 	return []object{{key: key, size: e.Detail.Object.Size}}, nil
 }
 
-// failedInvocation is the record that Lambda keeps of a failed asynchronous
-// invocation, in a queue or another destination: what it was invoked with.
+// failedInvocation is the record that Lambda sends of a failed asynchronous invocation,
+// to a queue or another destination. RequestPayload is the payload of that invocation.
 type failedInvocation struct {
 	RequestPayload jsontext.Value `json:"requestPayload"`
 	RequestContext struct {
@@ -55,8 +56,9 @@ type failedInvocation struct {
 	} `json:"requestContext"`
 }
 
-// invocation is the context of the invocation that failed: under its id, a
-// replay knows what it had sent by then.
+// invocation returns the context with the request id of the invocation that failed. A
+// replay takes it for its own id, so that it does not send again what that invocation
+// has sent.
 func (i *failedInvocation) invocation(ctx context.Context) context.Context {
 	if i.RequestContext.RequestID == "" {
 		return ctx
@@ -78,7 +80,8 @@ type batchTask struct {
 	S3BucketARN string `json:"s3BucketArn"`
 }
 
-// batchJob is the job of the tasks. User arguments came with schema 2.0.
+// batchJob is the S3 Batch Operations job of the tasks. User arguments are of schema
+// 2.0 only.
 type batchJob struct {
 	ID   string `json:"id"`
 	User struct {
@@ -86,8 +89,8 @@ type batchJob struct {
 	} `json:"userArguments"`
 }
 
-// batchRequest is what the job asks for: with the argument action=replay, what has
-// ended is sent again, once per job.
+// batchRequest returns the request of a job: with the user argument action=replay,
+// scans whose delivery has ended are sent again, once per job; else none is.
 func (f *Forwarder) batchRequest(j *batchJob) deliver.Request {
 	if j.User.Action != payload.Replay {
 		return deliver.Request{}
@@ -102,7 +105,8 @@ const (
 	batchPermanent = "PermanentFailure"
 )
 
-// batch delivers the objects of an S3 Batch Operations job.
+// batch delivers the objects of an S3 Batch Operations job. The answer has a result
+// code and a text for each task.
 func (f *Forwarder) batch(ctx context.Context, event []byte) (events.S3BatchJobResponse, error) {
 	var job struct {
 		Schema       string      `json:"invocationSchemaVersion"`
@@ -122,9 +126,11 @@ func (f *Forwarder) batch(ctx context.Context, event []byte) (events.S3BatchJobR
 	return res, nil
 }
 
-// bucketOf is the last part of a bucket's ARN, arn:aws:s3:::name.
+// bucketOf returns the name in a bucket's ARN, arn:aws:s3:::name.
 func bucketOf(arn string) string { return arn[strings.LastIndexByte(arn, ':')+1:] }
 
+// task delivers the object of one task and returns the task's result code, with a
+// text for the job's report.
 func (f *Forwarder) task(ctx context.Context, t *batchTask, win deliver.Window, r deliver.Request) (code, text string) {
 	key, err := url.QueryUnescape(t.S3Key)
 	if err != nil {

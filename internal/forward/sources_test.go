@@ -31,7 +31,7 @@ func TestEventBridge(t *testing.T) {
 	}
 }
 
-// What Lambda keeps of a failed invocation is delivered again as it was sent.
+// The payload in Lambda's record of a failed invocation is handled as when it came first.
 func TestRecordOfAFailedInvocation(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

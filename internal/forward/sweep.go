@@ -16,25 +16,26 @@ import (
 )
 
 const (
-	// sweepEvery is the schedule of the sweep.
+	// sweepEvery is the time between two sweeps of the template's schedule.
 	sweepEvery = 15 * time.Minute
-	// quickLook is how far back, by the days of runs, every sweep looks.
+	// quickLook is how far back from now the quick look of every sweep goes, by the
+	// days of the runs.
 	quickLook = 48 * time.Hour
-	// fullLook is how often a sweep looks at the whole archive: once a day,
-	// also if one sweep of the schedule is missed.
+	// fullLook is the age of the last full look at which the next one is due. It is
+	// two sweeps less than a day, so that there is one a day even if a sweep is missed.
 	fullLook = 24*time.Hour - 2*sweepEvery
-	// clocksDiffer is how far the clocks of two invocations may be apart.
+	// clocksDiffer is the most by which the clocks of two invocations may differ.
 	clocksDiffer = 5 * time.Minute
 )
 
-// Sweep delivers what triggers have left behind: released deliveries, lost
-// events, crashed invocations. Every sweep looks at the runs of the last two
-// days, at the hand-made documents and at what earlier sweeps left open; once a
-// day it looks at the whole archive, so that no date, no clock and no
-// remembered state can hide an object for longer than a day. Of each system the
-// newest scan comes first, so that older ones end as superseded. A sweep stops at the first
-// error of the endpoint, and where its time ends; the next one goes on. What
-// cannot be read of one object does not fail it.
+// Sweep delivers the raw objects that triggers left open: released deliveries, and
+// objects whose event was lost or whose invocation crashed. Every sweep looks at the
+// runs of the last two days, at the hand-made documents and at the objects that
+// earlier sweeps left open; once a day it looks at the whole archive, so that a wrong
+// date, clock or sweep document hides an object for a day at most. The newest scan of
+// each system is delivered first, so that older ones end as superseded. A sweep stops
+// when the endpoint can take no object, and when its time is over; the next one goes
+// on. An error of one object does not stop the sweep.
 func (f *Forwarder) Sweep(ctx context.Context) (payload.DeliveryAnswer, error) {
 	a := payload.DeliveryAnswer{Reasons: []string{}}
 	memory, err := f.recall(ctx)
@@ -44,12 +45,12 @@ func (f *Forwarder) Sweep(ctx context.Context) (payload.DeliveryAnswer, error) {
 	w := &sweep{f: f, win: deliver.WindowOf(ctx, f.o.Now()), started: f.o.Now(), answer: &a, memory: memory, day: memory.Value.From, left: map[string]archive.OpenObject{}}
 	open, err := w.find(ctx)
 	if err != nil {
-		return a, err // how much waits is not known: nothing is counted
+		return a, err // how many objects wait is not known: no metric is written
 	}
 	defer w.observe()
 	down := w.deliverOpen(ctx, open)
-	// A crash before this write loses what was seen, no more: the next sweep
-	// looks again.
+	// A crash before this write loses only the record of what was seen: the next sweep
+	// looks again. Each delivery has its own document.
 	err = w.remember(ctx)
 	if down != nil {
 		return a, errors.Join(down, err)
@@ -61,33 +62,35 @@ func (f *Forwarder) Sweep(ctx context.Context) (payload.DeliveryAnswer, error) {
 	return a, errors.Join(w.trouble(), err)
 }
 
-// sweep is one look at the archive and what is done about it.
+// sweep is one sweep under way.
 type sweep struct {
 	f       *Forwarder
 	win     deliver.Window
 	started time.Time
 	answer  *payload.DeliveryAnswer
 	memory  store.Doc[archive.Sweep]
-	// day is what the memory said when it was read last: the day that the quick look begins with.
+	// day is the member From of the sweep document, as it was last read: the day with
+	// which the quick look begins.
 	day time.Time
 	// left are the objects that this sweep leaves open, with the reasons, by
-	// their keys; waiting is when the oldest of them was stored that nobody
-	// works on; zero: none.
-	left    map[string]archive.OpenObject
+	// their keys.
+	left map[string]archive.OpenObject
+	// waiting is when the oldest object was stored that is left open and on which no
+	// other invocation works; zero: there is none.
 	waiting time.Time
-	// tried counts the objects that were delivered or not, failed are the errors of
-	// single ones.
+	// tried counts the objects whose delivery this sweep tried; failed are the errors
+	// of those that failed for a cause of their own.
 	tried  int
 	failed []error
-	// refused is why an object was refused as a whole; nil: none was. before are
-	// the deliveries that were complete by then.
-	refused error
-	before  int
+	// refused is why the endpoint refused all of one object; nil: it refused none so.
+	// completeBefore is how many deliveries were complete when that happened.
+	refused        error
+	completeBefore int
 }
 
-// find looks for open objects: quickly, and once a day everywhere. It keeps half
-// of the time for their delivery; what it has not come to is left to the next
-// sweep, which goes on from there.
+// find returns the open objects: of the quick look and, once a day, of the whole
+// archive. It takes half of the time at most and leaves the rest for the deliveries.
+// A look that does not come to its end is continued by the next sweep.
 func (w *sweep) find(ctx context.Context) ([]archive.RawInfo, error) {
 	v := &w.memory.Value
 	l := &look{
@@ -132,15 +135,16 @@ func (w *sweep) find(ctx context.Context) ([]archive.RawInfo, error) {
 	return w.fairly(slices.Collect(maps.Values(l.open))), nil
 }
 
-// fullLookDue reports whether the whole archive has to be looked at. A full
-// look in the future was one under a wrong clock, and counts for nothing.
+// fullLookDue reports whether the whole archive has to be looked at. If the last full
+// look is recorded in the future, a clock was wrong, and the look is due, too.
 func (w *sweep) fullLookDue() bool {
 	age := w.started.Sub(w.memory.Value.FullLookAt)
 	return age >= fullLook || age < -clocksDiffer
 }
 
-// deliverOpen delivers what is open; an error is the endpoint's. What keeps to
-// the pace of a replay comes last, since it may take all the time that is left.
+// deliverOpen delivers the open objects. It returns an error only if the endpoint can
+// take no object. Deliveries that keep to the pace of a replay come last, since one of
+// them may take all the time that is left.
 func (w *sweep) deliverOpen(ctx context.Context, open []archive.RawInfo) error {
 	var paced []archive.RawInfo
 	for i, info := range open {
@@ -159,10 +163,10 @@ func (w *sweep) deliverOpen(ctx context.Context, open []archive.RawInfo) error {
 			return err
 		}
 	}
-	return w.unproven()
+	return w.refusesAll()
 }
 
-// deliver delivers one object, and keeps what became of it.
+// deliver delivers one object and records the outcome in the answer and in left.
 func (w *sweep) deliver(ctx context.Context, info archive.RawInfo, r deliver.Request) (deliver.Outcome, error) {
 	out, err := w.f.deliverer.Deliver(ctx, info.Key, w.win, r)
 	switch {
@@ -187,35 +191,38 @@ func (w *sweep) deliver(ctx context.Context, info archive.RawInfo, r deliver.Req
 	return out, err
 }
 
-// down reports whether no other object can be delivered either. Of one object
-// that is refused as a whole that is not known: the next one shows it.
+// down reports whether the endpoint can take no other object either. If it has refused
+// all of one object, only the next object can show whether the endpoint or the object
+// is to blame, so the first such refusal does not count as down.
 func (w *sweep) down(out *deliver.Outcome, err error) bool {
 	if !out.EndpointDown || !out.RefusedWhole || w.refused != nil {
 		return out.EndpointDown
 	}
-	w.refused, w.before = err, w.answer.Complete
+	w.refused, w.completeBefore = err, w.answer.Complete
 	return false
 }
 
-// unproven returns why nothing is known to be accepted since an object was
-// refused as a whole; nil: something was, or nothing was refused so.
-func (w *sweep) unproven() error {
-	if w.refused != nil && w.answer.Complete == w.before {
+// refusesAll returns the refusal of a whole object if no delivery was completed after it:
+// then the endpoint may refuse everything. It returns nil if there was no such refusal, or
+// if a later delivery was completed.
+func (w *sweep) refusesAll() error {
+	if w.refused != nil && w.answer.Complete == w.completeBefore {
 		return w.refused
 	}
 	return nil
 }
 
-// leaveAll leaves objects to the next sweep for the same reason.
+// leaveAll leaves objects to the next sweep, all for the same reason.
 func (w *sweep) leaveAll(rest []archive.RawInfo, why error) {
 	for _, info := range rest {
 		w.leave(info, archive.DeliveryPending, why.Error())
 	}
 }
 
-// trouble returns the errors of single objects where none of several could be
-// delivered: that is not one object's trouble. One object's is logged, counted,
-// in the answer's reasons, and an alarm looks at how long it waits.
+// trouble returns the errors of the objects if all of at least two failed: then the
+// cause is not in one object, and the sweep fails. The error of a single object does
+// not fail it: it is logged and in the answer's reasons, and the alarm on the metric
+// OldestPending tells if the object waits too long.
 func (w *sweep) trouble() error {
 	if len(w.failed) > 1 && len(w.failed) == w.tried {
 		return errors.Join(w.failed...)
@@ -231,7 +238,8 @@ func (w *sweep) leave(info archive.RawInfo, state, reason string) {
 	}
 }
 
-// observe counts what is left over: an alarm looks at how long it waits.
+// observe writes the metrics of the objects that are left open: their number, and the
+// age of the oldest, in seconds, on which an alarm is set.
 func (w *sweep) observe() {
 	waited := time.Duration(0)
 	if !w.waiting.IsZero() {
@@ -240,8 +248,9 @@ func (w *sweep) observe() {
 	w.f.o.Metrics.Put(telemetry.Count("Pending", len(w.left)), telemetry.Seconds("OldestPending", waited))
 }
 
-// fairly puts the newest scan of each system first. Each sweep begins with
-// another system, so that one that takes all the time does not starve the rest.
+// fairly sorts the open objects: system by system, the newest scan of each first. Each
+// sweep begins with another system, so that a system whose deliveries take all the
+// time does not keep the others from theirs.
 func (w *sweep) fairly(open []archive.RawInfo) []archive.RawInfo {
 	bySystem := map[string][]archive.RawInfo{}
 	for _, info := range open {

@@ -20,7 +20,7 @@ func (r *rig) sweep() (payload.DeliveryAnswer, error) {
 	return r.forwarder().Sweep(r.T.Context())
 }
 
-// memory is what sweeps remember.
+// memory returns the sweep document.
 func (r *rig) memory() archive.Sweep {
 	r.T.Helper()
 	d, err := r.Store.Sweep(r.T.Context())
@@ -97,7 +97,7 @@ func TestSweepStopsAtADeadEndpoint(t *testing.T) {
 	}
 }
 
-// One object that cannot be delivered does not keep the others from it.
+// One object that cannot be delivered does not keep others from being delivered.
 func TestSweepGoesAroundATroubledObject(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -111,8 +111,8 @@ func TestSweepGoesAroundATroubledObject(t *testing.T) {
 	r.Shown("vc-b failed=1 passed=0 posture=0")
 }
 
-// What a sweep left open it remembers and tries again, however old it is; what
-// has ended it forgets.
+// A sweep remembers the objects that it left open, and tries them again, however old they
+// are. It forgets them when their delivery has ended.
 func TestSweepRemembersWhatItLeftOpen(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

@@ -32,8 +32,7 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// shelf is a bucket in memory that lists and reads as S3 does, and counts the
-// calls.
+// shelf is a bucket in memory that lists and reads as S3 does, and counts the calls.
 type shelf struct {
 	store.API // whatever else is called is a fault of the code under test
 
@@ -235,8 +234,8 @@ func TestSweepAsksLittleOfS3(t *testing.T) {
 	sweep("full look beside an object that cannot be read", true, calls{lists: fullLists, gets: 1 + 1 + 1, puts: 1})
 }
 
-// BenchmarkFullLook looks at 100,000 delivered objects of which nothing is
-// known, and of which all is known.
+// BenchmarkFullLook measures a full look at 100,000 delivered objects, without a sweep
+// document and with one.
 func BenchmarkFullLook(b *testing.B) {
 	const objects = 100_000
 	first := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)

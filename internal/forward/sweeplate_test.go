@@ -18,8 +18,8 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// An object may turn up under a day that all sweeps have left behind them. In
-// whatever way it came there, it is delivered within a day of sweeps.
+// An object may appear under a day that no quick look reaches any more. However it came
+// there, a sweep delivers it within a day.
 func TestSweepFindsLateObjects(t *testing.T) {
 	t.Parallel()
 	late := scan{System: "vc-late", Minute: 1, Failing: 60}
@@ -129,7 +129,7 @@ func TestSweepFindsLateObjects(t *testing.T) {
 	}
 }
 
-// sweepEvery is the schedule of the sweep.
+// sweepEvery is the time between two sweeps of the schedule.
 const sweepEvery = 15 * time.Minute
 
 // quiet sweeps, and expects that nothing was left to do.
@@ -140,8 +140,8 @@ func (r *rig) quiet() {
 	}
 }
 
-// A document that was put back to what it said before its delivery ended is
-// open again, also where a sweep has listed it as it was and read it as it is.
+// If a delivery document is restored to a version from before the delivery ended, the
+// object is open again, even if the version changed between a sweep's listing and read.
 func TestSweepSeesARestoredDocument(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
@@ -213,7 +213,7 @@ func TestSweepKeepsTheReasonOfAnUnreadableObject(t *testing.T) {
 			t.Errorf("remembers %+v", open)
 		}
 	}
-	// Where none of several objects can be delivered it is not one object's trouble.
+	// If none of several objects can be delivered, the sweep fails.
 	other := r.Put(scan{System: "vc-b", Minute: 1, Failing: 1})
 	r.Upload(archive.DeliveryKey(other), []byte("{nonsense"))
 	r.Clock.Ahead += 25 * time.Hour

@@ -16,7 +16,7 @@ import (
 	"runecast-ingest/internal/simulate/site"
 )
 
-// night is a scan of a system so many nights ago.
+// night returns a scan of a system from so many nights ago.
 func night(system string, ago, failing int) scan {
 	return scan{System: system, Minute: -ago * 24 * 60, Failing: failing}
 }
@@ -58,8 +58,8 @@ func TestCopiedArchiveIsNotSentWhole(t *testing.T) {
 	}
 }
 
-// What is left to the sweep is none of the queue's business any more; a delivery
-// that has begun goes on.
+// The queue does not bring an object again that is left to the sweep; a delivery that has
+// begun goes on.
 func TestTriggerLeavesTheOlderToTheSweep(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
@@ -141,8 +141,8 @@ func TestEventOfAnObjectThatIsGoneEnds(t *testing.T) {
 	}
 }
 
-// An object that is refused as a whole does not keep the others from being
-// delivered, nor each sweep from succeeding for ever.
+// An object that is refused as a whole does not keep others from being delivered, and
+// does not make sweeps fail for ever.
 func TestSweepGoesAroundAnObjectThatIsRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)

@@ -23,9 +23,9 @@ type trouble struct {
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// hangs: the client gives up once all is sent.
 	hangs bool
-	// refuses: the answer blames the body.
+	// refuses: the answer says that the body is to blame.
 	refuses bool
-	// alone: its course hangs on the order of the requests.
+	// alone: its outcome depends on the order of the requests, so they go one by one.
 	alone bool
 	// applies, if set, reports which bodies can meet it; mark is of the place
 	// where it begins.

@@ -15,9 +15,10 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-// resend sends once more what is short for good, if that is wanted: once for each
-// version of an object, and only where Grail has shown that it can see rows.
-// Rows are not added to those that are there: a new generation takes their place.
+// resend sends scans again that are still short at arrival.LastLook, if ResendMissing is
+// set: each version of an object once, and only if the query has found rows of any scan,
+// so that the token is known to see rows. The rows are sent in a new generation, which
+// takes the place of the one that is short.
 func (v *verification) resend(ctx context.Context) {
 	if !v.f.o.ResendMissing {
 		return
@@ -40,8 +41,9 @@ func (v *verification) resend(ctx context.Context) {
 	}
 }
 
-// observe counts and logs what Grail said. What is short is a metric once it had
-// the time to arrive, what is there too often once it is not asked for again.
+// observe counts and logs what Grail said. Missing rows count in the metric RowsMissing
+// once arrival.Reported holds; doubled rows count in RowsDoubled once Grail is not asked
+// about the scan again.
 func (v *verification) observe(ctx context.Context) {
 	var missing, doubled int64
 	answered := false
@@ -62,7 +64,7 @@ func (v *verification) observe(ctx context.Context) {
 		if arrival.Reported(at) {
 			missing += at.Missing()
 			if at.ScanEvents == 0 {
-				missing++ // it is a row, too
+				missing++ // the scan event is a row, too
 			}
 		}
 		if arrival.Next(at).IsZero() {
@@ -77,14 +79,14 @@ func (v *verification) observe(ctx context.Context) {
 	}
 }
 
-// tell logs a scan that is not as it was sent, and puts it into the answer.
+// tell logs a scan whose rows are not proven, and puts it into the answer.
 func (v *verification) tell(ctx context.Context, a *asked) {
 	at := a.scan.Arrival
 	if at.State == archive.ArrivalProven {
 		return
 	}
 	label, _ := archive.RawLabel(a.delivery.Key)
-	system := cmp.Or(a.scan.System.Name, v.named[a.delivery.Key], label.Slug)
+	system := cmp.Or(a.scan.System.Name, v.systemNames[a.delivery.Key], label.Slug)
 	log := v.f.o.Log.With("key", a.delivery.Key, "run", a.scan.Order.Run, "system", system, "scan", a.scan.ScanID, "generation", a.scan.Generation,
 		"state", at.State, "expected", at.Expected, "indexed", at.Indexed, "missing", at.Missing(), "doubled", at.Doubled, "scanEvents", at.ScanEvents, "reason", at.Reason)
 	if arrival.Reported(at) || arrival.Next(at).IsZero() {
@@ -100,7 +102,7 @@ func (v *verification) tell(ctx context.Context, a *asked) {
 	}
 }
 
-// advice is what to do now.
+// advice returns what a person is to do now.
 func (v *verification) advice() string {
 	a := &v.answer
 	reported := slices.ContainsFunc(v.due, func(one *asked) bool { return one.answered && arrival.Reported(one.scan.Arrival) })

@@ -19,28 +19,27 @@ import (
 
 // Counter counts rows in Grail; see grail.Client.
 type Counter interface {
-	// Ready fails where there is no token that may query.
+	// Ready returns an error if there is no token that may query.
 	Ready(ctx context.Context) error
-	// Count asks how many rows of each scan are there.
+	// Count returns how many rows of each scan are in Grail; it waits until stop at most.
 	Count(ctx context.Context, s grail.Scans, stop time.Time) (grail.Counted, error)
 }
 
 const (
 	// maxArrivals bounds the scans that an answer lists.
 	maxArrivals = 50
-	// resendID begins the id of a replay that a verification asked for.
+	// resendID is how the id of a replay begins that a verification requests.
 	resendID = "resend-"
 )
 
-// Verify asks Grail whether the rows of the scans that were committed lately are
-// there: some minutes and again an hour after the commit, and of those that are
-// short once more after two hours; or of one object at once. What Grail says is
-// written into the delivery documents. Scans whose time it is are asked for
-// together, by one query for each stretch of time that they lie in. That Grail
-// does not answer is no error, but a reason in the answer: nothing of a delivery
-// depends on it.
+// Verify asks Grail whether the rows of the lately committed scans are there: at the
+// times of package arrival, or for one object at once. It writes the result into the
+// delivery documents. Scans that are due and lie close together in time share one
+// query. If Grail cannot be asked or does not answer, that is a reason in the answer and
+// no error, since deliveries do not depend on it. Errors are those of the request and of
+// the archive.
 func (f *Forwarder) Verify(ctx context.Context, text jsontext.Value) (payload.VerifyAnswer, error) {
-	v := &verification{f: f, started: f.o.Now(), win: deliver.WindowOf(ctx, f.o.Now()), named: map[string]string{}}
+	v := &verification{f: f, started: f.o.Now(), win: deliver.WindowOf(ctx, f.o.Now()), systemNames: map[string]string{}}
 	v.answer.Attention, v.answer.Reasons = []payload.ArrivalAttention{}, []string{}
 	req, err := payload.ParseVerify(text)
 	if err != nil {
@@ -60,8 +59,8 @@ func (f *Forwarder) Verify(ctx context.Context, text jsontext.Value) (payload.Ve
 		return v.answer, err
 	}
 	v.ask(ctx)
-	// A crash before a write of what Grail said leaves what was known: the next
-	// verification asks again. One between two writes asks again for the rest.
+	// A crash before or between the writes leaves the old arrival in the documents that
+	// are not written yet: the next verification asks for those scans again.
 	err = errors.Join(v.write(ctx), v.remember(ctx))
 	v.resend(ctx)
 	v.observe(ctx)
@@ -69,40 +68,44 @@ func (f *Forwarder) Verify(ctx context.Context, text jsontext.Value) (payload.Ve
 	return v.answer, err
 }
 
-// verification is one call.
+// verification is one call of Verify under way.
 type verification struct {
 	f       *Forwarder
 	started time.Time
 	win     deliver.Window
 	answer  payload.VerifyAnswer
 	memory  store.Doc[archive.Verify]
-	// registers are those that are not settled, with the keys of their raw objects.
+	// registers are the commit registers that the memory does not know as settled.
 	registers []commitsOf
 	// deliveries are the delivery documents that were read, by raw key.
 	deliveries map[string]*store.Tracked
-	due        []*asked
-	// named are the systems' names by raw key, as far as a register says them.
-	named map[string]string
+	// due are the scans that Grail is asked about in this call.
+	due []*asked
+	// systemNames are the names of systems by raw key, as far as the registers hold them.
+	systemNames map[string]string
 }
 
-// commitsOf are the raw objects of the newest commits of a system.
+// commitsOf is a commit register, by its key and ETag, with the raw keys of the commits
+// that it holds: the newest and the one before.
 type commitsOf struct {
 	key, etag string
 	raw       []string
 }
 
-// asked is a scan whose time it is.
+// asked is a scan that Grail is asked about.
 type asked struct {
 	delivery *store.Tracked
 	scan     *archive.SystemScan
+	// from and to bound the time in which the rows of the scan lie.
 	from, to time.Time
-	// before is the arrival as it was read; answered: Grail has said something,
-	// and blind: it saw no row of any scan in that query.
-	before          archive.Arrival
+	// before is the arrival as it was read from the delivery document.
+	before archive.Arrival
+	// answered says that Grail has answered; blind says that the answer had no row of
+	// any scan of the query, so that Grail may not see the rows at all.
 	answered, blind bool
 }
 
-// ready reports by an error why nothing can be asked.
+// ready returns an error that says why Grail cannot be asked, and logs it; nil: it can.
 func (v *verification) ready(ctx context.Context) error {
 	if v.f.o.Grail == nil {
 		return &fault.Error{Class: fault.Config, What: "no address of a query service is known", Cure: "set GRAIL_URL to https://<environment>.apps.dynatrace.com"}
@@ -134,15 +137,16 @@ func (v *verification) findOne(ctx context.Context, key string) error {
 	return nil
 }
 
-// verifiable reports whether a delivery document may be written: nobody is at
-// work on it, and its delivery has ended, so that no write of a delivery meets
-// one of a verification.
+// verifiable reports whether a verification may write a delivery document: the
+// delivery has ended and no invocation holds the lease, so that the write of a
+// verification does not collide with that of a delivery.
 func verifiable(t *store.Tracked) bool {
 	d := &t.Delivery.Value
 	return t.Err == nil && t.Delivery.Exists() && d.Final() && d.Lease == nil
 }
 
-// scansOf returns the scans of a delivery document, to be changed in place.
+// scansOf returns the scans of a delivery document. If the document has several,
+// the pointers lead into it; if it has one, the pointer leads to a copy.
 func scansOf(t *store.Tracked) []*archive.SystemScan {
 	d := &t.Delivery.Value
 	if len(d.Scans) == 0 {
@@ -155,13 +159,15 @@ func scansOf(t *store.Tracked) []*archive.SystemScan {
 	return all
 }
 
+// add makes a scan due.
 func (v *verification) add(t *store.Tracked, s *archive.SystemScan) {
 	from, to := arrival.Window(&s.Scan)
 	v.due = append(v.due, &asked{delivery: t, scan: s, from: from, to: to, before: *s.Arrival})
 }
 
-// write writes the arrivals into the delivery documents. Whoever has written one
-// meanwhile owns it: what was said is left, and asked again.
+// write writes the changed arrivals into the delivery documents. If another invocation
+// has written a document since it was read, that write stays, the arrival is not kept,
+// and the next verification asks again. It returns the errors of the other writes.
 func (v *verification) write(ctx context.Context) error {
 	changed := map[string]*store.Tracked{}
 	for _, a := range v.due {
@@ -198,8 +204,8 @@ func differs(a, b *archive.Arrival) bool {
 	return a.State != b.State || a.Reason != b.Reason || a.Indexed != b.Indexed || a.Doubled != b.Doubled || a.ScanEvents != b.ScanEvents || !a.At.Equal(b.At)
 }
 
-// remember writes which registers are settled. It only saves work, so a write
-// that meets another's is left to the next call.
+// remember writes into the memory which registers are settled. The memory only saves
+// work, so a write that collides with another's is left to the next call.
 func (v *verification) remember(ctx context.Context) error {
 	m := &v.memory.Value
 	if m.Settled == nil {
@@ -222,7 +228,7 @@ func (v *verification) remember(ctx context.Context) error {
 	return err
 }
 
-// settled reports whether nothing more is to be asked of the commits of a register.
+// settled reports whether Grail need not be asked again about the commits of a register.
 func (v *verification) settled(r *commitsOf) bool {
 	for _, key := range r.raw {
 		t := v.deliveries[key]
@@ -230,7 +236,7 @@ func (v *verification) settled(r *commitsOf) bool {
 		case t.Err != nil:
 			return false
 		case !t.Delivery.Exists():
-			continue // nothing is known of it any more
+			continue // the document is gone, and with it the scan to ask about
 		case !verifiable(t):
 			return false
 		}

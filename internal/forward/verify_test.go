@@ -33,7 +33,7 @@ func (r *rig) verifier(secret string, change func(*forward.Options)) *forward.Fo
 	return forward.New(options)
 }
 
-// verify lets time pass, and asks.
+// verify lets time pass, and verifies.
 func (r *rig) verify(f *forward.Forwarder, later time.Duration) payload.VerifyAnswer {
 	r.T.Helper()
 	r.Clock.Advance(later)
@@ -53,8 +53,8 @@ func (r *rig) counted(metric string) int {
 	return n
 }
 
-// What Grail shows, and what is made of it: state, metrics and words, by looks at
-// six minutes, one hour and two hours after the commit.
+// What Grail counts, and the state, metrics and words that follow, at verifications six
+// minutes, one hour and two hours after the commit.
 func TestArrival(t *testing.T) {
 	t.Parallel()
 	srv := site.StartS3(t)
@@ -227,8 +227,8 @@ func TestSlowQueryIsCancelled(t *testing.T) {
 	}
 }
 
-// Scans that lie close in time are asked for by one query, which reads what was
-// sent of them and nothing else; a settled commit costs nothing more.
+// Scans that lie close in time are asked for by one query, which reads their rows and no
+// others. No query asks about a settled commit.
 func TestVerifyIsCheap(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

@@ -14,7 +14,7 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// Who replays a scan has its new generation verified, too.
+// The new generation of a replayed scan is verified, too.
 func TestReplayIsVerified(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -68,8 +68,8 @@ func TestVerifyOne(t *testing.T) {
 	}
 }
 
-// What is short for good is sent again where that is wanted: once, in place of
-// what is there. A token that sees nothing at all sends nothing again.
+// With RESEND_MISSING a scan that stays short is sent again, once, in a new generation. If
+// the query token sees no rows at all, no scan is sent again.
 func TestResendMissing(t *testing.T) {
 	t.Parallel()
 	srv := site.StartS3(t)
@@ -118,7 +118,7 @@ func TestResendMissing(t *testing.T) {
 	})
 }
 
-// A delivery that somebody works on is not touched.
+// The document of a delivery that is under way is not written.
 func TestVerifyLeavesDeliveriesAlone(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -141,7 +141,7 @@ func TestVerifyLeavesDeliveriesAlone(t *testing.T) {
 	if m, _ := r.Store.Verify(t.Context()); len(m.Value.Settled) != 0 {
 		t.Error("it is settled")
 	}
-	// One that is taken between the question and the answer keeps its own.
+	// A document that a delivery writes between question and answer stays as it is.
 	d.Value.State, d.Value.Lease = archive.DeliveryComplete, nil
 	if err := store.Save(t.Context(), r.Store, &d); err != nil {
 		t.Fatal(err)

@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	// queryTime is the most that one query may take.
+	// queryTime is the most time that one query may take.
 	queryTime = 2 * time.Minute
-	// apart is the time between two scans that keeps them out of one query: what
-	// lies between would be read for nothing.
-	apart = 15 * time.Minute
+	// maxGap is the largest gap in time between two scans of one query: Grail would read,
+	// and Dynatrace bill, the rows of a larger gap for nothing.
+	maxGap = 15 * time.Minute
 )
 
-// ask asks for all that is due. After an error nothing more is asked: it would
-// end the same way, and the next call goes on.
+// ask asks Grail about all scans that are due. After the first error it asks no more,
+// since the other queries would fail as well; the next call asks again.
 func (v *verification) ask(ctx context.Context) {
 	slices.SortFunc(v.due, func(a, b *asked) int {
 		return cmp.Or(a.from.Compare(b.from), strings.Compare(a.scan.ScanID, b.scan.ScanID))
@@ -48,12 +48,12 @@ func (v *verification) ask(ctx context.Context) {
 	}
 }
 
-// together returns the first scans that are asked for by one query: neighbours in
-// time.
+// together returns the first of the scans, sorted by time, that share one query: at
+// most grail.MaxScans, and none more than maxGap behind those before it.
 func together(due []*asked) []*asked {
 	to := due[0].to
 	for i, a := range due {
-		if i == grail.MaxScans || a.from.After(to.Add(apart)) {
+		if i == grail.MaxScans || a.from.After(to.Add(maxGap)) {
 			return due[:i]
 		}
 		if a.to.After(to) {
@@ -63,6 +63,7 @@ func together(due []*asked) []*asked {
 	return due
 }
 
+// askGroup asks Grail about some scans by one query, and sets their arrivals.
 func (v *verification) askGroup(ctx context.Context, group []*asked) error {
 	now := v.f.o.Now()
 	stop := now.Add(queryTime)

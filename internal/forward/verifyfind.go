@@ -10,14 +10,14 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// registersSince is how long a commit register is looked at after its last write:
-// a scan is given up a day after its scan event, which comes at most an hour
-// after that write.
+// registersSince is how long after its last write a commit register is looked at.
+// Grail is asked about a scan until arrival.GiveUp after its scan event, which follows
+// the write of the register within an hour; the second hour is a reserve.
 const registersSince = arrival.GiveUp + 2*time.Hour
 
-// find looks for scans whose time it is, without a look at the archive: commits
-// are known from the registers. One listing tells which of them were written
-// lately, and of those the memory knows which are settled.
+// find looks for scans that are due. It does not list the raw objects, since the
+// registers name the commits: one listing tells which registers were written lately,
+// and the memory knows which of these are settled.
 func (v *verification) find(ctx context.Context) error {
 	var err error
 	v.memory, err = v.f.o.Archive.Verify(ctx)
@@ -43,19 +43,19 @@ func (v *verification) find(ctx context.Context) error {
 	for i := range registers {
 		r := &registers[i]
 		if r.Err != nil {
-			continue // its delivery says so
+			continue // the next delivery of the system reports it
 		}
 		one := commitsOf{key: r.Key, etag: r.ETag}
 		for _, c := range []string{r.Register.RawKey, r.Register.Before.RawKey} {
 			if c != "" {
-				one.raw, v.named[c] = append(one.raw, c), r.Register.System.Name
+				one.raw, v.systemNames[c] = append(one.raw, c), r.Register.System.Name
 			}
 		}
 		v.registers = append(v.registers, one)
 		keys = append(keys, one.raw...)
 	}
 	slices.Sort(keys)
-	keys = slices.Compact(keys) // a document of several systems
+	keys = slices.Compact(keys) // the registers of several systems may name one document
 	if err := v.read(ctx, keys); err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (v *verification) find(ctx context.Context) error {
 	return nil
 }
 
-// read reads delivery documents.
+// read reads the delivery documents of raw objects by their keys.
 func (v *verification) read(ctx context.Context, keys []string) error {
 	v.deliveries = map[string]*store.Tracked{}
 	objects := func(yield func(archive.RawInfo, error) bool) {

@@ -72,7 +72,8 @@ func TestSweepFinishesInterruptedReplaysOfOldScans(t *testing.T) {
 	}
 }
 
-// What a sweep could not look at, or not deliver, is never counted as nothing.
+// A sweep that could not look writes no metric; one that could not deliver counts what is
+// open.
 func TestSweepCountsWhatWaits(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

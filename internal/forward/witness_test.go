@@ -35,8 +35,8 @@ func newWitness(wanted func(string, int) (int, bool)) *witness {
 	}
 }
 
-// oldest is what rows may be older than their scan event: six hours, and what an
-// invocation takes behind its last look at the clock.
+// oldest is by how much rows may be older than their scan event: six hours, and the time
+// that an invocation takes after it last checked the age.
 const oldest = 6*time.Hour + 20*time.Minute
 
 // wayBack is a forced replay: of a system's scan, over the one that was
@@ -46,13 +46,13 @@ type wayBack struct {
 	over, to int
 }
 
-// back reports whether it was asked for to show one scan after a newer one. Those
-// in between may be shown, too: they are newer than what was forced.
+// back reports whether a forced replay allows one scan to be shown after a newer one.
+// Scans between the two may be shown, too, since they are newer than the forced one.
 func (w *witness) back(system string, from, to int) bool {
 	return slices.ContainsFunc(w.forced, func(b wayBack) bool { return b.system == system && from <= b.over && to >= b.to })
 }
 
-// look takes in what came since it looked last.
+// look takes in the events that came since its last call.
 func (w *witness) look(events []dashboard.Event) {
 	for _, e := range events[w.looked:] {
 		w.take(e)

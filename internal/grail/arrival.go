@@ -13,10 +13,12 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// Bucket is where the built-in ingest puts events (Dynatrace docs, OpenPipeline).
+// Bucket is the bucket of Grail into which the built-in ingest puts events (Dynatrace
+// docs, OpenPipeline).
 const Bucket = "default_securityevents"
 
-// MaxScans bounds the scans of one query: five records of each at most.
+// MaxScans bounds the scans of one query: the result has five records of each at most,
+// the scan event and four statuses.
 const MaxScans = maxRecords / 5
 
 // Event types that are counted.
@@ -25,20 +27,20 @@ const (
 	scanEvent = "COMPLIANCE_SCAN_COMPLETED"
 )
 
-// Scans are what one query is about.
+// Scans are the scans whose rows one query counts.
 type Scans struct {
 	// IDs are scan ids, at most MaxScans.
 	IDs []string
-	// From and To bound the timestamps of their events: the table is partitioned by
-	// time and bucket, so that they decide how much is read.
+	// From and To bound the timestamps of the scans' events. Grail stores events by time
+	// and bucket, so From, To and Bucket decide how much a query reads.
 	From, To time.Time
-	// Bucket is the only one that is read; empty: all that the token may read.
+	// Bucket is the only bucket that is read; empty: all that the token may read.
 	Bucket string
 }
 
-// Query returns the query in DQL: infra/dynatrace/queries/arrival.dql is one of
-// these. A status is what either model of events says of it; without a word in
-// either it is MANUAL, for which the external model has none.
+// Query returns the query in DQL; infra/dynatrace/queries/arrival.dql is an example. The
+// status of a row is that of the dashboard's event model or of the external one. A row
+// with neither is MANUAL, for which the external model has no word.
 func (s *Scans) Query() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "fetch security.events, from:%q, to:%q\n", stamp(s.From), stamp(s.To))
@@ -48,7 +50,7 @@ func (s *Scans) Query() string {
 	fmt.Fprintf(&b, "| filter in(event.type, {%q, %q})\n", finding, scanEvent)
 	ids := make([]string, len(s.IDs))
 	for i, id := range s.IDs {
-		ids[i] = strconv.Quote(id) // they are UUIDs of our own
+		ids[i] = strconv.Quote(id) // scan ids are UUIDs that the forwarder made
 	}
 	fmt.Fprintf(&b, "| filter in(scan.id, {%s})\n", strings.Join(ids, ", "))
 	b.WriteString(`| summarize { rows = count() }, by:{scan.id, event.type, status = coalesce(compliance.result.status.level, compliance.status, "MANUAL")}`)
@@ -60,21 +62,21 @@ func stamp(t time.Time) string { return t.UTC().Truncate(time.Second).Format(tim
 
 // Counts are the rows of one scan.
 type Counts struct {
-	// Rows are findings by status.
+	// Rows are the numbers of findings by status.
 	Rows map[string]int64
-	// ScanEvents are COMPLIANCE_SCAN_COMPLETED events.
+	// ScanEvents is the number of COMPLIANCE_SCAN_COMPLETED events.
 	ScanEvents int64
 }
 
 // Counted is the answer to a query about scans.
 type Counted struct {
-	// Scans are by scan id; one of which nothing is there is missing.
+	// Scans has the counts by scan id; a scan without any row is missing.
 	Scans map[string]Counts
-	// ScannedBytes is what Grail read.
+	// ScannedBytes is how many bytes Grail read.
 	ScannedBytes int64
 }
 
-// Count asks how many rows of each scan are there. Errors are as of Ask.
+// Count returns how many rows of each scan are in Grail. Errors are those of Ask.
 func (c *Client) Count(ctx context.Context, s Scans, stop time.Time) (Counted, error) {
 	r, err := c.Ask(ctx, s.Query(), stop)
 	if err != nil {
@@ -108,7 +110,7 @@ func (c *Client) Count(ctx context.Context, s Scans, stop time.Time) (Counted, e
 	return all, nil
 }
 
-// long reads a DQL long, which comes as text; as a number it is understood, too.
+// long reads a DQL long, which comes as a string; a JSON number is accepted, too.
 func long(v jsontext.Value) (int64, bool) {
 	n, err := strconv.ParseInt(strings.Trim(string(v), `"`), 10, 64)
 	return n, err == nil

@@ -1,7 +1,7 @@
-// Package grail asks Dynatrace's query service. It promises that a result is
-// whole or an error, that a query which takes too long is cancelled, that a
-// refusal names its cure, and that the token goes to the one address configured
-// and nowhere else.
+// Package grail is the client of Dynatrace's query service. It promises that a result
+// is whole or an error, that a query which takes too long is cancelled, that the error
+// about a refusal names the cure, and that the token goes to the configured address and
+// nowhere else.
 package grail
 
 import (
@@ -30,24 +30,25 @@ const (
 )
 
 const (
-	// maxAnswer bounds what is read of an answer, in bytes: a thousand records.
+	// maxAnswer bounds what is read of an answer, in bytes: enough for maxRecords.
 	maxAnswer = 4 << 20
-	// maxRecords bounds the records asked for: what Grail gives without being asked for more.
+	// maxRecords bounds the records of a result. It is Grail's own default.
 	maxRecords = 1000
-	// maxScanned bounds what one query may read, in GB: a mistake must not be dear.
+	// maxScanned bounds what one query may read, in GB, so that a mistake in a query
+	// does not cost much.
 	maxScanned = 100
-	// wait is how long one request waits for a result.
+	// wait is how long the service may hold one request while the query runs.
 	wait = 10 * time.Second
-	// firstWait and mostWait bound the waits after a refusal for now.
+	// firstWait and mostWait bound the waits after a refusal that may pass by itself.
 	firstWait, mostWait = time.Second, 30 * time.Second
-	// pollWait bounds the wait between two looks at a query that runs.
+	// pollWait bounds the wait between two requests for the result of a running query.
 	pollWait = 4 * time.Second
-	// cancelTime bounds the end of a query that takes too long.
+	// cancelTime bounds the request that cancels a query.
 	cancelTime = 5 * time.Second
 )
 
-// Options are where the query service is, by its environment's address, and how
-// it is asked. The credentials are those of secret.NewQueryCache.
+// Options are the address of the environment, and how the query service is called. The
+// credentials are those of secret.NewQueryCache.
 type Options = endpoint.Settings
 
 // Client asks the query service of one environment. It is safe for concurrent use.
@@ -56,14 +57,14 @@ type Client struct {
 	credentials endpoint.Credentials
 }
 
-// New makes a client; it does not connect yet. Platform tokens, which alone may
-// query, go as Bearer (Dynatrace docs, Platform tokens).
+// New makes a client; it does not connect yet. The token is sent with the scheme Bearer,
+// as platform tokens are (Dynatrace docs, Platform tokens); no other token may query.
 func New(o Options) *Client {
 	o.Scheme = func(secret.Value) string { return "Bearer" }
 	return &Client{endpoint.New(o), o.Credentials}
 }
 
-// Ready reports by an error why nothing can be asked: the secret cannot be used,
+// Ready returns an error if there is no token to query with: the secret cannot be used,
 // or holds no token that may query (secret.ErrNoQueryToken).
 func (c *Client) Ready(ctx context.Context) error {
 	_, err := c.credentials.Get(ctx)
@@ -73,18 +74,18 @@ func (c *Client) Ready(ctx context.Context) error {
 // HangUp closes the connections that no request uses.
 func (c *Client) HangUp() { c.service.HangUp() }
 
-// Host is the query service's.
+// Host returns the host of the query service.
 func (c *Client) Host() string { return c.service.Host() }
 
 // Result is the answer to a query.
 type Result struct {
 	// Records are JSON objects. A DQL long comes as a string, a double as a number.
 	Records []jsontext.Value
-	// ScannedBytes and ScannedRecords are what Grail read for it.
+	// ScannedBytes and ScannedRecords are how much Grail read for the result.
 	ScannedBytes, ScannedRecords int64
 }
 
-// request is the body of query:execute, of which more members are known.
+// request is the body of query:execute, with the members that are used here.
 type request struct {
 	Query            string `json:"query"`
 	MaxResultRecords int    `json:"maxResultRecords"`
@@ -116,10 +117,10 @@ type notification struct {
 	Message  string `json:"message"`
 }
 
-// Ask executes a query in DQL, and waits for its result until stop. Errors are
-// faults: auth if the token was refused or lacks a right, config if the address
-// or the query is wrong, retry if there was no whole result in time; or what
-// the credentials say.
+// Ask executes a query in DQL, and waits for the result until stop. An error is a fault:
+// of class auth if the token was refused or lacks a right, config if the address or the
+// query is wrong, retry if there was no whole result in time; or the error of the
+// credentials.
 func (c *Client) Ask(ctx context.Context, query string, stop time.Time) (Result, error) {
 	body, err := json.Marshal(request{query, maxRecords, maxScanned, wait.Milliseconds(), "UTC"})
 	if err != nil {
@@ -157,8 +158,8 @@ func (c *Client) Ask(ctx context.Context, query string, stop time.Time) (Result,
 	}
 }
 
-// once makes one request. With an error that may pass by itself comes how long
-// the service asked to wait.
+// once makes one request. With an error of class retry it also returns how long the
+// service asks to wait; 0: it does not ask.
 func (c *Client) once(ctx context.Context, ask endpoint.Request) (reply, time.Duration, error) {
 	a, err := c.service.Do(ctx, ask)
 	if err != nil {
@@ -184,18 +185,22 @@ func (c *Client) once(ctx context.Context, ask endpoint.Request) (reply, time.Du
 	return r, 0, nil
 }
 
+// running reports whether the query has no result yet.
 func (r *reply) running() bool { return r.State == "RUNNING" || r.State == "NOT_STARTED" }
 
+// stillRunning is the error about a query that did not end in time.
 func stillRunning(host string) error {
 	return &fault.Error{Class: fault.Retry, Where: host, What: "the query was not answered in time", Cure: "none is needed: it is asked again"}
 }
 
+// foreign is the error about an answer that is not the query service's.
 func foreign(host, what string) error {
 	return &fault.Error{Class: fault.Config, Where: host, What: "the answer is not that of Dynatrace's query service: " + what,
 		Cure: "set GRAIL_URL to https://<environment>.apps.dynatrace.com"}
 }
 
-// result returns what a query that has ended found, if it is whole.
+// result returns the result of a query that has ended. One that is not whole is an error
+// of class retry.
 func (c *Client) result(r reply) (Result, error) {
 	partial := func(what string) error {
 		return &fault.Error{Class: fault.Retry, Where: c.Host(), What: "the query has no whole result: " + what, Cure: "none is needed: it is asked again"}
@@ -215,13 +220,13 @@ func (c *Client) result(r reply) (Result, error) {
 	return Result{r.Result.Records, g.ScannedBytes, g.ScannedRecords}, nil
 }
 
-// cuts reports whether a notification says that not all was read: any warning
-// about a limit does, by types that other clients know (SCAN_LIMIT_GBYTES,
-// RESULT_LIMIT_RECORDS, FETCH_TIMEOUT, QUERY_CONSUMPTION_LIMIT).
+// cuts reports whether a notification means that Grail did not read everything. Any
+// warning counts: those about limits have types as SCAN_LIMIT_GBYTES,
+// RESULT_LIMIT_RECORDS, FETCH_TIMEOUT and QUERY_CONSUMPTION_LIMIT.
 func cuts(n notification) bool { return n.Severity != "INFO" && n.Severity != "" }
 
-// cancel ends a query that nobody waits for any more. What becomes of that
-// changes nothing: Grail ends it by itself in the end.
+// cancel cancels a query that nobody waits for any more. An error is ignored, since
+// Grail ends the query by itself in the end.
 func (c *Client) cancel(ctx context.Context, token string) {
 	if token == "" {
 		return

@@ -54,7 +54,7 @@ func (s *service) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: a.status, Header: header, Body: io.NopCloser(strings.NewReader(a.body)), Request: req}, nil
 }
 
-// client asks a service; its clock moves by waiting alone.
+// client is a client of a service. Its clock moves only when it waits.
 func client(s *service, text string) (*grail.Client, func() time.Time) {
 	now := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
 	clock := func() time.Time { return now }
@@ -128,7 +128,7 @@ func TestCount(t *testing.T) {
 	}
 }
 
-// A token is used for queries only if it may be for them.
+// Only a token that may query is used for queries.
 func TestQueryTokens(t *testing.T) {
 	t.Parallel()
 	for text, words := range map[string]string{
@@ -147,7 +147,7 @@ func TestQueryTokens(t *testing.T) {
 	}
 }
 
-// Whatever the service says ends in numbers or in an error with a class.
+// Every answer of the service becomes numbers, or an error with a class.
 func FuzzReply(f *testing.F) {
 	f.Add(found(`{"scan.id":"s1","event.type":"COMPLIANCE_FINDING","status":null,"rows":"1"}`, "").body, 200)
 	f.Add(`{"state":"RUNNING","requestToken":"t"}`, 202)

@@ -13,11 +13,11 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// Rights are the permissions that a query token needs, itself and its user
-// (Dynatrace docs, Permissions in Grail).
+// Rights names the permissions that both a query token and its user need (Dynatrace
+// docs, Permissions in Grail).
 const Rights = "storage:security.events:read and storage:buckets:read"
 
-// maxDetail bounds what is kept of an answer's message, in bytes.
+// maxDetail bounds the part of an answer's message that an error quotes, in bytes.
 const maxDetail = 300
 
 // notAuthorized begins the type of an error about a table or a bucket that the
@@ -38,10 +38,11 @@ type envelope struct {
 	} `json:"error"`
 }
 
-// refused says for a person what an answer other than 200 and 202 means.
+// refused returns the fault that says what an answer other than 200 and 202 means, with
+// the cure.
 func refused(a *endpoint.Answer, text []byte) error {
 	var e envelope
-	_ = json.Unmarshal(text, &e, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // what is something else says nothing
+	_ = json.Unmarshal(text, &e, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // a body of another form leaves e empty
 	d := &e.Error.Details
 	f := fault.Error{What: fmt.Sprintf("the query service answered %d %s", a.Status, http.StatusText(a.Status))}
 	detail := e.Error.Message

@@ -11,14 +11,15 @@ import (
 const (
 	// maxRules is how many rules a roll-up lists. An appliance knows about 3,000.
 	maxRules = 20_000
-	// maxRuleBytes bounds their ids, together: a roll-up is read whole.
+	// maxRuleBytes bounds the bytes of all rule ids of a roll-up, since it is read into
+	// memory whole.
 	maxRuleBytes = 2 << 20
 )
 
-// Fill puts the verdicts of a scan into its roll-up: the worst status of each
-// rule's rows, by rule id. Rules that are not relevant are left out, as on the
-// dashboard. Of more than 20,000 rules, or 2 MiB of ids, or if an id is not known
-// and empty, only the numbers are kept.
+// Fill puts the verdicts of a scan into its roll-up. verdicts gives the worst status of
+// each rule's rows, by rule id, and is run through twice. Rules that are not relevant are
+// left out, as on the dashboard. If there are more than 20,000 rules or 2 MiB of ids, or
+// an id is empty, the roll-up keeps only the numbers.
 func Fill(r *archive.Rollup, verdicts iter.Seq2[string, securityevent.Status]) {
 	size, named := 0, true
 	r.Passed, r.Manual, r.Failed = archive.RuleSet{}, archive.RuleSet{}, archive.RuleSet{}
@@ -57,14 +58,13 @@ func setOf(r *archive.Rollup, status securityevent.Status) *archive.RuleSet {
 	return nil
 }
 
-// Next decides about the roll-up of a scan that was committed: it returns now
-// with its change, and whether now takes the place of the one that is kept.
-// kept is the zero value if there is none. replaced is the commit that the
+// Next compares the roll-up of a committed scan, now, with the one that is kept beside
+// the register; kept is the zero value if there is none. It returns now with its change,
+// and whether it is to be kept in place of the other. replaced is the commit that the
 // register named before this one.
 //
-// A roll-up that is kept for this very scan stays, with its change: an earlier
-// invocation was here, and its delivery goes on. One of a newer commit stays,
-// too.
+// If kept is of the same scan, an earlier invocation has written it and the delivery goes
+// on: Next returns kept, with its change. If kept is of a newer commit, it stays.
 func Next(kept, now archive.Rollup, replaced archive.Commit) (next archive.Rollup, keep bool) {
 	switch {
 	case kept.ScanID != "" && kept.ScanID == now.ScanID:
@@ -84,7 +84,7 @@ func Next(kept, now archive.Rollup, replaced archive.Commit) (next archive.Rollu
 	return now, true
 }
 
-// uncompared is the change where there is nothing to compare with.
+// uncompared returns the change of a scan whose rules are not compared: Rules is -1.
 func uncompared() archive.Change {
 	return archive.Change{Rules: -1, NewlyFailed: archive.ListRules(nil), NewlyPassed: archive.ListRules(nil), Differs: true}
 }
@@ -94,7 +94,7 @@ func compare(before, now *archive.Rollup) archive.Change {
 	c := uncompared()
 	c.Against, c.Before, c.Settings = before.ScanID, before.Posture, before.Mapping != now.Mapping
 	if !before.Listed || !now.Listed {
-		return c // nobody can say that no rule changed its verdict
+		return c // without both lists of rules it is not known which verdicts changed
 	}
 	was, is := verdicts(before), verdicts(now)
 	var failed, passed []string

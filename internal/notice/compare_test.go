@@ -16,7 +16,7 @@ import (
 	"runecast-ingest/internal/securityevent"
 )
 
-// scan is the roll-up of the n-th scan of a system with these verdicts, as
+// scan returns the roll-up of the n-th scan of a system with these verdicts, as
 // "CIS-1:FAILED CIS-2:PASSED".
 func scan(n int, rules string) archive.Rollup {
 	verdicts := map[string]securityevent.Status{}
@@ -50,7 +50,7 @@ type fataler interface {
 	Fatalf(string, ...any)
 }
 
-// next expects that the second roll-up takes the place of the first.
+// next expects that the second roll-up replaces the first, and returns it.
 func next(t fataler, kept, now archive.Rollup) archive.Rollup {
 	t.Helper()
 	got, keep := notice.Next(kept, now, commit(&kept))
@@ -144,7 +144,8 @@ func TestFillIsBounded(t *testing.T) {
 	}
 }
 
-// What a comparison says holds in both directions, and is that of the sets.
+// A comparison gives the differences of the sets of rules, and the reverse comparison
+// gives the reverse.
 func TestComparisonIsSymmetric(t *testing.T) {
 	t.Parallel()
 	statuses := []securityevent.Status{securityevent.Passed, securityevent.Manual, securityevent.Failed, securityevent.NotRelevant}
@@ -183,7 +184,8 @@ func TestComparisonIsSymmetric(t *testing.T) {
 
 func ids(n int) []string { return slices.Sorted(maps.Keys(rules(n, securityevent.Passed))) }
 
-// where returns the ids that have a status now and had, or with "" had not, one before.
+// where returns the ids that have the status is now and had the status was before; with
+// "" for was, those that did not have the status is before.
 func where(now, before map[string]securityevent.Status, is, was securityevent.Status) []string {
 	var all []string
 	for id, status := range now {

@@ -1,8 +1,8 @@
-// Package notice says what a committed scan changed on the dashboard: the
-// posture before and now, and the rules that newly fail or pass. It is pure,
-// and promises that its figures are those of the events that were sent, by
-// whatever settings, that it compares a scan only with the one whose place it
-// took, and that no text of a finding is in it: rules go by their ids.
+// Package notice makes the notice of a committed scan: what it changed on the dashboard,
+// which is the posture before and now, and the rules that newly fail or pass. It is
+// pure. It promises that the figures are those of the events that were sent, under any
+// settings, that a scan is compared only with the scan that it replaced, and that a
+// notice names rules by their ids and has no text of a finding.
 package notice
 
 import (
@@ -12,56 +12,57 @@ import (
 	"runecast-ingest/internal/chat"
 )
 
-// What a rule of the event bus chooses the notices by.
+// Source and DetailType are the members of an event by which a rule of the event bus
+// selects notices.
 const (
 	Source     = "runecast-ingest"
 	DetailType = "Scan committed"
 )
 
-// Committed is the detail of the event about a committed scan. There is
-// one per generation that completes, and rarely a second one, since the bus may
-// take an event whose answer is lost. Its JSON has at most about 30 kB.
+// Committed is the notice of a committed scan, the detail of an event on the bus. Each
+// generation that completes has one; rarely there is a second, if the bus took the event
+// and its answer was lost. The JSON has at most about 30 kB.
 type Committed struct {
 	// Title is one line, Text the whole message; both are fit to be shown in a chat.
 	Title string `json:"title"`
 	Text  string `json:"text"`
-	// Changed is false only if the posture and each rule's verdict are proven to
-	// be what they were, or if a newer scan has been committed already.
+	// Changed is false only if the posture and the verdict on each rule are known to be
+	// the same as before, or if a newer scan is committed already.
 	Changed bool `json:"changed"`
-	// Bucket is the archive: by it the events of several stacks are distinguished.
+	// Bucket is the name of the archive. It tells the events of several stacks apart.
 	Bucket string `json:"bucket"`
-	// System's id is whole up to 1,024 bytes, control characters replaced; one
-	// without a name is named by its id.
+	// System is the scan's system. The id is cut after 1,024 bytes, control characters
+	// are replaced, and a system without a name has its id as its name.
 	System archive.System `json:"system"`
-	// Run is the run's id; of a hand-made document its key.
+	// Run is the run's id; for a hand-made document its key.
 	Run    string `json:"run"`
 	ScanID string `json:"scanId"`
 	RawKey string `json:"rawKey"`
-	// Posture is in percent; Before is that of the scan whose place this one
-	// took, null if there is nothing to compare with.
+	// Posture is in per cent. Before is the posture of the scan that this one replaced;
+	// null: there is nothing to compare with.
 	Posture int  `json:"posture"`
 	Before  *int `json:"before"`
-	// Rules are numbers of rules by their verdict.
+	// Rules are the numbers of rules by their verdict.
 	Rules Counts `json:"rules"`
-	// Unlicensed is how many rules were not assessed for want of a licence: they
-	// are in none of these numbers, nor in the posture.
+	// Unlicensed is how many rules were not assessed for want of a licence. Neither the
+	// other numbers nor the posture count them.
 	Unlicensed int `json:"unlicensed"`
-	// NewlyFailed and NewlyPassed are empty where rules were not compared.
+	// NewlyFailed and NewlyPassed are empty if the rules were not compared.
 	NewlyFailed archive.RuleList `json:"newlyFailed"`
 	NewlyPassed archive.RuleList `json:"newlyPassed"`
-	// First: the first committed scan of the system. SettingsChanged: the scan
-	// before was mapped by another version or by other settings. Forced: a
-	// forced replay, which may show an older scan.
+	// First: this is the first committed scan of the system. SettingsChanged: the scan
+	// before was mapped by another version or by other settings. Forced: a forced
+	// replay sent this scan, which may be older than the one before.
 	First           bool `json:"first"`
 	SettingsChanged bool `json:"settingsChanged"`
 	Forced          bool `json:"forced"`
-	// ArrivalBefore is what is known of the rows of the scan whose place this one
-	// took; null: nothing. Of this scan's own nothing can be known yet.
+	// ArrivalBefore is the arrival of the scan that this one replaced; null: it is not
+	// known. The arrival of this scan cannot be known yet.
 	ArrivalBefore *Arrival `json:"arrivalBefore"`
 }
 
-// Arrival is how many rows of a scan were expected in Grail, and how many are
-// missing there or too many.
+// Arrival is how many rows of a scan were expected in Grail, how many of them are
+// missing, and how many are there more often than they were sent.
 type Arrival struct {
 	// State is proven, short or over.
 	State    string `json:"state"`
@@ -77,13 +78,13 @@ type Counts struct {
 	Failed int `json:"failed"`
 }
 
-// maxID bounds a system's id and a key in an event, in bytes: a key of S3 has
-// 1,024 at most, so it stays whole.
+// maxID bounds a system's id and a key in an event, in bytes. A key of S3 has 1,024 at
+// most, so keys are never cut.
 const maxID = 1024
 
-// Of returns the notice of a committed scan: its roll-up, with the change that
-// Next found. forced reports whether a forced replay sent it; before is the
-// arrival of the scan whose place it took, nil if nobody looked.
+// Of returns the notice of a committed scan by its roll-up, which holds the change that
+// Next found. bucket is the archive's name; forced says whether a forced replay sent the
+// scan; before is the arrival of the scan that this one replaced, nil: it is not known.
 func Of(r *archive.Rollup, bucket string, forced bool, before *archive.Arrival) Committed {
 	c := &r.Change
 	n := Committed{

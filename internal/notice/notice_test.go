@@ -89,8 +89,8 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// Whatever systems and rules are called, the bus takes the event (256 KB), a
-// chat shows the message (8,000 characters), and no line of it is theirs.
+// Whatever the names of systems and rules are, the bus takes the event (256 KB), a chat
+// takes the message (8,000 characters), and no name makes a line of its own.
 func TestNoticesAreBounded(t *testing.T) {
 	t.Parallel()
 	any3000 := rapid.Custom(func(t *rapid.T) string {

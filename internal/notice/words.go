@@ -8,10 +8,10 @@ import (
 	"runecast-ingest/internal/archive"
 )
 
-// maxNamed bounds the rules that a message names of each list.
+// maxNamed bounds the rules of each list that a message names.
 const maxNamed = 10
 
-// title is the line by which people decide whether to read on, as
+// title returns the first line of a notice, as
 // "Runecast vc1.example: posture 60 % (80 % before), 2 rules newly failed".
 func title(r *archive.Rollup, system string) string {
 	c := &r.Change
@@ -38,7 +38,7 @@ func title(r *archive.Rollup, system string) string {
 	return s
 }
 
-// text is the whole message, of at most 8,000 characters.
+// text returns the whole message, of at most 8,000 characters.
 func text(r *archive.Rollup, n *Committed) string {
 	c := &r.Change
 	var b strings.Builder
@@ -76,7 +76,7 @@ func text(r *archive.Rollup, n *Committed) string {
 	return b.String()
 }
 
-// arrived says what is known of the rows of the scan before.
+// arrived returns the sentence about the arrival of the scan before.
 func arrived(a *Arrival) string {
 	const cure = ": runecast-ingest status shows where to look"
 	switch {
@@ -90,7 +90,7 @@ func arrived(a *Arrival) string {
 	return fmt.Sprintf("of the scan before, Dynatrace does not hold %d of %d rows%s", a.Missing, a.Expected, cure)
 }
 
-// named adds a line with the first rules of a list.
+// named adds a line that names the first rules of a list; no line if the list is empty.
 func named(b *strings.Builder, what string, l archive.RuleList) {
 	if l.Count == 0 {
 		return
@@ -103,7 +103,7 @@ func named(b *strings.Builder, what string, l archive.RuleList) {
 	b.WriteByte('\n')
 }
 
-// rules writes "1 rule" or "2 rules".
+// rules returns "1 rule", "2 rules" and so on.
 func rules(n int) string {
 	if n == 1 {
 		return "1 rule"

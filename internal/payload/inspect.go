@@ -21,7 +21,7 @@ type StatusRequest struct {
 	Prefix string `json:"prefix,omitzero"`
 	// Limit is how many objects are looked at: 10,000 by default, 100,000 at most.
 	Limit int `json:"limit,omitzero"`
-	// Next is the cursor of an earlier answer: goes on where that one ended.
+	// Next is the cursor of an earlier answer: this one goes on where that one ended.
 	Next string `json:"next,omitzero"`
 }
 
@@ -30,9 +30,10 @@ type StatusRequest struct {
 // by the members of StatusRequest.
 type QuarantineRequest struct {
 	StatusRequest
-	// Key is a raw object's.
+	// Key is the key of a raw object.
 	Key string `json:"key,omitzero"`
-	// Index is of the one event to be shown whole; it needs Key.
+	// Index is the event index, from 0, of the one event that is shown whole; it needs
+	// Key. Nil: the first refused events are shown, without their bodies.
 	Index *int64 `json:"index,omitempty"`
 }
 
@@ -57,6 +58,7 @@ func ParseQuarantine(text []byte) (QuarantineRequest, error) {
 	return req.QuarantineRequest, err
 }
 
+// parseInspection decodes a request for status or quarantine.
 func parseInspection(text []byte, into any) error {
 	if err := json.Unmarshal(text, into, json.RejectUnknownMembers(true)); err != nil {
 		return BadInspection("it is not understood", err)
@@ -64,8 +66,8 @@ func parseInspection(text []byte, into any) error {
 	return nil
 }
 
-// BadInspection returns the error about a request for status or quarantine that
-// cannot be followed.
+// BadInspection returns a fault of class reject about a request for status or quarantine
+// that cannot be followed; what says why, cause may be nil.
 func BadInspection(what string, cause error) error {
 	return reject("cannot be used: "+what,
 		`send {"action":"status"} or {"action":"quarantine"}, with any of "since", "until" (times in RFC 3339 or dates), "system", "prefix", "limit" and "next" (the cursor of an earlier answer); `+
@@ -88,21 +90,22 @@ type StatusAnswer struct {
 	// Since and Until are the window; Until itself is not in it.
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until"`
-	// Objects is the number of raw objects seen.
+	// Objects is the number of raw objects that were looked at.
 	Objects int `json:"objects"`
 	ScanCounts
-	// OldestPending is nil if nothing waits.
+	// OldestPending is nil if no object is pending.
 	OldestPending *OldestPending `json:"oldestPending"`
-	// Systems are sorted by name; those that are committed but have no object
-	// in the window, too.
+	// Systems are sorted by name. Systems with a committed scan are listed even if they
+	// have no object in the window.
 	Systems []SystemStatus `json:"systems"`
 	// Attention lists the newest 50 scans that are failed or pending, had events
-	// refused, or of which rows are missing in Grail, or there too often.
-	Attention        []Attention `json:"attention"`
-	AttentionOmitted int         `json:"attentionOmitted"`
-	// Earlier are the objects of before the window that the last sweep left
-	// open and that are still open, at most 1,000: pending, too, but in no other
-	// figure. Attention lists them. Only an answer without a cursor's "next" has them.
+	// refused, or whose arrival is short or over.
+	Attention []Attention `json:"attention"`
+	// AttentionOmitted is how many more scans need a look.
+	AttentionOmitted int `json:"attentionOmitted"`
+	// Earlier is the number of objects, at most 1,000, whose runs began before the
+	// window, which the last sweep left open and which are still open. Attention lists
+	// them; no other figure counts them. It is 0 if the request has a cursor.
 	Earlier int `json:"earlier"`
 	// Cursor goes into the next request's "next"; empty: all was seen.
 	Cursor string `json:"cursor"`
@@ -112,16 +115,17 @@ type StatusAnswer struct {
 
 // OldestPending is how long the oldest pending object waits.
 type OldestPending struct {
-	// Time is when it was stored.
-	Time    time.Time `json:"time"`
-	Seconds int64     `json:"seconds"`
+	// Time is when the object was stored.
+	Time time.Time `json:"time"`
+	// Seconds is how long ago that was.
+	Seconds int64 `json:"seconds"`
 }
 
 // SystemStatus is what is known of one system.
 type SystemStatus struct {
-	// System is its name; of one that was never committed what its keys show
-	// of it, without id and type. Documents that name no system are one entry,
-	// "(not named)".
+	// System is the name of the system. If no scan of the system was ever committed, it
+	// is the slug in the raw keys, and ID and Type are empty. Documents that name no
+	// system are counted under "(not named)".
 	System string `json:"system"`
 	ID     string `json:"id"`
 	Type   string `json:"type"`
@@ -135,17 +139,18 @@ type CommittedScan struct {
 	Run        string `json:"run"`
 	ScanID     string `json:"scanId"`
 	Generation int    `json:"generation"`
-	// CompletedAt is when the appliance finished it, as it said.
+	// CompletedAt is when the analysis ended, by the appliance's clock; zero: not known.
 	CompletedAt time.Time `json:"completedAt,omitzero"`
 	CommittedAt time.Time `json:"committedAt"`
-	// AgeHours is since CompletedAt, or CommittedAt if that is not known.
+	// AgeHours is the time since CompletedAt, or since CommittedAt if that is not known,
+	// rounded to a tenth of an hour.
 	AgeHours float64 `json:"ageHours"`
 	// Unlicensed is how many rules the appliance had not assessed for want of a
 	// licence: no finding shows them, and the posture is over the others.
 	Unlicensed int    `json:"unlicensed"`
 	RawKey     string `json:"rawKey"`
-	// Arrival says whether its rows are in Grail: unknown, proven, short or over;
-	// empty if its delivery was not looked at.
+	// Arrival says whether the rows are in Grail: unknown, proven, short or over; empty
+	// if the delivery was not looked at.
 	Arrival string `json:"arrival,omitzero"`
 }
 
@@ -161,7 +166,7 @@ type Attention struct {
 	Quarantined int64  `json:"quarantined"`
 	// Doubt: it cannot be known which events of this generation were accepted.
 	Doubt bool `json:"doubt"`
-	// LeaseUntil is until when an invocation holds it, or held it.
+	// LeaseUntil is when the lease of the delivery ends or ended; nil: there is none.
 	LeaseUntil *time.Time `json:"leaseUntil,omitempty"`
 	// Arrival is short or over; empty: it is neither.
 	Arrival string `json:"arrival,omitzero"`
@@ -172,14 +177,18 @@ type Attention struct {
 type QuarantineList struct {
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until"`
-	// Objects is the number of raw objects seen.
-	Objects     int   `json:"objects"`
+	// Objects is the number of raw objects that were looked at.
+	Objects int `json:"objects"`
+	// Quarantined is the number of events that Dynatrace refused.
 	Quarantined int64 `json:"quarantined"`
-	// Attention lists the newest 50 scans that had events refused.
+	// Attention lists the newest 50 scans that had events refused, AttentionOmitted
+	// counts the others.
 	Attention        []Attention `json:"attention"`
 	AttentionOmitted int         `json:"attentionOmitted"`
-	Cursor           string      `json:"cursor"`
-	Next             string      `json:"next"`
+	// Cursor goes into the next request's "next"; empty: all was seen.
+	Cursor string `json:"cursor"`
+	// Next says what to do now.
+	Next string `json:"next"`
 }
 
 // QuarantineAnswer is the answer to quarantine with a key: what was refused of
@@ -191,23 +200,24 @@ type QuarantineAnswer struct {
 	// State is complete, superseded, failed or pending.
 	State   string         `json:"state"`
 	Refused []RefusedEvent `json:"refused"`
-	// Omitted is how many more there are.
-	Omitted int    `json:"omitted"`
-	Next    string `json:"next"`
+	// Omitted is how many more refused events there are.
+	Omitted int `json:"omitted"`
+	// Next says what to do now.
+	Next string `json:"next"`
 }
 
 // RefusedEvent is one refused event.
 type RefusedEvent struct {
-	// Index is its place in mapping order.
+	// Index is the event index: the event's place in mapping order, from 0.
 	Index int64 `json:"index"`
-	// Answer is what the endpoint said.
+	// Answer is what Dynatrace answered to the event.
 	Answer    string `json:"answer"`
 	EventType string `json:"eventType"`
 	FindingID string `json:"findingId"`
 	RuleID    string `json:"ruleId"`
 	ObjectID  string `json:"objectId"`
-	// Bytes of the event as it was sent first.
+	// Bytes is the length of the event as it was first sent.
 	Bytes int `json:"bytes"`
-	// Event is the event itself, where one was asked for.
+	// Event is the whole event; absent if the request has no index.
 	Event jsontext.Value `json:"event,omitempty"`
 }

@@ -1,17 +1,13 @@
-// Package payload is what is said to both functions and what they answer: the
-// requests, as the files of events/ show them, and the answers that the console,
-// the operator's program and the local stack read. Each is declared here and
-// nowhere else. It promises that a request with a member that its action does not
-// have is refused before anything is done, for it was meant to do less, or something
-// else, and that an answer has the members of the contract, absent ones left out.
-// It does no I/O.
+// Package payload declares the requests to both functions, as the files of events/ show
+// them, and the answers that the console, the operator's program and the local stack
+// read. Nothing else declares them. It promises that a request with a member that its
+// action does not have is refused before anything is done, since the sender wanted less
+// or something else, and that an answer has the members of the contract. It does no I/O.
 //
-// "next" is two things, and both are part of the contract: in an answer it is a
-// sentence that says what to do now; in a request it is the cursor of an earlier
-// answer, which has it as "cursor".
+// "next" has two meanings, both part of the contract: in an answer it is a sentence that
+// says what to do now; in a request it is the "cursor" of an earlier answer.
 //
-// What a check reports is declared in package preflight, beside the steps that
-// fill it in.
+// The answer to check is preflight.Report, beside the steps that fill it in.
 package payload
 
 import (
@@ -43,7 +39,7 @@ func OfCollector() []string { return []string{Start, Tick, Status, Cancel, Check
 // OfForwarder returns the actions that the forwarder knows.
 func OfForwarder() []string { return []string{Sweep, Replay, Verify, Status, Quarantine, Check} }
 
-// Action is a request that needs nothing but its action.
+// Action is a request that has no other member than its action.
 type Action struct {
 	Action string `json:"action"`
 }
@@ -52,7 +48,7 @@ type Action struct {
 // other member than its action.
 type CheckRequest struct {
 	Action string `json:"action"`
-	// SendTestEvent sends one marked event.
+	// SendTestEvent asks for one marked event to be sent, which no dashboard counts.
 	SendTestEvent bool `json:"sendTestEvent,omitzero"`
 }
 

@@ -22,8 +22,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// Every file of events/ that is a request is understood as the function
-// understands it, and comes out again as it is: no member is lost, none added.
+// Every file of events/ that is a request is parsed and written again with the same
+// members.
 func TestSamplesAreRequests(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../events/*.json")
@@ -124,8 +124,8 @@ func members(t *testing.T, text []byte) map[string]any {
 	return m
 }
 
-// The answers have the members of the contract, by both JSON libraries: Lambda's
-// runtime uses the standard one.
+// The answers have the members of the contract with both JSON libraries: Lambda's runtime
+// uses the standard one.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
@@ -193,8 +193,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// A member that an action does not have was meant to make it do less, or something
-// else: nothing is done.
+// A request with a member that its action does not have is refused.
 func TestMembersOfAnotherActionAreRefused(t *testing.T) {
 	t.Parallel()
 	for text, parse := range map[string]func([]byte) error{
@@ -215,8 +214,8 @@ func TestMembersOfAnotherActionAreRefused(t *testing.T) {
 	}
 }
 
-// A member that means something, but not beside the others, is refused by its name
-// and with what to send instead, since it would be ignored, or do what nobody meant.
+// A member that has no meaning beside the others is refused. The error names it, and what
+// to send instead.
 func TestMembersWithoutMeaningAreRefused(t *testing.T) {
 	t.Parallel()
 	run, replay := only(payload.ParseRun), only(payload.ParseReplay)
@@ -284,7 +283,7 @@ func FuzzRequests(f *testing.F) {
 	})
 }
 
-// only leaves a parser its error.
+// only returns the error of a parser, without its request.
 func only[T any](parse func([]byte) (T, error)) func([]byte) error {
 	return func(text []byte) error {
 		_, err := parse(text)

@@ -11,43 +11,44 @@ import (
 )
 
 // ReplayRequest is the payload {"action":"replay", …}: which archived scans are
-// sent again. Key, or any of the others together, choose raw objects; of those
-// the newest of each system is replayed.
+// sent again. Key chooses one raw object; Prefix, Run, System, Since, Until and State
+// together choose several, of which the newest of each system is replayed.
 type ReplayRequest struct {
 	Action string `json:"action"`
 	// Key is one raw object.
 	Key string `json:"key,omitzero"`
-	// Prefix of raw keys, a run's id, a system's name or id.
+	// Prefix is how the keys begin, Run a run's id, System a system's name or id.
 	Prefix string `json:"prefix,omitzero"`
 	Run    string `json:"run,omitzero"`
 	System string `json:"system,omitzero"`
-	// Since and Until are dates, both included, or times.
+	// Since and Until bound when the runs started: RFC 3339, or a date, UTC. An Until
+	// that is a date includes that day.
 	Since string `json:"since,omitzero"`
 	Until string `json:"until,omitzero"`
-	// State is complete, superseded, failed, pending or quarantined (complete,
-	// but with refused events).
+	// State is complete, superseded, failed, pending or quarantined.
 	State string `json:"state,omitzero"`
 	// Limit is how many scans one call replays; 0: as many as its time allows.
 	Limit int `json:"limit,omitzero"`
-	// MaxEventsPerSecond slows sending down; 0: it does not.
+	// MaxEventsPerSecond is the pace of sending; 0: no limit.
 	MaxEventsPerSecond float64 `json:"maxEventsPerSecond,omitzero"`
 	// DryRun maps and counts, and sends and writes nothing.
 	DryRun bool `json:"dryRun,omitzero"`
-	// PricePerGiB turns a dry run's size into a cost, in whatever currency.
+	// PricePerGiB is the price of a GiB in any currency; a dry run then gives the cost.
 	PricePerGiB float64 `json:"pricePerGiB,omitzero"`
 	// Force lets the scan of Key take the place of a newer one.
 	Force bool `json:"force,omitzero"`
-	// Next is the cursor of the call before: the id of the replay's first call, with
-	// the time to which its pace holds it back, a space, and the place where it goes on.
+	// Next is the cursor of the call before: the id of the replay's first call, at a pace
+	// with the time before which no event may go out, a space, and the place where the
+	// replay goes on.
 	Next string `json:"next,omitzero"`
 }
 
-// Quarantined selects what is complete, superseded or failed and had events refused.
+// Quarantined is the state that selects objects whose delivery is complete, superseded
+// or failed and had events refused.
 const Quarantined = "quarantined"
 
-// ParseReplay reads a replay request. One that is not understood, chooses
-// nothing, or could choose something else than was intended is a fault of class
-// reject.
+// ParseReplay reads a replay request. It returns a fault of class reject if the request
+// cannot be understood, chooses nothing, or has members that contradict each other.
 func ParseReplay(text []byte) (ReplayRequest, error) {
 	var req ReplayRequest
 	if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
@@ -87,38 +88,40 @@ func (q *ReplayRequest) check() error {
 	return nil
 }
 
-// BadReplay returns the error about a replay request that cannot be followed.
+// BadReplay returns a fault of class reject about a replay request that cannot be
+// followed; what says why.
 func BadReplay(what string) error {
 	return reject("the replay is not clear: "+what, "see events/forwarder-replay.json", nil)
 }
 
-// ReplayAnswer is what a replay answers.
+// ReplayAnswer is the answer to a replay.
 type ReplayAnswer struct {
 	DeliveryAnswer
-	// Selected is the number of scans that the request chose, of all calls.
+	// Selected is the number of scans that the request chose, for all its calls together.
 	Selected int `json:"selected"`
-	// Older ones were left alone: a newer scan of their system is committed.
+	// Older counts the scans that were not sent, because a newer scan of their system is
+	// committed.
 	Older int `json:"older"`
-	// DryRun is what a dry run counted; nil: it was none.
+	// DryRun is what a dry run counted; nil: the replay was no dry run.
 	DryRun *DryRun `json:"rehearsal,omitzero"`
-	// Cursor, as the next call's "next", goes on with what is left; empty: all is done.
+	// Cursor is the "next" of the call that goes on; empty: all is done.
 	Cursor string `json:"cursor,omitzero"`
 }
 
-// DryRun is what a replay would send to an endpoint that accepts it all.
+// DryRun is what a replay would send to an endpoint that accepts every event.
 type DryRun struct {
-	// Events of all kinds; Bytes of the bodies as they would go out.
+	// Events counts events of all kinds, Bytes the bytes of the request bodies.
 	Events   int64 `json:"events"`
 	Bytes    int64 `json:"bytes"`
 	Requests int64 `json:"requests"`
-	// GiB is what Dynatrace bills: bytes before enrichment.
+	// GiB is Bytes in GiB. Dynatrace bills this size: that of events before enrichment.
 	GiB float64 `json:"gib"`
-	// Cost is GiB at the price of the request; 0: it named none.
+	// Cost is GiB times the price in the request; 0: the request has none.
 	Cost    float64      `json:"cost,omitzero"`
 	Systems []DryRunScan `json:"systems"`
 }
 
-// DryRunScan is one system's part.
+// DryRunScan is what a dry run counted of one scan.
 type DryRunScan struct {
 	System string `json:"system"`
 	Type   string `json:"type"`

@@ -27,19 +27,19 @@ type RunRequest struct {
 	Systems []string `json:"systems,omitempty"`
 	// Mode is analyze or latest.
 	Mode string `json:"mode,omitzero"`
-	// Force archives in mode latest what was archived before.
+	// Force archives, in mode latest, also results that were archived before.
 	Force bool `json:"force,omitzero"`
 	// ScheduledTime is the schedule's own time, RFC 3339: a start event that
 	// is delivered twice is one run.
 	ScheduledTime string `json:"scheduledTime,omitzero"`
 }
 
-// ParseRun reads a request to the collector and fills in what was left out. A
-// member, an action, a mode or a time that is not known is a fault of class
-// reject, and so is a member of a start beside another action: a cancel that names
-// systems would end the whole run. So is force beside an analysis, which archives what
-// it finds in any case, and a list of systems that names none. A scheduled time beside
-// another action says nothing, and is taken: a schedule of one's own may send it.
+// ParseRun reads a request to the collector and fills in the defaults. These are faults
+// of class reject: an unknown member, action or mode; a scheduledTime that is not RFC
+// 3339; systems, mode or force beside another action than start, since a cancel that
+// names systems would end the whole run; force without the mode latest, since an
+// analysis archives its results in any case; an empty list of systems. A scheduledTime
+// beside another action is accepted and ignored: a schedule of the user's may send it.
 func ParseRun(text []byte) (RunRequest, error) {
 	var req RunRequest
 	if text = bytes.TrimSpace(text); len(text) > 0 {
@@ -71,7 +71,7 @@ func ParseRun(text []byte) (RunRequest, error) {
 	return req, nil
 }
 
-// Scheduled returns the time that the schedule meant; zero: a person asked.
+// Scheduled returns ScheduledTime in UTC; zero: the request has none.
 func (r *RunRequest) Scheduled() (time.Time, error) {
 	if r.ScheduledTime == "" {
 		return time.Time{}, nil
@@ -80,14 +80,15 @@ func (r *RunRequest) Scheduled() (time.Time, error) {
 	return at.UTC(), err
 }
 
+// badRun returns a fault of class reject about a request to the collector.
 func badRun(what string, cause error) error {
 	return reject("cannot be used, "+what,
 		`send {} or {"action":"start","systems":["name"],"mode":"analyze|latest"}, {"action":"start","mode":"latest","force":true}, {"action":"tick"}, {"action":"status"}, {"action":"cancel"}, {"action":"check"} or {"action":"capture"}`, cause)
 }
 
-// RunAnswer is what the collector answers to start, tick, status and cancel.
+// RunAnswer is the collector's answer to start, tick, status and cancel.
 type RunAnswer struct {
-	// Run is the run's id; empty before the first.
+	// Run is the run's id; empty before the first run.
 	Run string `json:"run"`
 	// State is running, done, failed, cancelled or idle.
 	State string `json:"state"`
@@ -100,18 +101,20 @@ type RunAnswer struct {
 	Runs []PastRun    `json:"runs,omitempty"`
 	// Next says what to do now.
 	Next string `json:"next"`
-	// Notice is there when this invocation has ended a run, not always the one of this answer.
+	// Notice is the message about the run that this invocation has ended, which may be
+	// another than Run; nil: it ended none.
 	Notice *RunNotice `json:"notice,omitempty"`
 }
 
-// RunCounts are a run's systems by how they ended, those still open in Systems only.
+// RunCounts are the numbers of a run's systems by how they ended. Systems counts all,
+// also those that are still open.
 type RunCounts struct {
 	Systems   int `json:"systems"`
 	Archived  int `json:"archived"`
 	Unchanged int `json:"unchanged"`
 	Failed    int `json:"failed"`
 	TimedOut  int `json:"timedout"`
-	// Bytes of the archived objects as stored, compressed.
+	// Bytes is the size of the archived objects as stored, compressed.
 	Bytes int64 `json:"bytes"`
 }
 
@@ -126,7 +129,7 @@ type OpenSystem struct {
 	System string `json:"system"`
 	// State is pending, triggering or scanning.
 	State string `json:"state"`
-	// Reason is what was seen last of it; may be empty.
+	// Reason is the last remark about the system, such as an error; may be empty.
 	Reason string `json:"reason"`
 }
 
@@ -139,13 +142,13 @@ type PastRun struct {
 	Mode      string    `json:"mode"`    // analyze or latest
 	StartedAt time.Time `json:"startedAt"`
 	RunCounts
-	// Failures are the first ten.
+	// Failures are the first ten systems that failed or timed out.
 	Failures []RunFailure `json:"failures"`
 }
 
-// RunNotice is the message to people about a run that has ended: how many
-// systems were archived, and of which there is something to say, above all that
-// they were not. What the results say is the forwarder's notice, package notice.
+// RunNotice is the message to people about a run that has ended: how many systems were
+// archived, and which were not, or need a look. The notice about the results is the
+// forwarder's; see package notice.
 type RunNotice struct {
 	// Title is one line, Text the whole message.
 	Title string `json:"title"`

@@ -8,12 +8,12 @@ import (
 	"runecast-ingest/internal/archive"
 )
 
-// VerifyRequest is the payload {"action":"verify"}: Grail is asked for the rows
-// of the scans that were committed lately, and whose time it is.
+// VerifyRequest is the payload {"action":"verify"}: a request to ask Grail for the rows
+// of the lately committed scans that are due.
 type VerifyRequest struct {
 	Action string `json:"action"`
-	// Key is the one raw object that is asked for, whatever the time; empty: all
-	// whose time it is.
+	// Key is the one raw object whose scans are asked for, even if they are not due;
+	// empty: all scans that are due.
 	Key string `json:"key,omitzero"`
 }
 
@@ -30,26 +30,28 @@ func ParseVerify(text []byte) (req VerifyRequest, err error) {
 	return req, nil
 }
 
-// VerifyAnswer is what a verification answers.
+// VerifyAnswer is the answer to a verification.
 type VerifyAnswer struct {
-	// Asked is the number of scans that Grail was asked about, and the next four
-	// are their states now.
+	// Asked is the number of scans that Grail was asked about; Proven, Short, Over and
+	// Unknown are how many of them are in that state now.
 	Asked   int `json:"asked"`
 	Proven  int `json:"proven"`
 	Short   int `json:"short"`
 	Over    int `json:"over"`
 	Unknown int `json:"unknown"`
-	// Later are committed lately, and asked about another time.
+	// Later counts lately committed scans that are not due yet.
 	Later int `json:"later"`
-	// Rows of the scans that Grail answered about.
+	// Expected, Indexed, Missing and Doubled are numbers of rows of the scans about which
+	// Grail answered; see archive.Arrival.
 	Expected int64 `json:"expected"`
 	Indexed  int64 `json:"indexed"`
 	Missing  int64 `json:"missing"`
 	Doubled  int64 `json:"doubled"`
-	Queries  int   `json:"queries"`
+	// Queries is the number of queries that were sent.
+	Queries int `json:"queries"`
 	// ScannedBytes is what Grail read, by which Dynatrace bills a query.
 	ScannedBytes int64 `json:"scannedBytes"`
-	// Resent are scans that were sent again because rows are missing.
+	// Resent counts scans that were sent again because rows are missing.
 	Resent int `json:"resent,omitzero"`
 	// Attention lists at most 50 of the scans that are short or over.
 	Attention []ArrivalAttention `json:"attention"`
@@ -59,7 +61,7 @@ type VerifyAnswer struct {
 	Next string `json:"next"`
 }
 
-// ArrivalAttention is a scan of which rows are missing, or there too often.
+// ArrivalAttention is a scan whose arrival is short or over, with its numbers of rows.
 type ArrivalAttention struct {
 	Key        string `json:"key"`
 	System     string `json:"system"`

@@ -13,17 +13,19 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// Service is one of AWS's services that a function calls.
+// Service is a service of AWS that a function calls.
 type Service struct {
-	// Name is the last part of its VPC endpoint's name: s3, secretsmanager, events.
+	// Name is the last part of the name of the service's VPC endpoint: s3,
+	// secretsmanager, events.
 	Name string
-	// URL is where the SDK finds it; nil: not known, and not tried.
+	// URL is the address at which the SDK calls the service; nil: not known, and not
+	// tried.
 	URL *url.URL
 }
 
-// Network shows which way each connection of the function takes: through the
-// proxy, by an endpoint in the VPC, or directly. AWS's services are connected to;
-// whether the outside service is reached is for later steps to tell.
+// Network shows which way each connection of the function takes: through the proxy, by a
+// VPC endpoint, or directly. It connects to the services of AWS, each in ReachTime at
+// most; later steps connect to the outside service.
 func (r *Route) Network(ctx context.Context) []Row {
 	rows := make([]Row, 1+len(r.Services))
 	rows[0] = r.way()
@@ -39,7 +41,7 @@ func (r *Route) Network(ctx context.Context) []Row {
 	return rows
 }
 
-// way shows how the outside service is connected to.
+// way returns the row about the way to the outside service.
 func (r *Route) way() Row {
 	proxy, err := r.Proxy.Of(r.URL)
 	switch {
@@ -51,7 +53,8 @@ func (r *Route) way() Row {
 	return Passed("to " + r.URL.Host + " directly" + r.excepted(r.URL))
 }
 
-// excepted says why an address is reached without the proxy that there is.
+// excepted returns the words for an address that NO_PROXY excepts from the proxy; empty:
+// there is no proxy, or it is not asked for such an address.
 func (r *Route) excepted(u *url.URL) string {
 	elsewhere := url.URL{Scheme: "https", Host: "somewhere.invalid"}
 	if proxy, err := r.Proxy.Of(&elsewhere); err != nil || proxy == nil || u.Scheme != "https" {
@@ -60,7 +63,7 @@ func (r *Route) excepted(u *url.URL) string {
 	return ", without the proxy: NO_PROXY excepts it"
 }
 
-// reach connects to a service of AWS's, and shows by which way.
+// reach connects to a service of AWS, and returns the row about the way to it.
 func (r *Route) reach(ctx context.Context, service Service) Row {
 	limited, cancel := context.WithTimeout(ctx, ReachTime)
 	defer cancel()
@@ -75,15 +78,15 @@ func (r *Route) reach(ctx context.Context, service Service) Row {
 	case err != nil:
 		return r.unreached(service, err)
 	}
-	_ = conn.Close() // nothing was said yet
+	_ = conn.Close() // nothing was sent
 	if proxy != nil {
 		return Passed(fmt.Sprintf("to %s through the proxy %s", service.URL.Host, proxy.Host))
 	}
 	return Passed("to " + service.URL.Host + wayTo(conn.RemoteAddr(), service.Name) + r.excepted(service.URL))
 }
 
-// wayTo tells by an address where it lies: a private one of AWS's services is that
-// of an interface endpoint.
+// wayTo returns the words for the way to a service, by the address that was connected
+// to: a private address is that of an interface endpoint.
 func wayTo(a net.Addr, service string) string {
 	at, err := netip.ParseAddrPort(a.String())
 	ip := at.Addr().Unmap()
@@ -98,7 +101,7 @@ func wayTo(a net.Addr, service string) string {
 	return " directly, " + ip.String()
 }
 
-// unreached is about a service that no proxy stands before.
+// unreached returns the row about a service that was not reached directly.
 func (r *Route) unreached(service Service, err error) Row {
 	row := FailedBy(err)
 	unknown := fault.ClassOf(err) == fault.Config && !errors.As(err, new(net.Error)) // its name does not resolve

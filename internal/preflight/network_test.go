@@ -11,7 +11,7 @@ import (
 	"runecast-ingest/internal/simulate/proxy"
 )
 
-// Each connection is shown with its way, and what is in the way with its cure.
+// A row shows the way of each connection, or why it fails, with the cure.
 func TestNetwork(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -69,8 +69,8 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// A name that does not resolve is that of a kind of endpoint which the region may
-// not have.
+// If the name of an endpoint does not resolve, the cure says that the region may not have
+// this kind of endpoint.
 func TestKindsOfEndpoints(t *testing.T) {
 	t.Parallel()
 	err := endpoint.Explain(&net.DNSError{Name: "secretsmanager-fips.eu-central-1.amazonaws.com", IsNotFound: true}, "secretsmanager-fips.eu-central-1.amazonaws.com")

@@ -1,11 +1,10 @@
-// Package preflight is what a person asks for before the first run, and when a
-// run fails: it walks the way to one outside service step by step, and says what
-// stands in it. The steps of DNS, TCP, TLS and the secret are here, since both
-// functions take them; packages appliancecheck and ingestcheck hold what is of
-// one side. A check promises to start no analysis, to change nothing but one
-// small object that it deletes again, to send no event but the test event that
-// was asked for, to end in bounded time and memory, to name the cure of whatever
-// fails, and to show no secret.
+// Package preflight is the check that a person asks for before the first run, and when a
+// run fails: it tries each step on the way to an outside service, and says which of
+// them work. The steps that both functions take are here: network, secret, DNS, TCP and
+// TLS; packages appliancecheck and ingestcheck hold those of one function. A check
+// promises to start no analysis, to change nothing but one small object that it deletes
+// again, to send no event but the test event, and that only on request, to end in bounded
+// time and memory, to name the cure of whatever fails, and to show no secret.
 package preflight
 
 import (
@@ -28,35 +27,36 @@ const (
 	CallTime = 15 * time.Second
 	// ReachTime bounds each of DNS, TCP, TLS, Secrets Manager and S3.
 	ReachTime = 5 * time.Second
-	// ExpirySoon is how long before its end a certificate, licence or token is warned of.
+	// ExpirySoon is how long before its end a certificate, licence or token is reported
+	// as a warning.
 	ExpirySoon = 30 * 24 * time.Hour
 
-	// checkTime bounds a whole check, headerTime the wait for the first byte of an
-	// answer that may be large.
+	// checkTime bounds a whole check. headerTime bounds the wait for the first byte of an
+	// answer, which may be a large one in a capture.
 	checkTime  = time.Minute
 	headerTime = 2 * time.Minute
 )
 
-// Settings are what the checks of both functions prove.
+// Settings are the settings that the checks of both functions prove.
 type Settings struct {
-	// URL is the service's address.
+	// URL is the address of the outside service.
 	URL *url.URL
-	// Region names the VPC endpoints.
+	// Region is the AWS region, which is part of the names of VPC endpoints.
 	Region string
 	// Bucket is the archive's name.
 	Bucket string
 	// AllowLoopback permits a service on this machine: local stacks and tests only.
 	AllowLoopback bool
-	// Proxy is what connections go through.
+	// Proxy says which connections go through a proxy.
 	Proxy endpoint.Proxy
-	// Services are those of AWS's that the function calls, and FIPS and DualStack
-	// say which of their endpoints it takes.
+	// Services are the services of AWS that the function calls; FIPS and DualStack say
+	// which kind of their endpoints it calls.
 	Services        []Service
 	FIPS, DualStack bool
-	// Version of this software.
+	// Version is the version of this software.
 	Version string
-	// Secrets makes credentials of the service of which nothing is read yet, for
-	// one check.
+	// Secrets makes new credentials of the outside service, for one check. They read the
+	// secret when it is first needed.
 	Secrets func() endpoint.Credentials
 	// Lookup resolves a name; nil: the machine's resolver.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
@@ -65,7 +65,7 @@ type Settings struct {
 	Log *slog.Logger
 }
 
-// Complete fills in what may be left out.
+// Complete returns the settings with the defaults for Lookup and Now.
 func (s Settings) Complete() Settings {
 	if s.Lookup == nil {
 		s.Lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
@@ -78,13 +78,15 @@ func (s Settings) Complete() Settings {
 	return s
 }
 
-// Limits make a connection fail soon enough for a person who waits.
+// Limits returns the limits of a connection of a check, so short that a person can wait
+// for its failure.
 func (s *Settings) Limits() endpoint.Options {
 	return endpoint.Options{AllowLoopback: s.AllowLoopback, Proxy: s.Proxy, DialTimeout: ReachTime, HeaderTimeout: headerTime, StallTimeout: CallTime}
 }
 
-// Late returns why a call with a time limit of its own, which is the context's,
-// failed: an error that only says that the time was over is one about the host.
+// Late returns the error of a call whose time limit was that of ctx. An error that only
+// says that the time was over is replaced by a fault of class retry about the host; any
+// other error, and nil, is returned as it is.
 func Late(ctx context.Context, err error, host string) error {
 	if ctx.Err() == nil || !errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -93,7 +95,7 @@ func Late(ctx context.Context, err error, host string) error {
 		Cure: "look at its load, and whether it is restarting or updating itself"}
 }
 
-// Listed returns the first few of many names as one text.
+// Listed returns names as one text: the first 20, and how many more there are.
 func Listed(names []string) string {
 	const most = 20
 	if more := len(names) - most; more > 0 {

@@ -14,17 +14,23 @@ import (
 
 // States of a row.
 const (
-	OK      = "ok"
-	Failed  = "failed"
-	Warning = "warning" // a run works, and yet somebody should look at it
-	Skipped = "skipped" // not proven, for the reason given
+	// OK: it was proven to work.
+	OK = "ok"
+	// Failed: it does not work, and has to be cured.
+	Failed = "failed"
+	// Warning: runs work, but somebody should look at it.
+	Warning = "warning"
+	// Skipped: it was not proven, for the reason in the detail.
+	Skipped = "skipped"
 )
 
-// Row is one thing that was checked.
+// Row is the result of one check.
 type Row struct {
+	// Check is the name of the step, as tls.
 	Check string `json:"check"`
 	// State is ok, failed, warning or skipped.
-	State  string `json:"state"`
+	State string `json:"state"`
+	// Detail is what was found, for a person.
 	Detail string `json:"detail"`
 	// Cure is what to do about it; empty if there is nothing to do.
 	Cure string `json:"cure,omitempty"`
@@ -39,8 +45,8 @@ type Report struct {
 	Next string `json:"next"`
 }
 
-// misconfiguration is the report about settings with which nothing can be
-// tried: err is what reading them gave, with a row for each fault in it.
+// misconfiguration returns the report about settings that cannot be used: one row for
+// each fault in err, the error of reading them.
 func misconfiguration(err error) Report {
 	var r Report
 	for _, fault := range faults(err) {
@@ -49,9 +55,9 @@ func misconfiguration(err error) Report {
 	return r.concluded("")
 }
 
-// Misconfigured takes the place of a function's handler where its settings
-// cannot be used: whatever is asked, the answer names every fault in them, to
-// {"action":"check"} as a report and to all else as an error.
+// Misconfigured returns the handler of a function whose settings cannot be used; cause
+// is the error of reading them. It answers {"action":"check"} with a report that names
+// every fault, and any other payload with cause.
 func Misconfigured(cause error) func(context.Context, jsontext.Value) (Report, error) {
 	return func(_ context.Context, payload jsontext.Value) (Report, error) {
 		var asked struct {
@@ -64,6 +70,7 @@ func Misconfigured(cause error) func(context.Context, jsontext.Value) (Report, e
 	}
 }
 
+// faults returns the single errors that an error joins.
 func faults(err error) []error {
 	if list, ok := err.(interface{ Unwrap() []error }); ok {
 		return list.Unwrap()
@@ -76,7 +83,8 @@ func faults(err error) []error {
 	return []error{err}
 }
 
-// concluded fills in what follows from the rows; next is what to do if none failed.
+// concluded returns the report with OK and Next set by its rows; next is what to do if
+// no row failed.
 func (r Report) concluded(next string) Report {
 	r.OK, r.Next = true, next
 	warned := false
@@ -94,7 +102,7 @@ func (r Report) concluded(next string) Report {
 	return r
 }
 
-// Failures counts the rows that failed.
+// Failures returns how many rows failed.
 func (r Report) Failures() int {
 	n := 0
 	for _, row := range r.Checks {
@@ -119,19 +127,21 @@ func (r Report) write(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// Passed makes a row of what was proven.
+// Passed returns a row in the state ok.
 func Passed(detail string) Row { return Row{State: OK, Detail: detail} }
 
-// Unproven makes a row of what could not be proven, and why; cure may be empty.
+// Unproven returns a row in the state skipped: why says why it could not be proven; cure
+// may be empty.
 func Unproven(why, cure string) Row { return Row{State: Skipped, Detail: why, Cure: cure} }
 
-// Warn makes a row of what works, and yet somebody should look at it.
+// Warn returns a row in the state warning.
 func Warn(detail, cure string) Row { return Row{State: Warning, Detail: detail, Cure: cure} }
 
-// Fail makes a row of what has to be cured.
+// Fail returns a row in the state failed.
 func Fail(detail, cure string) Row { return Row{State: Failed, Detail: detail, Cure: cure} }
 
-// FailedBy makes a row of an error: what, and where, apart from the cure.
+// FailedBy returns a row in the state failed about an error. The cure of a fault becomes
+// that of the row, the rest of the error's text the detail.
 func FailedBy(err error) Row {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {
@@ -142,13 +152,13 @@ func FailedBy(err error) Row {
 	return Fail(told.Error(), strings.TrimSpace(f.Cure))
 }
 
-// Named returns the row under a name of its own.
+// Named returns the row with another name.
 func (r Row) Named(check string) Row {
 	r.Check = check
 	return r
 }
 
-// Of returns the first row of a name, and reports whether there is one.
+// Of returns the first row with a name, and reports whether there is one.
 func (r Report) Of(check string) (Row, bool) {
 	for _, row := range r.Checks {
 		if row.Check == check {

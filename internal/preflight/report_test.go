@@ -19,7 +19,8 @@ func TestMisconfiguration(t *testing.T) {
 	}
 }
 
-// Settings that cannot be used are told by check, all at once, and refuse the rest.
+// With settings that cannot be used, check names all faults, and any other payload is
+// refused.
 func TestMisconfigured(t *testing.T) {
 	t.Parallel()
 	cause := fmt.Errorf("read configuration: %w", errors.Join(

@@ -16,28 +16,29 @@ import (
 	"runecast-ingest/internal/secret"
 )
 
-// Route is the way to one service: what earlier steps found, for the later ones.
+// Route is the way to one outside service in one check. It keeps what earlier steps have
+// found for later ones.
 type Route struct {
 	*Settings
-	// Credentials are of this check alone.
+	// Credentials are those of this check alone.
 	Credentials endpoint.Credentials
-	// Cred is from the step Secret.
+	// Cred is what the step Secret has read.
 	Cred secret.Credential
 
-	conn net.Conn // from TCP, for TLS
+	conn net.Conn // opened by the step TCP, used by the step TLS
 }
 
-// Route begins anew, with nothing read yet.
+// Route returns the way for a new check; nothing is read yet.
 func (s *Settings) Route() Route { return Route{Settings: s, Credentials: s.Secrets()} }
 
-// HangUp closes what the steps have opened.
+// HangUp closes the connection that the steps have opened.
 func (r *Route) HangUp() {
 	if r.conn != nil {
 		_ = r.conn.Close()
 	}
 }
 
-// Secret reads the credential anew.
+// Secret reads the secret, and keeps the credential in it.
 func (r *Route) Secret(ctx context.Context) Row {
 	limited, cancel := context.WithTimeout(ctx, ReachTime)
 	defer cancel()
@@ -62,7 +63,8 @@ func (r *Route) Secret(ctx context.Context) Row {
 	return Passed(detail)
 }
 
-// S3 makes a row of an error of S3, whose call had this context.
+// S3 returns a row about an error of S3; ctx is the context of the call, whose time limit
+// was ReachTime.
 func (r *Route) S3(ctx context.Context, err error) Row {
 	gateway := fmt.Sprintf("in a VPC, add the gateway endpoint com.amazonaws.%s.s3 to the route tables of the function's subnets, or a NAT gateway", r.Region)
 	if ctx.Err() != nil {
@@ -75,7 +77,8 @@ func (r *Route) S3(ctx context.Context, err error) Row {
 	return row
 }
 
-// DNS looks the host up, or the proxy's, which looks the host up itself.
+// DNS looks up the host of the outside service or, if there is a proxy, the proxy's: the
+// proxy looks the host up itself.
 func (r *Route) DNS(ctx context.Context) Row {
 	host, by := r.URL.Hostname(), ""
 	proxy, err := r.Proxy.Of(r.URL)
@@ -104,7 +107,7 @@ func (r *Route) DNS(ctx context.Context) Row {
 	return Passed(host + " is " + Listed(texts) + by)
 }
 
-// TCP connects to it.
+// TCP connects to the outside service, directly or through the proxy.
 func (r *Route) TCP(ctx context.Context) Row {
 	conn, err := endpoint.Dial(ctx, r.URL, r.Limits())
 	if err != nil {
@@ -117,7 +120,8 @@ func (r *Route) TCP(ctx context.Context) Row {
 	return Passed("connected to " + conn.RemoteAddr().String())
 }
 
-// TLS speaks TLS over that connection, and judges the certificate.
+// TLS makes the TLS handshake over the connection of the step TCP, and judges the
+// certificate.
 func (r *Route) TLS(ctx context.Context) Row {
 	if r.URL.Scheme != "https" {
 		return Warn("the address is plain http", "use https: the token travels readable")
@@ -138,7 +142,8 @@ func (r *Route) TLS(ctx context.Context) Row {
 	return Passed(detail)
 }
 
-// certificate describes who vouches for whom, and until when.
+// certificate returns the description of a server's certificate, and when the first
+// certificate of its chain expires. private says that the authority is the secret's.
 func certificate(state tls.ConnectionState, private bool) (string, time.Time) {
 	leaf := state.PeerCertificates[0]
 	chain := []*x509.Certificate{leaf}

@@ -7,22 +7,24 @@ import (
 	"slices"
 )
 
-// Step proves one thing. It is left out if one that it needs has failed or was
+// Step is one step of a check. It is left out if a step that it needs has failed or was
 // left out.
 type Step struct {
-	Name  string
+	Name string
+	// Needs are the names of earlier steps.
 	Needs []string
-	// Prove returns rows, of which the first is the step's own.
+	// Prove takes the step and returns at least one row. The first row gets the name of
+	// the step, and decides whether the step has failed.
 	Prove func(context.Context) []Row
 }
 
-// Single is a step of a single row.
+// Single returns a step of one row.
 func Single(name string, prove func(context.Context) Row, needs ...string) Step {
 	return Step{name, needs, func(ctx context.Context) []Row { return []Row{prove(ctx)} }}
 }
 
-// Walk takes the steps one after the other, in a minute at most, and logs the
-// report. next is what to do if none fails.
+// Walk takes the steps one after the other, in a minute at most, logs the report and
+// returns it. next is what to do if no step fails.
 func Walk(ctx context.Context, log *slog.Logger, steps []Step, next string) Report {
 	r := walk(ctx, steps).concluded(next)
 	r.write(ctx, log)
@@ -33,7 +35,7 @@ func walk(ctx context.Context, steps []Step) Report {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	var r Report
-	without := map[string]bool{} // steps that later ones cannot build on
+	without := map[string]bool{} // the steps that have failed or were left out
 	for _, s := range steps {
 		rows, taken := s.Take(ctx, without)
 		for i, row := range rows {
@@ -47,8 +49,8 @@ func walk(ctx context.Context, steps []Step) Report {
 	return r
 }
 
-// Take takes the step, and reports whether it did: not if it needs one of those
-// that are missing, or the time of the check is over.
+// Take takes the step, and reports whether it did. It does not if the step needs one of
+// the steps in without, or if the time of the check is over; the row then says which.
 func (s Step) Take(ctx context.Context, without map[string]bool) (rows []Row, taken bool) {
 	if i := slices.IndexFunc(s.Needs, func(name string) bool { return without[name] }); i >= 0 {
 		return []Row{Unproven(`needs "`+s.Needs[i]+`"`, "")}, false

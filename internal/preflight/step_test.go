@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// However long its steps would take, a check ends in a minute.
+// A check ends in a minute, however long its steps would take.
 func TestWalkIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

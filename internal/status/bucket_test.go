@@ -130,7 +130,7 @@ func (b *bucket) archived(at time.Time, id, name string) string {
 	return key
 }
 
-// delivered puts what is known of the delivery of an object's current version.
+// delivered puts the delivery document of an object's current version.
 func (b *bucket) delivered(key string, s archive.Scan, parts ...archive.SystemScan) {
 	b.put(archive.DeliveryKey(key), document(key, s, parts...), noon)
 }
@@ -148,7 +148,7 @@ func register(s archive.System, scanID, rawKey string) []byte {
 		Order: archive.Order{Run: "r-" + scanID}, Generation: 2, CompletedAt: noon.Add(-90 * time.Minute), CommittedAt: noon.Add(-time.Hour)})
 }
 
-// must asks for the status.
+// must returns the status, and fails the test on an error.
 func (b *bucket) must(t testing.TB, req payload.StatusRequest) payload.StatusAnswer {
 	t.Helper()
 	r, err := b.reader().Status(t.Context(), req)
@@ -158,7 +158,7 @@ func (b *bucket) must(t testing.TB, req payload.StatusRequest) payload.StatusAns
 	return r
 }
 
-// pages asks until there is no cursor, and returns all answers.
+// pages repeats a request with the cursor of each answer, and returns all answers.
 func (b *bucket) pages(t testing.TB, req payload.StatusRequest, most int) []payload.StatusAnswer {
 	t.Helper()
 	var all []payload.StatusAnswer

@@ -20,8 +20,8 @@ func (b *bucket) enveloped(t *testing.T, key string, s archive.System) {
 	b.put(key, []byte(text.String()+`{}}`), noon.Add(-time.Hour))
 }
 
-// Keys hold 40 characters of a name, and hand-made documents none: the envelope
-// decides which system it is.
+// Keys hold 40 characters of a system's name, and those of hand-made documents none, so
+// the envelope decides which system an object is of.
 func TestStatusOfASystemIsExact(t *testing.T) {
 	t.Parallel()
 	b := newBucket()
@@ -52,8 +52,8 @@ func TestStatusOfASystemIsExact(t *testing.T) {
 				t.Errorf("%s: the answer has the system %q", name, s.System)
 			}
 		}
-		// What sweeps remember; the envelope of each label in question; delivery and
-		// envelope of the hand-made object; a delivery document for each object.
+		// The sweep document; an envelope for each label in question; the delivery document
+		// and the envelope of the hand-made object; a delivery document for each object.
 		if gets := int(b.gets.Load() - before); gets != c.gets {
 			t.Errorf("%s: %d reads, want %d", name, gets, c.gets)
 		}

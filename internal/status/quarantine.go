@@ -20,15 +20,15 @@ import (
 const (
 	// maxRefused bounds the refused events in an answer.
 	maxRefused = 100
-	// maxEvent bounds the event that an answer shows, in bytes: an answer of
-	// Lambda has 6 MB at most.
+	// maxEvent is the most that is read of one document of the quarantine, in bytes: an
+	// answer of Lambda has 6 MB at most.
 	maxEvent = 5 << 20
 	// eventReaders is how many refused events are held in memory at once.
 	eventReaders = 4
 )
 
-// Refusals finds the objects that have refused events. An unreadable request is
-// a fault of class Reject.
+// Refusals lists the raw objects of a window that have refused events. A request that
+// cannot be followed is a fault of class reject.
 func (r *Reader) Refusals(ctx context.Context, req payload.StatusRequest) (payload.QuarantineList, error) {
 	w, err := r.walk(ctx, req)
 	if err != nil {
@@ -39,7 +39,7 @@ func (r *Reader) Refusals(ctx context.Context, req payload.StatusRequest) (paylo
 		return payload.QuarantineList{}, err
 	}
 	a := payload.QuarantineList{
-		Since: w.at.Since, Until: w.at.Until, Objects: t.objects, Quarantined: t.total.Quarantined,
+		Since: w.scope.Since, Until: w.scope.Until, Objects: t.objects, Quarantined: t.total.Quarantined,
 		Attention: t.listed(), AttentionOmitted: t.omitted, Next: "nothing: no event was refused",
 	}
 	if a.Quarantined > 0 {
@@ -51,11 +51,11 @@ func (r *Reader) Refusals(ctx context.Context, req payload.StatusRequest) (paylo
 	return a, err
 }
 
-// Quarantine shows the refused events of an object's last generation: the first
-// hundred, or one of them whole. Earlier generations were abandoned, and count
-// for nothing. Bad requests are faults of class Reject.
+// Quarantine returns the refused events of an object's last generation: the first
+// hundred, or one of them whole. Those of earlier generations are left out, since these
+// were abandoned. A request that cannot be followed is a fault of class reject.
 func (r *Reader) Quarantine(ctx context.Context, req payload.QuarantineRequest) (payload.QuarantineAnswer, error) {
-	most, err := most(&req)
+	limit, err := limitOf(&req)
 	if err != nil {
 		return payload.QuarantineAnswer{}, err
 	}
@@ -72,7 +72,7 @@ func (r *Reader) Quarantine(ctx context.Context, req payload.QuarantineRequest) 
 	if err != nil {
 		return q, err
 	}
-	q.Omitted = max(0, len(found)-most)
+	q.Omitted = max(0, len(found)-limit)
 	if q.Refused, err = r.read(ctx, found[:len(found)-q.Omitted], req.Index != nil); err != nil {
 		return q, err
 	}
@@ -80,12 +80,13 @@ func (r *Reader) Quarantine(ctx context.Context, req payload.QuarantineRequest) 
 	return q, nil
 }
 
-// most checks what is asked of one object, and returns how many events are shown.
-func most(q *payload.QuarantineRequest) (int, error) {
+// limitOf checks a request about one object, and returns the most events that the answer
+// shows.
+func limitOf(q *payload.QuarantineRequest) (int, error) {
 	window := q.StatusRequest
 	window.Limit = 0
 	switch {
-	case q.Key == "": // and an index, else it would not be asked of one object
+	case q.Key == "": // and an index: a request with neither goes to Refusals
 		return 0, payload.BadInspection("index is of an event of one raw object, and there is no key: name it beside index", nil)
 	case !strings.HasPrefix(q.Key, archive.RawPrefix):
 		return 0, payload.BadInspection(fmt.Sprintf("key %q is not under %s", q.Key, archive.RawPrefix), nil)
@@ -101,13 +102,14 @@ func most(q *payload.QuarantineRequest) (int, error) {
 	return q.Limit, nil
 }
 
-// event is where a refused event lies.
+// event is a refused event: its document in the quarantine, and its event index.
 type event struct {
 	info  archive.RawInfo
 	index int64
 }
 
-// refused lists the refused events that are asked for, by index.
+// refused lists the refused events of the last generation in the order of their index;
+// with an index in the request, only that one.
 func (r *Reader) refused(ctx context.Context, req payload.QuarantineRequest, d *archive.Delivery) ([]event, error) {
 	found := []event{}
 	for _, g := range d.Generations() {
@@ -125,6 +127,8 @@ func (r *Reader) refused(ctx context.Context, req payload.QuarantineRequest, d *
 	return found, nil
 }
 
+// read reads the documents of refused events, eventReaders at once. whole says whether
+// the answer holds the events themselves.
 func (r *Reader) read(ctx context.Context, events []event, whole bool) ([]payload.RefusedEvent, error) {
 	all := make([]payload.RefusedEvent, len(events))
 	var group errgroup.Group
@@ -138,8 +142,8 @@ func (r *Reader) read(ctx context.Context, events []event, whole bool) ([]payloa
 	return all, group.Wait()
 }
 
-// event reads one document of the quarantine. Of one that cannot be understood
-// nothing is shown but where it is.
+// event reads one document of the quarantine. If it cannot be understood, the result
+// has only the index and the document's key.
 func (r *Reader) event(ctx context.Context, e event, whole bool) (payload.RefusedEvent, error) {
 	body, err := r.archive.Open(ctx, e.info)
 	if err != nil {
@@ -156,8 +160,7 @@ func (r *Reader) event(ctx context.Context, e event, whole bool) (payload.Refuse
 	return row, nil
 }
 
-// refusedEvent shows what a document of the quarantine says; false: it cannot
-// be understood.
+// refusedEvent decodes a document of the quarantine; false: it cannot be understood.
 func refusedEvent(text []byte, whole bool) (payload.RefusedEvent, bool) {
 	var names struct {
 		EventType string `json:"event.type"`
@@ -177,7 +180,7 @@ func refusedEvent(text []byte, whole bool) (payload.RefusedEvent, bool) {
 	return row, true
 }
 
-// refusedAdvice says what to do about the refused events of an object.
+// refusedAdvice returns what a person is to do about the refused events of an object.
 func refusedAdvice(q *payload.QuarantineAnswer, index *int64) string {
 	switch {
 	case index != nil && len(q.Refused) == 0:

@@ -18,7 +18,7 @@ import (
 
 const refusedKey = "raw/v1/dt=2026-11-22/run=20261122T020000Z-4f3a/vc1.example-2ebce7c4.json.gz"
 
-// refuse puts a refused event of a generation where the forwarder does.
+// refuse puts a refused event of a generation into quarantine, as the forwarder does.
 func refuse(t *testing.T, s *store.Store, generation int, index int64, event string) {
 	t.Helper()
 	refuseOf(t, s, archive.Generation{RawKey: refusedKey, Number: generation}, index, event)
@@ -44,8 +44,8 @@ func quarantine(t *testing.T, s *store.Store, text string) (payload.QuarantineAn
 	return status.New(s, func() time.Time { return noon }).Quarantine(t.Context(), req)
 }
 
-// Only the last generation's refused events are shown, by number, without
-// their content unless one is asked for.
+// Only the refused events of the last generation are shown, by index. An event is shown
+// whole only if the request names its index.
 func TestQuarantine(t *testing.T) {
 	t.Parallel()
 	c, s := onServer(t)
@@ -92,8 +92,8 @@ func TestQuarantine(t *testing.T) {
 	}
 }
 
-// The scans of a hand-made document have generations of their own. What cannot
-// be read hides nothing else, and its text goes nowhere.
+// The scans of a hand-made document have generations of their own. A document of the
+// quarantine that cannot be read hides no other, and its text is not shown.
 func TestQuarantineOfSeveralGenerations(t *testing.T) {
 	t.Parallel()
 	c, s := onServer(t)
@@ -155,7 +155,7 @@ func TestQuarantineRequestsThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// Without a key the objects that have refused events are found, by pages, too.
+// Without a key the answer lists the objects that have refused events, also by pages.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	b := newBucket()

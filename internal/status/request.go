@@ -13,23 +13,26 @@ import (
 )
 
 const (
-	// usualWindow is how far back an answer looks by default.
+	// usualWindow is the length of the window if the request names none.
 	usualWindow = 7 * 24 * time.Hour
 	// usualLimit and mostLimit bound the objects that one call looks at.
 	usualLimit = 10_000
 	mostLimit  = 100_000
 )
 
-// scope is a request made definite, and where it goes on. It is what a cursor holds.
+// scope is a request with its window as times, and the place where the walk goes on. A
+// cursor holds a scope.
 type scope struct {
-	Asked payload.StatusRequest `json:"asked"` // what a repeated request may say, too
+	// Asked is the request without limit and next. A request with a cursor may repeat it.
+	Asked payload.StatusRequest `json:"asked"`
 	Since time.Time             `json:"since"`
 	Until time.Time             `json:"until"`
-	// After is the place that was looked at last; empty: none was.
+	// After is the last key that was looked at; empty: none was.
 	After string `json:"after"`
 }
 
-// scopeOf settles the window, or takes up the one that a cursor brings along.
+// scopeOf returns the scope of a request: a new one, or that of its cursor. A request
+// that cannot be followed is a fault of class reject.
 func scopeOf(r payload.StatusRequest, now time.Time) (scope, error) {
 	asked := r
 	asked.Limit, asked.Next = 0, ""
@@ -44,6 +47,8 @@ func scopeOf(r payload.StatusRequest, now time.Time) (scope, error) {
 	return begin(asked, now.UTC())
 }
 
+// begin returns a new scope. The window never ends in the future; without since it is of
+// the usual length, or, with a prefix, has no beginning.
 func begin(asked payload.StatusRequest, now time.Time) (scope, error) {
 	s := scope{Asked: asked, Until: now}
 	since, until, err := archive.ParsePeriod(asked.Since, asked.Until)
@@ -65,6 +70,8 @@ func begin(asked payload.StatusRequest, now time.Time) (scope, error) {
 	return s, nil
 }
 
+// goOn returns the scope in a cursor. The other members of the request must be absent or
+// the same as in the request that began it.
 func goOn(cursor string, asked payload.StatusRequest) (scope, error) {
 	var s scope
 	text, err := base64.RawURLEncoding.DecodeString(cursor)
@@ -80,7 +87,7 @@ func goOn(cursor string, asked payload.StatusRequest) (scope, error) {
 	return s, nil
 }
 
-// cursor packs a scope for a later request.
+// cursor returns the text of a scope for a later request: JSON in base64.
 func (s scope) cursor() (string, error) {
 	text, err := json.Marshal(s)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"runecast-ingest/internal/payload"
 )
 
-// ask parses a payload and asks for the status.
+// ask parses a payload and returns the answer to it.
 func (b *bucket) ask(t *testing.T, text string) (payload.StatusAnswer, error) {
 	t.Helper()
 	req, err := payload.ParseStatus([]byte(text))
@@ -94,8 +94,8 @@ func TestRequestsThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// A cursor stays good while the archive changes: days that are deleted are
-// passed over, and what is new belongs to no window that has ended.
+// A cursor stays usable while the archive changes: deleted days are passed over, and new
+// objects are outside of the window.
 func TestCursorOutlivesChanges(t *testing.T) {
 	t.Parallel()
 	b := newBucket()

@@ -62,8 +62,8 @@ func (c *counting) put(ctx context.Context, key string, body []byte) (etag strin
 	return *out.ETag, nil
 }
 
-// A large archive on a real S3 server: one answer and pages give the same
-// figures, by as many calls as the formula says.
+// In a large archive on a real S3 server one answer and pages give the same figures, with
+// as many calls of S3 as the comment of Status says.
 func TestLargeArchive(t *testing.T) {
 	t.Parallel()
 	const objects, systems = 2_000, 20

@@ -1,7 +1,8 @@
-// Package status shows an operator how the archive stands: what is delivered,
-// what waits, what failed, what was refused, and what each system shows. It
-// promises to write nothing, to end before its deadline with a cursor to go on
-// by, and that its memory grows with the systems, not with the objects.
+// Package status tells an operator the state of the archive: which scans are delivered,
+// open or failed, which events Dynatrace refused, and which scan of each system the
+// dashboard shows. It promises to write nothing, to answer before the deadline, with a
+// cursor if it did not come to the end, and to use memory in proportion to the number of
+// systems, not of objects.
 package status
 
 import (
@@ -22,12 +23,13 @@ type Reader struct {
 	now     func() time.Time
 }
 
-// New makes a reader with a wall clock.
+// New makes a reader; now is the wall clock.
 func New(store *store.Store, now func() time.Time) *Reader {
 	return &Reader{archive: store, now: now}
 }
 
-// committed returns what a register says of the scan that the dashboard shows.
+// committed returns what a register says of the scan that the dashboard shows, with its
+// age in hours, rounded to a tenth.
 func committed(r *archive.Register, now time.Time) *payload.CommittedScan {
 	c := &payload.CommittedScan{Run: r.Order.Run, ScanID: r.ScanID, Generation: r.Generation, CompletedAt: r.CompletedAt, CommittedAt: r.CommittedAt, RawKey: r.RawKey, Unlicensed: r.Unlicensed}
 	from := c.CompletedAt
@@ -38,9 +40,9 @@ func committed(r *archive.Register, now time.Time) *payload.CommittedScan {
 	return c
 }
 
-// Status sums up the deliveries of a window by two reads of S3 per thousand
-// objects, one per object, one per system and one of what sweeps remember. An unreadable request is a fault
-// of class Reject.
+// Status sums up the deliveries of a window. It takes two calls of S3 per thousand
+// objects, one per object, one per system, and one for the sweep document. A request
+// that cannot be followed is a fault of class reject.
 func (r *Reader) Status(ctx context.Context, req payload.StatusRequest) (payload.StatusAnswer, error) {
 	w, err := r.walk(ctx, req)
 	if err != nil {
@@ -53,19 +55,20 @@ func (r *Reader) Status(ctx context.Context, req payload.StatusRequest) (payload
 		return payload.StatusAnswer{}, err
 	}
 	rep := payload.StatusAnswer{
-		Since: w.at.Since, Until: w.at.Until, Objects: t.objects, ScanCounts: t.total, Earlier: t.earlier,
+		Since: w.scope.Since, Until: w.scope.Until, Objects: t.objects, ScanCounts: t.total, Earlier: t.earlier,
 		Systems: t.sorted(), Attention: t.listed(), AttentionOmitted: t.omitted,
 	}
 	if !t.waiting.IsZero() {
 		rep.OldestPending = &payload.OldestPending{Time: t.waiting, Seconds: int64(t.now.Sub(t.waiting).Seconds())}
 	}
 	if rep.Cursor, err = w.cursor(); err == nil {
-		rep.Next = advice(&rep, w.at.Asked.System)
+		rep.Next = advice(&rep, w.scope.Asked.System)
 	}
 	return rep, err
 }
 
-// look reads the registers, then the deliveries.
+// look reads the registers, then the delivery documents of the walk's objects, and sums
+// them up. notable chooses the scans that are listed.
 func (w *walk) look(ctx context.Context, notable func(*payload.Attention) bool) (*tally, error) {
 	registers, err := w.r.archive.Registers(ctx)
 	if err != nil {
@@ -73,7 +76,7 @@ func (w *walk) look(ctx context.Context, notable func(*payload.Attention) bool) 
 	}
 	systems := store.DirectoryOf(registers)
 	var system *archive.Named
-	if asked := w.at.Asked.System; asked != "" {
+	if asked := w.scope.Asked.System; asked != "" {
 		system = systems.Named(asked)
 	}
 	t := newTally(systems, system, w.r.now(), notable)
@@ -92,7 +95,7 @@ func (w *walk) look(ctx context.Context, notable func(*payload.Attention) bool) 
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err // what was read last is not what the archive says
+		return nil, err // the last reads were cut off, and prove nothing about the documents
 	}
 	for _, c := range registers {
 		if c.Err != nil {
@@ -103,16 +106,18 @@ func (w *walk) look(ctx context.Context, notable func(*payload.Attention) bool) 
 	return t, nil
 }
 
+// stateUnreadable is the state of a commit register that cannot be read.
 const stateUnreadable = "unreadable"
 
+// cursor returns where a later request goes on; empty: all was seen.
 func (w *walk) cursor() (string, error) {
 	if !w.more {
 		return "", nil
 	}
-	return w.at.cursor()
+	return w.scope.cursor()
 }
 
-// advice says what to do about what was found, the worst first.
+// advice returns what a person is to do now, about the worst finding first.
 func advice(r *payload.StatusAnswer, system string) string {
 	more := ""
 	if r.Cursor != "" {

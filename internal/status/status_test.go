@@ -90,8 +90,8 @@ func refusals(t *testing.T, b *bucket, req payload.StatusRequest) payload.Quaran
 	return r
 }
 
-// The arrival of what is shown is beside it; only that of a scan that is shown
-// needs a look.
+// The arrival of the committed scan is shown in its system's entry. The arrival of a scan
+// that is no longer committed needs no look.
 func TestArrivalIsShown(t *testing.T) {
 	t.Parallel()
 	b := newBucket()
@@ -109,7 +109,7 @@ func TestArrivalIsShown(t *testing.T) {
 	}
 }
 
-// What an answer advises depends on the worst that was found.
+// The advice of an answer is about the worst finding.
 func TestNextSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -140,7 +140,8 @@ func TestNextSaysWhatToDo(t *testing.T) {
 	}
 }
 
-// A system of which a part has no licence looks better than it is: an answer says so.
+// If a part of a system has no licence, its posture is over the rest, and the answer says
+// so.
 func TestPartlyUnlicensedSystemsAreNamed(t *testing.T) {
 	t.Parallel()
 	b := newBucket()
@@ -201,8 +202,8 @@ func TestHandMadeDocumentsCountBySystem(t *testing.T) {
 	}
 }
 
-// One system may be asked for by id, by name in any case, and by what the keys
-// show of it if it was never committed.
+// A request may name a system by its id, by its name in upper or lower case, and, if it
+// was never committed, by the slug in its keys.
 func TestOnlyOneSystem(t *testing.T) {
 	t.Parallel()
 	b := newBucket()
@@ -260,7 +261,7 @@ func TestStatusNeedsItsRights(t *testing.T) {
 	}
 }
 
-// A call that is cut off must not show what it could not read as pending.
+// A call that is cut off does not show documents that it could not read as pending.
 func TestCancelledStatus(t *testing.T) {
 	t.Parallel()
 	b := newBucket()

@@ -9,8 +9,8 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// sweep returns what the last sweep left open, by key. What it cannot read it
-// does without, as the sweep itself does.
+// sweep returns the objects that the last sweep left open, by key. If the sweep
+// document cannot be understood, it returns none, as the sweep itself does.
 func (r *Reader) sweep(ctx context.Context) (map[string]archive.OpenObject, error) {
 	memory, err := r.archive.Sweep(ctx)
 	if err != nil && !memory.Exists() {
@@ -25,13 +25,13 @@ func (r *Reader) sweep(ctx context.Context) (map[string]archive.OpenObject, erro
 	return open, nil
 }
 
-// earlier adds the objects of before the window that the sweep left open: status
-// and sweep agree on what is open.
+// earlier adds the objects that the last sweep left open and whose runs began before the
+// window, so that status names every open object that the sweep knows.
 func (w *walk) earlier(ctx context.Context, t *tally) error {
 	objects := func(yield func(archive.RawInfo, error) bool) {
 		for _, o := range t.sweep {
 			info := o.Info()
-			before := info.Started().Before(w.at.Since) && strings.HasPrefix(info.Key, w.at.Asked.Prefix)
+			before := info.Started().Before(w.scope.Since) && strings.HasPrefix(info.Key, w.scope.Asked.Prefix)
 			if before && !yield(info, nil) {
 				return
 			}
@@ -48,7 +48,7 @@ func (w *walk) earlier(ctx context.Context, t *tally) error {
 	return nil
 }
 
-// leftOpen counts an open object of before the window.
+// leftOpen counts an open object whose run began before the window.
 func (t *tally) leftOpen(o store.Tracked) {
 	seen := false
 	for _, scan := range t.scans(&o) {

@@ -12,34 +12,40 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// maxAttention bounds the list of what needs a look.
+// maxAttention bounds the list of scans that need a look.
 const maxAttention = 50
 
-// noticed is a scan that needs a look, and when its run began.
+// noticed is a scan or a register that needs a look, and when its run began.
 type noticed struct {
 	payload.Attention
 	began time.Time
 }
 
-// tally sums up objects as they pass; it keeps one entry per system, and the
-// newest of what needs a look.
+// tally sums up objects one after the other. It keeps one entry per system, and the
+// newest scans that need a look.
 type tally struct {
-	systems   *archive.Directory
-	only      *archive.Named // nil: all systems
-	notable   func(*payload.Attention) bool
-	now       time.Time
-	objects   int
-	total     payload.ScanCounts
-	earlier   int       // open objects of before the window
-	waiting   time.Time // since when the oldest pending object waits; zero: none
+	systems *archive.Directory
+	// only is the one system that the request names; nil: all systems.
+	only *archive.Named
+	// notable reports whether a scan is to be listed in attention.
+	notable func(*payload.Attention) bool
+	now     time.Time
+	objects int
+	total   payload.ScanCounts
+	// earlier counts the open objects whose runs began before the window.
+	earlier int
+	// waiting is when the oldest pending object was stored; zero: none is pending.
+	waiting time.Time
+	// bySystem has the figures of each system, by the hash of its id.
 	bySystem  map[string]*payload.SystemStatus
 	attention []noticed
 	omitted   int
-	// sweep is what the sweep left open, by key.
+	// sweep has the objects that the last sweep left open, by key.
 	sweep map[string]archive.OpenObject
 }
 
-// newTally begins with the registers; system is the only one that is asked for, nil: all are.
+// newTally begins a tally with the systems of the commit registers; system is the one
+// that the request names, nil: it names none.
 func newTally(systems *archive.Directory, system *archive.Named, now time.Time, notable func(*payload.Attention) bool) *tally {
 	t := &tally{systems: systems, only: system, notable: notable, now: now, bySystem: map[string]*payload.SystemStatus{}}
 	for _, o := range systems.Owners() {
@@ -50,9 +56,10 @@ func newTally(systems *archive.Directory, system *archive.Named, now time.Time, 
 	return t
 }
 
-// unnamed stands for the systems of documents that do not name them.
+// unnamed is the name under which documents are counted that name no system.
 const unnamed = "(not named)"
 
+// system returns the entry of a system, and makes it if there is none.
 func (t *tally) system(o archive.Owner) *payload.SystemStatus {
 	if t.bySystem[o.Hash] == nil {
 		t.bySystem[o.Hash] = &payload.SystemStatus{System: o.System.Name, ID: o.System.ID, Type: o.System.Type}
@@ -60,14 +67,14 @@ func (t *tally) system(o archive.Owner) *payload.SystemStatus {
 	return t.bySystem[o.Hash]
 }
 
-// owner returns whose a scan of an object is; false: not that of the system that
-// is asked for, although another one in the same document is.
+// owner returns the system that a scan of an object is of; false: the request names
+// another one, and the walk chose the document for another of its scans.
 func (t *tally) owner(key string, scan *archive.SystemScan) (archive.Owner, bool) {
 	o := t.systems.Owner(key, scan.System)
 	switch {
 	case t.only != nil && scan.System != (archive.System{}):
 		return o, t.only.Means(scan.System)
-	case t.only != nil && o.Hash == "": // its envelope has named it
+	case t.only != nil && o.Hash == "": // the walk has found the system in the envelope
 		return t.only.Owner(), true
 	case o.Hash == "":
 		o.System.Name = unnamed
@@ -75,6 +82,7 @@ func (t *tally) owner(key string, scan *archive.SystemScan) (archive.Owner, bool
 	return o, true
 }
 
+// add counts the scans of an object, and lists those that need a look.
 func (t *tally) add(o store.Tracked) {
 	seen := false
 	for _, scan := range t.scans(&o) {
@@ -106,12 +114,12 @@ func (t *tally) add(o store.Tracked) {
 	}
 }
 
-// arrived puts the arrival of a scan where it is shown: beside the commit that it
-// is of, and in the list of what needs a look if rows are missing, or there too often.
+// arrived puts the arrival of a system's committed scan into the system's entry and, if
+// rows are missing or doubled, into the attention entry of the scan.
 func arrived(s *payload.SystemStatus, a *payload.Attention, of *archive.Arrival, scanID string) {
 	c := s.Committed
 	if of == nil || c == nil || c.ScanID != scanID {
-		return // what is not shown any more needs no look
+		return // the dashboard does not show this scan
 	}
 	c.Arrival = of.State
 	if of.State == archive.ArrivalShort || of.State == archive.ArrivalOver {
@@ -119,8 +127,9 @@ func arrived(s *payload.SystemStatus, a *payload.Attention, of *archive.Arrival,
 	}
 }
 
-// scans returns what is known of the scans in an object; of one that nobody has
-// delivered in this version, one pending scan, with what kept the sweep from it.
+// scans returns the scans in an object as its delivery document has them. If there is no
+// document of this version of the object, it returns one pending scan, whose reason says
+// why, and why the last sweep could not deliver it.
 func (t *tally) scans(o *store.Tracked) []archive.SystemScan {
 	v := &o.Delivery.Value
 	open := func(reason string) []archive.SystemScan {
@@ -157,14 +166,14 @@ func count(c *payload.ScanCounts, s *archive.Scan) {
 	c.Quarantined += s.Quarantined
 }
 
-// notice takes a scan, or a register, whose run began at a time into the list.
+// notice lists a scan or a register that needs a look; began is when its run began.
 func (t *tally) notice(a payload.Attention, began time.Time) {
 	if t.attention = append(t.attention, noticed{a, began}); len(t.attention) == 2*maxAttention {
 		t.cut()
 	}
 }
 
-// cut keeps the newest.
+// cut sorts the list, the newest first, and keeps its first maxAttention entries.
 func (t *tally) cut() {
 	slices.SortFunc(t.attention, func(a, b noticed) int {
 		return cmp.Or(b.began.Compare(a.began), strings.Compare(a.Key, b.Key), strings.Compare(a.System, b.System))
@@ -174,7 +183,7 @@ func (t *tally) cut() {
 	t.attention = t.attention[:keep]
 }
 
-// listed returns what needs a look.
+// listed returns the scans and registers that need a look.
 func (t *tally) listed() []payload.Attention {
 	var all []payload.Attention
 	for _, a := range t.attention {
@@ -183,6 +192,7 @@ func (t *tally) listed() []payload.Attention {
 	return all
 }
 
+// sorted returns the entries of all systems, by name, then by id.
 func (t *tally) sorted() []payload.SystemStatus {
 	all := make([]payload.SystemStatus, 0, len(t.bySystem))
 	for _, s := range slices.SortedFunc(maps.Values(t.bySystem), func(a, b *payload.SystemStatus) int {

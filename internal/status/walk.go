@@ -11,26 +11,31 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// reserve is the most time that is kept back for answering.
+// reserve is the most time before the deadline that is kept for the answer.
 const reserve = time.Minute
 
 // walk goes through the raw objects of a scope: the newest day first, hand-made
-// documents last. It ends at its limit, and a while before the deadline.
+// documents last. It ends at its limit, or at stop.
 type walk struct {
 	r     *Reader
-	at    scope
+	scope scope
+	// limit is how many more objects the walk may take.
 	limit int
-	stop  time.Time // zero: no deadline
-	// begun: it goes on from an earlier answer's cursor.
+	// stop is when the walk ends, up to a minute before the deadline; zero: there is no
+	// deadline.
+	stop time.Time
+	// begun says that the walk goes on from the cursor of an earlier answer.
 	begun bool
-	// more: it ended before all was seen, behind the key that at holds.
+	// more says that the walk ended before it had seen all; scope.After is the last key that
+	// it has seen.
 	more bool
 }
 
+// walk begins a walk for a request.
 func (r *Reader) walk(ctx context.Context, req payload.StatusRequest) (*walk, error) {
 	now := r.now()
-	at, err := scopeOf(req, now)
-	w := &walk{r: r, at: at, limit: req.Limit, begun: req.Next != ""}
+	sc, err := scopeOf(req, now)
+	w := &walk{r: r, scope: sc, limit: req.Limit, begun: req.Next != ""}
 	if w.limit == 0 {
 		w.limit = usualLimit
 	}
@@ -40,14 +45,15 @@ func (r *Reader) walk(ctx context.Context, req payload.StatusRequest) (*walk, er
 	return w, err
 }
 
+// late reports whether the walk's time is over.
 func (w *walk) late() bool { return !w.stop.IsZero() && !w.r.now().Before(w.stop) }
 
-// objects returns those that are wanted, of a system or, if it is nil, of any.
-// An error ends it.
+// objects lists the objects of the walk, of one system or, if it is nil, of all. It
+// ends with the first error.
 func (w *walk) objects(ctx context.Context, system *archive.Named) iter.Seq2[archive.RawInfo, error] {
 	q := store.Query{
-		Prefix: w.at.Asked.Prefix, System: system, Since: w.at.Since, Until: w.at.Until,
-		Order: store.NewestFirst, After: w.at.After, Late: w.late,
+		Prefix: w.scope.Asked.Prefix, System: system, Since: w.scope.Since, Until: w.scope.Until,
+		Order: store.NewestFirst, After: w.scope.After, Late: w.late,
 	}
 	return func(yield func(archive.RawInfo, error) bool) {
 		for info, err := range w.r.archive.Select(ctx, q) {
@@ -57,12 +63,12 @@ func (w *walk) objects(ctx context.Context, system *archive.Named) iter.Seq2[arc
 				return
 			}
 			if late {
-				w.at.After = info.Key // whatever lies before it was not wanted
+				w.scope.After = info.Key // the selection has looked at all keys up to this one
 			}
 			if w.more = late || w.limit == 0; w.more {
 				return
 			}
-			w.at.After = info.Key
+			w.scope.After = info.Key
 			w.limit--
 			if !yield(info, nil) {
 				return

@@ -16,7 +16,7 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// estate is an archive made at random, and what must come out of it.
+// estate is an archive made at random, and the figures that status must give of it.
 type estate struct {
 	*bucket
 	objects  int
@@ -89,8 +89,8 @@ func newEstate(t *rapid.T) *estate {
 	return e
 }
 
-// Whatever lies in the archive and whatever the systems are called: the figures
-// of the systems add up to the totals, and pages add up to the whole.
+// Whatever is in the archive, and whatever the systems are called, the figures of the
+// systems add up to the totals, and pages add up to the whole.
 func TestFiguresAddUp(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -125,7 +125,7 @@ func TestFiguresAddUp(t *testing.T) {
 	})
 }
 
-// The newest come first, and of what needs a look the newest fifty are kept.
+// The newest objects come first, and attention lists the newest fifty scans.
 func TestNewestFirst(t *testing.T) {
 	t.Parallel()
 	b := newBucket()
@@ -153,7 +153,7 @@ func TestNewestFirst(t *testing.T) {
 	}
 }
 
-// An invocation with little time answers before its end, loses nothing, and
+// An invocation with little time answers before its deadline, leaves out no object, and
 // the next one goes on.
 func TestStatusEndsBeforeItsDeadline(t *testing.T) {
 	t.Parallel()
@@ -187,14 +187,16 @@ func TestStatusEndsBeforeItsDeadline(t *testing.T) {
 	}
 }
 
-// unhurried has a deadline by the test's clock, which the real one has not reached or long passed.
+// unhurried is a context with a deadline by the test's clock. It never ends by the real
+// clock, which may be before or long after that deadline.
 type unhurried struct{ context.Context }
 
 func (unhurried) Done() <-chan struct{} { return nil }
 func (unhurried) Err() error            { return nil }
 
-// The calls of S3 are those of the formula: a page of the list per thousand
-// objects of a day, one read per object, one per system and one of what sweeps remember.
+// The calls of S3 are those that the comment of Status names: a page of the list per
+// thousand objects of a day, one read per object, one per system and one of the sweep
+// document.
 func TestCallsOfS3(t *testing.T) {
 	t.Parallel()
 	const objects, systems = 30_000, 40

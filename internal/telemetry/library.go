@@ -15,16 +15,15 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Serve hands Lambda's invocations to handle, one after the other, and ends with
-// the process: it never returns. An invocation that fails or panics ends with a
-// line of level ERROR; what a library prints meanwhile carries the invocation's
-// id, too.
+// Serve hands Lambda's invocations to handle, one after the other. It does not return.
+// An invocation that fails or panics ends with a line of level ERROR. What a library
+// prints during an invocation is logged with the invocation's id.
 func Serve[In, Out any](ctx context.Context, log *slog.Logger, handle func(context.Context, In) (Out, error)) {
 	lambda.StartWithOptions(&served{lambda.NewHandler(handle), capture(log)}, lambda.WithContext(ctx))
 }
 
-// served is a handler that says which invocation is under way, before the
-// payload is decoded.
+// served is a handler that records which invocation is under way before it decodes the
+// payload.
 type served struct {
 	lambda.Handler
 	printed *printed
@@ -38,7 +37,7 @@ func (s *served) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return s.Handler.Invoke(ctx, payload)
 }
 
-// AWS leads the lines of the AWS SDK into the log.
+// AWS returns a logger for the AWS SDK that writes into the log.
 func AWS(log *slog.Logger) logging.Logger { return awsLog{context.Background(), log} }
 
 type awsLog struct {
@@ -46,10 +45,10 @@ type awsLog struct {
 	log *slog.Logger
 }
 
-// WithContext gives the logger for one call.
+// WithContext returns the logger for one call of the SDK.
 func (l awsLog) WithContext(ctx context.Context) logging.Logger { return awsLog{ctx, l.log} }
 
-// Logf writes a line, a debug one as such and any other as a warning.
+// Logf writes a line: one of the class debug at level DEBUG, any other at level WARN.
 func (l awsLog) Logf(class logging.Classification, format string, v ...any) {
 	level := slog.LevelWarn
 	if class == logging.Debug {
@@ -60,8 +59,8 @@ func (l awsLog) Logf(class logging.Classification, format string, v ...any) {
 	}
 }
 
-// capture leads what is printed with package log, which would be plain text on
-// the standard error, into the log. Only what the Go runtime itself says of a
+// capture redirects what libraries print with package log into the log; it would
+// otherwise be plain text on the standard error. Only the Go runtime's own report of a
 // crash is still plain text.
 func capture(log *slog.Logger) *printed {
 	p := &printed{log: log}
@@ -71,14 +70,14 @@ func capture(log *slog.Logger) *printed {
 	return p
 }
 
-// printed makes a line of each text that a library prints.
+// printed writes a log line for each text that a library prints.
 type printed struct {
 	log *slog.Logger
-	// invocation is the newest one; package log knows none.
+	// invocation is the one that began last; package log passes no context.
 	invocation atomic.Pointer[lambdacontext.LambdaContext]
 }
 
-// Write never fails, and takes one call for one text, as package log makes them.
+// Write logs one text, as package log hands it over. It never fails.
 func (p *printed) Write(text []byte) (int, error) {
 	ctx := context.Background()
 	if lc := p.invocation.Load(); lc != nil {
@@ -97,8 +96,8 @@ func (p *printed) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// failureIn reads the error document with which aws-lambda-go ends an
-// invocation, and which it prints before.
+// failureIn decodes the error document that aws-lambda-go prints before it ends a failed
+// invocation; false: the text is something else.
 func failureIn(text []byte) (failure messages.InvokeResponse_Error, ok bool) {
 	ok = json.Unmarshal(text, &failure) == nil && failure.Type != ""
 	return failure, ok

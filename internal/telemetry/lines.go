@@ -9,25 +9,26 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// requestID is the member by which Lambda's own lines name an invocation.
+// requestID is the member with the id of an invocation, as in Lambda's own lines.
 const requestID = "requestId"
 
-// lineHandler makes one JSON object of each record, with the invocation's id
-// and without a member that is there twice: CloudWatch Logs Insights shows one
-// of the two, Lambda's log filter either. An attribute whose name is taken is
-// kept as "name_2".
+// lineHandler makes one JSON object of each record, with the invocation's id and
+// without duplicate members. Of two members with one name CloudWatch Logs Insights would
+// show only one, and it is not known which one Lambda's log filter would read. So an
+// attribute whose name is taken is written as "name_2".
 type lineHandler struct {
 	slog.Handler
 	scopes []scope
 }
 
-// scope is what With or WithGroup added to a logger: attributes, or a group
-// that all that follows is in.
+// scope is what With or WithGroup added to a logger: attributes, or a group that
+// everything added later belongs to.
 type scope struct {
 	group string
 	attrs []slog.Attr
 }
 
+// with returns the handler with one more scope.
 func (h *lineHandler) with(s scope) slog.Handler {
 	return &lineHandler{h.Handler, append(slices.Clip(h.scopes), s)}
 }
@@ -45,8 +46,8 @@ func (h *lineHandler) WithGroup(name string) slog.Handler {
 	return h.with(scope{group: name})
 }
 
-// Handle writes a line, with the time in UTC as Lambda's own lines have it,
-// whatever TZ says.
+// Handle writes a line. Its time is in UTC, as in Lambda's own lines, whatever the
+// variable TZ says.
 func (h *lineHandler) Handle(ctx context.Context, r slog.Record) error {
 	attrs := make([]slog.Attr, 0, r.NumAttrs())
 	r.Attrs(func(a slog.Attr) bool {
@@ -72,11 +73,12 @@ func (h *lineHandler) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, line)
 }
 
-// taken are the names of the members that an object has.
+// taken is the set of the names of an object's members.
 type taken map[string]bool
 
-// distinct gives attributes names that are not taken, and takes them. Groups
-// without a name become part of the object, as slog has it.
+// distinct returns the attributes under names that are not taken yet, and adds the names
+// to the set. The members of a group without a name become members of the object, as in
+// slog.
 func (t taken) distinct(attrs []slog.Attr) []slog.Attr {
 	var named []slog.Attr
 	for _, a := range attrs {

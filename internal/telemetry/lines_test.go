@@ -81,8 +81,8 @@ func TestDerivedLoggersAreApart(t *testing.T) {
 	}
 }
 
-// Whatever is logged under whatever names: it is one JSON object in which no
-// member is there twice, and every value is in it.
+// Whatever attributes a record has, the line is one JSON object with every value and
+// without duplicate members.
 func TestLines(t *testing.T) {
 	names := rapid.SampledFrom([]string{"", "a", "a_2", "b", "time", "timestamp", "level", "msg", "message", "requestId", "source", "g"})
 	rapid.Check(t, func(t *rapid.T) {

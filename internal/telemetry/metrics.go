@@ -11,7 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// namespace of the CloudWatch metrics.
+// namespace is that of the CloudWatch metrics.
 const namespace = "RunecastIngest"
 
 // Metric is one value of a CloudWatch metric.
@@ -22,18 +22,18 @@ type Metric struct {
 	Value float64
 }
 
-// Count is a metric without a unit of its own.
+// Count returns a number as a metric.
 func Count[N int | int64](name string, n N) Metric { return Metric{name, "Count", float64(n)} }
 
-// Bytes is a size.
+// Bytes returns a size as a metric.
 func Bytes(name string, n int64) Metric { return Metric{name, "Bytes", float64(n)} }
 
-// Seconds is a duration.
+// Seconds returns a duration as a metric.
 func Seconds(name string, d time.Duration) Metric { return Metric{name, "Seconds", d.Seconds()} }
 
-// Metrics writes metrics as log lines that CloudWatch reads (embedded metric
-// format, specification of 2023), by function. It is safe for concurrent use;
-// nil drops them.
+// Metrics writes metrics as log lines that CloudWatch reads (embedded metric format,
+// specification of 2023), with the function's name as the dimension. It is safe for
+// concurrent use. A nil *Metrics writes nothing.
 type Metrics struct {
 	w        io.Writer
 	function string
@@ -41,13 +41,14 @@ type Metrics struct {
 	mu       sync.Mutex
 }
 
-// NewMetrics makes metrics of one function.
+// NewMetrics makes the metrics of one function, by its name; now is the wall clock.
 func NewMetrics(w io.Writer, function string, now func() time.Time) *Metrics {
 	return &Metrics{w: w, function: function, now: now}
 }
 
-// Put writes values as one line; of two with one name the first counts. Its level
-// is INFO: Lambda drops lines below the level that its log filter is set to.
+// Put writes values as one line. Of two values with the same name it writes the first,
+// and it leaves out values that are no number. The line's level is INFO, so Lambda drops
+// it if its log filter is set to a higher level.
 func (m *Metrics) Put(values ...Metric) {
 	if m == nil || len(values) == 0 {
 		return
@@ -81,7 +82,7 @@ func (m *Metrics) Put(values ...Metric) {
 	text = append(append(text[:len(text)-1], members...), "}\n"...)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	_, _ = m.w.Write(text) // as with logs, nothing can be done
+	_, _ = m.w.Write(text) // nobody could be told of an error
 }
 
 type directive struct {

@@ -1,8 +1,7 @@
-// Package telemetry is how the functions are observed: structured logs, metrics
-// and X-Ray subsegments. It promises that all that a function writes is one JSON
-// object a line, without a member that is there twice, whoever wrote it, and
-// that neither a line nor a trace carries a finding's text or a secret: traces
-// get an error's class only.
+// Package telemetry writes the functions' logs, metrics and X-Ray subsegments. It
+// promises that every line that a function writes, also one of a library, is one JSON
+// object without duplicate members, and that a trace holds only the class of an error,
+// so that no text of a finding and no secret gets into it.
 package telemetry
 
 import (
@@ -19,14 +18,14 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// traceKey is the context key under which aws-lambda-go passes the trace
-// header; without it there is no segment to add to.
+// traceKey is the context key under which aws-lambda-go passes the trace header. If the
+// context has none, there is no X-Ray segment to add a subsegment to.
 const traceKey = "x-amzn-trace-id"
 
-// Logger writes JSON lines in the shape that Lambda filters by level
-// (timestamp, level, message, requestId; AWS docs "Lambda log formats"). It
-// also leads the X-Ray SDK's own lines into the log, and what other libraries
-// print with package log.
+// Logger returns a logger that writes to w one JSON object a line, with the members by
+// which Lambda filters (timestamp, level, message, requestId; AWS docs "Lambda log
+// formats"). For the whole process it redirects the lines of the X-Ray SDK, and what
+// libraries print with package log, into this logger.
 func Logger(w io.Writer, level slog.Level) *slog.Logger {
 	h := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: lambdacontext.ReplaceAttr})
 	log := slog.New(&lineHandler{Handler: h})
@@ -35,8 +34,9 @@ func Logger(w io.Writer, level slog.Level) *slog.Logger {
 	return log
 }
 
-// Trace runs do inside an X-Ray subsegment, with annotations that can be
-// searched for (key, value, key, value …). Outside of Lambda it just runs do.
+// Trace runs do inside an X-Ray subsegment with searchable annotations, which are pairs
+// of key and value. It returns do's error; the subsegment gets the error's class only.
+// Without an X-Ray segment in the context it only runs do.
 func Trace(ctx context.Context, name string, do func(context.Context) error, annotations ...string) error {
 	if ctx.Value(traceKey) == nil {
 		return do(ctx)
@@ -54,7 +54,8 @@ func Trace(ctx context.Context, name string, do func(context.Context) error, ann
 	return err
 }
 
-// xrayLog leads the X-Ray SDK's lines to slog, its info lines as debug.
+// xrayLog writes the lines of the X-Ray SDK to slog: warnings and errors as warnings,
+// all others as debug lines.
 type xrayLog struct{ log *slog.Logger }
 
 func (l xrayLog) Log(level xraylog.LogLevel, msg fmt.Stringer) {

@@ -1,4 +1,5 @@
-// Package collectorconfig reads the collector's settings.
+// Package collectorconfig reads the collector's settings from the environment. It
+// promises what package config does.
 package collectorconfig
 
 import (
@@ -20,18 +21,19 @@ type Settings struct {
 	SecretID string
 	// API is auto, v1 or v2.
 	API string
-	// Systems limits runs to these names or ids; empty: all.
+	// Systems are the names or ids of the systems that runs are limited to; empty: all.
 	Systems []string
 	// SystemTypes overrides the type of a system, by name or id.
 	SystemTypes map[string]string
 	// ScanPath is the path template of the trigger, with {id}; empty: the API's default.
 	ScanPath string
-	// AllObjects asks v2 for objects that passed, too.
+	// AllObjects asks API v2 also for the objects that passed.
 	AllObjects bool
-	// ScanTimeout is how long a run may take; at least 5 s, and at most Period.
+	// ScanTimeout is how long a run may take; at least 5 s, and at most Period if that is
+	// known.
 	ScanTimeout time.Duration
-	// Schedule says when runs start, in the words of EventBridge Scheduler; empty: it
-	// is not known. Period is the least time between two starts; 0: not known.
+	// Schedule is the schedule expression by which EventBridge Scheduler starts runs;
+	// empty: not known. Period is the shortest time between two starts; 0: not known.
 	Schedule string
 	Period   time.Duration
 	// PollInterval is the time between two looks at the scan status; at least 1 s.
@@ -64,7 +66,7 @@ func Load(getenv func(string) string) (Settings, error) {
 	return s, e.Err()
 }
 
-// Variables names every variable that Load reads, sorted.
+// Variables returns the names of all variables that Load reads, sorted.
 func Variables() []string {
 	return config.Variables(func(get func(string) string) { _, _ = Load(get) })
 }

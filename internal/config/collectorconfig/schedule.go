@@ -9,11 +9,10 @@ import (
 
 const day = 24 * time.Hour
 
-// Period returns the least time between two starts of a schedule in the words of
-// EventBridge Scheduler, rate(6 hours) or cron(0 2 * * ? *); false where that
-// cannot be known: nothing is set, it is none of the two, or its days are found by
-// L, W or #. A clock that is set forward makes one period an hour shorter, which is
-// not counted.
+// Period returns the shortest time between two starts of an expression of EventBridge
+// Scheduler, rate(6 hours) or cron(0 2 * * ? *). It returns false if that is not known:
+// the expression is empty or neither of the two, or gives its days by L, W or #. Daylight
+// saving time is not counted: one period a year is an hour shorter.
 func Period(expression string) (time.Duration, bool) {
 	name, rest, found := strings.Cut(strings.TrimSpace(expression), "(")
 	text, closed := strings.CutSuffix(rest, ")")
@@ -28,6 +27,7 @@ func Period(expression string) (time.Duration, bool) {
 	return 0, false
 }
 
+// rate returns the period of rate(count unit).
 func rate(count, unit string) (time.Duration, bool) {
 	units := map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": day}
 	one, known := units[strings.TrimSuffix(unit, "s")]
@@ -35,8 +35,9 @@ func rate(count, unit string) (time.Duration, bool) {
 	return time.Duration(n) * one, known && err == nil && n > 0
 }
 
-// cron reads the fields minute, hour, day of month, month, day of week and year.
-// The year does not make a period shorter.
+// cron returns the shortest time between two starts of the fields minute, hour, day of
+// month, month, day of week and year, by a walk over the days of nine years. The year is
+// ignored: it cannot make a period shorter.
 func cron(fields []string) (time.Duration, bool) {
 	minutes, ok1 := values(fields[0], 0, 59, nil)
 	hours, ok2 := values(fields[1], 0, 23, nil)
@@ -75,7 +76,8 @@ func cron(fields []string) (time.Duration, bool) {
 	return least, least > 0
 }
 
-// values are what a field stands for, sorted: *, ?, lists, ranges, steps, names.
+// values returns the sorted values of a field, which may have *, ?, lists, ranges, steps
+// and names; false: it has something else, or a value below least or above most.
 func values(field string, least, most int, names []string) ([]int, bool) {
 	var all []int
 	for part := range strings.SplitSeq(strings.ToUpper(field), ",") {
@@ -109,6 +111,7 @@ func values(field string, least, most int, names []string) ([]int, bool) {
 	return slices.Compact(all), true
 }
 
+// value returns the value of a number or a name in a field.
 func value(text string, least, most int, names []string) (int, bool) {
 	if i := slices.Index(names, text); i >= 0 {
 		return least + i, true

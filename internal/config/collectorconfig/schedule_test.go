@@ -27,8 +27,8 @@ func TestPeriod(t *testing.T) {
 	}
 }
 
-// A run that may take longer than it is to the next start lets one system that
-// hangs keep all others from being analysed.
+// A ScanTimeout longer than the period is refused: one system that hangs would keep all
+// others from being analysed.
 func TestScanTimeoutEndsBeforeTheNextStart(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

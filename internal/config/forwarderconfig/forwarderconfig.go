@@ -1,4 +1,5 @@
-// Package forwarderconfig reads the forwarder's settings.
+// Package forwarderconfig reads the forwarder's settings from the environment. It
+// promises what package config does.
 package forwarderconfig
 
 import (
@@ -19,15 +20,16 @@ type Settings struct {
 	deliver.Settings
 	// URL is the full ingest address.
 	URL *url.URL
-	// URLNote says what was changed about the address given; may be empty.
+	// URLNote says how URL differs from the address that was set; empty: it does not, or
+	// only by the path of the ingest.
 	URLNote string
 	// SecretID names the secret with the API token.
 	SecretID string
-	// GrailURL is the environment of the query service; nil: none is known.
-	// GrailBucket is the bucket that the ingest puts events into, empty: not known.
+	// GrailURL is the environment's address of the query service; nil: not known.
+	// GrailBucket is the bucket into which the ingest puts events; empty: not known.
 	GrailURL    *url.URL
 	GrailBucket string
-	// ResendMissing sends a scan again, once, whose rows have not arrived.
+	// ResendMissing sends a scan again, once, if rows of it have not arrived.
 	ResendMissing bool
 	// Notices puts a notice of each committed scan onto the default event bus.
 	Notices bool
@@ -57,7 +59,8 @@ func Load(getenv func(string) string) (Settings, error) {
 	return s, e.Err()
 }
 
-// LoadMapping reads the settings of the mapping alone; getenv is os.Getenv.
+// LoadMapping reads the settings of the mapping only; getenv is os.Getenv. The error
+// names every fault.
 func LoadMapping(getenv func(string) string) (mapping.Settings, error) {
 	e := config.New(getenv)
 	m := mappingOf(e)
@@ -70,7 +73,7 @@ func mappingOf(e *config.Env) mapping.Settings {
 	m.Fields = config.OneOf(e, "FIELDS", securityevent.AllFields, securityevent.LeanFields)
 	results := []securityevent.Status{securityevent.Failed, securityevent.Manual, securityevent.Passed}
 	if m.EventModel == securityevent.External {
-		results = results[:1] // official queries of this model take every other row for a failure
+		results = results[:1] // Dynatrace's own queries of this model take every row for a failure
 	}
 	m.IncludeResults = config.SomeOf(e, "INCLUDE_RESULTS", results, securityevent.Failed, securityevent.Manual, securityevent.Passed, securityevent.NotRelevant)
 	m.IncludeTypes = config.Upper(e.List("INCLUDE_TYPES"))
@@ -90,9 +93,10 @@ func mappingOf(e *config.Env) mapping.Settings {
 // OpenPipeline ingest API, 2025-06-24).
 const ingestPath = "/platform/ingest/v1/security.events"
 
-// ingestURL completes an environment's base address to the ingest address, and
-// leads the web application's host to the API's: of Dynatrace's own labs first,
-// which have no .live. (x.sprint.apps.dynatracelabs.com). The note says what changed.
+// ingestURL completes an environment's base address to the ingest address, and replaces
+// the host of the web application by that of the API. The hosts of Dynatrace's own labs
+// have no ".live." (x.sprint.apps.dynatracelabs.com). The note names a host that was
+// replaced.
 func ingestURL(u *url.URL) (*url.URL, string) {
 	if u == nil {
 		return nil, ""
@@ -104,7 +108,7 @@ func ingestURL(u *url.URL) (*url.URL, string) {
 		note = fmt.Sprintf("OPENPIPELINE_URL: %s serves the web application, sending to %s", u.Host, host)
 		u.Host = host
 		if !strings.Contains(u.Path, "/platform/ingest/") {
-			u.Path, u.RawPath = "", "" // of a page of the web application, as a browser shows it
+			u.Path, u.RawPath = "", "" // the path is that of a page of the web application
 		}
 	}
 	if !strings.Contains(u.Path, "/platform/ingest/") {
@@ -113,9 +117,10 @@ func ingestURL(u *url.URL) (*url.URL, string) {
 	return u, note
 }
 
-// grailURL returns where the query service is: as it was set, or where the
-// environment of the ingest has it, whose web application serves it (Dynatrace
-// docs, hosts of platform services). Nil: an ActiveGate has none.
+// grailURL returns the address of the query service: the one that was set, or the host
+// of the web application of the ingest's environment, which serves it (Dynatrace docs,
+// hosts of platform services). Nil: the ingest is an ActiveGate, which has no query
+// service.
 func grailURL(set, ingest *url.URL) *url.URL {
 	switch {
 	case set != nil:
@@ -133,8 +138,8 @@ func grailURL(set, ingest *url.URL) *url.URL {
 	return nil
 }
 
-// toApps leads the API's host to the web application's, of Dynatrace's own labs,
-// too; another host stays as it is.
+// toApps returns the host of the web application for a host of the API, also of
+// Dynatrace's own labs. Any other host is returned as it is, in lower case.
 func toApps(host string) string {
 	host = strings.ToLower(host)
 	switch {
@@ -146,7 +151,7 @@ func toApps(host string) string {
 	return strings.Replace(host, ".dynatracelabs.", ".apps.dynatracelabs.", 1)
 }
 
-// Variables names every variable that Load reads, sorted.
+// Variables returns the names of all variables that Load reads, sorted.
 func Variables() []string {
 	return config.Variables(func(get func(string) string) { _, _ = Load(get) })
 }

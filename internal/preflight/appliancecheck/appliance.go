@@ -18,7 +18,7 @@ import (
 // (Dynatrace docs, "Ingest Runecast Analyzer compliance findings").
 const leastForDynatrace = "6.9.12"
 
-// token proves the token: whichever version answers has accepted it.
+// token proves that the appliance accepts the token: one version of the API answers.
 func (c *check) token(ctx context.Context) preflight.Row {
 	var first, second string
 	first, c.v1 = c.answers(ctx, runecast.V1)
@@ -38,6 +38,7 @@ func (c *check) token(ctx context.Context) preflight.Row {
 	return preflight.FailedBy(c.v1)
 }
 
+// answers requests the smallest list of one version of the API.
 func (c *check) answers(ctx context.Context, version string) (string, error) {
 	limited, cancel := context.WithTimeout(ctx, preflight.CallTime)
 	defer cancel()
@@ -45,6 +46,7 @@ func (c *check) answers(ctx context.Context, version string) (string, error) {
 	return request, preflight.Late(limited, err, c.o.URL.Host)
 }
 
+// version shows the versions of the appliance and its definitions.
 func (c *check) version(ctx context.Context) preflight.Row {
 	limited, cancel := context.WithTimeout(ctx, preflight.CallTime)
 	defer cancel()
@@ -60,7 +62,8 @@ func (c *check) version(ctx context.Context) preflight.Row {
 	return preflight.Passed(detail)
 }
 
-// older compares dotted numbers; what is no number counts as 0.
+// older reports whether a version of dotted numbers is older than another. A part that is
+// not a number counts as 0.
 func older(version, than string) bool {
 	parts := strings.Split(version, ".")
 	for i, want := range strings.Split(than, ".") {
@@ -75,6 +78,8 @@ func older(version, than string) bool {
 	return false
 }
 
+// apiVersion shows which versions of the API answer, which one is set, and which one a
+// run would use.
 func (c *check) apiVersion(ctx context.Context) preflight.Row {
 	var answers []string
 	if c.v1 == nil {
@@ -114,8 +119,8 @@ func (c *check) apiVersion(ctx context.Context) preflight.Row {
 // maxLicences bounds the licences that a row names.
 const maxLicences = 20
 
-// licences reads how long the licences are valid. A host without one comes
-// back as UNLICENSED, which is never sent.
+// licences shows until when the licences are valid, and warns before they end. Rules on
+// a host without a licence come as UNLICENSED, which is never sent.
 func (c *check) licences(ctx context.Context) preflight.Row {
 	limited, cancel := context.WithTimeout(ctx, preflight.CallTime)
 	defer cancel()

@@ -1,7 +1,7 @@
-// Package appliancecheck proves the collector's way to the appliance and the
-// archive, step by step, and gathers for a support case what the appliance says.
-// See package preflight for what every check promises; a capture shows no value
-// at all.
+// Package appliancecheck checks the collector's way to the appliance and the archive,
+// step by step, and captures the answers of the appliance for a support case. It promises
+// what package preflight says of every check, and that a capture shows names, types and
+// counts of members, but no value.
 package appliancecheck
 
 import (
@@ -20,28 +20,29 @@ import (
 
 // Archive is what a check needs of the bucket.
 type Archive interface {
-	// TryWrite writes and deletes an object.
+	// TryWrite writes an object and deletes it.
 	TryWrite(ctx context.Context, key string) error
-	// ActiveRun reads runs/active.json; a missing one is no error.
+	// ActiveRun reads runs/active.json; that it is missing is no error.
 	ActiveRun(ctx context.Context) (store.Doc[archive.Run], error)
 	store.RunReader
 }
 
 // Appliance is what a check needs of the client of the appliance.
 type Appliance interface {
-	// APIVersion settles the version of the API.
+	// APIVersion returns the version of the API that a run would use: v1 or v2.
 	APIVersion(ctx context.Context, past appliance.Past) (string, error)
 	// Systems lists all connected systems.
 	Systems(ctx context.Context) ([]runecast.System, error)
-	// Results streams the last results of these systems, and maybe of others.
+	// Results streams the last results of these systems; with v1 also those of others.
 	Results(ctx context.Context, ids []string, visit func(*runecast.Element) error) error
-	// Info describes the appliance.
+	// Info describes the appliance; what it does not tell is empty.
 	Info(ctx context.Context) runecast.Info
-	// Answers asks one version for its smallest list, and names the request.
+	// Answers requests the smallest list of one version of the API, and returns the
+	// request in words.
 	Answers(ctx context.Context, version string) (request string, err error)
-	// Licences reads for how long the licences are valid.
+	// Licences returns the licences, with the dates until which they are valid.
 	Licences(ctx context.Context) (runecast.Licences, error)
-	// Capture reduces all answers to their shapes.
+	// Capture returns the shapes of all answers, without values.
 	Capture(ctx context.Context) (appliance.Recording, error)
 	// HangUp closes idle connections.
 	HangUp()
@@ -56,13 +57,12 @@ type Options struct {
 	Systems []string
 	// SystemTypes overrides a system's type, by id or name.
 	SystemTypes map[string]string
-	// ScanTimeout is how long a run may take, and Period the least time between two
-	// starts of the schedule, changes of clocks not counted; 0: not known.
+	// ScanTimeout is how long a run may take. Period is the shortest time between two
+	// starts of the schedule, daylight saving time not counted; 0: not known.
 	ScanTimeout, Period time.Duration
 	// Archive is the bucket.
 	Archive Archive
-	// Connect makes a client of the appliance that makes each request once,
-	// within these limits.
+	// Connect makes a client of the appliance, with these limits, that repeats no request.
 	Connect func(endpoint.Credentials, endpoint.Options) Appliance
 }
 
@@ -75,8 +75,8 @@ func New(o Options) *Checker {
 	return &Checker{o}
 }
 
-// Capture gathers what a support case needs. An error means that nothing could
-// be asked.
+// Capture returns the shapes of the appliance's answers, for a support case. An error
+// means that the appliance could not be asked at all.
 func (k *Checker) Capture(ctx context.Context) (appliance.Recording, error) {
 	app := k.o.Connect(k.o.Secrets(), k.o.Limits())
 	defer app.HangUp()
@@ -91,12 +91,13 @@ func (k *Checker) Capture(ctx context.Context) (appliance.Recording, error) {
 type check struct {
 	*Checker
 	preflight.Route
-	last   *archive.Run // the last run, which may go on; nil: unreadable
+	last   *archive.Run // the last run, which may be active; nil: it could not be read
 	app    Appliance
-	v1, v2 error  // of the one list of systems that each version has
-	speak  string // the version in use
+	v1, v2 error  // why API v1 or v2 did not answer; nil: it did
+	speak  string // the version of the API that a run would use
 }
 
+// steps returns the steps of the check, in their order.
 func (c *check) steps() []preflight.Step {
 	return []preflight.Step{
 		preflight.Single("configuration", c.configuration),
@@ -115,9 +116,9 @@ func (c *check) steps() []preflight.Step {
 	}
 }
 
-// Check proves the settings, one step after the other, in a minute at most. It
-// reads, and writes nothing but runs/check, which it deletes. The report is
-// logged, too.
+// Check proves the settings, one step after the other, in a minute at most, and logs the
+// report. It writes nothing but runs/check, which it deletes. A crash between the two
+// leaves this object, which nothing reads.
 func (k *Checker) Check(ctx context.Context) preflight.Report {
 	c := &check{Checker: k, Route: k.o.Route()}
 	defer c.HangUp()
@@ -126,12 +127,13 @@ func (k *Checker) Check(ctx context.Context) preflight.Report {
 	return preflight.Walk(ctx, k.o.Log, c.steps(), `start an analysis with {}, or {"mode":"latest"} with a read-only token`)
 }
 
-// aDay is the least time between two starts a day. That it is an hour less where the
-// clocks go forward is not counted in a Period either.
+// aDay is the period of one start a day. Like Options.Period it does not count daylight
+// saving time.
 const aDay = 24 * time.Hour
 
-// configuration cannot fail: settings that cannot be used never get here. Starts by
-// hand, and schedules that are made beside the stack's own, are not known here.
+// configuration shows the settings, and warns of a schedule that starts runs more than
+// once a day. It cannot fail, since settings with faults never get here. It does not know
+// of starts by hand, nor of schedules other than the stack's.
 func (c *check) configuration(context.Context) preflight.Row {
 	systems := "all systems"
 	if len(c.o.Systems) > 0 {
@@ -151,7 +153,7 @@ func (c *check) configuration(context.Context) preflight.Row {
 	return preflight.Passed(detail)
 }
 
-// archive writes, deletes and reads in the bucket.
+// archive writes, deletes and reads in the bucket, and keeps the last run.
 func (c *check) archive(ctx context.Context) preflight.Row {
 	limited, cancel := context.WithTimeout(ctx, preflight.ReachTime)
 	defer cancel()
@@ -160,7 +162,7 @@ func (c *check) archive(ctx context.Context) preflight.Row {
 	if err == nil {
 		run, err = c.o.Archive.ActiveRun(limited)
 	}
-	if err == nil && !run.Exists() { // lost, or there was no run yet
+	if err == nil && !run.Exists() { // active.json is lost, or there was no run yet
 		run.Value, err = store.LastRun(limited, c.o.Archive)
 	}
 	if err != nil {
@@ -170,7 +172,8 @@ func (c *check) archive(ctx context.Context) preflight.Row {
 	return preflight.Passed(fmt.Sprintf("s3://%s/%s was written and deleted", c.o.Bucket, archive.RunCheckKey))
 }
 
-// role says what is known about the right to scan: no harmless call proves it.
+// role says what the last run shows of the token's right to start an analysis. No call
+// proves this right without starting one.
 func (c *check) role(context.Context) preflight.Row {
 	unknown := preflight.Unproven("not proven until the first trigger: no call tells it without starting an analysis",
 		`to analyse, the token must be an Admin's; {"mode":"latest"} needs a read-only one`)

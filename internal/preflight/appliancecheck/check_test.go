@@ -167,7 +167,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// judge looks at what holds of every report.
+// judge checks what must hold for every report.
 func (s *site) judge(t *testing.T, r preflight.Report, after int) {
 	t.Helper()
 	skipped, failed := 0, 0
@@ -215,7 +215,8 @@ func (s *site) onlyRead(t *testing.T) {
 	}
 }
 
-// What hangs ends in seconds, and names the VPC endpoint that is missing.
+// A service of AWS that does not answer is given up in seconds, and the row names the VPC
+// endpoint that is missing.
 func TestUnreachableAWS(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -287,7 +288,7 @@ func html(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, "<html>please log in</html>")
 }
 
-// A token that is refused is read again before a check judges it; and a check
+// If the token is refused, a check reads the secret again before it judges the token. It
 // says of the secret only what it has read.
 func TestTokenRotatedDuringTheCheck(t *testing.T) {
 	t.Parallel()

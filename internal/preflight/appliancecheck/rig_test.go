@@ -33,8 +33,7 @@ const (
 	adminToken = "7546e68b-96bc-406e-8d57-280e1de75670"
 )
 
-// site is a simulated appliance behind TLS and a bucket, and what a check is
-// told about them.
+// site is a simulated appliance behind TLS and a bucket, with the settings of a check.
 type site struct {
 	options   Options
 	appliance appliance.Options
@@ -111,7 +110,7 @@ func (s *site) checker() *Checker {
 	return New(o)
 }
 
-// bucket is an archive as far as a check sees it.
+// bucket is the part of an archive that a check reads.
 type bucket struct {
 	run  archive.Run // in runs/active.json; without an id: there is none
 	past archive.Run // that has ended; without an id: there is none
@@ -155,10 +154,10 @@ func document(r archive.Run) store.Doc[archive.Run] {
 
 var errNoSuchHost = &net.DNSError{Err: "no such host", Name: "localhost", IsNotFound: true}
 
-// soon is a time in epoch milliseconds at which a licence ends.
+// soon returns the time, in epoch milliseconds, at which a licence ends.
 var soon = strconv.FormatInt(time.Now().Add(10*day).UnixMilli(), 10)
 
-// strangerPEM is an authority that has nothing to do with any server.
+// strangerPEM is an authority that has issued the certificate of no server.
 var strangerPEM = func() []byte {
 	ca, err := pki.New()
 	if err != nil {

@@ -16,8 +16,8 @@ const maxSystems = 100
 
 const analyseIt = `analyse it: {} does, or the appliance itself`
 
-// systems lists what is connected, and reads all last results through: whether
-// a system has any that a dashboard can show is in nothing else.
+// systems lists the connected systems, and reads the last results of all of them: only
+// the results show whether a system has any that a dashboard can show.
 func (c *check) systems(ctx context.Context) []preflight.Row {
 	all, err := c.app.Systems(ctx)
 	host := c.o.URL.Host
@@ -72,8 +72,10 @@ func (c *check) systems(ctx context.Context) []preflight.Row {
 	return append([]preflight.Row{summary}, rows...)
 }
 
+// named returns the name of a system's row.
 func named(s runecast.System) string { return fmt.Sprintf("system %.80s", s.Name) }
 
+// rank returns the place of a row's state: warnings come first.
 func rank(r preflight.Row) int {
 	if r.State == preflight.Warning {
 		return 0
@@ -81,15 +83,16 @@ func rank(r preflight.Row) int {
 	return 1
 }
 
-// unknown returns the configured names that no system has.
+// unknown returns the names and ids in the settings that no connected system has.
 func (c *check) unknown(all []runecast.System) []string {
 	return slices.DeleteFunc(slices.Clone(c.o.Systems), func(name string) bool {
 		return slices.ContainsFunc(all, func(s runecast.System) bool { return s.ID == name || strings.EqualFold(s.Name, name) })
 	})
 }
 
-// survey reads the last results: in v1 one document, in v2 one for each system.
-// With an error come those that were whole.
+// survey reads the last results, by the ids of their systems: with API v1 from one
+// document, with v2 from one for each system. With an error it also returns the results
+// that were read whole.
 func (c *check) survey(ctx context.Context, all []runecast.System) (map[string]*runecast.Element, error) {
 	seen := map[string]*runecast.Element{}
 	var passing *runecast.Element
@@ -101,7 +104,7 @@ func (c *check) survey(ctx context.Context, all []runecast.System) (map[string]*
 			return nil
 		})
 		if err != nil && passing != nil {
-			delete(seen, passing.ID) // it was not whole
+			delete(seen, passing.ID) // its results were not read whole
 		}
 		first = cmp.Or(first, err)
 		if c.speak == runecast.V1 || ctx.Err() != nil {
@@ -122,8 +125,8 @@ func (c *check) typeSet(s runecast.System) string {
 	return ""
 }
 
-// judge says what is known of one system: set is its type by the settings, e
-// are its results, nil if it has none.
+// judge returns the row of one system: set is its type in the settings, empty if they
+// name none; e are its last results, nil if it has none.
 func judge(s runecast.System, set string, e *runecast.Element) preflight.Row {
 	kind := cmp.Or(set, s.Type)
 	if e == nil {

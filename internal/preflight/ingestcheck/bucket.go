@@ -12,9 +12,10 @@ import (
 type area struct {
 	prefix string
 	write  string // a key to write and to delete; empty: nothing is written there
-	note   string // what is not tried
+	note   string // which right is not tried; may be empty
 }
 
+// areas returns the parts of the archive that the check tries.
 func areas() []area {
 	return []area{
 		{archive.RawPrefix, "", "; writing there is not tried: the function's role must not be allowed to"},
@@ -25,7 +26,7 @@ func areas() []area {
 	}
 }
 
-// bucket proves that the archive is there at all.
+// bucket proves that the archive bucket exists and can be listed.
 func (c *check) bucket(ctx context.Context) preflight.Row {
 	limited, cancel := context.WithTimeout(ctx, preflight.ReachTime)
 	defer cancel()

@@ -1,5 +1,5 @@
-// Package ingestcheck proves the forwarder's way to Dynatrace and the archive,
-// step by step. See package preflight for what every check promises.
+// Package ingestcheck checks the forwarder's way to Dynatrace and the archive, step by
+// step. It promises what package preflight says of every check.
 package ingestcheck
 
 import (
@@ -24,21 +24,24 @@ import (
 type Objects interface {
 	// List returns the objects under a prefix whose keys sort after another key.
 	List(ctx context.Context, prefix, after string) iter.Seq2[archive.RawInfo, error]
-	// TryRead lists and reads under a prefix, and returns the key that was read, "" if there is none.
+	// TryRead lists under a prefix and reads one object, and returns its key, "" if there
+	// is no object.
 	TryRead(ctx context.Context, prefix string) (string, error)
-	// TryWrite writes and deletes an object.
+	// TryWrite writes an object and deletes it.
 	TryWrite(ctx context.Context, key string) error
 }
 
 // Ingest is what a check needs of the client of the ingest; see
 // openpipeline.Client.
 type Ingest interface {
-	// LookUp asks the environment about an access token.
+	// LookUp asks the environment for the scopes and the expiry of an access token.
 	LookUp(context.Context) (openpipeline.Token, error)
-	// Knock asks the ingest with an empty list of events.
+	// Knock posts an empty list of events to the ingest, and returns the status of the
+	// answer and the kind of the token that was used.
 	Knock(context.Context) (status int, kind openpipeline.Kind, err error)
-	// Scope is what a token of a kind needs, and Wanted names those it takes.
+	// Scope returns the scope or permission that a token of a kind needs.
 	Scope(openpipeline.Kind) string
+	// Wanted names the tokens that the ingest takes, as part of a cure.
 	Wanted() string
 	// Send posts events.
 	Send(ctx context.Context, body []byte, stop time.Time) openpipeline.Result
@@ -46,20 +49,20 @@ type Ingest interface {
 	HangUp()
 }
 
-// Notices is where notices of committed scans go.
+// Notices is what a check needs of the event bus; see eventbus.Bus.
 type Notices interface {
-	// Try proves that they could be put there, without putting one.
+	// Try returns an error if notices cannot be put onto the bus; it puts none there.
 	Try(ctx context.Context) error
 }
 
 // Query is what a check needs of the client of the query service; see
 // grail.Client.
 type Query interface {
-	// Ready fails where there is no token that may query.
+	// Ready returns an error if there is no token that may query.
 	Ready(ctx context.Context) error
-	// Count asks how many rows of scans are there.
+	// Count returns how many rows of scans are in Grail; it waits until stop at most.
 	Count(ctx context.Context, s grail.Scans, stop time.Time) (grail.Counted, error)
-	// Host is the service's.
+	// Host returns the host of the query service.
 	Host() string
 	// HangUp closes idle connections.
 	HangUp()
@@ -69,18 +72,18 @@ type Query interface {
 // ingest address.
 type Options struct {
 	preflight.Settings
-	// URLNote says what was changed about the address given; may be empty.
+	// URLNote says how the URL differs from the address that was set; may be empty.
 	URLNote string
 	// Archive is the bucket.
 	Archive Objects
-	// Connect makes a client of the ingest, within these limits.
+	// Connect makes a client of the ingest with these limits.
 	Connect func(endpoint.Credentials, endpoint.Options) Ingest
-	// Query makes a client of the query service, within these limits; nil: its
-	// address is not known.
+	// Query makes a client of the query service with these limits; nil: the address of
+	// the service is not known.
 	Query func(endpoint.Options) Query
-	// Notices is where notices go; nil: there are none.
+	// Notices is the event bus; nil: no notices are sent.
 	Notices Notices
-	// Metrics takes TokenDaysLeft and ChecksFailed; nil: nobody does.
+	// Metrics takes TokenDaysLeft and ChecksFailed; nil: none are written.
 	Metrics *telemetry.Metrics
 	// NewID returns random UUIDs.
 	NewID func() string
@@ -105,10 +108,10 @@ func (k *Checker) Handle(ctx context.Context, text jsontext.Value) (any, error) 
 	return k.Check(ctx, asked.SendTestEvent), nil
 }
 
-// Check proves the settings, one step after the other, in a minute at most. It
-// reads, writes nothing but delivery/check, which it deletes, sends an empty list
-// of events where no look-up can judge the token, and one event if that is asked
-// for. The report is logged, too.
+// Check proves the settings, one step after the other, in a minute at most, and logs the
+// report. It writes nothing but delivery/check, which it deletes; a crash between the two
+// leaves this object, which nothing needs. It sends an empty list of events if the
+// token cannot be looked up, and one event if sendTestEvent is set.
 func (k *Checker) Check(ctx context.Context, sendTestEvent bool) preflight.Report {
 	c := &check{Checker: k, Route: k.o.Route(), sendTestEvent: sendTestEvent}
 	defer c.HangUp()
@@ -129,6 +132,7 @@ type check struct {
 	scopes        []string // of the token; nil: not known
 }
 
+// steps returns the steps of the check, in their order.
 func (c *check) steps() []preflight.Step {
 	steps := []preflight.Step{
 		preflight.Single("configuration", c.configuration),
@@ -152,8 +156,8 @@ func (c *check) steps() []preflight.Step {
 	)
 }
 
-// notices proves the way to the event bus. What the topic behind it does is not
-// seen from here: an alarm tells that it refuses.
+// notices proves the way to the event bus. It cannot see whether the topic takes what the
+// bus passes on; the template has an alarm for that.
 func (c *check) notices(ctx context.Context) preflight.Row {
 	if c.o.Notices == nil {
 		return preflight.Passed("off: no notice topic is set")
@@ -170,14 +174,15 @@ func (c *check) notices(ctx context.Context) preflight.Row {
 	return preflight.Passed("the default event bus would take them")
 }
 
-// configuration can only succeed: settings that cannot be used never get here.
+// configuration shows the settings. It cannot fail, since settings with faults never get
+// here.
 func (c *check) configuration(context.Context) preflight.Row {
 	return preflight.Passed(fmt.Sprintf("ingest %s, archive %s, version %s", c.URL, c.Bucket, c.Version))
 }
 
-// Paths of the ingest of security events, below what leads to the environment
-// (Dynatrace docs, OpenPipeline ingest API). The older ones were to be gone by
-// the end of 2025.
+// Paths of the ingest of security events, behind the path of the environment (Dynatrace
+// docs, OpenPipeline ingest API). Dynatrace announced the removal of the older ones for the
+// end of 2025.
 const (
 	ingestRoot   = openpipeline.IngestRoot
 	builtIn      = ingestRoot + "v1/security.events"
@@ -186,7 +191,7 @@ const (
 	olderCustom  = ingestRoot + "custom/events.security/"
 )
 
-// address looks at the form of the ingest address.
+// address checks the form of the ingest address.
 func (c *check) address(context.Context) preflight.Row {
 	environment, rest, _ := strings.Cut(c.URL.Path, ingestRoot)
 	path, host := ingestRoot+rest, c.URL.Scheme+"://"+c.URL.Host+environment
@@ -201,7 +206,7 @@ func (c *check) address(context.Context) preflight.Row {
 	return preflight.Passed(c.URL.String())
 }
 
-// apiToken reads the credential anew, and looks at the form of its token.
+// apiToken reads the secret, and checks the form of the token.
 func (c *check) apiToken(ctx context.Context) preflight.Row {
 	row := c.Secret(ctx)
 	if row.State != preflight.OK {

@@ -24,7 +24,7 @@ import (
 	"runecast-ingest/internal/simulate/vault"
 )
 
-// bus is the event bus as a check sees it.
+// bus stands in for the event bus of a check.
 type bus func(context.Context) error
 
 func (b bus) Try(ctx context.Context) error { return b(ctx) }
@@ -41,7 +41,7 @@ type failure struct {
 	after  int    // steps that cannot be proven then
 }
 
-// on answers a path in place of Dynatrace.
+// on makes this handler answer a path in place of Dynatrace.
 func on(path string, code int, media, body string) func(*tenant) {
 	return func(d *tenant) {
 		d.answer(path, func(w http.ResponseWriter, _ *http.Request) {
@@ -263,7 +263,8 @@ func TestForwarderCheck(t *testing.T) {
 	}
 }
 
-// The test event is a valid event, which changes no tile and no count of faults.
+// The test event is a valid event, which changes no tile of the dashboard and no count of
+// failed rows.
 func TestTestEvent(t *testing.T) {
 	t.Parallel()
 	var d tenant
@@ -330,7 +331,7 @@ func schema(t *testing.T) *jsonschema.Schema {
 	return s
 }
 
-// Only an end that is known is a metric. Steps that failed always are.
+// TokenDaysLeft is written only if the token's expiry is known, ChecksFailed always.
 func TestCheckMetrics(t *testing.T) {
 	t.Parallel()
 	client := archiveS3(t)

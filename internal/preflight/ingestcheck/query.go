@@ -14,13 +14,13 @@ import (
 	"runecast-ingest/internal/secret"
 )
 
-// queryTime bounds the query of a check.
+// queryTime is the most time that the query of a check may take.
 const queryTime = 10 * time.Second
 
-// query proves the way to the query service, by the product's own query about a
-// scan that does not exist, over the last minute. Nothing of a delivery depends
-// on it: without a token for it, and where the ingest's own token may not read,
-// arrivals stay unknown, and that is no failure.
+// query proves the way to the query service, by a verification's query about a scan that
+// does not exist, over the last minute. It does not fail if there is no token for
+// queries, or if the ingest's own token may not read: then arrivals stay unknown, but
+// deliveries do not depend on them.
 func (c *check) query(ctx context.Context) preflight.Row {
 	const unknown = "arrivals stay unknown: "
 	if c.o.Query == nil {

@@ -47,8 +47,8 @@ const (
 	day           = 24 * time.Hour
 )
 
-// tenant is a simulated Dynatrace behind TLS and a real bucket, and what the
-// forwarder's check is told about them.
+// tenant is a simulated Dynatrace behind TLS and a real bucket, with the settings of the
+// forwarder's check.
 type tenant struct {
 	options  Options
 	receiver *receiver.Receiver
@@ -75,7 +75,7 @@ func (d *tenant) answer(path string, how http.HandlerFunc) {
 	d.answers[path] = how
 }
 
-// archiveS3 is a real S3 server with a bucket that has something in it.
+// archiveS3 starts a real S3 server with a bucket that holds some objects.
 func archiveS3(t *testing.T) *s3.Client {
 	t.Helper()
 	srv, err := s3server.Start(t.Context(), s3server.Options{Dir: t.TempDir()})
@@ -172,7 +172,7 @@ func (d *tenant) checker() *Checker {
 	return New(o)
 }
 
-// guarded is S3 with a role that lacks rights, and what was written by it.
+// guarded is S3 for a role that lacks rights; it records which keys were written.
 type guarded struct {
 	*s3.Client
 	forbidden string // "list", "get", "put" or "delete", and the prefix of keys
@@ -223,7 +223,7 @@ func (g *guarded) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput, o 
 	return g.Client.DeleteObject(ctx, in, o...)
 }
 
-// onlyTheCheckKey looks at what was written.
+// onlyTheCheckKey expects that nothing was written but the check key.
 func (g *guarded) onlyTheCheckKey(t *testing.T) {
 	t.Helper()
 	if slices.ContainsFunc(g.written, func(w string) bool { return !strings.HasSuffix(w, " "+archive.DeliveryCheckKey) }) {

@@ -9,7 +9,7 @@ import (
 	"runecast-ingest/internal/securityevent"
 )
 
-// testEvent sends one event of the kind that counts for nothing.
+// testEvent sends one event that no dashboard counts, if that was requested.
 func (c *check) testEvent(ctx context.Context) preflight.Row {
 	if !c.sendTestEvent {
 		return preflight.Unproven(`not asked for: {"action":"check","sendTestEvent":true} sends one, which no dashboard counts`, "")
@@ -31,8 +31,9 @@ func (c *check) testEvent(ctx context.Context) preflight.Row {
 	return row
 }
 
-// marked is a finding that says what it is. No dashboard shows it, since its
-// scan is never completed, and no query takes it for a fault: it is not relevant.
+// marked returns the body with the test event: a finding whose texts say that it is a
+// test. No dashboard shows it, since its scan has no scan event, and no query counts it
+// as failed, since its status is not relevant.
 func (c *check) marked(scan string) []byte {
 	const id = "runecast-ingest/check"
 	e := securityevent.NewEncoder(securityevent.Both, &securityevent.Scan{ID: scan, Name: "Test of runecast-ingest", SystemID: id})

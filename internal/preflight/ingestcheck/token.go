@@ -17,8 +17,7 @@ import (
 
 const proveIt = `prove it with {"action":"check","sendTestEvent":true}`
 
-// token has the environment look the token up, or asks the ingest itself where
-// no look-up can judge it.
+// token looks the token up, or asks the ingest itself if the token cannot be looked up.
 func (c *check) token(ctx context.Context) preflight.Row {
 	limited, cancel := context.WithTimeout(ctx, preflight.CallTime)
 	defer cancel()
@@ -32,9 +31,9 @@ func (c *check) token(ctx context.Context) preflight.Row {
 	return row
 }
 
-// lookUp asks the environment about an access token. No row: nothing there can
-// judge the token, since it is a platform token now, or since the look-up is not
-// served there; unserved is the status that says so.
+// lookUp asks the environment about an access token. It returns no row if the token
+// cannot be looked up: either it is a platform token meanwhile, or the address does not
+// serve the look-up; then unserved is the status that says so.
 func (c *check) lookUp(limited context.Context) (row preflight.Row, unserved int) {
 	state, err := c.ingest.LookUp(limited)
 	status := endpoint.StatusOf(err)
@@ -42,7 +41,7 @@ func (c *check) lookUp(limited context.Context) (row preflight.Row, unserved int
 	case err == nil:
 		c.scopes = state.Scopes
 		return c.judge(state), 0
-	case errors.Is(err, openpipeline.ErrPlatformToken): // since a moment ago
+	case errors.Is(err, openpipeline.ErrPlatformToken): // the secret was changed during the check
 		return preflight.Row{}, 0
 	case errors.Is(err, openpipeline.ErrOddLookup):
 		return preflight.Warn("accepted, but "+err.Error()+": scope and expiry are not checked", proveIt), 0
@@ -54,8 +53,8 @@ func (c *check) lookUp(limited context.Context) (row preflight.Row, unserved int
 	return preflight.FailedBy(preflight.Late(limited, err, c.URL.Host)), 0
 }
 
-// knock says what can be known of a token that no look-up can judge: whether the
-// ingest refuses it. unserved is the status of the look-up; 0: none was made.
+// knock judges a token that cannot be looked up by the answer of the ingest to an empty
+// list of events. unserved is the status of the look-up; 0: none was made.
 func (c *check) knock(limited context.Context, unserved int) preflight.Row {
 	status, kind, err := c.ingest.Knock(limited)
 	c.platform = kind == openpipeline.PlatformToken
@@ -64,13 +63,13 @@ func (c *check) knock(limited context.Context, unserved int) preflight.Row {
 		row.Cure = cmp.Or(row.Cure, openpipeline.CheckAgain)
 		return row
 	}
-	if !c.platform && unserved == 0 { // an access token has taken its place
+	if !c.platform && unserved == 0 { // the secret holds an access token now
 		var row preflight.Row
 		row, unserved = c.lookUp(limited)
 		switch {
 		case row != (preflight.Row{}):
 			return row
-		case unserved == 0: // and a platform token the place of that
+		case unserved == 0: // and now a platform token again
 			return preflight.Warn("the kind of the token in the secret changed during the check", openpipeline.CheckAgain)
 		}
 	}
@@ -82,7 +81,8 @@ func (c *check) knock(limited context.Context, unserved int) preflight.Row {
 	return preflight.Warn(fmt.Sprintf("an access token: %s. %s: the look-up of tokens is not served there (%d)", found, unknown, unserved), proveIt)
 }
 
-// judge says whether the token can be used, and for how long.
+// judge returns the row about a token that was looked up: whether it can be used, and
+// until when. It writes the metric TokenDaysLeft if the token expires.
 func (c *check) judge(state openpipeline.Token) preflight.Row {
 	renew := "create in Dynatrace " + c.ingest.Wanted() + ", and store it in the secret: it is read again every few minutes"
 	if state.Enabled != nil && !*state.Enabled {
@@ -108,7 +108,7 @@ func (c *check) judge(state openpipeline.Token) preflight.Row {
 	return preflight.Passed(fmt.Sprintf("accepted; valid %s: %d days left", detail, days))
 }
 
-// scope compares what the token may do with what the ingest asks for.
+// scope compares the scopes of the token with the one that the ingest needs.
 func (c *check) scope(context.Context) preflight.Row {
 	needed := c.ingest.Scope(openpipeline.AccessToken)
 	switch {

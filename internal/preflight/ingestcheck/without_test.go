@@ -17,7 +17,8 @@ import (
 	"runecast-ingest/internal/simulate/vault"
 )
 
-// What hangs ends in seconds, and names the VPC endpoint that is missing.
+// A service of AWS that does not answer is given up in seconds, and the row names the VPC
+// endpoint that is missing.
 func TestForwarderWithoutAWS(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -53,7 +54,7 @@ func (hanging) List(ctx context.Context, _, _ string) iter.Seq2[archive.RawInfo,
 	}
 }
 
-// A token that is refused is read again before a check judges it; and a check
+// If the token is refused, a check reads the secret again before it judges the token. It
 // says of the secret only what it has read.
 func TestTokenRotatedDuringTheCheck(t *testing.T) {
 	t.Parallel()

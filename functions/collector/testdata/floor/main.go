@@ -1,7 +1,7 @@
-// Command floor does what nobody can archive results without: it downloads
-// them, compresses them and uploads them in parts, and looks at nothing. The
-// collector is measured against it. It prints how long that took, in
-// nanoseconds, and waits for its end of input, so that its memory can be read.
+// Command floor does only the work that no collector can do without: it downloads
+// results, compresses them and uploads them in parts, without reading them. The benchmark
+// compares the collector with it. It prints how long the work took, in nanoseconds, and
+// waits for the end of its input, so that its memory can be read.
 package main
 
 import (

@@ -1,8 +1,7 @@
-// Command floor does what nobody can deliver findings without: it posts bodies
-// that lie ready over TLS, several at a time, and looks at nothing. The
-// forwarder is measured against it. It prints how long that took, in
-// nanoseconds, and waits for its end of input, so that its memory and its CPU
-// time can be read.
+// Command floor does only the work that no forwarder can do without: it posts ready
+// bodies over TLS, several at a time. The benchmark compares the forwarder with it. It
+// prints how long the work took, in nanoseconds, and waits for the end of its input, so
+// that its memory and its CPU time can be read.
 package main
 
 import (
@@ -36,8 +35,8 @@ func main() {
 	}
 }
 
-// run posts as many bytes as it is told: the body again and again, and at last
-// a part of it.
+// run posts as many bytes as the variable BYTES says: the body again and again, the last
+// time a part of it.
 func run(ctx context.Context, body []byte) error {
 	left, err := strconv.ParseInt(os.Getenv("BYTES"), 10, 64)
 	if err != nil {
