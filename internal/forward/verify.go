@@ -188,8 +188,11 @@ func (v *verification) write(ctx context.Context) error {
 		err := store.Save(ctx, v.f.o.Archive, &t.Delivery)
 		switch {
 		case err == nil:
-		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrRace), errors.Is(err, store.ErrUnknown):
-			v.f.o.Log.InfoContext(ctx, "what has arrived is not kept, and asked again: somebody else has written the document", "key", key, "error", err.Error())
+		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrRace):
+			v.f.o.Log.InfoContext(ctx, "what has arrived is not kept, and asked again: another invocation has written the document", "key", key, "error", err.Error())
+			t.Err = err
+		case errors.Is(err, store.ErrUnknown):
+			v.f.o.Log.InfoContext(ctx, "what has arrived may not be kept, and is asked again: S3 did not answer the write", "key", key, "error", err.Error())
 			t.Err = err
 		default:
 			failed = errors.Join(failed, err)
