@@ -164,7 +164,7 @@ func (g *generation) passCommitPoint(ctx context.Context, unlicensed int, again 
 // that may not know what is shown.
 func (g *generation) findsAtCommitPoint(ctx context.Context, c *candidate, reg *store.Doc[archive.Register], now time.Time) (commitStep, error) {
 	if !reg.Exists() {
-		if err := g.d.doubted(ctx, g.s, c, reg); err != nil {
+		if err := g.d.askDocuments(ctx, g.s, c, reg); err != nil {
 			return commitWrite, err
 		}
 	}
@@ -172,7 +172,7 @@ func (g *generation) findsAtCommitPoint(ctx context.Context, c *candidate, reg *
 	if step != commitWrite || c.forced() || !reg.Exists() {
 		return step, nil
 	}
-	err := g.d.doubted(ctx, g.s, c, reg)
+	err := g.d.askDocuments(ctx, g.s, c, reg)
 	return c.atCommitPoint(now), err
 }
 

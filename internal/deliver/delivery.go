@@ -99,7 +99,7 @@ func (d *delivery) run(ctx context.Context) (Outcome, error) {
 		begun, err = d.begin(ctx)
 		return err
 	})
-	if err != nil || begun.over {
+	if err != nil || begun.nothing {
 		return begun.outcome, err
 	}
 	if d.doc.Value.Expired >= maxExpired && d.mayGiveUp(begun.steps) {

@@ -18,9 +18,9 @@ func (m *model) decide(w world, i int, when string, then successor) {
 	d := m.deliveries[v.delivery]
 	c, now := m.candidate(&w, v), m.now(&w, v)
 	what := "finds its commit reserved"
-	wait := w.register == 0 && m.doubted(&w, v, &c)
+	wait := w.register == 0 && m.askDocuments(&w, v, &c)
 	if again := c; c.atCommitPoint(now) == commitWrite && !c.forced() && w.register != 0 {
-		m.doubted(&w, v, &again)
+		m.askDocuments(&w, v, &again)
 		c = again
 	}
 	switch todo := m.rules.atCommitPoint(&c, now); {

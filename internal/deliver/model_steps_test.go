@@ -206,33 +206,33 @@ func (m *model) candidate(w *world, v *invocation) candidate {
 		}
 		return fateOf(&m.deliveries[w.deliveries[objectOf(one.RawKey)]], one.ScanID), nil
 	})
-	c.lapsed = w.register == 0 && v.ask != askForced && !m.rules.forceLasts
+	c.forceLapsed = w.register == 0 && v.ask != askForced && !m.rules.forceLasts
 	if m.rules.headOnly {
 		c.commits = c.commits[:min(1, len(c.commits))]
 	}
 	return c
 }
 
-// account is what the code reads by its method of the same name.
-func (m *model) account(w *world, v *invocation, c *candidate) *account {
-	a := &account{}
+// readDocumented returns what delivery.readDocumented reads.
+func (m *model) readDocumented(w *world, v *invocation, c *candidate) *documentedScans {
+	a := &documentedScans{}
 	for o, id := range w.deliveries[:m.objects] {
 		if id != 0 && uint8(o) != v.object {
-			a.take(&m.deliveries[id], "", c)
+			a.add(&m.deliveries[id], "", c)
 		}
 	}
 	return a
 }
 
-// doubted asks the delivery documents what is shown, and reports whether a newer scan is
+// askDocuments asks the delivery documents what is shown, and reports whether a newer scan is
 // to be waited for.
-func (m *model) doubted(w *world, v *invocation, c *candidate) (wait bool) {
-	if w.register != 0 && w.register == v.asked || m.rules.trustsRegister {
+func (m *model) askDocuments(w *world, v *invocation, c *candidate) (wait bool) {
+	if w.register != 0 && w.register == v.askedFor || m.rules.trustsRegister {
 		return false
 	}
-	a := m.account(w, v, c)
-	c.heed(a, w.register != 0)
-	v.asked = w.register
+	a := m.readDocumented(w, v, c)
+	c.addDocumented(a, w.register != 0)
+	v.askedFor = w.register
 	return w.register == 0 && a.underWay != "" && !m.rules.waitsForNobody
 }
 
@@ -284,7 +284,7 @@ func (m *model) look(w world, i int, then successor) {
 	v := &w.invocations[i]
 	s, c := m.situation(&w, v), m.candidate(&w, v)
 	if v.ask == askForced && w.register == 0 {
-		m.doubted(&w, v, &c) // the commit point waits
+		m.askDocuments(&w, v, &c) // the commit point waits
 	}
 	v.ask.request().mark(&s, &c)
 	if v.ask == askForced {
@@ -295,7 +295,7 @@ func (m *model) look(w world, i int, then successor) {
 	d.Lease = &archive.Lease{Until: epoch()}
 	todo := s.step(&c)
 	if todo == stepSend && !c.forced() && w.register != 0 {
-		m.doubted(&w, v, &c)
+		m.askDocuments(&w, v, &c)
 		todo = s.step(&c)
 	}
 	switch todo {

@@ -64,7 +64,7 @@ type invocation struct {
 	// register is what it is about to write, or has reserved.
 	register        registerID
 	registerCurrent bool
-	asked           registerID // beside which the delivery documents were asked what is shown
+	askedFor        registerID // beside which the delivery documents were asked what is shown
 	finishes        bool       // the commit point had passed before
 	fast            bool       // its clock is ahead
 	ask             ask
@@ -293,7 +293,7 @@ func (v *invocation) rank() uint64 {
 			flags |= 1
 		}
 	}
-	return uint64(v.asked)<<59 ^ uint64(v.stage)<<56 | uint64(v.object)<<48 | uint64(v.mapping)<<46 | flags<<40 | uint64(v.ask)<<38 | uint64(v.delivery)<<16 | uint64(v.register)
+	return uint64(v.askedFor)<<59 ^ uint64(v.stage)<<56 | uint64(v.object)<<48 | uint64(v.mapping)<<46 | flags<<40 | uint64(v.ask)<<38 | uint64(v.delivery)<<16 | uint64(v.register)
 }
 
 func (m *message) rank() uint64 {

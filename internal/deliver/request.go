@@ -34,6 +34,6 @@ func (r *Request) asks(at *situation) bool {
 // so anew, a trigger leaves it as it is.
 func (r *Request) mark(at *situation, c *candidate) {
 	if at.replay || r.Force {
-		c.recorded.Force, c.recorded.Over = r.Force, c.other()
+		c.recorded.Force, c.recorded.Over = r.Force, c.newestOther()
 	}
 }
