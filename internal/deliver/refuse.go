@@ -95,7 +95,7 @@ func (g *generation) sendForm(ctx context.Context, one *openpipeline.Batch) erro
 			g.hopeless(&r)
 			return r.Err
 		}
-		if g.take(ctx, one, &r) {
+		if g.handle(ctx, one, &r) {
 			return nil
 		}
 		_ = g.d.o.Sleep(ctx, doubtWait) // in doubt, and it is repeated
