@@ -156,7 +156,7 @@ func (g *generation) passCommitPoint(ctx context.Context, unlicensed int, again 
 		case err == nil:
 			return reg.Value, nil
 		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrRace):
-			continue // somebody else committed: decide anew
+			continue // another invocation has committed: read the register and decide again
 		}
 		return end(becauseInterrupted, err)
 	}

@@ -3,7 +3,7 @@
 // the scan event, which makes them visible, goes out only when every finding is
 // accounted for: accepted, skipped or in quarantine; that an older scan never
 // replaces a newer one; and that each delivery's state is in the archive for
-// whoever comes next.
+// the next invocation.
 //
 // PROTOCOL.md describes the eight steps, the rules, and what breaks without each
 // rule. Comments name the steps by their numbers: 1 read the state, 2 read the

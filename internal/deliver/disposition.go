@@ -31,7 +31,7 @@ const (
 	becauseSuperseded // a newer scan is committed
 	becauseUnfit      // the object is to blame: unreadable, nothing to show, too much of it refused
 
-	// The scan is left to whoever comes next.
+	// The scan is left to the next invocation.
 
 	becauseTime        // no time is left in this invocation
 	becauseRate        // the pace of the replay allows no more events in this invocation

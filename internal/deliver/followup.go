@@ -47,7 +47,7 @@ func (g *generation) followUp(ctx context.Context) disposition {
 	g.s.Announced = g.s.Announced || g.announced
 	g.beginExtras()
 	// After a crash before this write the scan event is sent again, and no extra was
-	// sent yet. After a crash behind it the next invocation goes on with the extras.
+	// sent yet. After a later crash the next invocation goes on with the extras.
 	if err := d.save(ctx); err != nil {
 		return dispose(becauseUnsaved, err, false)
 	}

@@ -23,26 +23,26 @@ func (m *model) decide(w world, i int, when string, then successor) {
 		m.askDocuments(&w, v, &again)
 		c = again
 	}
-	switch todo := m.rules.atCommitPoint(&c, now); {
-	case v.announced && (todo == commitSupersede || todo == commitStop):
+	switch decided := m.rules.atCommitPoint(&c, now); {
+	case v.announced && (decided == commitSupersede || decided == commitStop):
 		m.settle(v, m.rules.dispose(becauseComplete, false))
 		what = "finds a later commit, but has sent its scan event"
 	case wait:
 		m.settle(v, m.rules.dispose(becauseUnderWay, false))
 		what = "waits for a newer scan that is under way"
-	case todo == commitMine:
+	case decided == commitMine:
 		v.register, v.stage = w.register, stageAnnounce
-	case todo == commitWait:
+	case decided == commitWait:
 		m.settle(v, m.rules.dispose(becauseAhead, false))
 		what = "finds its commit reserved for later"
-	case todo == commitAnew:
+	case decided == commitAnew:
 		v.stage = stageDoubt
 		what = "finds its rows too old, or that it was replaced"
-	case todo == commitSupersede:
+	case decided == commitSupersede:
 		w.held = w.held || m.heldBack(&w, v.object)
 		m.settle(v, m.rules.dispose(becauseSuperseded, false))
 		what = "finds a newer scan committed"
-	case todo == commitStop:
+	case decided == commitStop:
 		m.settle(v, m.rules.dispose(becauseTakenOver, false))
 		what = "finds a higher generation committed"
 	case m.rules.rechecks && !v.announced:

@@ -294,12 +294,12 @@ func (m *model) look(w world, i int, then successor) {
 	d := s.delivery
 	d.RawKey, d.ETag, d.Mapping = rawKey(v.object), s.etag, s.mapping
 	d.Lease = &archive.Lease{Until: epoch()}
-	todo := s.step(&c)
-	if todo == stepSend && !c.forced() && w.register != 0 {
+	decided := s.step(&c)
+	if decided == stepSend && !c.forced() && w.register != 0 {
 		m.askDocuments(&w, v, &c)
-		todo = s.step(&c)
+		decided = s.step(&c)
 	}
-	switch todo {
+	switch decided {
 	case stepDone:
 		v.end()
 		then(w, "leaves it: a newer scan is committed", d.ScanID)
@@ -310,7 +310,7 @@ func (m *model) look(w world, i int, then successor) {
 	default:
 		d.Scan = m.rules.begin(&s, &c, d.RawKey, m.newID(&w, v))
 	}
-	v.finishes = todo == stepFinish
+	v.finishes = decided == stepFinish
 	v.delivery, v.stage = m.keepDelivery(d), stageTake
 	then(w, "reads the register", d.ScanID)
 }

@@ -25,7 +25,7 @@ const noticeTime = 5 * time.Second
 //
 // After a crash before the write, or an error in it, the roll-up is still that of an
 // older commit. The invocation that finishes this delivery writes it; if none does, the
-// next commit finds nothing to compare with, and writes its own. After a crash behind
+// next commit finds nothing to compare with, and writes its own. After a crash later than
 // the write the roll-up is that of this scan, with its change, and the invocation that
 // finishes the delivery sends the notice.
 func (g *generation) keepVerdicts(ctx context.Context, res *mapping.Result, reserved *archive.Register) {

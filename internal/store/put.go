@@ -43,9 +43,9 @@ type Stored struct {
 // not exist. It returns ErrExists if the key exists, and ErrRace if two uploads ended at
 // the same time. An error of write aborts the upload, so an object is complete or absent.
 // A crash during the upload may leave parts that are no object: the bucket's
-// lifecycle deletes them, and the next invocation of the run uploads again. After a crash
-// behind the upload the next invocation gets ErrExists, and uses the object that is there
-// (Inspect). Memory is bounded by two parts of 5 MiB.
+// lifecycle deletes them, and the next invocation of the run uploads again. After a later
+// crash the next invocation gets ErrExists, and uses the object that is there (Inspect).
+// Memory is bounded by two parts of 5 MiB.
 func (s *Store) PutRaw(ctx context.Context, key string, write func(io.Writer) error) (Stored, error) {
 	pr, pw := io.Pipe()
 	sum := &summer{w: pw, hash: sha256.New()}

@@ -10,8 +10,9 @@ import (
 )
 
 // ReadOnly returns an archive that reads the same bucket, and writes nothing: a write or
-// a deletion succeeds, and later reads return what was there before. A raw object that is
-// uploaded in more than one part, as it is over 5 MiB compressed, is an error.
+// a deletion succeeds, and later reads return what was there before. Only a raw object
+// that is larger than one part of an upload (5 MiB compressed) cannot be written: PutRaw
+// returns an error.
 func (s *Store) ReadOnly() *Store { return &Store{api: readOnly{s.api}, bucket: s.bucket} }
 
 // readOnly is S3 without the writes.
