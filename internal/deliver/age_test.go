@@ -29,7 +29,7 @@ func (r *rig) lately(timeframe time.Duration, posture, failed, passed int) {
 }
 
 // The rows of a generation and its scan event belong into one timeframe of the
-// dashboard: what was begun on Friday is not finished in place on Monday.
+// dashboard: a generation that was begun on Friday does not go on on Monday.
 func TestRowsAndScanEventAreInOneTimeframe(t *testing.T) {
 	t.Parallel()
 	for name, only := range map[string]string{"rows are left": "", "the scan event is left": securityevent.TypeCompleted} {
@@ -60,7 +60,7 @@ func TestRowsAndScanEventAreInOneTimeframe(t *testing.T) {
 	}
 }
 
-// Time may also pass within an invocation: one that was frozen, say.
+// A generation may also grow too old within one invocation, as one that was frozen.
 func TestGenerationThatGrowsOldOnItsWayBeginsAnew(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)

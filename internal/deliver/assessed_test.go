@@ -21,9 +21,9 @@ func rules(list ...string) string {
 	return `{"issues":[` + strings.Join(issues, ",") + `]}`
 }
 
-// A scan with nothing to show fails with what was found instead, and with the
-// cure of that. One with nothing but what was asked for beside compliance is
-// delivered, without a commit.
+// A scan with nothing to show fails: the reason says what was found instead, and the
+// cure. A scan with nothing but vulnerabilities, where the settings ask for them, is
+// delivered without a commit.
 func TestWhatIsNotAssessed(t *testing.T) {
 	t.Parallel()
 	vulnerabilities := func(c *forwarderconfig.Settings) { c.Mapping.IncludeTypes = []string{"VUL"} }
@@ -88,8 +88,8 @@ func TestWhatIsNotAssessed(t *testing.T) {
 	}
 }
 
-// A scan of which a part has no licence is shown, and says how much that is: to
-// queries, in the register, and in the notice.
+// A scan with unlicensed rules is shown. Their number is in the scan event, in the
+// register, and in the notice.
 func TestPartlyUnlicensed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

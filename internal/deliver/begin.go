@@ -16,61 +16,63 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// beginning is what steps 1 to 3 come to.
+// beginning is the result of steps 1 to 3.
 type beginning struct {
-	// over: there is nothing to send, and outcome says why.
-	over    bool
+	// nothing: there is nothing to send, and outcome says why.
+	nothing bool
 	outcome Outcome
-	// steps are what is done with each scan.
+	// steps has the next step of each scan, in the order of delivery.scans.
 	steps []step
 }
 
-func over(o Outcome, why reason) beginning {
+// nothingToSend returns the beginning of a delivery that sends nothing.
+func nothingToSend(o Outcome, why reason) beginning {
 	o.reason = why
-	return beginning{over: true, outcome: o}
+	return beginning{nothing: true, outcome: o}
 }
 
 // begin reads the state and takes the lease (steps 1 to 3).
 func (d *delivery) begin(ctx context.Context) (beginning, error) {
 	at, err := d.look(ctx)
 	if err != nil {
-		return over(Outcome{}, named(becauseError, err)), err
+		return nothingToSend(Outcome{}, named(becauseError, err)), err
 	}
 	switch at.firstStep() {
 	case stepDone:
 		d.idle = true
-		return over(d.outcome(), becauseEnded), nil
+		return nothingToSend(d.outcome(), becauseEnded), nil
 	case stepBusy:
 		d.idle = true
-		return over(Outcome{State: StateBusy, Reason: "another invocation holds the lease"}, becauseLeased), nil
+		return nothingToSend(Outcome{State: StateBusy, Reason: "another invocation holds the lease"}, becauseLeased), nil
 	}
 	if d.request.LeavePaced && d.doc.Value.MaxEventsPerSecond > 0 {
 		d.idle = true
-		return over(Outcome{State: StatePaced, Reason: "it keeps to the pace that its replay asked for"}, becauseRate), nil
+		return nothingToSend(Outcome{State: StatePaced, Reason: "it keeps to the pace that its replay asked for"}, becauseRate), nil
 	}
 	if err := d.contents(ctx); err != nil {
 		d.scans = nil
 		out, err := d.reject(ctx, err)
-		return over(out, out.reason), err
+		return nothingToSend(out, out.reason), err
 	}
 	steps, err := d.takeLease(ctx, at)
 	switch {
 	case errors.Is(err, errLeft):
 		d.idle = true
-		return over(Outcome{State: StateLeft, Reason: d.key + " is left to the sweep: newer is " + d.newer}, becauseOlder), nil
+		return nothingToSend(Outcome{State: StateLeft, Reason: d.key + " is left to the sweep: newer is " + d.newer}, becauseOlder), nil
 	case err != nil:
-		return over(Outcome{}, named(becauseError, err)), err
+		return nothingToSend(Outcome{}, named(becauseError, err)), err
 	case !slices.ContainsFunc(steps, changes):
 		d.idle = true
-		return over(d.older(), becauseOlder), nil
+		return nothingToSend(d.older(), becauseOlder), nil
 	case !slices.ContainsFunc(steps, sends):
-		return over(d.outcome(), becauseSuperseded), nil
+		return nothingToSend(d.outcome(), becauseSuperseded), nil
 	}
 	return beginning{steps: steps}, nil
 }
 
-// look reads the delivery document, what the object is now, and whether there is a
-// newer one, all at the same time.
+// look reads the delivery document and the object's first bytes, and asks for a newer
+// object of the system, all at the same time. An object that is missing is a fault of
+// class Reject.
 func (d *delivery) look(ctx context.Context) (*situation, error) {
 	bucket := d.o.Archive
 	var group errgroup.Group
@@ -81,7 +83,7 @@ func (d *delivery) look(ctx context.Context) (*situation, error) {
 	if d.request.Newer != nil {
 		group.Go(func() error {
 			d.newer, d.newerErr = d.request.Newer(ctx)
-			return nil // most deliveries do not need to know it
+			return nil // newerErr matters only to a delivery that would begin
 		})
 	}
 	var err error
@@ -94,6 +96,8 @@ func (d *delivery) look(ctx context.Context) (*situation, error) {
 	return at, nil
 }
 
+// missing turns store.ErrMissing into a fault that names the cure; it is still the
+// fault's cause.
 func missing(err error, key string) error {
 	switch {
 	case err == nil:
@@ -111,9 +115,9 @@ func changes(s step) bool { return s != stepDone }
 // sends reports whether a step needs the lease.
 func sends(s step) bool { return s == stepSend || s == stepFinish }
 
-// takeLease decides what is done with each scan, and takes the lease by the one
-// write that also decides the generations (steps 2 and 3). Where nothing is to
-// be done, nothing is written.
+// takeLease decides the next step of each scan, and takes the lease (steps 2 and 3).
+// One write holds the lease and the generations. The document is not written if every
+// scan has ended, if the pace is too slow, or if the sweep is to deliver (errLeft).
 func (d *delivery) takeLease(ctx context.Context, at *situation) ([]step, error) {
 	d.fillLease(at)
 	recall(&d.doc.Value, d.scans, at.sameVersion())
@@ -142,23 +146,23 @@ func (d *delivery) takeLease(ctx context.Context, at *situation) ([]step, error)
 		return nil, err
 	}
 	if !slices.ContainsFunc(steps, sends) {
-		d.doc.Value.Lease = nil // this write ends the delivery
+		d.doc.Value.Lease = nil // every scan is superseded or has ended: this write ends the delivery
 	} else if keep := d.o.KeepInView; keep != nil && (at.replay || !d.request.Remembered) {
 		if err := keep(ctx, d.info, at.replay); err != nil {
 			return nil, err
 		}
 	}
-	// A crash before this write leaves all as it was. One behind it leaves the
-	// lease: once it has run out, the next sweep begins another generation, unless
-	// this one had passed the commit point.
+	// A crash before this write leaves everything as it was. A crash after it leaves
+	// the lease. Once the lease has run out, the next sweep begins another generation,
+	// unless the register names this one or only its extras are left.
 	return steps, d.save(ctx)
 }
 
-// errLeft: the delivery is left to the sweep.
+// errLeft says that the delivery is left to the sweep.
 var errLeft = errors.New("left to the sweep")
 
-// leaveToSweep makes the sweep look as far back as the object. A crash before it
-// leaves the object to the sweep's daily look at the whole archive.
+// leaveToSweep makes the sweep look as far back as the object, and returns errLeft. A
+// crash before that note leaves the object to the sweep's full look.
 func (d *delivery) leaveToSweep(ctx context.Context) error {
 	if keep := d.o.KeepInView; keep != nil {
 		if err := keep(ctx, d.info, false); err != nil {
@@ -168,7 +172,8 @@ func (d *delivery) leaveToSweep(ctx context.Context) error {
 	return errLeft
 }
 
-// fillLease puts this invocation's lease into the document.
+// fillLease puts this invocation's lease into the document in memory, and counts a
+// lease that its holder did not give back.
 func (d *delivery) fillLease(at *situation) {
 	v := &d.doc.Value
 	if v.Lease == nil || !at.sameVersion() {
@@ -179,13 +184,13 @@ func (d *delivery) fillLease(at *situation) {
 	v.RawKey, v.ETag, v.UpdatedAt, v.Mapping = d.key, d.info.ETag, at.now, d.mapper.Hash()
 	v.Lease = &archive.Lease{Owner: d.o.NewID(), Until: d.win.Deadline.Add(leaseSpare)}
 	d.settlePace(at)
-	if d.request.JobID != "" { // also where it only goes on: the request is fulfilled by that
+	if d.request.JobID != "" { // a delivery that only goes on fulfils the request, too
 		v.Replay = d.request.JobID
 	}
 }
 
-// decide returns the next step of one scan, and takes the scan to where that
-// step begins.
+// decide returns the next step of one scan, and changes the scan in memory to the state
+// in which that step begins.
 func (d *delivery) decide(ctx context.Context, at *situation, s *scan) (step, error) {
 	c, reg, err := d.candidate(ctx, s)
 	if err != nil {
@@ -193,15 +198,16 @@ func (d *delivery) decide(ctx context.Context, at *situation, s *scan) (step, er
 	}
 	s.found = d.foundNow(c, &reg)
 	if d.request.Force && !reg.Exists() {
-		if err := d.doubted(ctx, s, c, &reg); err != nil && !errors.Is(err, errUnderWay) { // the commit point waits
+		// A newer scan under way is no reason to stop here: the commit point waits for it.
+		if err := d.askDocuments(ctx, s, c, &reg); err != nil && !errors.Is(err, errUnderWay) {
 			return stepDone, err
 		}
 	}
 	d.request.mark(at, c)
 	s.recognise(&c.register.System)
 	step := at.step(c)
-	if step == stepSend && !c.forced() && reg.Exists() { // without one the commit point asks
-		if err := d.doubted(ctx, s, c, &reg); err != nil {
+	if step == stepSend && !c.forced() && reg.Exists() { // without a register the commit point asks the documents
+		if err := d.askDocuments(ctx, s, c, &reg); err != nil {
 			return stepDone, err
 		}
 		step = at.step(c)
@@ -217,13 +223,13 @@ func (d *delivery) decide(ctx context.Context, at *situation, s *scan) (step, er
 	return step, nil
 }
 
-// candidate reads what is committed of a scan's system, and what became of
-// those commits.
+// candidate reads the register of a scan's system, and for the commits in it the
+// delivery documents, which say whether their scan events were accepted.
 func (d *delivery) candidate(ctx context.Context, s *scan) (*candidate, store.Doc[archive.Register], error) {
 	bucket := d.o.Archive
 	c := &candidate{place: d.place(s), recorded: s.Scan}
 	reg, err := bucket.Register(ctx, s.Envelope.System.ID)
-	c.register, c.lapsed = reg.Value, !reg.Exists() && !d.request.Force
+	c.register, c.forceLapsed = reg.Value, !reg.Exists() && !d.request.Force
 	if err != nil {
 		return c, reg, err
 	}
@@ -245,13 +251,13 @@ func (d *delivery) candidate(ctx context.Context, s *scan) (*candidate, store.Do
 	return c, reg, err
 }
 
-// place is where a scan of the object stands among those of its system.
+// place returns where a scan of the object stands among the scans of its system.
 func (d *delivery) place(s *scan) place {
 	return place{order: s.order(), completedAt: mapping.CompletedAt(&s.Envelope), storedAt: d.info.LastModified, handMade: archive.IsHandMade(d.key)}
 }
 
-// recognise takes from an earlier commit what a saved document does not say of
-// its system: v1 results name no vCenter.
+// recognise completes the system of a hand-made document without an envelope from the
+// register: the results of API v1 do not name a vCenter.
 func (s *scan) recognise(known *archive.System) {
 	system := &s.Envelope.System
 	if s.bare && (system.Name == "" || system.Name == system.ID) && known.Name != "" {

@@ -11,8 +11,8 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// catalogs reads check catalogues, and keeps the last one: the objects of a run
-// name the same.
+// catalogs reads check catalogues, and keeps the last one, since all objects of a run
+// name the same catalogue. It is safe for concurrent use.
 type catalogs struct {
 	archive *store.Store
 	log     *slog.Logger
@@ -22,9 +22,8 @@ type catalogs struct {
 	last *mapping.Catalog
 }
 
-// get returns the catalogue of a key; an object that names none has no key. A
-// catalogue only adds to findings what the results do not say, so a missing or
-// bad one is logged and done without.
+// get returns the catalogue of a key; nil for an empty key. A catalogue only adds texts
+// to findings, so one that is missing or cannot be read is logged, and nil is returned.
 func (c *catalogs) get(ctx context.Context, key string) *mapping.Catalog {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -40,7 +39,7 @@ func (c *catalogs) get(ctx context.Context, key string) *mapping.Catalog {
 		c.log.WarnContext(ctx, "the check catalogue cannot be read, findings go without its texts", "catalog", key, "error", err.Error())
 		c.last = nil
 		if fault.ClassOf(err) != fault.Reject && !errors.Is(err, store.ErrMissing) {
-			c.key = "" // it may be readable the next time
+			c.key = "" // try again for the next object: the error may pass
 			return nil
 		}
 	}

@@ -16,18 +16,19 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-// leastQuarantine is how many events may be refused however small a scan is.
+// leastQuarantine is how many events may be refused of a scan of any size, if others of
+// its events are accepted.
 const leastQuarantine = 5
 
-// finish is steps 6 and 7, for a generation whose events were all accepted.
-// again: there are tries left to start over.
+// finish does steps 6 and 7, for a generation whose findings are all done: accepted,
+// in quarantine or skipped. again: there are tries left to start over.
 func (g *generation) finish(ctx context.Context, res mapping.Result, again bool) disposition {
 	d := g.d
 	g.logUnsent(ctx, &res)
 	if g.s.Announced {
 		return g.goOnShown(ctx, res)
 	}
-	if g.s.Extras == nil && !g.mapOnly { // what is committed may be shown by now
+	if g.s.Extras == nil && !g.mapOnly { // a committed scan may be shown already: it does not fail here
 		if err := g.unfit(res); err != nil {
 			return dispose(becauseUnfit, err, false)
 		}
@@ -36,9 +37,9 @@ func (g *generation) finish(ctx context.Context, res mapping.Result, again bool)
 		return g.finishUncommitted(ctx)
 	}
 	if g.s.Quarantined > 0 {
-		// Once committed, the scan may be finished by another invocation, which
-		// could not know that not all of its events were accepted. A crash here
-		// leaves the lease, and the next generation quarantines them again.
+		// Another invocation may finish the scan after the commit: it learns from the
+		// document how many events are in quarantine. A crash before this write or before
+		// the commit leaves the lease, and the next generation quarantines the events again.
 		if err := d.save(ctx); err != nil {
 			return dispose(becauseUnsaved, err, false)
 		}
@@ -57,7 +58,8 @@ func (g *generation) finish(ctx context.Context, res mapping.Result, again bool)
 	return g.announceScan(ctx, res, &reserved)
 }
 
-// unfit says why a scan may not be committed although all was sent; nil: it may.
+// unfit returns why a scan may not be committed although all findings are done; nil:
+// it may be.
 func (g *generation) unfit(res mapping.Result) error {
 	s := &g.s.Scan
 	if res.Nothing != nil {
@@ -72,19 +74,18 @@ func (g *generation) unfit(res mapping.Result) error {
 	return tolerable(s, g.d.o.Settings.MaxQuarantine)
 }
 
-// finishUncommitted ends a scan that has nothing but what was asked for beside
-// compliance, that is vulnerabilities: they are sent, and there is no commit, for
-// no finding waits for it. A crash here leaves the lease: whoever delivers the
-// scan next maps it again, and goes on after the last event whose sending was
-// saved.
+// finishUncommitted ends a scan that assessed no compliance rule: its vulnerabilities
+// are sent, and there is no commit, since there is no finding to be shown. A crash here
+// leaves the lease: once it has run out, the next sweep maps the scan again, and sends
+// the events that the document does not list as done.
 func (g *generation) finishUncommitted(ctx context.Context) disposition {
 	hard, cancel := context.WithDeadline(ctx, g.d.win.Hard)
 	defer cancel()
 	return g.followUp(hard)
 }
 
-// tolerable reports by an error that more events were refused than a scan may
-// lose: a share of those sent.
+// tolerable returns a fault of class Reject if more findings were refused than the share
+// of the findings sent that may be, see mayLose; else nil.
 func tolerable(s *archive.Scan, share float64) error {
 	q, sent := s.Quarantined, s.Accepted+s.Quarantined
 	limit, ok := mayLose(q, sent, share)
@@ -95,16 +96,17 @@ func tolerable(s *archive.Scan, share float64) error {
 		Cure: "look at quarantine/ for the answers, mend the mapping, then replay; the old posture stays"}
 }
 
-// mayLose reports whether so many of the events sent may be refused, and returns
-// how many may be.
+// mayLose reports whether so many refused events of those sent are tolerated, and
+// returns the limit: the share of the events sent, at least leastQuarantine. It is never
+// tolerated that all were refused.
 func mayLose(refused, sent int64, share float64) (limit int64, ok bool) {
 	limit = max(int64(share*float64(sent)), leastQuarantine)
 	return limit, refused == 0 || refused < sent && refused <= limit
 }
 
-// passCommitPoint reserves the commit in the register (step 6), and returns what
-// the register says of it or how the delivery ends instead. It comes before the
-// scan event (rules 01 to 03).
+// passCommitPoint writes the register (step 6), unless it names this generation already,
+// and returns the register, or how the delivery ends instead. It comes before the scan
+// event (rules 01 to 03).
 func (g *generation) passCommitPoint(ctx context.Context, unlicensed int, again bool) (archive.Register, *disposition) {
 	d := g.d
 	end := func(why reason, err error) (archive.Register, *disposition) {
@@ -142,29 +144,29 @@ func (g *generation) passCommitPoint(ctx context.Context, unlicensed int, again 
 		}
 		reg.Value = c.reservation(d.key, now)
 		reg.Value.System, reg.Value.Unlicensed = g.s.Envelope.System, unlicensed
-		// A crash before this write leaves the lease and nothing to be seen: the next
-		// sweep begins another generation. Behind it the commit point has passed:
-		// the next sweep finds this scan id in the register, and sends the
-		// scan event with this timestamp.
+		// A crash before this write leaves the lease, and rows that nobody sees: the next
+		// sweep begins another generation. After the write the commit point has passed:
+		// the next sweep finds this scan id in the register, and sends the scan event with
+		// this timestamp.
 		err = store.Save(ctx, d.o.Archive, &reg)
 		g.s.Reserved = g.s.Reserved || err == nil || errors.Is(err, store.ErrUnknown)
 		switch {
 		case err == nil && tooEarly(reg.Value.Timestamp, now):
-			return end(becauseAhead, aheadError(reg.Key)) // announced once its time is near
+			return end(becauseAhead, aheadError(reg.Key)) // a sweep sends the scan event later
 		case err == nil:
 			return reg.Value, nil
 		case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrRace):
-			continue // somebody else committed: decide anew
+			continue // another invocation has committed: read the register and decide again
 		}
 		return end(becauseInterrupted, err)
 	}
 }
 
-// findsAtCommitPoint decides by the register, and by the delivery documents where
-// that may not know what is shown.
+// findsAtCommitPoint decides by the register, and by the delivery documents if there is
+// no register, or if a scan that is not forced is to be committed.
 func (g *generation) findsAtCommitPoint(ctx context.Context, c *candidate, reg *store.Doc[archive.Register], now time.Time) (commitStep, error) {
 	if !reg.Exists() {
-		if err := g.d.doubted(ctx, g.s, c, reg); err != nil {
+		if err := g.d.askDocuments(ctx, g.s, c, reg); err != nil {
 			return commitWrite, err
 		}
 	}
@@ -172,7 +174,7 @@ func (g *generation) findsAtCommitPoint(ctx context.Context, c *candidate, reg *
 	if step != commitWrite || c.forced() || !reg.Exists() {
 		return step, nil
 	}
-	err := g.d.doubted(ctx, g.s, c, reg)
+	err := g.d.askDocuments(ctx, g.s, c, reg)
 	return c.atCommitPoint(now), err
 }
 
@@ -183,10 +185,11 @@ func aheadError(key string) error {
 // maxAnnounceWait is the longest wait before a scan event in doubt is repeated.
 const maxAnnounceWait = 30 * time.Second
 
-// announceScan posts the scan event until it is accepted (step 7), and then what
-// follows it. Anyone may repeat the event at any time: a late one sorts before a
-// newer one. Its time is what the register reserved (rules 04 and 05). A crash
-// behind the acceptance leaves the lease, and the event is sent once more.
+// announceScan posts the scan event until it is accepted (step 7), and then the extras.
+// Any invocation may repeat the event at any time: its timestamp is the one that the
+// register reserved, so the event sorts before those of newer commits (rules 04 and 05).
+// A crash after the acceptance leaves the lease: once it has run out, the next sweep
+// sends the event once more.
 func (g *generation) announceScan(ctx context.Context, res mapping.Result, reserved *archive.Register) disposition {
 	d := g.d
 	events, err := g.scanEvents(res, reserved.Timestamp)
@@ -215,7 +218,8 @@ func (g *generation) announceScan(ctx context.Context, res mapping.Result, reser
 	}
 }
 
-// sent are the findings that were sent, by status, as the delivery document has them.
+// sent returns the numbers of findings by status, with the keys that the delivery
+// document has.
 func sent(rows map[securityevent.Status]int64) map[string]int64 {
 	all := make(map[string]int64, len(rows))
 	for status, n := range rows {
@@ -224,9 +228,9 @@ func sent(rows map[securityevent.Status]int64) map[string]int64 {
 	return all
 }
 
-// unannounced is how a delivery ends whose scan event was not accepted at last.
-// why says whether an earlier request may have been: a scan that has failed then
-// still counts as one that may be shown.
+// unannounced returns how a delivery ends whose last request of the scan event was not
+// accepted. why is becauseUnknown if an earlier request may have been: the scan may then
+// be shown, also where it fails.
 func unannounced(why reason, r *openpipeline.Result) disposition {
 	doubt := why == becauseUnknown
 	err := fmt.Errorf("the scan event is not accepted yet: %w", r.Err)
@@ -248,7 +252,8 @@ func (g *generation) coversSystem() bool {
 	return m.EventModel != securityevent.XSPM && m.Coverage == mapping.CoverageSystem
 }
 
-// scanEvents is the body that ends a scan. The scan event comes last.
+// scanEvents returns the body that ends a scan: the coverage of the system, if it is
+// sent, and then the scan event. Both have the timestamp at.
 func (g *generation) scanEvents(res mapping.Result, at time.Time) (*openpipeline.Batch, error) {
 	var events [][]byte
 	if g.coversSystem() {

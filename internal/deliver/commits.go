@@ -10,14 +10,16 @@ import (
 // place is where a scan stands among the scans of its system.
 type place struct {
 	order archive.Order
-	// completedAt is when the appliance finished it, as it said; zero: nobody knows.
+	// completedAt is when the appliance finished the scan, by its own clock; zero: nobody
+	// knows.
 	completedAt time.Time
-	// storedAt bounds that where the appliance's clock was ahead; zero: unknown.
+	// storedAt is when the object was stored: the scan was finished before, also where
+	// the appliance's clock was ahead. Zero: nobody knows.
 	storedAt time.Time
 	handMade bool
 }
 
-// placeOf is the place of a commit.
+// placeOf returns the place of a commit.
 func placeOf(c *archive.Commit) *place {
 	p := &place{order: c.Order, completedAt: c.CompletedAt, handMade: archive.IsHandMade(c.RawKey)}
 	if p.handMade {
@@ -27,11 +29,11 @@ func placeOf(c *archive.Commit) *place {
 }
 
 // compare returns -1, 0 or 1 as p is older than, the same as, or newer than q.
-// Scans of runs are ordered by their runs, whatever the appliance's clock said. A
-// hand-made document has no run, and the moment of its upload says nothing of its
-// age: it may be days old, or newer than what a run brings that began before the
-// upload and ends after it. So it is compared with whatever else by when the
-// appliance finished the two, and only where that is the same by the order.
+// Two scans of runs are compared by their runs, not by the appliance's clock. A
+// hand-made document has no run, and the time of its upload says nothing of its age: the
+// scan may be days old, or newer than the scan of a run that began before the upload. So
+// a hand-made scan is compared with any other by when the appliance finished the two,
+// and by the order only if these times are the same.
 func (p *place) compare(q *place) int {
 	if p.handMade || q.handMade {
 		return cmp.Or(p.moment().Compare(q.moment()), p.order.Compare(q.order))
@@ -39,8 +41,9 @@ func (p *place) compare(q *place) int {
 	return p.order.Compare(q.order)
 }
 
-// moment is when a scan was finished, as far as it is known. One of a run is not
-// older than the run's start. A hand-made document without a time is older than all.
+// moment returns when a scan was finished, as far as it is known. A scan of a run without
+// a time counts as finished when the run began. A hand-made document without a time is
+// older than all.
 func (p *place) moment() time.Time {
 	switch {
 	case p.completedAt.IsZero() && p.handMade:
@@ -57,13 +60,14 @@ func (p *place) moment() time.Time {
 type fate int
 
 const (
-	fateOpen   fate = iota // its scan event may be accepted, or may come to be
-	fateShown              // its scan event is accepted
-	fateFailed             // its scan event was never accepted, and will not be
+	fateOpen   fate = iota // its scan event may have been accepted, or may still be
+	fateShown              // its scan event was accepted
+	fateFailed             // its scan event was never accepted, and never will be
 )
 
-// fateOf returns what a delivery document says of the commit of a scan id. One
-// that failed in doubt, or once it was committed, may be shown.
+// fateOf returns what a delivery document says of the commit of a scan id. A delivery
+// that failed after its scan event was accepted is shown. One that failed in doubt is
+// open, since its scan may be shown.
 func fateOf(v *archive.Delivery, scanID string) fate {
 	for _, r := range recorded(v) {
 		switch {
@@ -81,9 +85,9 @@ func fateOf(v *archive.Delivery, scanID string) fate {
 	return fateOpen
 }
 
-// standing returns those of a register's commits that count: what is shown, or
-// may be. Failed ones do not, nor what was committed before one that is shown:
-// that is hidden for good.
+// standing returns those of a register's commits, the newest first, that count: their
+// scans are shown, or may be. Failed commits do not count, nor do those before a commit
+// that is shown, which hides them for good.
 func standing(commits []archive.Commit, of func(*archive.Commit) (fate, error)) ([]archive.Commit, error) {
 	var counted []archive.Commit
 	for i := range commits {

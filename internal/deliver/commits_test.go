@@ -11,7 +11,7 @@ import (
 )
 
 // As long as the appliance's clock does not go back, the order of runs and
-// hand-made documents is a total one: who is older than an older one is older.
+// hand-made documents is total: if a is older than b, and b than c, then a is older than c.
 func TestPlacesAreInOneOrder(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -49,8 +49,8 @@ func TestPlacesAreInOneOrder(t *testing.T) {
 	})
 }
 
-// What became of a commit is judged by what its delivery document says, and by
-// nothing else: as long as that is not sure, it counts.
+// Only the delivery document decides what became of a commit: a commit counts until the
+// document says for sure that it failed.
 func TestFatesOfCommits(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

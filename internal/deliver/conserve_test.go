@@ -12,7 +12,7 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-// A scan whose events do not add up is not committed, fails loudly, and is counted.
+// A scan whose events do not add up is not committed. It fails, and a metric counts it.
 func TestEventsThatDoNotAddUpFailTheScan(t *testing.T) {
 	t.Parallel()
 	var metrics bytes.Buffer

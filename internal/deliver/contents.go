@@ -11,24 +11,26 @@ import (
 	"runecast-ingest/internal/runecast"
 )
 
-// Source opens a raw object, as often as it is asked to.
+// Source opens a raw object at its first byte. It may be called several times.
 type Source func() (io.ReadCloser, error)
 
 // Part is one scan in a raw object.
 type Part struct {
-	// Envelope says which scan it is. In a document without one it is derived.
+	// Envelope says which scan it is. For a document without an envelope it is derived
+	// from the document and its key.
 	Envelope archive.Envelope
-	// bare: the document has no envelope; element is the scan's place in v1
-	// results, -1 in a v2 scan.
+	// bare: the document has no envelope. element is then the scan's place in the
+	// results of API v1, -1 in a scan of API v2.
 	bare    bool
 	element int
-	// handMade: it was uploaded by a person, in whatever way their program saves text.
+	// handMade: a person uploaded the document, whose text may be in another encoding
+	// than UTF-8.
 	handMade bool
 }
 
-// Contents lists the scans in a raw object. Only under raw/manual/ it may be
-// what an appliance answered, without an envelope; a v2 scan then gets its
-// system's name from the key. Bad input is a fault of class Reject.
+// Contents lists the scans in a raw object. An object under raw/manual/ may be the
+// appliance's answer without an envelope; a v2 scan then gets its system from the
+// key. Bad input is a fault of class Reject, other errors are those of open.
 func Contents(open Source, key string) ([]Part, error) {
 	if !archive.IsHandMade(key) {
 		return contents(open, key)
@@ -56,7 +58,8 @@ func contents(open Source, key string) ([]Part, error) {
 	return nil, err
 }
 
-// Open opens the object at a scan; close ends the reading.
+// Open opens the object at the scan. The caller calls closing after the reading. Bad
+// input is a fault of class Reject.
 func (p *Part) Open(open Source) (doc *mapping.Document, closing func() error, err error) {
 	if p.handMade {
 		open = open.text
@@ -76,8 +79,8 @@ func (p *Part) Open(open Source) (doc *mapping.Document, closing func() error, e
 	return doc, body.Close, nil
 }
 
-// bareScans looks through a document as an appliance answered it: v1 results or
-// a v2 scan.
+// bareScans lists the scans in a document without an envelope: the results of API v1 or
+// a scan of API v2.
 func bareScans(open Source, key string) ([]Part, error) {
 	elements, err := bareElements(open, key, func(r io.Reader, visit func(*runecast.Element) error) error {
 		return runecast.ReadV1(r, nil, visit)
@@ -95,12 +98,13 @@ func bareScans(open Source, key string) ([]Part, error) {
 	case v2err != nil && fault.ClassOf(v2err) != fault.Reject:
 		return nil, v2err
 	case v2err != nil:
-		return nil, err // it is not v2 either
+		return nil, err // the document is neither: report the error of v1
 	}
 	return bareScan(scan[0], key)
 }
 
-// bareScan is the part of a saved v2 scan, whose system only the key names.
+// bareScan returns the one part of a v2 scan without an envelope, whose system only the
+// key names.
 func bareScan(e *runecast.Element, key string) ([]Part, error) {
 	system, ok := archive.HandMadeSystem(key)
 	if !ok {
@@ -118,7 +122,8 @@ func bareScan(e *runecast.Element, key string) ([]Part, error) {
 	return []Part{p}, nil
 }
 
-// bareElements reads all elements of a document, whose bytes nobody wants.
+// bareElements returns all elements of a document, read by read. A document that was
+// read to its end with an error is a fault of class Reject.
 func bareElements(open Source, key string, read func(io.Reader, func(*runecast.Element) error) error) ([]*runecast.Element, error) {
 	body, err := open()
 	if err != nil {
@@ -126,19 +131,19 @@ func bareElements(open Source, key string, read func(io.Reader, func(*runecast.E
 	}
 	defer body.Close()
 	var elements []*runecast.Element
-	whole := &ending{Reader: body}
+	whole := &eofReader{Reader: body}
 	err = read(whole, func(e *runecast.Element) error {
 		elements = append(elements, e)
 		return nil
 	})
-	if err != nil && whole.ended { // all of it was read, so it will not get better
+	if err != nil && whole.ended { // all bytes were read, so another try will fail, too
 		return nil, &fault.Error{Class: fault.Reject, Where: key, What: "the document cannot be read", Err: err, Cure: "save and upload it again"}
 	}
 	return elements, err
 }
 
-// bareResults lists the systems of saved v1 results. A system whose scan had not
-// succeeded is left out, since its results may be halves of two scans.
+// bareResults lists the systems of v1 results without an envelope. A system whose scan
+// has not succeeded is left out, since its results may be a mix of two scans.
 func bareResults(elements []*runecast.Element, key string) ([]Part, error) {
 	var parts []Part
 	seen := map[string]bool{}
@@ -161,13 +166,13 @@ func bareResults(elements []*runecast.Element, key string) ([]Part, error) {
 	return parts, nil
 }
 
-// ending notes that a reader came to its end.
-type ending struct {
+// eofReader notes whether its reader came to its end.
+type eofReader struct {
 	io.Reader
 	ended bool
 }
 
-func (e *ending) Read(p []byte) (int, error) {
+func (e *eofReader) Read(p []byte) (int, error) {
 	n, err := e.Reader.Read(p)
 	e.ended = e.ended || errors.Is(err, io.EOF)
 	return n, err

@@ -3,11 +3,16 @@
 // the scan event, which makes them visible, goes out only when every finding is
 // accounted for: accepted, skipped or in quarantine; that an older scan never
 // replaces a newer one; and that each delivery's state is in the archive for
-// whoever comes next.
+// the next invocation.
 //
-// PROTOCOL.md has the eight steps, whose numbers are used here, the rules and
-// what breaks without them: 1 read the state, 2 read the register, 3 take the
-// lease, 4 stream, 5 release, 6 commit point, 7 scan event, 8 complete.
+// PROTOCOL.md describes the eight steps, the rules, and what breaks without each
+// rule. Comments name the steps by their numbers: 1 read the state, 2 read the
+// register, 3 take the lease, 4 stream, 5 release, 6 commit point, 7 scan event,
+// 8 complete.
+//
+// A trigger is whatever calls the forwarder about an object without asking to send it
+// again: an S3 event, a message in a queue, or the sweep. Only a replay request
+// sends again what has ended.
 package deliver
 
 import (
@@ -35,7 +40,7 @@ type Options struct {
 	Archive  *store.Store
 	Sender   Sender
 	Log      *slog.Logger
-	// Metrics takes figures for CloudWatch; nil: none.
+	// Metrics takes figures for CloudWatch; nil: no metrics are written.
 	Metrics *telemetry.Metrics
 	// Now and Sleep are the clock; Sleep ends early with the context's error.
 	Now   func() time.Time
@@ -44,9 +49,11 @@ type Options struct {
 	NewID func() string
 	// Notices takes a notice of each scan whose delivery completes; nil: none is sent.
 	Notices Publisher
-	// KeepInView is called before the first write of a delivery, unless the
-	// caller remembers the object: whatever ends the invocation, a sweep must
-	// find it. again says that what had ended is sent again. Nil: nobody sweeps.
+	// KeepInView notes the object for the sweep. It is called before the first write
+	// of a delivery, unless the caller remembers the object: a sweep must find the
+	// object however the invocation ends. again: the delivery had ended, and a replay
+	// sends the object again. An error ends the delivery before that write. Nil: nobody
+	// sweeps.
 	KeepInView func(ctx context.Context, info archive.RawInfo, again bool) error
 }
 
@@ -54,14 +61,15 @@ type Options struct {
 type Deliverer struct {
 	o      Options
 	mapper *mapping.Mapper
-	// buffers serve one invocation at a time, as Lambda has it, and so do the slots of
-	// requests in flight.
-	buffers  *openpipeline.Buffers
+	// buffers hold the bodies of batches: one for each request in flight, and one for
+	// the batch that is being packed. All deliveries of an invocation share them.
+	buffers *openpipeline.Buffers
+	// slots holds one element for each request in flight.
 	slots    chan struct{}
 	catalogs *catalogs
 }
 
-// New makes a deliverer.
+// New returns a deliverer. Options without "nil" in their comment are required.
 func New(o Options) *Deliverer {
 	return &Deliverer{
 		o: o, mapper: mapping.New(o.Settings.Mapping), catalogs: &catalogs{archive: o.Archive, log: o.Log},
@@ -71,8 +79,8 @@ func New(o Options) *Deliverer {
 }
 
 // DryRun returns a deliverer that does what d does, but sends to an endpoint
-// that accepts everything and writes to an archive that keeps nothing: what it
-// says was sent is what d would send. It neither logs nor counts, and sends no notice.
+// that accepts everything and writes to an archive that keeps nothing. Its outcomes
+// name as sent what d would send. It writes no logs and no metrics, and sends no notices.
 func (d *Deliverer) DryRun() *Deliverer {
 	dry := *d
 	dry.o.Sender, dry.o.Archive, dry.o.KeepInView, dry.o.Notices = discard{}, d.o.Archive.ReadOnly(), nil, nil
@@ -81,11 +89,13 @@ func (d *Deliverer) DryRun() *Deliverer {
 }
 
 // Window is the time of one invocation: no POST starts after Soft, no POST
-// runs after Hard, and what is left until the deadline is for saving.
+// runs after Hard, and the time from Hard to Deadline is for saving the state.
 type Window struct{ Soft, Hard, Deadline time.Time }
 
-// WindowOf reserves min(60 s, a quarter) of the time that is left. Without a
-// deadline there are 15 minutes, Lambda's most.
+// WindowOf returns the window of an invocation. Soft lies before the deadline by 60
+// seconds or a quarter of the time that is left, whichever is less; Hard lies before it
+// by a quarter of that margin. A context without a deadline has 15 minutes, the most
+// that Lambda allows.
 func WindowOf(ctx context.Context, now time.Time) Window {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -95,24 +105,25 @@ func WindowOf(ctx context.Context, now time.Time) Window {
 	return Window{Soft: deadline.Add(-margin), Hard: deadline.Add(-margin / 4), Deadline: deadline}
 }
 
-// States of an outcome beside those of a delivery document.
+// States of an outcome that a delivery document does not have.
 const (
-	// StateBusy: another invocation delivers it.
+	// StateBusy: another invocation delivers the object.
 	StateBusy = "busy"
-	// StateLeft: it is left to the sweep; see Request.Newer.
+	// StateLeft: the object is left to the sweep; see Request.Newer.
 	StateLeft = "left to the sweep"
-	// StatePaced: it keeps to a pace, and was left to another call; see Request.LeavePaced.
+	// StatePaced: the delivery keeps to a pace, and is left to another call; see
+	// Request.LeavePaced.
 	StatePaced = "paced"
-	// StateOlder: it was to be sent again, but a newer scan is committed.
+	// StateOlder: a replay asked for the object, but a newer scan is committed.
 	StateOlder = "older"
 )
 
 // Outcome is how a delivery ended in this invocation.
 type Outcome struct {
-	// State is the delivery document's, one of those above, or pending: there was
-	// no time to begin.
+	// State is the state in the delivery document, one of the states above, or
+	// archive.DeliveryPending: there was no time to begin.
 	State string
-	// Scan has the figures of all scans in the object, of all invocations.
+	// Scan has the figures of all scans in the object together, over all invocations.
 	Scan archive.Scan
 	// System is the name of the system, if the object holds one scan.
 	System string
@@ -121,10 +132,10 @@ type Outcome struct {
 	// EndpointDown: no other object can be delivered either, until a person has
 	// mended what the error says.
 	EndpointDown bool
-	// RefusedWhole: all of the object was refused. Whether the endpoint is to
-	// blame for it, or the object, another object can show.
+	// RefusedWhole: Dynatrace refused every event of the object. If it accepts another
+	// object, this object is to blame; else the endpoint is.
 	RefusedWhole bool
-	// Parts are the scans in the object; none if nothing was to be done.
+	// Parts are the scans in the object; empty if there was nothing to do.
 	Parts []PartOutcome
 
 	reason reason
@@ -133,20 +144,21 @@ type Outcome struct {
 // PartOutcome is what this invocation did for one scan of the object.
 type PartOutcome struct {
 	System archive.System
-	// Older: nothing is to be sent, since a newer scan is committed.
+	// Older: nothing of this scan is sent by this invocation, as where a newer scan is
+	// committed.
 	Older bool
 	Sent  Sent
-	// Rows are the findings in the scan; nil: it was not mapped.
+	// Rows are the numbers of findings in the scan; nil: the scan was not mapped.
 	Rows map[mapping.Row]int64
 }
 
 // Ended reports whether a trigger has nothing left to do with the object.
 func (o *Outcome) Ended() bool { return archive.Final(o.State) }
 
-// Deliver delivers the current version of a raw object, and sends again what had
-// ended if that is requested. What the object itself is to blame for is no error
-// but an outcome; an error is for the caller to try again, and has a class.
-// Without time left in the invocation's window nothing is begun.
+// Deliver delivers the current version of a raw object. If the delivery has ended, it
+// is sent again only on request. A failure that the object itself causes is an outcome
+// with the state failed, not an error. An error has a class, and the caller tries again.
+// After win.Soft nothing is begun: the state is then archive.DeliveryPending.
 func (d *Deliverer) Deliver(ctx context.Context, key string, win Window, r Request) (Outcome, error) {
 	began := d.o.Now()
 	if !began.Before(win.Soft) {

@@ -121,8 +121,8 @@ func TestNoCommitUnlessEverythingWasAccepted(t *testing.T) {
 	}
 }
 
-// What is refused for now is waited out; what is in doubt is never repeated
-// under the same scan id.
+// A request that is refused for now is repeated after a wait. A request in doubt is never
+// repeated under the same scan id.
 func TestFaultsNeitherLoseNorDouble(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -16,20 +16,22 @@ import (
 )
 
 const (
-	// maxStartOver is how often one invocation begins a new generation after doubt.
+	// maxStartOver is how often one invocation starts over in a new generation, and how
+	// often it repeats extras in doubt.
 	maxStartOver = 3
 	// maxRefusedWhole is how many generations in a row may be refused as a whole
 	// before the object is to blame.
 	maxRefusedWhole = 5
-	// lately is how recently another object must have been committed to show that
-	// the endpoint accepts what is fit: more than the time between two sweeps.
+	// lately is how recently another system's scan must have been committed to show that
+	// the endpoint accepts valid events: more than the time between two sweeps.
 	lately = 30 * time.Minute
-	// maxExpired is how many leases in a row may run out before an object is
-	// held to be what kills its invocations.
+	// maxExpired is how many leases in a row may run out before the delivery assumes
+	// that the object kills its invocations.
 	maxExpired = 5
-	// leaseSpare keeps a lease beyond the deadline, for clocks that differ.
+	// leaseSpare is how long a lease lasts beyond the deadline, since clocks differ.
 	leaseSpare = time.Minute
-	// minBatchBytes is the least that MAX_BATCH_BYTES may be.
+	// minBatchBytes is the least value of MAX_BATCH_BYTES. A batch is not halved below it
+	// after doubt.
 	minBatchBytes = 60_000
 )
 
@@ -40,32 +42,32 @@ type delivery struct {
 	win     Window
 	request Request
 	info    archive.RawInfo
-	// start are the object's first bytes, as stored: all of a small one.
+	// start are the object's first bytes as stored: all bytes of a small object.
 	start []byte
 	doc   store.Doc[archive.Delivery]
 	scans []*scan
 	parts []PartOutcome
-	// newer is the key of a newer object of the system, and newerErr why that is
-	// not known; see Request.Newer.
+	// newer is the key of a newer object of the system, and newerErr the error of the
+	// look-up; see Request.Newer.
 	newer    string
 	newerErr error
 
-	// rate is the pace that somebody asked for; nil: nobody did.
+	// rate keeps to the pace that a replay request asked for; nil: there is no pace.
 	rate *Rate
 	// send posts a batch, and counter counts what this invocation sends.
 	send        send
 	counter     counter
-	startedOver int64
+	startedOver int64 // new generations that this invocation began after it had sent
 	// batchBytes bounds a body; halved after doubt.
 	batchBytes int
-	unsaved    bool // whether the state was written is not known
+	unsaved    bool // it is not known whether the state was written
 	released   bool // a release was attempted: nothing may be sent any more
-	// idle: there was nothing to do. The others count this invocation's work.
+	// idle: there was nothing to do, so this invocation is not counted in the metrics.
 	idle bool
 }
 
-// contents lists the scans in the object. The run of a hand-made one is its
-// upload, since no collector's run has read it.
+// contents lists the scans in the object. No run of the collector has read a hand-made
+// document: its key stands for the run's id, and its upload for the run's start.
 func (d *delivery) contents(ctx context.Context) error {
 	parts, err := Contents(d.source(ctx), d.key)
 	for _, p := range parts {
@@ -81,8 +83,8 @@ func (d *delivery) source(ctx context.Context) Source {
 	return func() (io.ReadCloser, error) { return d.o.Archive.OpenBehind(ctx, d.info, d.start) }
 }
 
-// input opens the object at a scan for a mapper, which lacks a catalogue and
-// Emit; closing ends the reading.
+// input opens the object at a scan and returns the mapper's input, without a catalogue
+// and without Emit. The caller adds them, and calls closing after the mapping.
 func (d *delivery) input(ctx context.Context, s *scan) (in mapping.Input, closing func() error, err error) {
 	open := func() (*mapping.Document, func() error, error) { return s.Open(d.source(ctx)) }
 	in = mapping.Input{ScanID: s.ScanID, Now: d.o.Now, Reopen: open}
@@ -90,17 +92,17 @@ func (d *delivery) input(ctx context.Context, s *scan) (in mapping.Input, closin
 	return in, closing, err
 }
 
-// run is steps 1 to 8.
+// run does steps 1 to 8.
 func (d *delivery) run(ctx context.Context) (Outcome, error) {
 	var begun beginning
 	err := telemetry.Trace(ctx, "read", func(ctx context.Context) (err error) {
 		begun, err = d.begin(ctx)
 		return err
 	})
-	if err != nil || begun.over {
+	if err != nil || begun.nothing {
 		return begun.outcome, err
 	}
-	if d.doc.Value.Expired >= maxExpired && d.deadly(begun.steps) {
+	if d.doc.Value.Expired >= maxExpired && d.mayGiveUp(begun.steps) {
 		return d.reject(ctx, &fault.Error{Class: fault.Reject, Where: d.key,
 			What: fmt.Sprintf("%d invocations in a row ended without a word", maxExpired),
 			Cure: "look into the function's log for time-outs and memory, then replay"})
@@ -114,10 +116,10 @@ func (d *delivery) run(ctx context.Context) (Outcome, error) {
 	return d.release(ctx, end)
 }
 
-// deadly reports whether what kills the invocations may be given up: to send
-// findings, or what follows a scan that is shown. One that is committed, but not
-// shown, is not given up.
-func (d *delivery) deadly(steps []step) bool {
+// mayGiveUp reports whether a delivery may end as failed after its invocations died:
+// while it sends findings, or the extras of a scan that is shown. A scan that is
+// committed, but not shown, is not given up.
+func (d *delivery) mayGiveUp(steps []step) bool {
 	for i, s := range d.scans {
 		if steps[i] == stepSend || steps[i] == stepFinish && s.Announced {
 			return true
@@ -126,8 +128,9 @@ func (d *delivery) deadly(steps []step) bool {
 	return false
 }
 
-// deliverScan is steps 4 to 7 for one scan, sending it again after doubt, and
-// where it has grown too old on its way.
+// deliverScan does steps 4 to 7 for one scan. It sends the scan again in a new
+// generation after doubt, and where the generation was too old to be committed or was
+// replaced, at most maxStartOver times.
 func (d *delivery) deliverScan(ctx context.Context, s *scan, part *PartOutcome, step step) disposition {
 	for again := 0; ; again++ {
 		g := newGeneration(d, s, part, step == stepFinish && again == 0)
@@ -146,24 +149,24 @@ func (d *delivery) deliverScan(ctx context.Context, s *scan, part *PartOutcome, 
 		}
 		d.startedOver++
 		s.beginNext(d.o.NewID(), d.o.Now())
-		d.batchBytes = min(d.batchBytes, g.batcher.Limit()) // a smaller limit that was learned stays
+		d.batchBytes = min(d.batchBytes, g.batcher.Limit()) // keep the smaller limit learned from a 413
 		if end.reason == becauseDoubt {
 			d.batchBytes = min(d.batchBytes, max(d.batchBytes/2, minBatchBytes))
 		}
-		// Before anything is sent under the new scan id (rule 06). A crash before
-		// this write leaves the lease of the old generation, one behind it that of
-		// the new one: in either case the lease runs out, and the next sweep begins
-		// another generation.
+		// The new generation is written before anything is sent under its scan id (rule
+		// 06). A crash before this write leaves the old generation under the lease, a crash
+		// after it the new one. In either case the lease runs out, and the next sweep
+		// begins another generation.
 		if err := d.save(ctx); err != nil {
 			return dispose(becauseUnsaved, err, false)
 		}
 	}
 }
 
-// blame decides who is to blame where a generation was refused as a whole: the
-// endpoint, which a person has to mend, or the object, whose delivery has failed
-// then. It is the object if the endpoint has lately taken another one, and after
-// several generations.
+// blame decides what is to blame where a generation was refused as a whole. It is the
+// object if a scan of another system was committed lately, or if maxRefusedWhole
+// generations in a row were refused: the delivery has then failed. Else it is the
+// endpoint, which a person has to mend: end is returned as it is.
 func (d *delivery) blame(ctx context.Context, s *scan, end disposition) disposition {
 	if end.reason != becauseHopeless {
 		return end
@@ -186,9 +189,9 @@ func (d *delivery) blame(ctx context.Context, s *scan, end disposition) disposit
 		Cure: "look at quarantine/ for the answers, mend what they name, then replay"}, false)
 }
 
-// reject ends the delivery of an object that cannot be delivered at all; other
-// errors come through. Scans that have ended stay as they are, if others are
-// open.
+// reject ends the delivery of an object that cannot be delivered at all. An error of
+// another class than Reject is returned, and nothing is written. If some scans of the
+// object have ended and others have not, only those that have not become failed.
 func (d *delivery) reject(ctx context.Context, err error) (Outcome, error) {
 	if fault.ClassOf(err) != fault.Reject {
 		return Outcome{reason: named(becauseError, err)}, err
@@ -207,8 +210,8 @@ func (d *delivery) reject(ctx context.Context, err error) (Outcome, error) {
 	return d.release(ctx, disposition{reason: becauseUnfit})
 }
 
-// release is step 5, and step 8: it writes how far the delivery came and releases
-// the lease. Nothing is sent after an attempt at it (rule 13).
+// release does step 5 or step 8: it writes how far the delivery came, and gives the
+// lease back in the same write. Nothing is sent after an attempt at it (rule 13).
 func (d *delivery) release(ctx context.Context, end disposition) (Outcome, error) {
 	d.released = true
 	if end.next == nextNothing {
@@ -217,10 +220,10 @@ func (d *delivery) release(ctx context.Context, end disposition) (Outcome, error
 	}
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), d.win.Deadline)
 	defer cancel()
-	// A crash before this write leaves the lease: once it has run out, the next
-	// sweep goes on at the commit point if that has passed, else in another
-	// generation. If the scan event was accepted already it is sent
-	// once more, with the same id and timestamp.
+	// A crash before this write leaves the lease. Once the lease has run out, the next
+	// sweep goes on after the commit point if the register names this generation, else
+	// it begins another generation. If the scan event was accepted already, it may be
+	// sent once more, with the same id and timestamp.
 	if err := d.saveReleased(ctx); err != nil {
 		d.unsaved = true
 		return Outcome{reason: becauseUnsaved}, errors.Join(end.cause(), err)
@@ -231,8 +234,9 @@ func (d *delivery) release(ctx context.Context, end disposition) (Outcome, error
 	return out, end.cause()
 }
 
-// saveReleased writes the document without the lease. When two writes met it looks
-// who holds the document, and tries once more if it is still this invocation.
+// saveReleased writes the document without the lease. If two writes met
+// (store.ErrRace), it reads the document, and writes once more if this invocation
+// still holds the lease.
 func (d *delivery) saveReleased(ctx context.Context) error {
 	mine := d.doc.Value.Lease
 	d.doc.Value.Lease = nil
@@ -248,7 +252,9 @@ func (d *delivery) saveReleased(ctx context.Context) error {
 	return d.save(ctx)
 }
 
-// save writes the delivery document, if it still is what was read.
+// save writes the delivery document, if nobody has changed it since this invocation
+// read or wrote it; else it returns store.ErrConflict or store.ErrRace. After
+// store.ErrUnknown it is not known whether the document was written.
 func (d *delivery) save(ctx context.Context) error {
 	v := &d.doc.Value
 	record(v, d.scans)
@@ -262,7 +268,7 @@ func (d *delivery) save(ctx context.Context) error {
 	return store.Save(ctx, d.o.Archive, &d.doc)
 }
 
-// older is the outcome of a replay that would bring back an older scan.
+// older returns the outcome of a replay that would show an older scan again.
 func (d *delivery) older() Outcome {
 	out := d.outcome()
 	out.State, out.Reason = StateOlder, "a newer scan of the system is committed; \"force\":true with this key shows the older one all the same"

@@ -16,7 +16,7 @@ func classed(c fault.Class) error {
 	return fmt.Errorf("wrapped: %w", &fault.Error{Class: c, What: "it"})
 }
 
-// Each reason, and each error without one, comes to one end.
+// Each reason, and each error without a reason, leads to one disposition.
 func TestDispositions(t *testing.T) {
 	t.Parallel()
 	late := fmt.Errorf("post: %w", context.DeadlineExceeded)
@@ -82,7 +82,7 @@ func TestDispositions(t *testing.T) {
 	}
 }
 
-// What a request that was not accepted says of the scan.
+// Each result of a request that was not accepted leads to one reason.
 func TestReasonOfARequest(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

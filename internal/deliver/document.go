@@ -4,12 +4,12 @@ import (
 	"runecast-ingest/internal/archive"
 )
 
-// A delivery has a list of scans, whatever their number. Its document has the
-// members of a single scan inline, as readers of the contract know them; of
-// several it has a list, and their sum inline.
+// In memory a delivery has a list of scans, also for one scan. Its document has the
+// members of a single scan inline, as archive/FORMATS.md describes them. For several
+// scans it has a list, and their sum inline.
 
-// recorded returns the scans of a delivery document. That of one scan says of
-// which system it is only where the key does not, and not in older releases.
+// recorded returns the scans of a delivery document. A document of one scan names the
+// scan's system only if the raw key does not, and in older releases never.
 func recorded(v *archive.Delivery) []archive.SystemScan {
 	if len(v.Scans) > 0 {
 		return v.Scans
@@ -17,7 +17,7 @@ func recorded(v *archive.Delivery) []archive.SystemScan {
 	return []archive.SystemScan{{System: v.System, Scan: v.Scan}}
 }
 
-// record puts the scans into the document.
+// record writes the scans into the document in memory. Without scans it changes nothing.
 func record(v *archive.Delivery, scans []*scan) {
 	switch len(scans) {
 	case 0:
@@ -36,8 +36,8 @@ func record(v *archive.Delivery, scans []*scan) {
 	v.Scan = sum(v.Scans)
 }
 
-// sum is what several scans come to: failed if one failed, complete once all
-// have ended.
+// sum returns the figures of all scans together, and the state and the reason of the
+// scan that ranks highest: sending, failed, complete, superseded.
 func sum(scans []archive.SystemScan) archive.Scan {
 	total := archive.Scan{Order: scans[0].Order, State: archive.DeliverySuperseded, Generation: scans[0].Generation}
 	rank := map[string]int{archive.DeliverySuperseded: 0, archive.DeliveryComplete: 1, archive.DeliveryFailed: 2, archive.DeliverySending: 3}
@@ -58,8 +58,9 @@ func sum(scans []archive.SystemScan) archive.Scan {
 	return total
 }
 
-// recall fills the scans of an object with what the document says of them. What it
-// says of another version counts only for the number of the generation.
+// recall fills the scans of an object with what the document says of them. What the
+// document says of another version of a single scan is kept too: scan.begin takes the
+// generation's number from it, and how an earlier generation ended.
 func recall(v *archive.Delivery, scans []*scan, sameVersion bool) {
 	if len(scans) == 1 {
 		scans[0].Scan = v.Scan
@@ -78,8 +79,8 @@ func recall(v *archive.Delivery, scans []*scan, sameVersion bool) {
 	}
 }
 
-// known returns the scans of an object that cannot be read, as far as the
-// document knows them: what it says of another version says nothing of this one.
+// known returns the scans of an object that cannot be read, as the document lists them.
+// A document about another version of the object gives only the generation's number.
 func known(v *archive.Delivery, etag string) []*scan {
 	if v.ETag != etag {
 		return []*scan{{SystemScan: archive.SystemScan{Scan: archive.Scan{Generation: v.Generation}}}}

@@ -22,9 +22,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// TestDeliveryDocuments holds the delivery documents on S3, byte for byte but
-// for what is random or a time, against what readers of the contract know: of
-// one scan, and of several.
+// TestDeliveryDocuments compares the delivery documents on S3, of one scan and of several,
+// with the documented ones: byte for byte, except for times and random values.
 func TestDeliveryDocuments(t *testing.T) {
 	t.Parallel()
 	const both = "raw/manual/both.json"
@@ -127,8 +126,8 @@ func TestDeliveryDocuments(t *testing.T) {
 	}
 }
 
-// stored is a delivery document as it is on S3, without what is random,
-// and with another date.
+// stored returns a delivery document as it is on S3, without random values,
+// and with a fixed date.
 func (r *rig) stored(key string) string {
 	r.T.Helper()
 	name := archive.DeliveryKey(key)

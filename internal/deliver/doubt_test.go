@@ -18,9 +18,9 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// The holder of a committed scan dies; whoever comes next cannot announce it;
-// then an older scan is forced. What the dead one has sent is not known any
-// more, so that the newer one must not go on.
+// An invocation dies after the commit of a scan, and the next one cannot send the scan
+// event. Then an older scan is forced. It is not known what the dead invocation has sent,
+// so the generation of the newer scan must not go on.
 func TestCommittedScanDoesNotGoOnAfterAnotherOne(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
@@ -60,8 +60,8 @@ func TestCommittedScanDoesNotGoOnAfterAnotherOne(t *testing.T) {
 	r.Shown("vc-a failed=50 passed=0 posture=0")
 }
 
-// After doubt the new generation is written before anything is sent under it:
-// where somebody else has written meanwhile, nothing is.
+// After doubt the new generation is written before anything is sent under it. If another
+// invocation has written the document meanwhile, nothing is sent.
 func TestNothingIsSentAfterALostWrite(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *forwarderconfig.Settings) { site.Small(c); c.SendConcurrency = 1 })
@@ -86,7 +86,7 @@ func TestNothingIsSentAfterALostWrite(t *testing.T) {
 	}
 }
 
-// Smaller bodies end sooner: after doubt they have half the size.
+// After doubt bodies have half the size, since smaller bodies are answered sooner.
 func TestBodiesAreHalvedAfterDoubt(t *testing.T) {
 	t.Parallel()
 	const limit = 200_000
@@ -110,8 +110,8 @@ func TestBodiesAreHalvedAfterDoubt(t *testing.T) {
 	}
 }
 
-// What was committed, but not announced, is sent anew where another mapping is
-// deployed meanwhile: its scan event would be about other rows.
+// A scan is committed, and its scan event not accepted. If another mapping is deployed
+// then, the scan is sent in a new generation: its scan event would be about other rows.
 func TestCommittedScanIsSentAnewUnderAnotherMapping(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -132,9 +132,8 @@ func TestCommittedScanIsSentAnewUnderAnotherMapping(t *testing.T) {
 	r.Shown("vc-a failed=3 passed=0 posture=0")
 }
 
-// A request of what follows the findings that is in doubt when the time is over is
-// sent once more by another invocation: the document says that its events may be
-// there twice.
+// A request of extras is in doubt when the time is over. Another invocation sends it once
+// more, and the document says that its events may be there twice.
 func TestDoubtAtTheEndOfTheTimeIsWrittenDown(t *testing.T) {
 	t.Parallel()
 	for name, findings := range map[string]int{"with findings": 10, "alone": 0} {

@@ -21,8 +21,8 @@ func withVulnerabilities(c *forwarderconfig.Settings) {
 	c.Mapping.IncludeTypes, c.SendConcurrency = []string{"VUL"}, 1
 }
 
-// weak is a scan with findings and so many vulnerabilities; with none of a
-// security profile the vulnerabilities stand alone.
+// weak returns a scan with findings and so many vulnerabilities; without findings of a
+// security profile it has only vulnerabilities.
 func weak(findings, vulnerabilities int) scan {
 	var list []string
 	for range findings {
@@ -34,12 +34,12 @@ func weak(findings, vulnerabilities int) scan {
 	return scan{System: "vc-a", Minute: 1, Result: rules(list...)}
 }
 
-// is reports whether a body holds a type of event.
+// is returns a function that reports whether a body holds an event of a type.
 func is(kind string) func(string) bool {
 	return func(body string) bool { return strings.Contains(body, `"event.type":"`+kind+`"`) }
 }
 
-// once expects each of so many vulnerabilities to have come once.
+// once expects that each of so many vulnerabilities was received once.
 func (r *rig) once(vulnerabilities int) {
 	r.T.Helper()
 	came := map[string]int{}
@@ -68,8 +68,8 @@ func (r *rig) conserved(key string, mapped, quarantined, skipped int64) archive.
 	return d
 }
 
-// An endpoint that takes findings, but no vulnerabilities, is found out after a
-// hundred requests, not after thousands; the scan stays shown, and the refused
+// An endpoint accepts findings, but refuses all vulnerabilities: the delivery stops after
+// a hundred requests, not after thousands. The scan stays shown, and the refused
 // events lie in quarantine and are counted.
 func TestVulnerabilitiesThatAreAllRefused(t *testing.T) {
 	t.Parallel()
@@ -97,8 +97,8 @@ func TestVulnerabilitiesThatAreAllRefused(t *testing.T) {
 	r.Shown("vc-a failed=0 passed=4 posture=100")
 }
 
-// A few refused vulnerabilities lie in quarantine beside the findings, and all
-// adds up.
+// A few refused vulnerabilities lie in quarantine beside the findings, and the numbers
+// add up.
 func TestFewRefusedVulnerabilities(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withVulnerabilities)
@@ -145,8 +145,8 @@ func TestSkippedVulnerabilitiesAreCounted(t *testing.T) {
 	r.once(0)
 }
 
-// A word that is known nowhere is logged also where a vulnerability has it, which the
-// mapping of the findings does not look at.
+// An unknown word is logged also if only a vulnerability has it, which the mapping of the
+// findings does not read.
 func TestUnknownWordsOfVulnerabilitiesAreLogged(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withVulnerabilities)
@@ -165,8 +165,9 @@ func TestUnknownWordsOfVulnerabilitiesAreLogged(t *testing.T) {
 	}
 }
 
-// Whoever dies among the vulnerabilities repeats none that are known to have
-// arrived: neither before a request, nor with vulnerabilities alone.
+// After an invocation died while it sent vulnerabilities, none is repeated that the
+// document lists as done: neither if it died before a request, nor if the scan has only
+// vulnerabilities.
 func TestDeathAmongVulnerabilitiesDoublesNone(t *testing.T) {
 	t.Parallel()
 	for name, findings := range map[string]int{"with findings": 10, "alone": 0} {
@@ -206,8 +207,8 @@ func TestDeathAmongVulnerabilitiesDoublesNone(t *testing.T) {
 	}
 }
 
-// Invocations that die one after the other among the vulnerabilities end: the
-// scan stays shown, and its delivery has failed with the reason.
+// If one invocation after the other dies while it sends vulnerabilities, the delivery
+// ends: the scan stays shown, and its delivery has failed with the reason.
 func TestDeathsAmongVulnerabilitiesEnd(t *testing.T) {
 	t.Parallel()
 	for name, findings := range map[string]int{"with findings": 10, "alone": 0} {
@@ -246,9 +247,9 @@ func TestDeathsAmongVulnerabilitiesEnd(t *testing.T) {
 	}
 }
 
-// A scan that is shown, but whose vulnerabilities were refused, is replayed, and
-// the replay does not get far; then the register is lost. The scan still is what
-// is shown, and no older one replaces it.
+// A scan is shown, but its vulnerabilities were refused. It is replayed, the replay stops
+// early, and then the register is lost. The scan is still shown, and no older scan
+// replaces it.
 func TestReplayAfterRefusedVulnerabilitiesKeepsWhatIsShown(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withVulnerabilities)

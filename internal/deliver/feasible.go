@@ -9,14 +9,14 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// maxPaced is how long the events of a scan may take at the pace that was asked
-// for: half of what its rows may be old at the commit. The other half is for what
-// lies between two invocations.
+// maxPaced is how long the findings of a scan may take at the pace of a replay request:
+// half of maxAge. The other half is for the time between two invocations.
 const maxPaced = maxAge / 2
 
-// feasible refuses a pace under which a scan would be too old before all of it
-// is sent, and begin anew for ever. It maps the scan to count its events, which
-// costs no request; what else may be wrong with it, its delivery will say.
+// feasible returns a fault of class Reject if the pace of a replay request is so slow
+// that a scan would be too old before all of it is sent: it would begin anew for ever.
+// It maps the scan to count its findings, and sends nothing. An error of the mapping is
+// left to the delivery, which meets it again.
 func (d *delivery) feasible(ctx context.Context, steps []step) error {
 	if d.request.Rate == nil {
 		return nil
@@ -33,7 +33,8 @@ func (d *delivery) feasible(ctx context.Context, steps []step) error {
 	return nil
 }
 
-// events counts the findings that a scan is mapped to, as far as it can be read.
+// events returns the number of findings that a scan is mapped to, as far as it can be
+// read.
 func (d *delivery) events(ctx context.Context, s *scan) (n int64) {
 	in, done, err := d.input(ctx, s)
 	if err != nil {

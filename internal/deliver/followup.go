@@ -12,18 +12,17 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-// Coverage of objects and vulnerabilities follow the scan event, or the mapping
-// of a scan that has nothing to commit. They come from a second reading of the
+// The extras, coverage of objects and vulnerabilities, follow the scan event, or the
+// mapping of a scan that has nothing to commit. They come from a second reading of the
 // object, in order and one request at a time, and obey the rules of findings:
-// refused ones are halved down to those to blame, which lie in quarantine;
-// vulnerabilities that MIN_SEVERITY and EXCLUDE_TYPES leave out are counted; none is
-// unaccounted for.
-// Their event indexes follow those of the findings. What was accepted is written
-// down after each request, so that a death repeats one request at most. In doubt
-// a request is repeated, since the events' ids are the same.
+// a refused batch is halved down to the events to blame, which lie in quarantine;
+// vulnerabilities that MIN_SEVERITY and EXCLUDE_TYPES leave out are counted as skipped;
+// every event is accounted for. The event indexes of extras follow those of the
+// findings. The document is written after each request, so a crash repeats one request
+// at most. A request in doubt is repeated, since its events then have the same ids.
 
-// goOnShown goes on with a scan that is shown: only what follows is left. The
-// scan event is not sent again, for its time would be another than its rows'.
+// goOnShown goes on with a scan that is shown: only its extras are left. It does not
+// send the scan event again, and ends as superseded if another scan is committed.
 func (g *generation) goOnShown(ctx context.Context, res mapping.Result) disposition {
 	hard, cancel := context.WithDeadline(ctx, g.d.win.Hard)
 	defer cancel()
@@ -38,8 +37,8 @@ func (g *generation) goOnShown(ctx context.Context, res mapping.Result) disposit
 	return g.followUp(hard)
 }
 
-// followUp sends what follows, and ends the scan. What is left waits for whoever
-// comes next.
+// followUp sends the extras, if the settings ask for any, and ends the scan. Extras that
+// it cannot send now are left to the next invocation.
 func (g *generation) followUp(ctx context.Context) disposition {
 	d := g.d
 	if !d.mapper.Extras() {
@@ -47,8 +46,8 @@ func (g *generation) followUp(ctx context.Context) disposition {
 	}
 	g.s.Announced = g.s.Announced || g.announced
 	g.beginExtras()
-	// A crash before this write repeats the scan event, and nothing that follows
-	// it; one behind it is known to be in the extras.
+	// After a crash before this write the scan event is sent again, and no extra was
+	// sent yet. After a later crash the next invocation goes on with the extras.
 	if err := d.save(ctx); err != nil {
 		return dispose(becauseUnsaved, err, false)
 	}
@@ -66,29 +65,30 @@ func (g *generation) followUp(ctx context.Context) disposition {
 	return dispose(becauseComplete, nil, false)
 }
 
-// beginExtras counts from here on what follows the findings. A document of an
-// earlier release says only how many were sent.
+// beginExtras begins the count of the extras, or goes on with that of an earlier
+// invocation. A document of an earlier release has only their number, in Extra: it sent
+// them in order.
 func (g *generation) beginExtras() {
 	s := &g.s.Scan
 	if s.Extras == nil {
 		s.Extras = &archive.Extras{From: g.index}
 		g.done.add(g.index, g.index+s.Extra)
 		g.accepted += s.Extra
-	} else if s.Doubt { // a request of the invocation that died may have been accepted
+	} else if s.Doubt { // the last request of the invocation that died may have been accepted
 		g.duplicates = true
 	}
 	g.sentBefore = doneRanges{g.done.ranges()}
 	g.quarantinedBefore = g.quarantined - s.Extras.Quarantined
-	g.follows, g.refusals, g.acceptedBefore = true, 0, g.accepted
+	g.sendingExtras, g.refusals, g.acceptedBefore = true, 0, g.accepted
 	g.account()
 }
 
-// sendExtras maps the object again, and sends of what follows what is not done.
+// sendExtras maps the object again, and sends the extras that are not done.
 func (g *generation) sendExtras(ctx context.Context) (mapping.Result, error) {
 	d := g.d
 	ctx, g.cancel = context.WithCancel(ctx)
 	defer g.cancel()
-	limit := min(d.batchBytes, g.batcher.Limit()) // also the one that was learned from the findings
+	limit := min(d.batchBytes, g.batcher.Limit()) // the findings may have led to a smaller limit
 	batcher := openpipeline.NewBatcher(limit, d.buffers, func(b *openpipeline.Batch) error {
 		defer d.buffers.Release(b)
 		if g.deliverBatch(ctx, b); g.stopped() {
@@ -121,15 +121,15 @@ func (g *generation) mapExtras(ctx context.Context, batcher *openpipeline.Batche
 		index := g.index
 		g.index++
 		if g.sentBefore.contains(index) {
-			return nil // an earlier invocation has dealt with it
+			return nil // it is done already
 		}
 		return batcher.Add(index, event)
 	}
 	return g.d.mapper.Extra(in, g.d.key, g.s.Announced)
 }
 
-// saveExtras writes down what was accepted of what follows. A crash before it
-// sends the events of one request again, under the same ids.
+// saveExtras writes down how far the extras are. After a crash before this write the
+// next invocation sends the events of one request again, under the same ids.
 func (g *generation) saveExtras(ctx context.Context) {
 	g.account()
 	if err := g.d.save(ctx); err != nil {
@@ -138,21 +138,21 @@ func (g *generation) saveExtras(ctx context.Context) {
 	}
 }
 
-// accountExtras writes into the scan how far what follows the findings is.
+// accountExtras writes into the scan's entry in memory how far the extras are.
 func (g *generation) accountExtras() {
 	x := g.s.Extras
-	if x == nil || !g.follows {
+	if x == nil || !g.sendingExtras {
 		return
 	}
 	g.s.Extra = g.done.countFrom(x.From)
 	x.Quarantined = g.quarantined - g.quarantinedBefore
 }
 
-// disposeExtras decides what becomes of a scan of which not all that follows is sent.
+// disposeExtras decides how the delivery ends if not all extras are sent.
 func (g *generation) disposeExtras(err error) disposition {
 	err = fmt.Errorf("coverage and vulnerabilities are not all sent: %w", err)
 	switch why := g.reason; {
-	case why == becauseHopeless && g.announced: // the endpoint has just taken the scan event: these are to blame
+	case why == becauseHopeless && g.announced: // the endpoint has just accepted the scan event: the extras are to blame
 		return dispose(becauseUnfit, err, false)
 	case why == becauseBusy, why == becauseTime, why == becauseDoubt:
 		return dispose(becauseFollowUps, err, false)
@@ -161,8 +161,8 @@ func (g *generation) disposeExtras(err error) disposition {
 	}
 }
 
-// extrasUnfit says why the delivery has failed although the scan is shown: too
-// much of what follows was refused, or it does not add up. Nil: it has not.
+// extrasUnfit returns why the delivery has failed although the scan may be shown: too
+// many extras were refused, or their numbers do not add up; nil: it has not failed.
 func (g *generation) extrasUnfit(res *mapping.Result) error {
 	s := &g.s.Scan
 	quarantined := s.Extras.Quarantined

@@ -42,7 +42,7 @@ func TestCoverage(t *testing.T) {
 	}
 }
 
-// Extras that are refused keep nothing from being shown, and go out once.
+// Extras that are refused do not keep the scan from being shown, and are sent once.
 func TestRefusedVulnerabilityDoesNotHoldUpTheCommit(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *forwarderconfig.Settings) { site.Small(c); c.Mapping.IncludeTypes = []string{"VUL"} })

@@ -9,31 +9,32 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// maxFound is how old a read of the register may be for the commit point to use it:
-// longer than a small object takes. An older one would be as safe, since the write of
-// the commit is refused if the register was written or deleted in between. But what
-// became of its commits meanwhile would not be known: see candidateAgain.
+// maxFound is how old a read of the register may be for the commit point to use it. A
+// small object is delivered within that time. An older read would be as safe, since the
+// write of the commit is refused if the register was written or deleted in between. But
+// it would not be known which of the register's commits have failed or are shown since:
+// see candidateAgain.
 const maxFound = 5 * time.Second
 
-// foundRegister is the register of a scan's system as it was read at a time, with
-// what became of its commits.
+// foundRegister is the register of a scan's system as it was read at a time, with the
+// commits that counted then.
 type foundRegister struct {
 	candidate candidate
 	register  store.Doc[archive.Register]
 	at        time.Time
 }
 
-// foundNow keeps what was just read of a register.
+// foundNow returns what was just read of a register, with the present time.
 func (d *delivery) foundNow(c *candidate, reg *store.Doc[archive.Register]) *foundRegister {
 	kept := &foundRegister{candidate: *c, register: *reg, at: d.o.Now()}
 	kept.candidate.commits = slices.Clone(c.commits)
 	return kept
 }
 
-// candidateAgain returns what the delivery read of the register when it began, if
-// that was a moment ago, and reads it otherwise. It is used once: what follows a
-// conflict is read anew. What has become since of the commits in the register is not
-// known then, so that more of them may seem to count than do.
+// candidateAgain returns what the delivery read of the register when it began, if that
+// is at most maxFound old, and reads the register otherwise. The earlier read is used
+// only once: after a conflict the register is read again. Commits that have failed since
+// the earlier read still count in it, and so may those before a scan that is shown since.
 func (d *delivery) candidateAgain(ctx context.Context, s *scan) (*candidate, store.Doc[archive.Register], error) {
 	f := s.found
 	s.found = nil
@@ -42,7 +43,7 @@ func (d *delivery) candidateAgain(ctx context.Context, s *scan) (*candidate, sto
 	}
 	c := f.candidate
 	c.recorded = s.Scan
-	if !f.register.Exists() { // the delivery documents are asked, and as they are now
+	if !f.register.Exists() { // the commit point asks the delivery documents: read them again
 		c.documents = map[string]*archive.Delivery{d.key: &d.doc.Value}
 	}
 	return &c, f.register, nil

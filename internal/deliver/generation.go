@@ -17,8 +17,7 @@ import (
 // progressEvery is how often a delivery writes down how far it came.
 const progressEvery = time.Minute
 
-// stampsAtOnce is how many findings have the same time stamp, as those of a
-// millisecond have.
+// stampsAtOnce is how many findings get the same time from one look at the clock.
 const stampsAtOnce = 16
 
 // doubtWait is the wait before a batch in doubt is repeated (at-least-once).
@@ -26,30 +25,31 @@ const doubtWait = 2 * time.Second
 
 var errStopped = errors.New("sending stopped")
 
-// generation is one generation of a scan as this invocation sends it: decode,
-// map, pack, post concurrently; then the commit, and what follows it.
+// generation is one generation of a scan as this invocation sends it: it decodes,
+// maps and packs the findings and posts batches concurrently, then commits, and sends
+// the scan event and the extras.
 type generation struct {
 	d    *delivery
 	s    *scan
 	part *PartOutcome
-	// mapOnly: everything was sent and committed before, so that the object is
-	// mapped for the scan event only.
+	// mapOnly: all findings were sent before and the commit point has passed, so the
+	// object is mapped only for the figures of the scan event.
 	mapOnly bool
 	// announced: the scan event was accepted in this invocation.
 	announced bool
 	// before are the requests and bytes of earlier invocations, counter those of
-	// this one.
+	// this invocation.
 	before  figures
 	counter counter
-	// post sends findings at the rate that was asked for, announce a
-	// scan event at once.
+	// post sends findings and extras at the replay's pace, announce sends the scan event
+	// without a pause.
 	post, announce send
 	batcher        *openpipeline.Batcher
 	group          errgroup.Group
 	index          int64      // of the next event
-	sentBefore     doneRanges // by earlier invocations
+	sentBefore     doneRanges // the events that are done and not sent again
 	saved          time.Time  // when the progress was last written
-	// stamped counts the findings since the clock was asked anew.
+	// stamped counts the findings since the clock was last read.
 	stamped   int
 	stampedAt time.Time
 
@@ -57,19 +57,20 @@ type generation struct {
 	done        doneRanges
 	accepted    int64
 	quarantined int64
-	refusals    int // answers 400 while nothing was accepted
-	// acceptedBefore is what was accepted when refusals began to be counted.
+	refusals    int // refused requests while accepted was acceptedBefore
+	// acceptedBefore is the value of accepted when refusals began to be counted.
 	acceptedBefore int64
-	// follows: the events that follow the findings are sent, one request at a
-	// time; doubts are how often one of these was repeated.
-	follows bool
-	doubts  int
-	// quarantinedBefore are the findings in quarantine.
+	// sendingExtras: the extras are sent now, one request at a time. doubts counts their
+	// requests in doubt.
+	sendingExtras bool
+	doubts        int
+	// quarantinedBefore is the number of findings in quarantine.
 	quarantinedBefore int64
-	duplicates        bool
-	reason            reason
-	err               error
-	cancel            context.CancelFunc
+	duplicates        bool // a request may have been accepted twice
+	// reason and err say why the requests stopped; err is nil while they go on.
+	reason reason
+	err    error
+	cancel context.CancelFunc
 }
 
 func newGeneration(d *delivery, s *scan, part *PartOutcome, mapOnly bool) *generation {
@@ -87,8 +88,8 @@ func newGeneration(d *delivery, s *scan, part *PartOutcome, mapOnly bool) *gener
 	return g
 }
 
-// deliver is steps 4, 6 and 7. After doubt it asks to start over, if there are
-// tries left and time.
+// deliver does steps 4, 6 and 7. After doubt the disposition asks to start over, if
+// tries is true and there is time.
 func (g *generation) deliver(ctx context.Context, tries bool) disposition {
 	res, err := g.stream(ctx)
 	g.account()
@@ -104,9 +105,9 @@ func (g *generation) deliver(ctx context.Context, tries bool) disposition {
 	return end
 }
 
-// stream maps the object and sends every event that is not done (step 4). It
-// returns when no request is in flight any more. Why it stopped is in g.reason,
-// becauseError if the requests are not the reason.
+// stream maps the object and sends every finding that is not done (step 4). It
+// returns when no request is in flight any more. After an error g.reason says why it
+// stopped; it is becauseError if the mapping failed and no request did.
 func (g *generation) stream(ctx context.Context) (mapping.Result, error) {
 	d := g.d
 	ctx, g.cancel = context.WithDeadline(ctx, d.win.Hard)
@@ -123,7 +124,7 @@ func (g *generation) stream(ctx context.Context) (mapping.Result, error) {
 	if g.err != nil {
 		return res, g.err
 	}
-	if g.mapOnly { // the commit point is passed only once every event is accounted for
+	if g.mapOnly { // the commit point is passed only once every finding is done
 		g.done.cover(g.index)
 		g.accepted = g.done.count() - g.quarantined
 	}
@@ -141,8 +142,8 @@ func (g *generation) mapObject(ctx context.Context) (mapping.Result, error) {
 	return g.d.mapper.Map(in)
 }
 
-// stamp is the time that findings are given. It asks the clock once for a few of
-// them, and anew after the wait for a sender.
+// stamp returns the timestamp of the next finding. It reads the clock once for
+// stampsAtOnce findings, and again after submit has waited for a sender.
 func (g *generation) stamp() time.Time {
 	if g.stamped%stampsAtOnce == 0 {
 		g.stampedAt = g.d.o.Now()
@@ -151,7 +152,8 @@ func (g *generation) stamp() time.Time {
 	return g.stampedAt
 }
 
-// emit takes what a finding has of its own.
+// emit packs the next finding, unless it is done. own is the part of the finding's JSON
+// that it does not share with the other findings of its rule.
 func (g *generation) emit(own []byte) error {
 	index := g.index
 	g.index++
@@ -176,11 +178,11 @@ func (g *generation) submit(ctx context.Context, b *openpipeline.Batch) error {
 	return nil
 }
 
-// saveProgress writes how far the generation came, once a minute. A write that
-// fails means that somebody else has taken over, or that this cannot be known:
-// nothing more is sent. A crash before or behind it leaves the lease, and what
-// it holds is abandoned: it only serves whoever looks at a delivery on its way,
-// and shows a zombie that it is one.
+// saveProgress writes how far the generation came, once a minute. People see by it how
+// a delivery goes on, and an invocation that lost its lease learns it by the refused
+// write. If the write fails, nothing more is sent: another invocation has taken over, or
+// may have. A crash before or after the write leaves the lease: once that has run out,
+// the next sweep begins another generation.
 func (g *generation) saveProgress(ctx context.Context) {
 	now := g.d.o.Now()
 	if now.Sub(g.saved) < progressEvery {
@@ -188,7 +190,7 @@ func (g *generation) saveProgress(ctx context.Context) {
 	}
 	g.saved = now
 	g.account()
-	// A doubt ends requests, but not this write: its outcome must be known.
+	// Doubt cancels the requests, but not this write: its outcome must be known.
 	ctx, done := context.WithDeadline(context.WithoutCancel(ctx), g.d.win.Hard)
 	defer done()
 	if err := g.d.save(ctx); err != nil {
@@ -203,9 +205,9 @@ func (g *generation) stopped() bool {
 	return g.err != nil
 }
 
-// deliverBatch sends a batch, and does what its answer asks for. One over the
-// limit that was learned meanwhile, or of more events than the pace allows at
-// once, is halved unsent.
+// deliverBatch sends a batch, and does what the answer asks for. A batch over the size
+// limit learned from a 413, or of more events than the pace allows in one request, is
+// halved before it is sent.
 func (g *generation) deliverBatch(ctx context.Context, b *openpipeline.Batch) {
 	if events := b.To - b.From; events > 1 && (b.Len() > g.batcher.Limit() || events > g.d.rate.most()) {
 		g.halves(ctx, b)
@@ -213,20 +215,20 @@ func (g *generation) deliverBatch(ctx context.Context, b *openpipeline.Batch) {
 	}
 	for !g.stopped() {
 		r := g.post(ctx, b)
-		if g.take(ctx, b, &r) {
+		if g.handle(ctx, b, &r) {
 			return
 		}
-		_ = g.d.o.Sleep(ctx, doubtWait) // when it ends early, so does the next request
+		_ = g.d.o.Sleep(ctx, doubtWait) // if the context ends it early, the next request fails, too
 	}
 }
 
-// take takes a result in. It reports whether the batch is dealt with: if not,
-// the same batch goes out once more.
-func (g *generation) take(ctx context.Context, b *openpipeline.Batch, r *openpipeline.Result) bool {
+// handle does what the result of a request asks for. It reports whether the batch is
+// done with: if not, the same batch is sent once more.
+func (g *generation) handle(ctx context.Context, b *openpipeline.Batch, r *openpipeline.Result) bool {
 	switch r.Outcome {
 	case openpipeline.Accepted:
-		g.took(b)
-		if g.follows {
+		g.markAccepted(b)
+		if g.sendingExtras {
 			g.saveExtras(ctx)
 		}
 	case openpipeline.Refused:
@@ -240,37 +242,37 @@ func (g *generation) take(ctx context.Context, b *openpipeline.Batch, r *openpip
 		}
 		g.fail(why, fmt.Errorf("send events %d to %d: %w", b.From, b.To-1, r.Err))
 		if why == becauseDoubt {
-			g.cancel() // the generation is lost (rule 09): its other requests need not end
+			g.cancel() // the generation is abandoned (rule 09), and its other requests with it
 		}
 	}
 	return true
 }
 
-// took takes in that a batch was accepted.
-func (g *generation) took(b *openpipeline.Batch) {
+// markAccepted notes that a batch was accepted.
+func (g *generation) markAccepted(b *openpipeline.Batch) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.accepted += b.To - b.From
 	g.done.add(b.From, b.To)
 }
 
-// repeats reports whether a batch in doubt is sent once more, and keeps that it
-// may come twice: what follows the findings is sent once more in any case, if not
-// in this invocation then in another.
+// repeats reports whether a batch in doubt is sent once more now, and notes that its
+// events may be there twice. Extras are repeated in any case, now or by a later
+// invocation.
 func (g *generation) repeats() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	again := g.d.o.Settings.Delivery == AtLeastOnce
-	if g.follows { // their ids are the same, so that a query can count each once
+	if g.sendingExtras { // a repeated event has the same id, so a query can count it once
 		g.doubts++
 		again = g.doubts <= maxStartOver
 	}
 	again = again && g.d.o.Now().Before(g.d.win.Soft)
-	g.duplicates = g.duplicates || again || g.follows
+	g.duplicates = g.duplicates || again || g.sendingExtras
 	return again
 }
 
-// fail keeps the gravest reason.
+// fail stops the requests. Of several reasons it keeps the gravest, see reason.
 func (g *generation) fail(why reason, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -279,7 +281,7 @@ func (g *generation) fail(why reason, err error) {
 	}
 }
 
-// account writes into the scan what its generation has sent so far.
+// account writes into the scan's entry in memory what the generation has sent so far.
 func (g *generation) account() {
 	total := g.counter.total()
 	g.mu.Lock()

@@ -91,7 +91,7 @@ func TestHandMadeDocumentOfOlderResultsIsSuperseded(t *testing.T) {
 	}
 }
 
-// A new version under the same key is delivered anew, in a generation of its own.
+// A new version under the same key is delivered in a new generation.
 func TestReplacedHandMadeDocument(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -105,7 +105,8 @@ func TestReplacedHandMadeDocument(t *testing.T) {
 	r.Shown("vc-a failed=2 passed=1 posture=50")
 }
 
-// A broken new version of a document of several systems is not taken for the old one.
+// A new version of a document of several systems cannot be read: the scans of the old
+// version do not count as its scans.
 func TestReplacedDocumentOfSeveralSystems(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -126,7 +127,7 @@ func TestReplacedDocumentOfSeveralSystems(t *testing.T) {
 		cancel()
 		panic(http.ErrAbortHandler)
 	}
-	_, _ = r.request(ctx, key, deliver.Request{}) // dies
+	_, _ = r.request(ctx, key, deliver.Request{}) // the invocation dies
 	r.Intercept = nil
 	r.Dead.Store(false)
 	r.Clock.Ahead = 20 * time.Minute
@@ -134,7 +135,8 @@ func TestReplacedDocumentOfSeveralSystems(t *testing.T) {
 	r.Shown("vc-a failed=3 passed=1 posture=50", "vc-b failed=2 passed=1 posture=50")
 }
 
-// One system of a document failed: that lets nobody replace the other's scan by an older one.
+// One system of a document failed. An older scan does not replace the scan of the other
+// system, which is shown.
 func TestOneFailedSystemDoesNotOpenTheOther(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -159,8 +161,8 @@ func TestRefusedEventsOfSeveralSystemsAreAllKept(t *testing.T) {
 }
 
 // A hand-made document and the scan of a run are compared by when the appliance
-// finished them, in whatever order they come: an upload while a run goes on says
-// nothing of the age of what is uploaded.
+// finished them, in any order of delivery: an upload during a run says
+// nothing of the age of the uploaded scan.
 func TestHandMadeDocumentAndRunAreComparedByCompletion(t *testing.T) {
 	t.Parallel()
 	const yesterday = -24 * 60

@@ -21,7 +21,7 @@ func TestExpiredLeaseBeginsANewGeneration(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	r.Intercept = func(n int, _ http.ResponseWriter, req *http.Request) bool {
 		if n == 2 {
-			r.Dead.Store(true) // neither its requests nor its writes go on
+			r.Dead.Store(true) // none of its requests and writes arrives any more
 			cancel()
 		}
 		return false
@@ -31,7 +31,7 @@ func TestExpiredLeaseBeginsANewGeneration(t *testing.T) {
 	}
 	r.Intercept = nil
 	r.Dead.Store(false)
-	r.delivered(key, "busy") // the dead one's lease still holds
+	r.delivered(key, "busy") // the lease of the dead invocation still holds
 	r.Clock.Ahead = 20 * time.Minute
 	out := r.delivered(key, archive.DeliveryComplete)
 	if out.Scan.Generation < 2 {
@@ -118,8 +118,8 @@ func TestDeadlineReleasesAndTheNextGoesOn(t *testing.T) {
 	}
 }
 
-// A fast clock has left the register ahead: the scan is announced once its
-// time is near, not with a timestamp that Dynatrace would move.
+// A fast clock has written a timestamp into the register that is far ahead. The scan
+// event is sent once that time is near, since Dynatrace would change the timestamp.
 func TestReservedTimeAheadIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

@@ -4,7 +4,7 @@ import (
 	"runecast-ingest/internal/archive"
 )
 
-// commitPoint is the first half of step 6: what the register says.
+// commitPoint is the first half of step 6: it reads the register and decides.
 func (m *model) commitPoint(w world, i int, then successor) {
 	if old := w; w.register != 0 && w.spent.hours < m.limit.hours {
 		old.spent.hours++
@@ -18,31 +18,31 @@ func (m *model) decide(w world, i int, when string, then successor) {
 	d := m.deliveries[v.delivery]
 	c, now := m.candidate(&w, v), m.now(&w, v)
 	what := "finds its commit reserved"
-	wait := w.register == 0 && m.doubted(&w, v, &c)
+	wait := w.register == 0 && m.askDocuments(&w, v, &c)
 	if again := c; c.atCommitPoint(now) == commitWrite && !c.forced() && w.register != 0 {
-		m.doubted(&w, v, &again)
+		m.askDocuments(&w, v, &again)
 		c = again
 	}
-	switch todo := m.rules.atCommitPoint(&c, now); {
-	case v.announced && (todo == commitSupersede || todo == commitStop):
+	switch decided := m.rules.atCommitPoint(&c, now); {
+	case v.announced && (decided == commitSupersede || decided == commitStop):
 		m.settle(v, m.rules.dispose(becauseComplete, false))
 		what = "finds a later commit, but has sent its scan event"
 	case wait:
 		m.settle(v, m.rules.dispose(becauseUnderWay, false))
 		what = "waits for a newer scan that is under way"
-	case todo == commitMine:
+	case decided == commitMine:
 		v.register, v.stage = w.register, stageAnnounce
-	case todo == commitWait:
+	case decided == commitWait:
 		m.settle(v, m.rules.dispose(becauseAhead, false))
 		what = "finds its commit reserved for later"
-	case todo == commitAnew:
+	case decided == commitAnew:
 		v.stage = stageDoubt
 		what = "finds its rows too old, or that it was replaced"
-	case todo == commitSupersede:
+	case decided == commitSupersede:
 		w.held = w.held || m.heldBack(&w, v.object)
 		m.settle(v, m.rules.dispose(becauseSuperseded, false))
 		what = "finds a newer scan committed"
-	case todo == commitStop:
+	case decided == commitStop:
 		m.settle(v, m.rules.dispose(becauseTakenOver, false))
 		what = "finds a higher generation committed"
 	case m.rules.rechecks && !v.announced:
@@ -87,7 +87,7 @@ func (m *model) reserve(w world, i int, then successor) {
 	}
 }
 
-// reserved is a delivery whose scan the register names, or may.
+// reserved returns a delivery whose scan the register names, or may name.
 func (m *model) reserved(id deliveryID) deliveryID {
 	d := m.deliveries[id]
 	d.Reserved = !m.rules.recommits
@@ -117,7 +117,7 @@ func (m *model) announce(w world, i int, then successor) {
 	then(w, "stops before the scan event is accepted", scan)
 }
 
-// stamped is a scan event with the time of sending.
+// stamped returns a scan event with the time of sending.
 func (m *model) stamped(w *world, v *invocation) registerID {
 	d := &m.deliveries[v.delivery]
 	return m.keepRegister(archive.Register{
@@ -140,7 +140,7 @@ func (m *model) announced(w world, i int, then successor) {
 	then(w, "sends the scan event: accepted", scan)
 }
 
-// refused is an answer 400 to the scan event; the same bytes always get the same.
+// refused is the answer 400 to the scan event; the same bytes always get the same answer.
 func (m *model) refused(w world, i int, then successor) {
 	v, s := &w.invocations[i], &w.sink
 	scan := m.registers[v.register].ScanID
@@ -160,8 +160,8 @@ func (m *model) refused(w world, i int, then successor) {
 	then(w, "sends the scan event: refused for good", scan)
 }
 
-// settle is what a disposition makes of an invocation: what it is about to write,
-// and its next step.
+// settle applies a disposition to an invocation: to what it is about to write, and to its
+// next step.
 func (m *model) settle(v *invocation, end disposition) {
 	d := m.deliveries[v.delivery]
 	settled := scan{SystemScan: archive.SystemScan{Scan: d.Scan}}
@@ -208,7 +208,7 @@ func (m *model) writeDelivery(w world, i int, after stage, what string, then suc
 
 func (v *invocation) end() { *v = invocation{stage: stageEnded} }
 
-// receive takes a batch in.
+// receive adds an accepted batch to the rows.
 func (s *sink) receive(batch *message) {
 	r := &s.rows[batch.object][batch.scan]
 	r.mixed = r.mixed || r.count != [batches]uint8{} && r.mapping != batch.mapping
@@ -219,7 +219,7 @@ func (s *sink) receive(batch *message) {
 	r.count[batch.batch] = min(2, r.count[batch.batch]+1)
 }
 
-// show takes a scan event in: the dashboard shows the newest.
+// show adds an accepted scan event: the dashboard shows the newest.
 func (m *model) show(s *sink, event registerID) {
 	if s.refused.hasID(m.registers[event].ScanID) {
 		return

@@ -8,18 +8,20 @@ import (
 	"runecast-ingest/internal/archive"
 )
 
-// exploration visits every reachable world, breadth first, so that what it
-// finds is as short as can be.
+// exploration visits every reachable world, breadth first, so that the trace of a
+// violation is as short as possible.
 type exploration struct {
 	*model
 	worlds  []world
 	parents []int32
 	seen    map[world]struct{}
-	// ends are what sweeps make of what outlives the invocations.
+	// ends has the result of the sweeps after each state that is left when all invocations
+	// are dead.
 	ends map[remains]string
 }
 
-// remains of a world whose invocations are dead and whose requests are lost.
+// remains is what is left of a world whose invocations are dead and whose requests are
+// lost.
 type remains struct {
 	deliveries [objects]deliveryID
 	register   registerID
@@ -69,7 +71,7 @@ func (e *exploration) visit(w world, parent int32) {
 	e.worlds, e.parents = append(e.worlds, w), append(e.parents, parent)
 }
 
-// normalise makes worlds that differ in nothing that matters the same.
+// normalise makes worlds the same that differ only in what plays no part.
 func (m *model) normalise(w *world) {
 	if !m.rules.derivedScanIDs {
 		m.forget(w)
@@ -77,7 +79,7 @@ func (m *model) normalise(w *world) {
 	w.sort()
 }
 
-// trace is how a world came about.
+// trace returns the steps that led to a world.
 func (e *exploration) trace(i int) (steps []string) {
 	for ; e.parents[i] >= 0; i = int(e.parents[i]) {
 		step := ""
@@ -92,7 +94,7 @@ func (e *exploration) trace(i int) (steps []string) {
 	return steps
 }
 
-// violation is what must never be seen.
+// violation returns what is wrong with a world; empty: nothing.
 func (m *model) violation(from, to *world) string {
 	if to.held {
 		return "a scan is held back by one that failed"
@@ -119,7 +121,7 @@ func (m *model) incomplete(w *world, id registerID) string {
 	return ""
 }
 
-// shownWrong looks at what the dashboard shows.
+// shownWrong returns what is wrong with what the dashboard shows; empty: nothing.
 func (m *model) shownWrong(w *world) string {
 	s := &w.sink
 	if s.shown == 0 {
@@ -146,7 +148,7 @@ func (m *model) shownWrong(w *world) string {
 	return m.shownOlder(w, shown)
 }
 
-// shownOlder holds what is shown against what else was accepted.
+// shownOlder compares what is shown with the other scan events that were accepted.
 func (m *model) shownOlder(w *world, shown *archive.Register) string {
 	object := objectOf(shown.RawKey)
 	for o, id := range w.sink.greatest {
@@ -162,9 +164,9 @@ func (m *model) shownOlder(w *world, shown *archive.Register) string {
 	return ""
 }
 
-// wanted reports whether it was asked for to show an object over what was
-// accepted of a newer one: it was forced over that, or over what has hidden that
-// since. Where an older one was forced and is shown, those between may be, too.
+// wanted reports whether a replay asked to show an object over the accepted scan event of
+// a newer object: the object was forced over that one, or over one that has replaced it
+// since. If an older object was forced and is shown, the objects between may be shown, too.
 func (m *model) wanted(w *world, object, newer uint8) bool {
 	over := &m.registers[w.sink.greatest[newer]]
 	for o := range object + 1 {
@@ -184,7 +186,7 @@ func (m *model) wanted(w *world, object, newer uint8) bool {
 	return false
 }
 
-// failed reports that a scan is not to be shown after all.
+// failed reports whether the delivery of a scan failed, so that it is not to be shown.
 func (m *model) failed(w *world, r *archive.Register) bool {
 	return r.RawKey != "" && fateOf(&m.deliveries[w.deliveries[objectOf(r.RawKey)]], r.ScanID) == fateFailed
 }
@@ -261,7 +263,7 @@ func (m *model) unfinished(w *world) string {
 	case w.register == 0 && w.forced == forced{} && shown.RawKey < newest:
 		return "the register is lost, and the newest that was delivered is not shown, but " + shown.ScanID
 	case w.register == 0:
-		return "" // it was lost when all was over
+		return "" // the register was lost after the last delivery
 	case m.deliveries[w.deliveries[objectOf(committed.RawKey)]].State != archive.DeliveryComplete:
 		return "" // the old posture stays
 	case shown.ScanID != committed.ScanID:

@@ -202,7 +202,7 @@ func (r *rules) atCommitPoint(c *candidate, now time.Time) commitStep {
 		c.register.Generation = 0
 	}
 	if r.forcesForEver {
-		c.recorded.Over = c.other()
+		c.recorded.Over = c.newestOther()
 	}
 	if r.forgetsForced {
 		c.register.Before, c.register.Earlier = archive.Commit{}, nil

@@ -23,7 +23,7 @@ func (m *model) allDone(s *archive.Scan) bool {
 	return (&doneRanges{s.Done}).count() == int64(m.batches)
 }
 
-// post is step 4: any batch that is not done, for senders overtake each other.
+// post is step 4: it sends any batch that is not done, since senders overtake each other.
 func (m *model) post(w world, i int, then successor) {
 	v := w.invocations[i]
 	d := m.deliveries[v.delivery]
@@ -64,7 +64,7 @@ func (m *model) post(w world, i int, then successor) {
 	}
 }
 
-// doubt starts over in a new generation, or leaves that to whoever comes next.
+// doubt starts over in a new generation, or leaves that to the next invocation.
 func (m *model) doubt(w world, i int, then successor) {
 	v := &w.invocations[i]
 	d := m.deliveries[v.delivery]

@@ -8,13 +8,14 @@ import (
 	"runecast-ingest/internal/openpipeline"
 )
 
-// faults is how many of each may happen, and how many have.
+// faults counts faults by their kind: how many may happen in a model, or how many have
+// happened in a world.
 type faults struct {
 	timeouts uint8 // of POSTs: applied now, later or never
 	gateway  uint8 // 504 after the acceptance
 	expiries uint8 // takeovers of a leased delivery
 	lost     uint8 // answers to conditional writes; applied now, later or never
-	replays  uint8 // asked for
+	replays  uint8 // that are asked for
 	refusals uint8 // of scan events, for good
 	hours    uint8 // a reservation grows old
 	days     uint8 // generations grow too old
@@ -22,25 +23,25 @@ type faults struct {
 	losses   uint8 // of the register
 }
 
-// model is the machine: the protocol with its rules, and what may go wrong.
+// model is the protocol with its rules, and with the faults that may happen.
 type model struct {
-	// large: it has so many worlds that it is left out under the race detector.
+	// large: the model has so many worlds that it is left out under the race detector.
 	large bool
 	*ledger
 	invocations int
 	objects     uint8    // 0: two
 	batches     uint8    // 0: two
 	oneByOne    bool     // an invocation begins once the others are dead or have ended
-	noZombies   bool     // whose lease has run out is dead
+	noZombies   bool     // an invocation whose lease has run out is dead
 	after       []string // steps that have been taken already, in the words of a trace
 	limit       faults
 	skew        time.Duration // of a fast clock
 	force       bool          // replays are forced
-	immortal    bool          // nobody dies: what sweeps make of it does not count
+	immortal    bool          // no invocation dies: the result of sweeps does not count
 	rules       rules
 }
 
-// successor takes a successor, what happened, and to which scan.
+// successor is called with each next world, what happened, and to which scan.
 type successor func(to world, what, scan string)
 
 func (m *model) first() world {
@@ -87,7 +88,7 @@ func (m *model) successors(w world, then successor) {
 	}
 }
 
-// arrive is the network's: a request that was given up is applied after all.
+// arrive lets the network deliver a request that its sender gave up.
 func (m *model) arrive(w world, i int, then successor) {
 	late := w.network[i]
 	w.network[i] = message{}
@@ -197,7 +198,7 @@ func (m *model) situation(w *world, v *invocation) situation {
 	return s
 }
 
-// candidate is what the code reads by its method of the same name.
+// candidate returns what delivery.candidate reads.
 func (m *model) candidate(w *world, v *invocation) candidate {
 	c := candidate{place: place{order: orderOf(v.object)}, recorded: m.deliveries[v.delivery].Scan, register: m.registers[w.register]}
 	c.commits, _ = standing(c.register.Commits(), func(one *archive.Commit) (fate, error) {
@@ -206,37 +207,37 @@ func (m *model) candidate(w *world, v *invocation) candidate {
 		}
 		return fateOf(&m.deliveries[w.deliveries[objectOf(one.RawKey)]], one.ScanID), nil
 	})
-	c.lapsed = w.register == 0 && v.ask != askForced && !m.rules.forceLasts
+	c.forceLapsed = w.register == 0 && v.ask != askForced && !m.rules.forceLasts
 	if m.rules.headOnly {
 		c.commits = c.commits[:min(1, len(c.commits))]
 	}
 	return c
 }
 
-// account is what the code reads by its method of the same name.
-func (m *model) account(w *world, v *invocation, c *candidate) *account {
-	a := &account{}
+// readDocumented returns what delivery.readDocumented reads.
+func (m *model) readDocumented(w *world, v *invocation, c *candidate) *documentedScans {
+	a := &documentedScans{}
 	for o, id := range w.deliveries[:m.objects] {
 		if id != 0 && uint8(o) != v.object {
-			a.take(&m.deliveries[id], "", c)
+			a.add(&m.deliveries[id], "", c)
 		}
 	}
 	return a
 }
 
-// doubted asks the delivery documents what is shown, and reports whether a newer scan is
+// askDocuments asks the delivery documents what is shown, and reports whether a newer scan is
 // to be waited for.
-func (m *model) doubted(w *world, v *invocation, c *candidate) (wait bool) {
-	if w.register != 0 && w.register == v.asked || m.rules.trustsRegister {
+func (m *model) askDocuments(w *world, v *invocation, c *candidate) (wait bool) {
+	if w.register != 0 && w.register == v.askedFor || m.rules.trustsRegister {
 		return false
 	}
-	a := m.account(w, v, c)
-	c.heed(a, w.register != 0)
-	v.asked = w.register
+	a := m.readDocumented(w, v, c)
+	c.addDocumented(a, w.register != 0)
+	v.askedFor = w.register
 	return w.register == 0 && a.underWay != "" && !m.rules.waitsForNobody
 }
 
-// newID is a scan id that nothing names, and nothing was sent under.
+// newID returns a scan id that nothing names, and under which nothing was sent.
 func (m *model) newID(w *world, v *invocation) string {
 	if m.rules.derivedScanIDs {
 		return scanID(v.object, m.deliveries[v.delivery].Generation+1)
@@ -249,8 +250,8 @@ func (m *model) newID(w *world, v *invocation) string {
 	return scanID(v.object, int(n))
 }
 
-// advance is the next step of an invocation, with its faults. What goes well
-// comes first.
+// advance takes the next step of an invocation, without a fault first, and then with each
+// fault that may happen.
 func (m *model) advance(w world, i int, then successor) {
 	v := &w.invocations[i]
 	scan := m.deliveries[v.delivery].ScanID
@@ -279,12 +280,12 @@ func (m *model) advance(w world, i int, then successor) {
 	}
 }
 
-// look is step 2, and what step 3 is about to write.
+// look is step 2, and prepares what step 3 writes.
 func (m *model) look(w world, i int, then successor) {
 	v := &w.invocations[i]
 	s, c := m.situation(&w, v), m.candidate(&w, v)
 	if v.ask == askForced && w.register == 0 {
-		m.doubted(&w, v, &c) // the commit point waits
+		m.askDocuments(&w, v, &c) // the commit point waits
 	}
 	v.ask.request().mark(&s, &c)
 	if v.ask == askForced {
@@ -293,12 +294,12 @@ func (m *model) look(w world, i int, then successor) {
 	d := s.delivery
 	d.RawKey, d.ETag, d.Mapping = rawKey(v.object), s.etag, s.mapping
 	d.Lease = &archive.Lease{Until: epoch()}
-	todo := s.step(&c)
-	if todo == stepSend && !c.forced() && w.register != 0 {
-		m.doubted(&w, v, &c)
-		todo = s.step(&c)
+	decided := s.step(&c)
+	if decided == stepSend && !c.forced() && w.register != 0 {
+		m.askDocuments(&w, v, &c)
+		decided = s.step(&c)
 	}
-	switch todo {
+	switch decided {
 	case stepDone:
 		v.end()
 		then(w, "leaves it: a newer scan is committed", d.ScanID)
@@ -309,12 +310,12 @@ func (m *model) look(w world, i int, then successor) {
 	default:
 		d.Scan = m.rules.begin(&s, &c, d.RawKey, m.newID(&w, v))
 	}
-	v.finishes = todo == stepFinish
+	v.finishes = decided == stepFinish
 	v.delivery, v.stage = m.keepDelivery(d), stageTake
 	then(w, "reads the register", d.ScanID)
 }
 
-// forceOver puts down what an object was asked to be shown over.
+// forceOver notes over which generations of newer objects an object was forced.
 func (m *model) forceOver(w *world, object uint8, register *archive.Register) {
 	over := &w.forced[object]
 	for _, one := range register.Commits() {
@@ -326,9 +327,9 @@ func (m *model) forceOver(w *world, object uint8, register *archive.Register) {
 	}
 }
 
-// heldBack reports whether nothing newer than an object is shown, nor can be, as far
-// as anybody can know: one that failed in doubt can, and one that was committed and
-// never refused, or of whose refusal no document says so for sure.
+// heldBack reports whether no newer object than this one is shown, nor may be, as far as
+// the documents tell. A newer object may be shown if it failed in doubt, or if it was
+// committed and no document says for sure that its scan event was refused.
 func (m *model) heldBack(w *world, object uint8) bool {
 	for o := object + 1; o < m.objects; o++ {
 		d := &m.deliveries[w.deliveries[o]]

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// TestModelHolds explores every world that two scans of one system can come
-// to, whatever is delivered at the same time, dies, is frozen, late or lost.
+// TestModelHolds explores every world that can come of two scans of one system, with
+// deliveries at the same time, and with invocations and requests that die, freeze, are
+// late or are lost.
 // Every decision is made by the functions of protocol.go, on real documents.
 // With MODEL=full in the environment larger worlds are explored, too.
 //
@@ -38,8 +39,8 @@ func TestModelHolds(t *testing.T) {
 	}
 }
 
-// A dead invocation is one that takes no further step: that is no fault to be
-// counted. To take over from it is.
+// An invocation is dead if it takes no further step. That is not counted as a fault, but
+// a takeover from it is.
 func worlds() map[string]model {
 	return map[string]model{
 		"three invocations, no faults":             {invocations: 3},

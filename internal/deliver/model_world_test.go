@@ -17,8 +17,8 @@ const (
 	scanIDs     = 8 // of one object, in use at the same time
 )
 
-// world is everything that outlives a moment. Equal situations are equal
-// values, so that each is explored once.
+// world is the whole state between two steps: documents, invocations, network and
+// dashboard. Equal states are equal values, so that each is explored once.
 type world struct {
 	deliveries  [objects]deliveryID
 	register    registerID
@@ -32,8 +32,8 @@ type world struct {
 	held        bool  // a scan was held back, and nothing newer can be shown any more
 }
 
-// forced are, of each object, the generations of the newer ones that it was asked
-// to be shown over.
+// forced holds for each object the greatest generation of each newer object over which it
+// was forced; 0: it was not.
 type forced [objects][objects]uint8
 
 // stage is what an invocation does next.
@@ -64,7 +64,7 @@ type invocation struct {
 	// register is what it is about to write, or has reserved.
 	register        registerID
 	registerCurrent bool
-	asked           registerID // beside which the delivery documents were asked what is shown
+	askedFor        registerID // the register for which the delivery documents were asked what is shown
 	finishes        bool       // the commit point had passed before
 	fast            bool       // its clock is ahead
 	ask             ask
@@ -72,7 +72,7 @@ type invocation struct {
 	announced       bool // the scan event went out before the commit point (rules 01 to 03 taken away)
 }
 
-// ask is what an invocation is asked for.
+// ask is the kind of request that an invocation has.
 type ask uint8
 
 const (
@@ -81,7 +81,7 @@ const (
 	askForced
 )
 
-// request is the ask as the code knows it.
+// request returns the Request of an ask.
 func (a ask) request() *Request {
 	if a == askNothing {
 		return &Request{}
@@ -89,7 +89,7 @@ func (a ask) request() *Request {
 	return &Request{JobID: "job", Force: a == askForced}
 }
 
-// kind is a request that was given up by its sender.
+// kind is the kind of a request that its sender has given up.
 type kind uint8
 
 const (
@@ -111,16 +111,16 @@ type message struct {
 	register registerID
 }
 
-// sink is what the dashboard reads: rows per scan id, and of the scan events
-// the one that is shown, and of each object that of the greatest generation. One that was
-// refused once always is.
+// sink is what the dashboard reads: the rows of each scan id, the scan event that is
+// shown, and for each object the accepted scan event of the greatest generation. A scan
+// event that was refused once is always refused.
 type sink struct {
 	rows     [objects][scanIDs]rows
 	shown    registerID
 	greatest [objects]registerID
 	tie      bool // two scans have the same timestamp
 	refused  references
-	// told are those of the refused of which a delivery document said so, and not in doubt.
+	// told are the refused scan ids that a delivery document names as failed, without doubt.
 	told references
 }
 
@@ -140,7 +140,7 @@ type (
 )
 
 // ledger keeps every document that was ever written, each once, so that worlds
-// hold numbers instead.
+// hold its number instead of the document.
 type ledger struct {
 	deliveries  []archive.Delivery
 	registers   []archive.Register
@@ -223,8 +223,8 @@ const day = 2 * maxAge
 // dayOf returns the day of a time.
 func dayOf(at time.Time) uint8 { return uint8(at.Sub(epoch()) / day) }
 
-// references are the scan ids that something outside the rows still names, as
-// a bit each.
+// references are the scan ids that a document or a request still names, a bit
+// each.
 type references uint32
 
 func (r references) has(object, scan uint8) bool { return r>>(object*scanIDs+scan)&1 == 1 }
@@ -259,8 +259,8 @@ func (l *ledger) references(w *world) (r references) {
 	return r
 }
 
-// forget drops the rows of scans that nothing names any more, and those still
-// on their way: scan ids are random, so nobody will ever join them.
+// forget drops the rows of scan ids that nothing names any more, also rows still in the
+// network: scan ids are random, so no scan event will ever show these rows.
 func (l *ledger) forget(w *world) {
 	named := l.references(w)
 	w.sink.refused &= named
@@ -279,7 +279,7 @@ func (l *ledger) forget(w *world) {
 	}
 }
 
-// sort puts invocations and requests into one order: which is which plays no part.
+// sort puts invocations and requests into a fixed order, since their places play no part.
 func (w *world) sort() {
 	slices.SortFunc(w.invocations[:], func(a, b invocation) int { return cmp.Compare(a.rank(), b.rank()) })
 	slices.SortFunc(w.network[:], func(a, b message) int { return cmp.Compare(a.rank(), b.rank()) })
@@ -293,7 +293,7 @@ func (v *invocation) rank() uint64 {
 			flags |= 1
 		}
 	}
-	return uint64(v.asked)<<59 ^ uint64(v.stage)<<56 | uint64(v.object)<<48 | uint64(v.mapping)<<46 | flags<<40 | uint64(v.ask)<<38 | uint64(v.delivery)<<16 | uint64(v.register)
+	return uint64(v.askedFor)<<59 ^ uint64(v.stage)<<56 | uint64(v.object)<<48 | uint64(v.mapping)<<46 | flags<<40 | uint64(v.ask)<<38 | uint64(v.delivery)<<16 | uint64(v.register)
 }
 
 func (m *message) rank() uint64 {
@@ -306,7 +306,7 @@ func (w *world) send(m message) {
 	w.network[i] = m
 }
 
-// wroteDelivery makes what the others have read out of date.
+// wroteDelivery marks the copies of other invocations as out of date.
 func (w *world) wroteDelivery(object uint8) {
 	for i := range w.invocations {
 		if w.invocations[i].object == object {
@@ -325,7 +325,7 @@ func (w *world) wroteRegister(id registerID) {
 	w.changeRegister(id)
 }
 
-// changeRegister makes what the others have read of the register out of date.
+// changeRegister marks the register as other invocations have read it as out of date.
 func (w *world) changeRegister(id registerID) {
 	w.register = id
 	for i := range w.invocations {

@@ -11,10 +11,11 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-// observe logs how a delivery ended, and counts it: one metric per outcome.
+// observe logs how a delivery ended, and writes its metrics: one that counts the
+// outcome, and those of work and ended.
 func (d *delivery) observe(ctx context.Context, out Outcome, err error, took time.Duration) {
 	s := &out.Scan
-	if s.ScanID == "" { // it ended before its scans were looked at: the document knows more
+	if s.ScanID == "" { // the delivery stopped before it looked at its scans: log what the document says
 		s = &d.doc.Value.Scan
 	}
 	run, _ := archive.RunOf(d.key)
@@ -26,13 +27,13 @@ func (d *delivery) observe(ctx context.Context, out Outcome, err error, took tim
 		log.ErrorContext(ctx, "delivery stopped", "class", fault.ClassOf(err), "error", err.Error())
 	case out.State == archive.DeliveryFailed:
 		log.ErrorContext(ctx, "delivery failed", "reason", out.Reason)
-	case out.Reason != "" && out.State != archive.DeliverySuperseded: // that is as it should be
+	case out.Reason != "" && out.State != archive.DeliverySuperseded: // superseded is no cause for a warning
 		log.WarnContext(ctx, "delivery ended", "reason", out.Reason)
 	default:
 		log.InfoContext(ctx, "delivery ended", "reason", out.Reason)
 	}
 	if d.idle {
-		return // it had ended before
+		return // this invocation did no work to count
 	}
 	values := d.work()
 	switch {
@@ -53,8 +54,8 @@ func (d *delivery) observe(ctx context.Context, out Outcome, err error, took tim
 	d.o.Metrics.Put(append(values, d.ended()...)...)
 }
 
-// logUnsent logs what of the results was not sent as it came, and which words in them
-// are not known.
+// logUnsent logs how many rules were left out or changed on the way, by the reason, and
+// which words in the results are not known.
 func (g *generation) logUnsent(ctx context.Context, res *mapping.Result) {
 	log := g.d.o.Log.With("key", g.d.key, "run", g.s.order().Run)
 	for why, n := range res.Reasons {
@@ -65,12 +66,12 @@ func (g *generation) logUnsent(ctx context.Context, res *mapping.Result) {
 	}
 }
 
-// ended counts the events of the scans that ended in this invocation, whatever
-// became of others in the same object: what is shown was accepted, and what was
-// refused lies in quarantine, also where that has made the scan fail.
+// ended returns the numbers of events of the scans that ended in this invocation, also
+// where other scans of the object did not end. Accepted and skipped events count only
+// for scans that are complete or shown, quarantined events also for scans that failed.
 func (d *delivery) ended() []telemetry.Metric {
 	if d.unsaved {
-		return nil // what was not written down is not known to have ended
+		return nil // the document may not say that they ended: another invocation counts them
 	}
 	var accepted, quarantined, skipped int64
 	counted := false
@@ -89,8 +90,8 @@ func (d *delivery) ended() []telemetry.Metric {
 	return []telemetry.Metric{telemetry.Count("EventsAccepted", accepted), telemetry.Count("EventsQuarantined", quarantined), telemetry.Count("EventsSkipped", skipped)}
 }
 
-// work is what this invocation did, whatever came of it: Dynatrace bills the
-// bytes of abandoned generations, too.
+// work returns the numbers of what this invocation sent, also in abandoned generations:
+// Dynatrace bills their bytes, too.
 func (d *delivery) work() []telemetry.Metric {
 	sent := d.counter.total()
 	r := &sent.Retried

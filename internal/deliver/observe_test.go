@@ -7,8 +7,8 @@ import (
 	"runecast-ingest/internal/simulate/site"
 )
 
-// Bytes are billed when they are accepted, whatever becomes of their
-// generation; events are counted once per scan that is shown.
+// Accepted bytes are counted, also of abandoned generations, since they are billed.
+// Events are counted once per scan that is shown.
 func TestAcceptedBytesAreCountedWhereTheyAreSent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)

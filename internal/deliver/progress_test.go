@@ -36,8 +36,8 @@ func TestProgressIsWrittenEachMinute(t *testing.T) {
 	r.Shown("vc-a failed=60 passed=0 posture=0")
 }
 
-// Whoever finds at such a write that another has taken over stops at once. Here
-// the other's clock is ahead, so that the lease has run out for it alone.
+// An invocation whose write of the progress is refused stops at once: another has taken
+// over. Here the clock of the other is ahead, so the lease has run out only for it.
 func TestProgressFindsThatAnotherTookOver(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *forwarderconfig.Settings) { site.Small(c); c.SendConcurrency = 1 })

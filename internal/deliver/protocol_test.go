@@ -15,7 +15,7 @@ func order(minute int) archive.Order {
 	return archive.Order{StartedAt: time.Date(2026, 11, 22, 2, minute, 0, 0, time.UTC), Run: "r"}
 }
 
-// commits are those that count of a register, the delivery of whose newest may
+// commits returns the commits of a register that count; the delivery of the newest may
 // have failed.
 func commits(t *testing.T, r *archive.Register, failed bool) []archive.Commit {
 	t.Helper()
@@ -119,8 +119,8 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
-// What was sent of a committed generation whose holder is gone is not known:
-// should the register name another scan by then, it must not go on.
+// The holder of a committed generation is dead, so it is not known what was sent. If the
+// register names another scan by now, the generation must not go on.
 func TestCommittedGenerationIsInDoubtUntilComplete(t *testing.T) {
 	t.Parallel()
 	for name, released := range map[string]bool{"released": true, "holder is gone": false} {

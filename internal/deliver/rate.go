@@ -10,8 +10,8 @@ import (
 	"runecast-ingest/internal/openpipeline"
 )
 
-// Rate bounds the events per second that are sent, over all deliveries that
-// share it. It is safe for concurrent use.
+// Rate keeps to a pace: it bounds the events per second that are sent, over all
+// deliveries that share it. It is safe for concurrent use.
 type Rate struct {
 	perSecond float64
 
@@ -19,18 +19,18 @@ type Rate struct {
 	free time.Time // when the next events may go out
 }
 
-// NewRate makes a rate of so many events per second, more than 0, of which the
-// first may go out from a time on; zero: at once.
+// NewRate returns a rate of perSecond events per second, more than 0. The first events
+// may go out at the time from, or at once if that is zero.
 func NewRate(perSecond float64, from time.Time) *Rate { return &Rate{perSecond: perSecond, free: from} }
 
-// Until returns when the next events may go out, by what was sent so far.
+// Until returns when the next events may go out, UTC; zero or past: at once.
 func (r *Rate) Until() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.free.UTC()
 }
 
-// wait lets nothing go out before a time.
+// wait lets no event go out before a time.
 func (r *Rate) wait(until time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -39,11 +39,11 @@ func (r *Rate) wait(until time.Time) {
 	}
 }
 
-// atOnce is the time whose events may go out in one request.
+// atOnce bounds a request: it may hold the events of this time.
 const atOnce = 10 * time.Second
 
-// most is how many events may go out in one request: a large batch at once, and
-// then a long pause, would keep to the rate only in the mean.
+// most returns how many events may go out in one request: those of atOnce, at least 1. A
+// larger batch with a long pause after it would keep to the pace only on average.
 func (r *Rate) most() int64 {
 	if r == nil {
 		return math.MaxInt64
@@ -51,9 +51,9 @@ func (r *Rate) most() int64 {
 	return max(1, int64(min(r.perSecond*atOnce.Seconds(), math.MaxInt32)))
 }
 
-// settlePace settles how fast the events of this delivery go out: as the request
-// says, by a trigger as the document does. What earlier invocations have sent
-// counts, whoever asked for it.
+// settlePace sets the pace of this delivery: the one of a replay request, or, for a
+// trigger, the one in the document. In both cases the events that an earlier invocation
+// has sent under the document's pace delay the next ones.
 func (d *delivery) settlePace(at *situation) {
 	v := &d.doc.Value
 	asked, until := v.MaxEventsPerSecond, v.PacedUntil
@@ -69,18 +69,19 @@ func (d *delivery) settlePace(at *situation) {
 	}
 }
 
-// takes is how long so many events take.
+// takes returns how long so many events take, at most longestPause.
 func (r *Rate) takes(events int64) time.Duration {
 	return time.Duration(min(float64(events)/r.perSecond, longestPause.Seconds()) * float64(time.Second))
 }
 
 var errRate = errors.New("the pace that was asked for leaves the rest to another invocation")
 
-// longestPause bounds what the lowest rate makes of a body: longer than any invocation.
+// longestPause bounds the time that events take at a very low rate. It is longer than
+// any invocation.
 const longestPause = 24 * time.Hour
 
-// paced keeps to a rate; nil: there is none. A batch whose turn does not come
-// in this invocation's time is not sent: it is refused for now.
+// paced returns a send that waits as the rate asks; a nil rate asks for no wait. A batch
+// whose turn does not come before the window's Soft is not sent, and the result is Busy.
 func (d *delivery) paced(do send, rate *Rate) send {
 	if rate == nil {
 		return do
@@ -93,7 +94,8 @@ func (d *delivery) paced(do send, rate *Rate) send {
 	}
 }
 
-// await waits until so many events may go out. They wait one behind the other.
+// await waits until so many events may go out. Concurrent callers wait one after the
+// other. It returns errRate if their turn does not come before the window's Soft.
 func (d *delivery) await(ctx context.Context, rate *Rate, events int64) error {
 	rate.mu.Lock()
 	defer rate.mu.Unlock()

@@ -10,12 +10,12 @@ import (
 	"runecast-ingest/internal/securityevent"
 )
 
-// maxRefusals is how many bodies may be refused (400) before one is accepted:
-// beyond, it is not the events that are wrong.
+// maxRefusals is how many requests may be refused before one is accepted. After more
+// refusals not single events are to blame, but the endpoint or the whole object.
 const maxRefusals = 100
 
-// refused finds the events that a 400 is about: halves go out on their own,
-// and a single event once more in its minimal form, before it is quarantined.
+// refused finds the events that a 400 is about: it sends the halves of the batch. A
+// single event is sent once more in its minimal form, and is then quarantined.
 func (g *generation) refused(ctx context.Context, b *openpipeline.Batch, r *openpipeline.Result) {
 	switch {
 	case g.hopeless(r):
@@ -26,8 +26,9 @@ func (g *generation) refused(ctx context.Context, b *openpipeline.Batch, r *open
 	}
 }
 
-// tooLarge halves a batch after a 413, and keeps to the smaller size. A single
-// event goes out once more without its evidence, and then in its minimal form.
+// tooLarge halves a batch after a 413, and lowers the size limit of later batches. A
+// single event is sent once more without its evidence, then in its minimal form, and is
+// then quarantined.
 func (g *generation) tooLarge(ctx context.Context, b *openpipeline.Batch, r *openpipeline.Result) {
 	switch {
 	case b.To-b.From > 1:
@@ -39,8 +40,8 @@ func (g *generation) tooLarge(ctx context.Context, b *openpipeline.Batch, r *ope
 	}
 }
 
-// hopeless counts a refusal, and stops the generation where there were too many
-// of them without one acceptance.
+// hopeless counts a refusal. It stops the generation and returns true after more than
+// maxRefusals of them without one acceptance.
 func (g *generation) hopeless(r *openpipeline.Result) bool {
 	g.mu.Lock()
 	none := g.accepted == g.acceptedBefore
@@ -61,8 +62,8 @@ func (g *generation) halves(ctx context.Context, b *openpipeline.Batch) {
 	}
 }
 
-// resend sends a single event in other forms, one after the other, never the
-// same bytes twice, and quarantines it if all are refused.
+// resend sends a single event in other forms, one after the other, but no form that is
+// the same as the one before. It quarantines the event if all forms are refused.
 func (g *generation) resend(ctx context.Context, b *openpipeline.Batch, r *openpipeline.Result, forms ...func([]byte) []byte) {
 	event, answer := b.Event(b.From), r.Err
 	sent := event
@@ -86,8 +87,8 @@ func (g *generation) resend(ctx context.Context, b *openpipeline.Batch, r *openp
 	}
 }
 
-// sendForm sends a form of a single event, and returns the refusal; nil: it is
-// dealt with, or the generation has stopped.
+// sendForm sends a form of a single event, and returns the refusal; nil: the event is
+// done, or the generation has stopped.
 func (g *generation) sendForm(ctx context.Context, one *openpipeline.Batch) error {
 	for !g.stopped() {
 		r := g.post(ctx, one)
@@ -95,17 +96,17 @@ func (g *generation) sendForm(ctx context.Context, one *openpipeline.Batch) erro
 			g.hopeless(&r)
 			return r.Err
 		}
-		if g.take(ctx, one, &r) {
+		if g.handle(ctx, one, &r) {
 			return nil
 		}
-		_ = g.d.o.Sleep(ctx, doubtWait) // in doubt, and it is repeated
+		_ = g.d.o.Sleep(ctx, doubtWait) // the request is in doubt, and is repeated
 	}
 	return nil
 }
 
-// quarantine keeps a refused event in the archive before its index counts as
-// done. A crash between the two leaves an event in the folder of a generation
-// that is abandoned: only the completed generation's folder counts.
+// quarantine writes a refused event into the archive, and then counts its index as done.
+// A crash between the two leaves an event in the folder of a generation that is
+// abandoned: only the folder of the completed generation counts.
 func (g *generation) quarantine(ctx context.Context, index int64, event []byte, answer error) error {
 	refused := archive.RefusedEvent{Index: index, Answer: answer.Error(), Event: event}
 	if err := g.d.o.Archive.PutQuarantine(ctx, g.folder(), refused); err != nil {
@@ -118,7 +119,7 @@ func (g *generation) quarantine(ctx context.Context, index int64, event []byte, 
 	return nil
 }
 
-// folder is where the generation's refused events lie.
+// folder returns the folder of the generation's refused events in quarantine/.
 func (g *generation) folder() archive.Generation {
 	folder := archive.Generation{RawKey: g.d.key, Number: g.s.Generation}
 	if len(g.d.scans) > 1 {

@@ -74,7 +74,8 @@ func TestTooManyRefusedIsNotCommitted(t *testing.T) {
 	}
 }
 
-// When everything is refused it is not the events: nothing is quarantined by the thousand.
+// If every event is refused, the endpoint is to blame: the delivery stops before it
+// quarantines thousands of events.
 func TestRefusalOfEverythingIsTheEndpoints(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)

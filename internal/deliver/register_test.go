@@ -18,8 +18,8 @@ func (r *rig) refuseScanEvents(system string) {
 	})
 }
 
-// An older scan is forced, and refused each time. What stood before still stands:
-// whatever is older than that is superseded, however often it was tried.
+// An older scan is forced several times, and its scan event is refused each time. The
+// scan that was committed before still counts, and older scans are superseded by it.
 func TestForcedAndRefusedScanOpensNothing(t *testing.T) {
 	t.Parallel()
 	for name, tries := range map[string]int{"once": 1, "twice": 2, "three times": 3} {
@@ -45,8 +45,8 @@ func TestForcedAndRefusedScanOpensNothing(t *testing.T) {
 	}
 }
 
-// A scan whose scan event is refused holds back nothing that is newer than what is
-// shown, however often it was tried.
+// A scan whose scan event is refused, once or several times, holds back no scan that is
+// newer than the one shown.
 func TestRefusedScanHoldsBackNothing(t *testing.T) {
 	t.Parallel()
 	for name, tries := range map[string]int{"once": 1, "twice": 2, "three times": 3} {
@@ -67,8 +67,8 @@ func TestRefusedScanHoldsBackNothing(t *testing.T) {
 	}
 }
 
-// A scan that is shown, replayed and refused is shown still, in its generation
-// before, also if what is refused then is the object itself.
+// A scan that is shown is replayed, and the scan event or the findings of the replay are
+// refused: the scan is still shown, in the earlier generation.
 func TestReplayThatFailsOpensNothing(t *testing.T) {
 	t.Parallel()
 	for name, refuse := range map[string]string{"scan event": securityevent.TypeCompleted, "findings": securityevent.TypeFinding} {
@@ -101,7 +101,7 @@ func TestRefusalAfterDoubtOpensNothing(t *testing.T) {
 		if !strings.Contains(r.Sent(n), securityevent.TypeCompleted) {
 			return false
 		}
-		if tries++; tries == 1 { // accepted, and nobody hears of it
+		if tries++; tries == 1 { // accepted, but the answer is lost
 			r.Receiver.Ingest(discardAnswer{}, req)
 			site.Answer(w, http.StatusGatewayTimeout)
 		} else {
@@ -116,7 +116,7 @@ func TestRefusalAfterDoubtOpensNothing(t *testing.T) {
 	r.Shown("vc-a failed=2 passed=0 posture=0")
 }
 
-// discardAnswer is an answer that nobody hears.
+// discardAnswer is a writer that drops the answer.
 type discardAnswer struct{}
 
 func (discardAnswer) Header() http.Header         { return http.Header{} }

@@ -26,7 +26,7 @@ func (r *rig) deliver(key string) (deliver.Outcome, error) {
 	return r.request(r.T.Context(), key, deliver.Request{})
 }
 
-// request delivers an object as it is asked, in a new sandbox.
+// request delivers an object by a request, in a new sandbox.
 func (r *rig) request(ctx context.Context, key string, q deliver.Request) (deliver.Outcome, error) {
 	return deliver.New(r.Options()).Deliver(ctx, key, deliver.WindowOf(ctx, r.Clock.Now()), q)
 }
@@ -37,7 +37,7 @@ func (r *rig) delivered(key, state string) deliver.Outcome {
 	return r.replayed(key, state, deliver.Request{})
 }
 
-// replayed expects a delivery that is asked for to end in a state.
+// replayed expects a delivery by a replay request to end in a state.
 func (r *rig) replayed(key, state string, q deliver.Request) deliver.Outcome {
 	r.T.Helper()
 	out, err := r.request(r.T.Context(), key, q)
@@ -48,7 +48,7 @@ func (r *rig) replayed(key, state string, q deliver.Request) deliver.Outcome {
 }
 
 func TestMain(m *testing.M) {
-	if err := os.Unsetenv("AWS_CA_BUNDLE"); err != nil { // the machine's own settings are not the test's
+	if err := os.Unsetenv("AWS_CA_BUNDLE"); err != nil { // the machine's settings must not change the test
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

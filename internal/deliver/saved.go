@@ -11,11 +11,11 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// saveWhole is how an answer of the appliance is saved as it is.
+// saveWhole is the cure for an answer of the appliance that a person saved with changes.
 const saveWhole = "save the whole answer as it comes, with curl -o FILE or Invoke-WebRequest -OutFile FILE"
 
-// text opens a hand-made document as UTF-8, whatever program has saved it. A list is
-// a part of an answer, and refused.
+// text opens a hand-made document as UTF-8, whatever encoding it was saved in. A list is
+// only a part of an answer, and is a fault of class Reject.
 func (open Source) text() (io.ReadCloser, error) {
 	body, err := open()
 	if err != nil {
@@ -26,27 +26,31 @@ func (open Source) text() (io.ReadCloser, error) {
 		return nil, errors.Join(err, body.Close())
 	}
 	plain := bufio.NewReader(r)
-	if start, _ := plain.Peek(64); bytes.HasPrefix(bytes.TrimSpace(start), []byte("[")) { // what else there is to say of it, its reader says
+	// An error of Peek is left out: the reader of the document meets it again.
+	if start, _ := plain.Peek(64); bytes.HasPrefix(bytes.TrimSpace(start), []byte("[")) {
 		list := &fault.Error{Class: fault.Reject, What: "the document is a list, not what the appliance answers", Cure: saveWhole}
 		return nil, errors.Join(list, body.Close())
 	}
 	return struct {
 		io.Reader
 		io.Closer
-	}{&unwound{from: plain}, body}, nil
+	}{&depthGuard{from: plain}, body}, nil
 }
 
-// unwound refuses what PowerShell's ConvertTo-Json leaves where its depth ends: for
-// an object a text such as "@{name=ESXi}", in which values are lost.
-type unwound struct {
+// depthGuard is a reader that refuses a document which PowerShell's ConvertTo-Json has
+// cut: below its depth it writes an object as a text such as "@{name=ESXi}", in which
+// values are lost.
+type depthGuard struct {
 	from io.Reader
-	// last are the bytes before those that are read next.
+	// last are the last bytes that were read, fewer than flattened has: the text may lie
+	// in two reads.
 	last []byte
 }
 
+// flattened is how the text of a cut object begins.
 var flattened = []byte(`"@{`)
 
-func (u *unwound) Read(p []byte) (int, error) {
+func (u *depthGuard) Read(p []byte) (int, error) {
 	n, err := u.from.Read(p)
 	seen := slices.Concat(u.last, p[:n])
 	if bytes.Contains(seen, flattened) {

@@ -23,7 +23,7 @@ func utf16le(text string) string {
 	return string(out)
 }
 
-// What a person's program has saved is read, or refused with what to do.
+// A document that a person's program has saved is read, or refused with a cure.
 func TestSavedAnswers(t *testing.T) {
 	t.Parallel()
 	esxi := strings.Replace(savedAnswer, "PRODUCT", "VMware ESX 9.0", 1)

@@ -8,37 +8,38 @@ import (
 	"runecast-ingest/internal/notice"
 )
 
-// scan is one scan of the object on its way: where it lies in the object, and
-// what the delivery document says of it. All transitions of the latter are the
-// methods of this file. They change it in memory: the next write of the
-// document takes it to the archive, and a crash before that undoes it.
+// scan is one scan of the object during its delivery: Part says where it lies in the
+// object, SystemScan is its entry in the delivery document. Only the methods of this
+// file change the entry's state. They change it in memory: the next write of the
+// document stores the change, and a crash before that write undoes it.
 type scan struct {
 	Part
 	archive.SystemScan
-	// asked is the ETag of the register beside which the delivery documents were
-	// asked for anything newer; empty: they were not, or there was none.
-	asked string
+	// askedFor is the ETag of the register for which the delivery documents were asked
+	// for a newer scan that is shown; empty: they were not asked, or there was no
+	// register.
+	askedFor string
 	// found is the register as it was read when the delivery began; nil: it was used
 	// already.
 	found *foundRegister
 	// notice is sent to people once the scan's delivery is complete; nil
 	// until its scan event is accepted.
 	notice *notice.Committed
-	// settled: this invocation has disposed of it.
+	// settled: this invocation has disposed of the scan.
 	settled bool
 }
 
-// order is the scan's place among the scans of its system.
+// order returns the scan's place among the scans of its system.
 func (s *scan) order() archive.Order {
 	return archive.Order{StartedAt: s.Envelope.Run.StartedAt, Run: s.Envelope.Run.ID}
 }
 
-// begin takes the scan into the generation that is delivered from now on (step
-// 3): the one it is in, if that can go on, else the next. One that is committed,
-// but was not released, is in doubt until it is complete: should the register
-// name another scan by then, nobody knows what was accepted of it.
+// begin moves the scan to the generation that is delivered from now on (step 3): its
+// present generation if that can go on, else the next one. A present generation whose
+// last holder did not release it is marked as in doubt until it is complete: should the
+// register name another scan by then, nobody knows what was accepted of it.
 func (s *scan) begin(at *situation, c *candidate, rawKey, newScanID string) {
-	s.Scan = c.recorded // with the marks of a replay
+	s.Scan = c.recorded // with what Request.mark has noted
 	s.Order = c.order
 	s.CompletedAt = c.completedAt
 	if at.replay || !at.sameVersion() {
@@ -55,8 +56,8 @@ func (s *scan) begin(at *situation, c *candidate, rawKey, newScanID string) {
 }
 
 // beginNext begins the next generation: a new scan id, a number one higher,
-// nothing sent (rules 06 and 09). The rows of the one before stay invisible,
-// since its scan id is never committed.
+// nothing sent (rules 06 and 09). If the generation before was not committed, its rows
+// stay invisible, since no scan event carries its scan id.
 func (s *scan) beginNext(newScanID string, now time.Time) {
 	s.Scan = archive.Scan{
 		Order: s.Order, State: archive.DeliverySending, ScanID: newScanID, Generation: s.Generation + 1, Force: s.Force, Over: s.Over,
@@ -64,10 +65,10 @@ func (s *scan) beginNext(newScanID string, now time.Time) {
 	}
 }
 
-// ended is how the generation ended that the scan is in, or one before it: what
-// the register says of that generation is judged by it.
+// ended returns how the scan's present generation ended, if that is certain, else how
+// an earlier one did. fateOf judges the register's commits by it.
 func (s *scan) ended() archive.Ended {
-	if s.Announced { // what follows it does not take it back
+	if s.Announced { // the scan event was accepted: failing extras do not take that back
 		return archive.Ended{ScanID: s.ScanID, State: archive.DeliveryComplete, Timestamp: s.Timestamp}
 	}
 	certain := s.State == archive.DeliveryComplete || s.State == archive.DeliveryFailed && !s.Doubt
@@ -77,7 +78,7 @@ func (s *scan) ended() archive.Ended {
 	return s.Ended
 }
 
-// figures are what was sent of a generation, in all invocations together.
+// figures count what was sent of a generation, in all invocations together.
 type figures struct {
 	done                  [][2]int64
 	accepted, quarantined int64
@@ -85,33 +86,33 @@ type figures struct {
 	duplicatesPossible    bool
 }
 
-// sent takes in how far the generation came.
+// sent writes into the scan's entry how far the generation came.
 func (s *scan) sent(f figures) {
 	s.Done, s.Accepted, s.Quarantined = f.done, f.accepted, f.quarantined
 	s.Requests, s.Bytes = f.requests, f.bytes
 	s.DuplicatesPossible = s.DuplicatesPossible || f.duplicatesPossible
 }
 
-// supersede ends the scan: a newer one of its system is committed.
+// supersede ends the scan's delivery: a newer scan of its system is committed.
 func (s *scan) supersede(why string) { s.State, s.Reason = archive.DeliverySuperseded, why }
 
-// fail ends the scan: the object itself is to blame. Only a replay tries again.
-// In doubt it may be shown all the same.
+// fail ends the scan's delivery: the object itself is to blame. Only a replay tries
+// again. doubt: the scan may be shown all the same.
 func (s *scan) fail(why string, doubt bool) {
-	s.Ended = s.ended() // a generation that is complete stays so, if no other was begun
+	s.Ended = s.ended() // before the state changes: a complete generation is remembered as complete
 	s.State, s.Reason, s.Doubt = archive.DeliveryFailed, why, s.Doubt || doubt
 }
 
-// complete ends the scan: it is shown.
+// complete ends the scan's delivery: the scan is shown.
 func (s *scan) complete() {
 	s.State, s.Reason, s.Doubt, s.Done = archive.DeliveryComplete, "", false, [][2]int64{}
 }
 
-// leave leaves the scan to whoever comes next. In doubt it cannot be known what
-// was accepted, so the next one begins another generation.
+// leave leaves the scan to the next invocation. doubt: it cannot be known what
+// was accepted, so the next invocation begins another generation.
 func (s *scan) leave(why string, doubt bool) { s.Reason, s.Doubt = why, s.Doubt || doubt }
 
-// settle makes the transition that a disposition asks for.
+// settle changes the scan to the state that a disposition asks for.
 func (s *scan) settle(d disposition) {
 	s.settled = true
 	switch d.becomes {
@@ -126,11 +127,11 @@ func (s *scan) settle(d disposition) {
 	}
 }
 
-// doneRanges is a set of event indexes as sorted ranges [from, to): batches
-// overtake each other (rule 07).
+// doneRanges is a set of event indexes as sorted ranges [from, to). A set of ranges can
+// have gaps, which arise since batches overtake each other (rule 07).
 type doneRanges struct{ r [][2]int64 }
 
-// add takes a range in; it may touch others, but not overlap them.
+// add adds a range to the set. It may touch other ranges, but not overlap them.
 func (d *doneRanges) add(from, to int64) {
 	if from >= to {
 		return
@@ -171,7 +172,7 @@ func (d *doneRanges) contains(index int64) bool {
 // count returns how many indexes are in the set.
 func (d *doneRanges) count() int64 { return d.countFrom(0) }
 
-// countFrom returns how many indexes of the set are not below one.
+// countFrom returns how many indexes of the set are from or greater.
 func (d *doneRanges) countFrom(from int64) int64 {
 	var n int64
 	for _, r := range d.r {
@@ -180,7 +181,7 @@ func (d *doneRanges) countFrom(from int64) int64 {
 	return n
 }
 
-// cover takes all indexes below one in, those in the set or not.
+// cover adds all indexes below to, whether or not they are in the set already.
 func (d *doneRanges) cover(to int64) {
 	if to <= 0 {
 		return

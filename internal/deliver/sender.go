@@ -10,26 +10,26 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-// Sender posts a batch of events to Dynatrace; see openpipeline.Client.Send. No
+// Sender posts a batch of events to Dynatrace; see openpipeline.Client.SendBatch. No
 // attempt starts after stop.
 //
-// Who may send the same events again is the heart of the promise that nothing
-// is counted twice. A Sender repeats by itself only a request that was refused
-// for sure and for now: 408, 429, 503 from Dynatrace, no connection. After Busy
-// a later invocation may send the events under the same scan id; after Refused
-// and TooLarge they go out in another form. After Doubt nobody sends findings
-// again under the same scan id, unless DELIVERY=at-least-once accepts
-// duplicates. The scan event and the follow-up events may be repeated
-// by anyone at any time: their ids are the same, and only the newest is shown.
+// Nothing is counted twice, since it is fixed who may send the same events again. A
+// Sender repeats by itself only a request that was refused for sure and for now: 408,
+// 429, 503 in Dynatrace's own form, no connection. After Busy a later invocation
+// may send the events under the same scan id; after Refused and TooLarge the events go
+// out in another form. After Doubt nobody sends findings again under the same scan id,
+// unless DELIVERY=at-least-once accepts duplicates. Any invocation may repeat the scan
+// event and the extras at any time: their ids are the same, and only the newest is shown.
 type Sender interface {
 	SendBatch(ctx context.Context, b *openpipeline.Batch, stop time.Time) openpipeline.Result
 }
 
-// send posts a batch. What is done around a request is a send around a send:
-// counting(paced(limited(timely(traced(sender))))).
+// send posts a batch. Each concern wraps another send:
+// counting(paced(counting(limited(timely(traced(sender)))))). The inner counter is the
+// invocation's, the outer one the generation's.
 type send func(ctx context.Context, b *openpipeline.Batch) openpipeline.Result
 
-// traced posts bodies by a sender, each in a subsegment of the trace.
+// traced returns a send that posts by a sender, each batch in a subsegment of the trace.
 func traced(s Sender, stop time.Time) send {
 	return func(ctx context.Context, b *openpipeline.Batch) (r openpipeline.Result) {
 		_ = telemetry.Trace(ctx, "send", func(ctx context.Context) error {
@@ -40,12 +40,12 @@ func traced(s Sender, stop time.Time) send {
 	}
 }
 
-// maxOnWay is how long a request may be on its way. Dynatrace answers 202 to records
-// that are older than 24 hours, too, and drops them.
+// maxOnWay is how long a request may take, with all attempts. Dynatrace also answers 202
+// to records that are older than 24 hours, and drops them.
 const maxOnWay = time.Hour
 
-// timely doubts what was accepted after too long a time, as where the invocation was
-// frozen before its request went out: it may have been dropped.
+// timely returns a send that turns Accepted into Doubt after more than maxOnWay, as where
+// the invocation was frozen before its request went out: the events may be dropped.
 func timely(do send, now func() time.Time) send {
 	return func(ctx context.Context, b *openpipeline.Batch) openpipeline.Result {
 		began := now()
@@ -57,20 +57,20 @@ func timely(do send, now func() time.Time) send {
 	}
 }
 
-// limited sends no more requests at a time than there are slots, whatever number of
-// objects is delivered.
+// limited returns a send that runs no more requests at a time than there are slots. All
+// objects that the invocation delivers share the slots.
 func limited(do send, slots chan struct{}) send {
 	return func(ctx context.Context, b *openpipeline.Batch) openpipeline.Result {
 		select {
 		case slots <- struct{}{}:
 			defer func() { <-slots }()
-		case <-ctx.Done(): // the sender says so
+		case <-ctx.Done(): // the sender returns the context's error
 		}
 		return do(ctx, b)
 	}
 }
 
-// counting adds what is sent to a counter.
+// counting returns a send that adds what it sends to a counter.
 func counting(do send, c *counter) send {
 	return func(ctx context.Context, b *openpipeline.Batch) openpipeline.Result {
 		r := do(ctx, b)
@@ -86,16 +86,17 @@ type counter struct {
 	sent Sent
 }
 
-// Sent is what was sent.
+// Sent counts what was sent.
 type Sent struct {
+	// Requests counts all requests, also those that were not accepted.
 	Requests int64
-	// Events and Bytes of the bodies that were accepted.
+	// Events and Bytes are those of the bodies that were accepted.
 	Events, Bytes int64
-	// Retried are the refusals for now that were waited out.
+	// Retried counts the requests that were refused for now, by the kind of answer.
 	Retried openpipeline.Retries
 }
 
-// Add takes in what else was sent.
+// Add adds the figures of o to s.
 func (s *Sent) Add(o Sent) {
 	s.Requests += o.Requests
 	s.Events += o.Events
@@ -119,10 +120,10 @@ func (c *counter) total() Sent {
 	return c.sent
 }
 
-// discard is an endpoint that accepts everything, and keeps nothing.
+// discard is the Sender of a dry run: it accepts everything, and keeps nothing.
 type discard struct{}
 
-// SendBatch accepts a batch.
+// SendBatch returns that the batch was accepted by one request.
 func (discard) SendBatch(context.Context, *openpipeline.Batch, time.Time) openpipeline.Result {
 	return openpipeline.Result{Outcome: openpipeline.Accepted, Requests: 1}
 }

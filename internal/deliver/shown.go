@@ -16,36 +16,36 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// The register says which scan of a system is the newest. It may have been lost,
-// or an earlier version of it restored. Then it must not bring old news back: the
-// delivery documents know as well what is shown. So before a scan is sent they are
-// asked for anything newer, and before it is committed where there is no register,
-// or not the one that was read then. What they do not know yet, since its delivery
-// is under way or was broken off, only the register knew: where there is none, that
-// delivery is waited for.
+// The register says which scan of a system is the newest. If the register was lost, or
+// an earlier version of it restored, an older scan must not be shown again. The delivery
+// documents also say which scans are shown. So they are asked for a newer scan before a
+// scan is sent, and again before it is committed if there is no register or another
+// version of it. A delivery that is under way, or was broken off, may have been committed
+// although its document does not say so. Only the register knew: without a register such
+// a delivery is waited for.
 
-// lookBack is how much later a hand-made scan may have been finished than the run
-// of another began that was finished after it.
+// lookBack is how far before the end of a hand-made scan the run of a newer scan may
+// have begun. A newer scan whose run began earlier is not found.
 const lookBack = 24 * time.Hour
 
-// listings is how many listings of the archive are made at a time.
+// listings is how many listings of the archive run at the same time.
 const listings = 8
 
-// account is what the delivery documents of a system say, beside that of the scan
-// that asks.
-type account struct {
-	// newest is the newest scan that is shown, shown the one whose scan event is
-	// the latest, and latest the time of that event.
+// documentedScans are the scans of a system that the delivery documents of other
+// objects name, apart from scans that the register names.
+type documentedScans struct {
+	// newest is the newest scan that is shown. shown is the scan whose scan event is
+	// the latest, and latest is the time of that event.
 	newest, shown *archive.Commit
 	latest        time.Time
-	// underWay is the key of a newer scan that may be shown, though its document
+	// underWay is the raw key of a newer scan that may be shown, though its document
 	// does not say so yet; empty: there is none.
 	underWay string
 }
 
-// take takes in what a delivery document says of the system, unless the register
-// says the same.
-func (a *account) take(v *archive.Delivery, systemID string, asking *candidate) {
+// add adds the scan of the system that a delivery document says is shown, unless the
+// register names it, and the newer scan that it says is under way.
+func (a *documentedScans) add(v *archive.Delivery, systemID string, asking *candidate) {
 	named := func(one *archive.Commit) bool {
 		return slices.ContainsFunc(asking.register.Commits(), func(c archive.Commit) bool { return c.ScanID == one.ScanID })
 	}
@@ -62,22 +62,22 @@ func (a *account) take(v *archive.Delivery, systemID string, asking *candidate) 
 	}
 }
 
-// newer returns the newest scan that is shown, if it is newer than a place; nil: it is not.
-func (a *account) newer(than *place) *archive.Commit {
+// newer returns the newest scan that is shown, if it is newer than a place; nil: none is.
+func (a *documentedScans) newer(than *place) *archive.Commit {
 	if a.newest == nil || placeOf(a.newest).compare(than) <= 0 {
 		return nil
 	}
 	return a.newest
 }
 
-// account asks the delivery documents what is shown of a scan's system. Read are
-// those of the system that were not read for the register's commits.
-func (d *delivery) account(ctx context.Context, s *scan, c *candidate, registered bool) (*account, error) {
-	keys, err := d.others(ctx, s, c, registered)
+// readDocumented reads the delivery documents that may be of a newer scan of the system.
+// Documents in c.documents are not read again, and what is read is added to them.
+func (d *delivery) readDocumented(ctx context.Context, s *scan, c *candidate, registered bool) (*documentedScans, error) {
+	keys, err := d.newerDocuments(ctx, s, c, registered)
 	if err != nil {
 		return nil, err
 	}
-	a := &account{}
+	a := &documentedScans{}
 	for _, rawKey := range keys {
 		if c.documents[rawKey] == nil {
 			doc, err := d.o.Archive.Delivery(ctx, rawKey)
@@ -86,17 +86,17 @@ func (d *delivery) account(ctx context.Context, s *scan, c *candidate, registere
 			}
 			c.documents[rawKey] = &doc.Value
 		}
-		a.take(c.documents[rawKey], s.Envelope.System.ID, c)
+		a.add(c.documents[rawKey], s.Envelope.System.ID, c)
 	}
 	return a, nil
 }
 
-// others returns the raw keys of the delivery documents that may be of a newer scan
-// of the system. It costs a listing of what lies behind the scan's run, and one of
-// the hand-made documents. Where there is no register it also costs one of the runs
-// of the day, and one of each that lies before the scan's: a run that its schedule
-// brought late may be one of these, and have begun after it.
-func (d *delivery) others(ctx context.Context, s *scan, c *candidate, registered bool) ([]string, error) {
+// newerDocuments returns the raw keys of the delivery documents that may be of a newer
+// scan of the system. It lists the documents of later runs, and those of hand-made
+// documents. Without a register it also lists the day's runs, and the documents of each
+// run whose id sorts before the scan's own: ids hold the time of the schedule, so a run
+// that was started late may have begun after this scan's run.
+func (d *delivery) newerDocuments(ctx context.Context, s *scan, c *candidate, registered bool) ([]string, error) {
 	hash := s.Envelope.System.Label().Hash
 	analysis := func(rawKey string, _ time.Time) bool { return archive.SystemOf(rawKey) == hash }
 	since, behind := c.order.StartedAt.Add(-lookBack), archive.BehindRun(d.key)
@@ -130,7 +130,7 @@ func (d *delivery) others(ctx context.Context, s *scan, c *candidate, registered
 	return found.keys, nil
 }
 
-// rawKeys are the raw objects of delivery documents that were listed. It is safe
+// rawKeys collects the raw keys of delivery documents from several listings. It is safe
 // for concurrent use.
 type rawKeys struct {
 	d    *delivery
@@ -138,8 +138,8 @@ type rawKeys struct {
 	keys []string
 }
 
-// list adds those under a prefix of raw keys, behind one of them, that may matter by
-// the raw key and by when the document was written.
+// list adds the raw keys under a prefix that sort after behind (empty: all), and for
+// which may reports true, given the time when the delivery document was last written.
 func (r *rawKeys) list(ctx context.Context, prefix, behind string, may func(rawKey string, written time.Time) bool) error {
 	if behind != "" {
 		behind = archive.DeliveryPrefix + behind
@@ -159,19 +159,20 @@ func (r *rawKeys) list(ctx context.Context, prefix, behind string, may func(rawK
 	return nil
 }
 
-// shownOf returns what a delivery document says is shown of a system, or may be,
-// with the time of its scan event; nil: nothing.
+// shownOf returns the scan of a system that a delivery document says is shown, or may be
+// shown, with the time of its scan event, or of the document where that time is not
+// known; nil: there is none.
 func shownOf(v *archive.Delivery, systemID string) (*archive.Commit, time.Time) {
 	for _, r := range recorded(v) {
 		of := r.System.ID
 		if of != systemID && (of != "" || archive.IsHandMade(v.RawKey)) {
-			continue // of an analysis the key names the system
+			continue // a document without a system: the key of an analysis names it
 		}
 		one := &archive.Commit{Order: r.Order, Generation: r.Generation, ScanID: r.ScanID, RawKey: v.RawKey, CompletedAt: r.CompletedAt}
 		at := r.Timestamp
 		switch {
 		case (r.State == archive.DeliveryComplete || r.Announced) && !at.IsZero():
-		case r.State == archive.DeliveryComplete && r.BegunAt.IsZero() && r.Mapped > 0: // of an older release
+		case r.State == archive.DeliveryComplete && r.BegunAt.IsZero() && r.Mapped > 0: // older releases wrote no timestamp
 			at = v.UpdatedAt
 		case r.State == archive.DeliveryFailed && (r.Doubt || r.Announced):
 			at = v.UpdatedAt
@@ -181,16 +182,16 @@ func shownOf(v *archive.Delivery, systemID string) (*archive.Commit, time.Time) 
 			continue
 		}
 		if one.CompletedAt.IsZero() {
-			one.CompletedAt = r.Order.StartedAt // of an older release: not older than that
+			one.CompletedAt = r.Order.StartedAt // older releases did not write it: the scan ended after the run began
 		}
 		return one, at
 	}
 	return nil, time.Time{}
 }
 
-// underWay returns the scan of a system that a delivery document says was begun,
-// and has not ended; nil: there is none. This generation of it may be shown, or one
-// before, whose sender is frozen or dead.
+// underWay returns the scan of a system whose delivery has begun and not ended, as a
+// delivery document says; nil: there is none. That generation may be shown, or an
+// earlier one whose invocation is frozen or dead.
 func underWay(v *archive.Delivery, systemID string) *archive.Commit {
 	for _, r := range recorded(v) {
 		if of := r.System.ID; of != systemID && (of != "" || archive.IsHandMade(v.RawKey)) {
@@ -201,43 +202,44 @@ func underWay(v *archive.Delivery, systemID string) *archive.Commit {
 		}
 		one := &archive.Commit{Order: r.Order, Generation: r.Generation, ScanID: r.ScanID, RawKey: v.RawKey, CompletedAt: r.CompletedAt}
 		if one.CompletedAt.IsZero() {
-			one.CompletedAt = r.Order.StartedAt // of an older release
+			one.CompletedAt = r.Order.StartedAt // older releases did not write it
 		}
 		return one
 	}
 	return nil
 }
 
-// errUnderWay: there is no register, and a newer scan may be shown.
+// errUnderWay says that there is no register, and that a newer scan may be shown.
 var errUnderWay = errors.New("there is no register, and a newer scan is under way, of which nobody knows whether it is shown")
 
-// doubted asks the delivery documents for something newer that is shown, unless the
-// register is the one for which that was done before, and puts it before what the
-// register says. Where there is no register it also finds what a forced scan may be
-// shown over, and who is under way: that is waited for, since the register that was
-// lost may have named it.
-func (d *delivery) doubted(ctx context.Context, s *scan, c *candidate, reg *store.Doc[archive.Register]) error {
-	if reg.Exists() && reg.ETag == s.asked {
+// askDocuments asks the delivery documents for a newer scan that is shown, and puts it
+// before the register's commits in c. It does nothing if it was called for the same
+// version of the register before. Without a register it also finds the scan that a
+// forced scan replaces, and returns errUnderWay if a newer scan is under way: the
+// register that was lost may have named that one.
+func (d *delivery) askDocuments(ctx context.Context, s *scan, c *candidate, reg *store.Doc[archive.Register]) error {
+	if reg.Exists() && reg.ETag == s.askedFor {
 		return nil
 	}
-	a, err := d.account(ctx, s, c, reg.Exists())
+	a, err := d.readDocumented(ctx, s, c, reg.Exists())
 	if err != nil {
 		return err
 	}
 	if newer := a.newer(&c.place); newer != nil {
 		d.o.Log.WarnContext(ctx, "the register does not know of a newer scan that is shown: it was lost, or an earlier version restored", "key", d.key, "register", reg.Key, "newer", newer.RawKey)
 	}
-	c.heed(a, reg.Exists())
-	s.asked = reg.ETag
-	superseded := a.newer(&c.place) != nil && !s.Force // whatever becomes of the one that is under way
+	c.addDocumented(a, reg.Exists())
+	s.askedFor = reg.ETag
+	superseded := a.newer(&c.place) != nil && !s.Force // then the scan under way need not be waited for
 	if !reg.Exists() && a.underWay != "" && !superseded {
 		return d.stillThere(ctx, a.underWay)
 	}
 	return nil
 }
 
-// heed takes in what the delivery documents say.
-func (c *candidate) heed(a *account, registered bool) {
+// addDocumented adds what the delivery documents say to the candidate: a newer scan that
+// is shown, the latest timestamp of a scan event, and, without a register, what is shown.
+func (c *candidate) addDocumented(a *documentedScans, registered bool) {
 	if newer := a.newer(&c.place); newer != nil {
 		c.commits = append([]archive.Commit{*newer}, c.commits...)
 	}
@@ -249,8 +251,8 @@ func (c *candidate) heed(a *account, registered bool) {
 	}
 }
 
-// stillThere returns errUnderWay if the object is in the archive: one that has
-// expired is delivered by nobody, and not waited for.
+// stillThere returns errUnderWay if the raw object is in the archive. An object that has
+// expired cannot be delivered, so its delivery is not waited for.
 func (d *delivery) stillThere(ctx context.Context, rawKey string) error {
 	switch _, err := d.o.Archive.Head(ctx, rawKey); {
 	case errors.Is(err, store.ErrMissing):

@@ -25,8 +25,8 @@ func (r *rig) dropRegister(system string) {
 	}
 }
 
-// A register that was lost, or an earlier version of which was restored, brings no
-// old news back: the delivery documents know what is shown.
+// If the register was lost, or an earlier version of it restored, no older scan is shown
+// again: the delivery documents say what is shown.
 func TestLostRegisterBringsNoOldNewsBack(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(r *rig, earlier store.Doc[archive.Register]){
@@ -73,7 +73,7 @@ func TestLostRegisterBringsNoOldNewsBack(t *testing.T) {
 				if shown := r.Shows(); !strings.HasPrefix(shown[0], "vc-a failed=3 ") {
 					t.Errorf("the dashboard shows %q", shown)
 				}
-				// A newer one is delivered as ever, and is shown.
+				// A newer scan is delivered as usual, and is shown.
 				r.Clock.Advance(25 * time.Hour)
 				r.delivered(r.Put(scan{System: "vc-a", Minute: 49 * 60, Failing: 4}), archive.DeliveryComplete)
 				if shown := r.Shows(); !strings.HasPrefix(shown[0], "vc-a failed=4 ") {
@@ -84,7 +84,7 @@ func TestLostRegisterBringsNoOldNewsBack(t *testing.T) {
 	}
 }
 
-// The register may also be lost while a scan is sent, and another be shown.
+// The register may also be lost while a scan is sent, after another scan was shown.
 func TestRegisterLostOnTheWay(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
@@ -101,8 +101,8 @@ func TestRegisterLostOnTheWay(t *testing.T) {
 	r.Shown("vc-a failed=2 passed=0 posture=0")
 }
 
-// Whose register is lost is not held back by what was never shown, nor by what is
-// of another system; and what a person asks for by force is done.
+// Without a register a scan is not held back by scans that were never shown, nor by scans
+// of another system. A forced scan is shown.
 func TestLostRegisterHoldsBackNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -124,8 +124,8 @@ func TestLostRegisterHoldsBackNothing(t *testing.T) {
 	r.Shown("vc-a failed=4 passed=0 posture=0", "vc-b failed=3 passed=0 posture=0")
 }
 
-// A run that its schedule brought late lies before one that began earlier. What it
-// has shown is found where the register is lost.
+// The key of a run whose schedule was late sorts before that of a run that began earlier.
+// The scan that it has shown is found where the register is lost.
 func TestLostRegisterFindsTheLateRun(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
@@ -139,8 +139,8 @@ func TestLostRegisterFindsTheLateRun(t *testing.T) {
 	r.Shown("vc-a failed=3 passed=0 posture=0")
 }
 
-// What lies in the run of the scan itself costs no reading, however much it is: a run
-// of very many systems would else list all of them for each.
+// The documents of the scan's own run are not listed: for a run of many systems each
+// delivery would else list all of them.
 func TestOthersOfTheRunAreNotListed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

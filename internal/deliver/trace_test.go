@@ -22,9 +22,9 @@ import (
 )
 
 // TestTraces runs the scripts of testdata/traces, each of which shows one thing
-// that can happen to a delivery: a few sentences or a figure, and a script of
+// that can happen to a delivery. A file has a few sentences or a figure, and a script of
 // inputs with what the real code then writes and sends, on a real S3 server.
-// With -update what is seen is written into the files.
+// With -update the files are written with what the code now does.
 //
 // The inputs are
 //
@@ -75,7 +75,7 @@ func TestTraces(t *testing.T) {
 	}
 }
 
-// trace is a site, and what is seen of it.
+// trace runs a script on a simulated site, and records what happens.
 type trace struct {
 	*site.Site
 	out   strings.Builder
@@ -241,12 +241,12 @@ func (tr *trace) deliver(d *datadriven.TestData) {
 	out, err := deliverer.Deliver(tr.T.Context(), tr.keys[d.CmdArgs[0].Key], win, q)
 	tr.depth--
 	if process.dead {
-		return // nobody hears of it
+		return // the invocation is dead, and prints nothing
 	}
 	tr.say("= %s", tr.end(&out, err, d.HasArg("dry")))
 }
 
-// end describes how a delivery ended.
+// end prints how a delivery ended.
 func (tr *trace) end(out *deliver.Outcome, err error, dry bool) string {
 	end := out.State
 	if end == "" {

@@ -23,8 +23,8 @@ import (
 	"runecast-ingest/internal/simulate/site"
 )
 
-// recorder is the world as one invocation sees it, until it dies: S3, and the
-// way to Dynatrace.
+// recorder is what one invocation talks to until it dies: S3, and the connection to
+// Dynatrace.
 type recorder struct {
 	*s3.Client
 	trace *trace
@@ -149,7 +149,7 @@ func (tr *trace) scan(s *archive.Scan) string {
 	return text
 }
 
-// alias is what the trace calls a scan id: s1 is the first that was seen.
+// alias returns the name of a scan id in the trace: s1 is the first that was seen.
 func (tr *trace) alias(id string) string {
 	i := slices.Index(tr.scans, id)
 	if i < 0 {
@@ -179,8 +179,8 @@ func (tr *trace) describe(body string) string {
 	return fmt.Sprintf("findings %s to %s of %s", index(first), index(last), scan)
 }
 
-// index is a finding's index in mapping order, as the site's scans have it, or
-// the rule that it is about.
+// index returns a finding's event index, as the site's scans have it, or the rule that the
+// finding is about.
 func index(event map[string]any) string {
 	object, _ := event["object.id"].(string)
 	if _, host, ok := strings.Cut(object, "/host-"); ok {
@@ -190,7 +190,7 @@ func index(event map[string]any) string {
 	return "(" + rule + ")"
 }
 
-// ingest lets the receiver take a body in.
+// ingest passes a body to the receiver.
 func (tr *trace) ingest(body string) {
 	req := httptest.NewRequestWithContext(tr.T.Context(), http.MethodPost, receiver.Path, strings.NewReader(body))
 	req.Header.Set("Authorization", "Api-Token "+site.Token)
@@ -202,7 +202,7 @@ func (tr *trace) ingest(body string) {
 	}
 }
 
-// logger hears how a delivery ended.
+// logger returns a logger that keeps the disposition of the last delivery.
 func (tr *trace) logger() *slog.Logger { return slog.New(&listener{trace: tr}) }
 
 type listener struct {

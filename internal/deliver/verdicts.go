@@ -13,22 +13,21 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-// What a committed scan changed is for people: nothing here fails a delivery,
-// nor takes more of its time than two reads and a write of the archive, and
-// noticeTime once the delivery has ended.
+// The roll-up and the notice are for people. No error here fails a delivery. It costs
+// the delivery at most two reads and one write of the archive, unless two commits of the
+// system meet, and noticeTime after the delivery has ended.
 
 // noticeTime bounds the sending of notices.
 const noticeTime = 5 * time.Second
 
-// keepVerdicts keeps the verdicts of a scan that is committed and shown, beside
-// the register, and notes what the notice will say: what changed since the scan
-// that the register named before.
+// keepVerdicts writes the roll-up of a scan that is committed and shown, and makes its
+// notice: what changed since the scan that the register named before.
 //
-// A crash before it, or an error in it: the roll-up stays that of an older
-// commit. Whoever finishes this delivery keeps its verdicts; if nobody does,
-// the next commit finds that there is nothing to compare with, and keeps its
-// own. A crash after it: the roll-up names this scan already, with its change,
-// and the invocation that finishes the delivery sends the notice of it.
+// After a crash before the write, or an error in it, the roll-up is still that of an
+// older commit. The invocation that finishes this delivery writes it; if none does, the
+// next commit finds nothing to compare with, and writes its own. After a crash later than
+// the write the roll-up is that of this scan, with its change, and the invocation that
+// finishes the delivery sends the notice.
 func (g *generation) keepVerdicts(ctx context.Context, res *mapping.Result, reserved *archive.Register) {
 	d := g.d
 	now := archive.Rollup{
@@ -47,8 +46,9 @@ func (g *generation) keepVerdicts(ctx context.Context, res *mapping.Result, rese
 		"failed", n.Rules.Failed, "unlicensed", n.Unlicensed, "newlyFailed", n.NewlyFailed.Count, "newlyPassed", n.NewlyPassed.Count, "changed", n.Changed)
 }
 
-// arrivalOf returns what is known of the rows of a commit whose place another
-// takes, for the notice of that one; nil: nothing, or no notices are sent.
+// arrivalOf returns what is known of the arrival of the commit that was replaced, for
+// the notice of the commit that replaced it; nil: nothing is known, or no notices are
+// sent.
 func (d *delivery) arrivalOf(ctx context.Context, replaced *archive.Commit) *archive.Arrival {
 	if d.o.Notices == nil || replaced.RawKey == "" || replaced.RawKey == d.key {
 		return nil
@@ -66,11 +66,11 @@ func (d *delivery) arrivalOf(ctx context.Context, replaced *archive.Commit) *arc
 	return nil
 }
 
-// keepRollup writes the roll-up, unless the one that is kept is this scan's
-// already, or of a newer commit. It returns the roll-up with its change, with
-// an error, too.
+// keepRollup writes the roll-up, unless the stored one is of this generation already, or
+// of a newer commit. It returns the roll-up with its change, also with an error.
 func (d *delivery) keepRollup(ctx context.Context, now archive.Rollup, replaced archive.Commit) (archive.Rollup, error) {
-	first := replaced == (archive.Commit{}) // mostly there is none yet then: it is not read before it is written
+	// The system's first commit has no stored roll-up as a rule: write without a read.
+	first := replaced == (archive.Commit{})
 	for {
 		kept, err := store.Doc[archive.Rollup]{Key: archive.RollupKey(now.System.ID)}, error(nil)
 		if !first {
@@ -79,7 +79,7 @@ func (d *delivery) keepRollup(ctx context.Context, now archive.Rollup, replaced 
 		first = false
 		switch {
 		case err == nil:
-		case fault.ClassOf(err) == fault.Reject && kept.ETag != "": // it says nothing; a new one takes its place
+		case fault.ClassOf(err) == fault.Reject && kept.ETag != "": // the stored one cannot be read: replace it
 			kept.Value = archive.Rollup{}
 		default:
 			next, _ := notice.Next(archive.Rollup{}, now, replaced)
@@ -92,15 +92,15 @@ func (d *delivery) keepRollup(ctx context.Context, now archive.Rollup, replaced 
 		kept.Value = next
 		err = store.Save(ctx, d.o.Archive, &kept)
 		if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrRace) {
-			continue // another commit's was written meanwhile
+			continue // another invocation has written the roll-up: read it and decide again
 		}
 		return next, err
 	}
 }
 
-// sendNotices publishes the notices of the scans whose delivery is complete: after the
-// write that says so, once per generation. A crash before it loses the notices,
-// and nothing else: no other invocation sends them.
+// sendNotices publishes the notices of the scans whose delivery is complete, after the
+// write of the delivery document that says so. A crash between that write and the
+// publishing loses the notices, and nothing else: no other invocation sends them.
 func (d *delivery) sendNotices(ctx context.Context) {
 	var all []notice.Committed
 	for _, s := range d.scans {

@@ -16,35 +16,37 @@ import (
 )
 
 const (
-	// maxDiscard is what is read of an answer that nobody wants, in bytes, so
-	// that its connection can be used again.
+	// maxDiscard is how many bytes are read of an answer that is not needed, so that its
+	// connection can be used again.
 	maxDiscard = 512
-	// maxRetryAfter is the longest wait that a service is believed to ask for.
+	// maxRetryAfter bounds the wait that a service asks for: a longer one counts as this.
 	maxRetryAfter = 24 * time.Hour
 )
 
-// Answer is what became of a request. It reads the body of the service's
-// answer, and has to be closed.
+// Answer is what became of a request. Read reads the body of the service's
+// answer. It must be closed.
 type Answer struct {
 	// Status is the HTTP status; 0: there was no answer.
 	Status int
 	Header http.Header
-	// Requests that were made: 2 if the first token was refused.
+	// Requests is the number of requests that were made: 2 if the first token was
+	// refused and the secret held another one.
 	Requests int
-	// Late reports whether it was too late to begin the last one; it was not made.
+	// Late: it was too late to begin the last request, which was not made.
 	Late bool
-	// Sent reports whether the last request began to go out: without an answer
-	// it is not known whether the service took it.
+	// Sent: the last request began to go out. Without an answer it is then not known
+	// whether the service accepted it.
 	Sent bool
-	// RetryAfter is how long the service asked to wait; 0: it did not.
+	// RetryAfter is how long the service asked to wait, at most 24 hours; 0: it did not
+	// ask.
 	RetryAfter time.Duration
-	// Err is why there was no answer.
+	// Err is why there was no answer; nil: there was one.
 	Err error
 
 	host    string
 	cred    secret.Credential
 	found   string // what is known of the secret after the token was refused
-	unread  error  // why the secret was not read then
+	unread  error  // why the secret was not read after that; nil: it was
 	body    io.ReadCloser
 	sending *body
 	end     context.CancelFunc
@@ -62,7 +64,7 @@ func (a *Answer) Read(p []byte) (int, error) {
 // any more.
 func (a *Answer) Close() error {
 	if a.body != nil {
-		_ = a.body.Close() // whatever is left of it, nobody wants it
+		_ = a.body.Close() // what was not read is not needed
 	}
 	if a.end != nil {
 		a.end()
@@ -73,40 +75,41 @@ func (a *Answer) Close() error {
 	return nil
 }
 
-// Discard closes an answer of which nothing is wanted any more.
+// Discard closes an answer whose body is not needed.
 func (a *Answer) Discard() {
-	_, _ = io.CopyN(io.Discard, a, maxDiscard) // what cannot be read costs only the connection
+	_, _ = io.CopyN(io.Discard, a, maxDiscard) // after an error only the connection is not used again
 	_ = a.Close()
 }
 
-// MediaType is the type of the body, in lower case, without parameters; empty
-// if none is named.
+// MediaType returns the media type of the body, in lower case, without parameters; empty
+// if the answer names none.
 func (a *Answer) MediaType() string {
 	kind, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	return kind
 }
 
-// Page reports whether the body is a page for people, which login portals send
+// Page reports whether the body is HTML: a page for people, which login portals send
 // with 200.
 func (a *Answer) Page() bool {
 	kind := a.MediaType()
 	return kind == "text/html" || kind == "application/xhtml+xml"
 }
 
-// Token is the token that the last request carried.
+// Token returns the token that the last request carried.
 func (a *Answer) Token() secret.Value { return a.cred.Token }
 
-// SecretID is the ARN or name of the secret that the token is from.
+// SecretID returns the ARN or name of the secret that the token is from.
 func (a *Answer) SecretID() string { return a.cred.SecretID }
 
-// Host is the service's host.
+// Host returns the service's host, with the port if the address names one.
 func (a *Answer) Host() string { return a.host }
 
-// Why explains for a person why there was no answer.
+// Why returns a *fault.Error that tells a person why there was no answer; nil: there was
+// one.
 func (a *Answer) Why() error { return Explain(a.Err, a.host) }
 
-// Quote makes what a service says fit to be shown in an error: without the
-// token, without control characters, and of a number of bytes at most.
+// Quote makes a service's text fit to be shown in an error: without the token and
+// without control characters, and cut to at most most bytes and "…".
 func (a *Answer) Quote(text string, most int) string {
 	text = a.cred.Token.Redact(text)
 	more := ""
@@ -122,8 +125,7 @@ func (a *Answer) Quote(text string, most int) string {
 	return strings.TrimSpace(text) + more
 }
 
-// Class is what a caller can do about an answer other than the one asked for,
-// by its status.
+// Class returns the class of an answer that is not the expected one, by its status.
 func (a *Answer) Class() fault.Class {
 	switch a.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
@@ -139,22 +141,23 @@ func (a *Answer) Class() fault.Class {
 	return fault.Config
 }
 
-// RefusedError is an answer other than the one asked for.
+// RefusedError is the error of an answer that is not the expected one.
 type RefusedError struct {
-	// Status is the HTTP status; 200 for a page for people.
+	// Status is the HTTP status, also 200: an answer of another kind, as an HTML page.
 	Status int
 	Fault  *fault.Error
 }
 
+// Error returns the fault's sentence.
 func (r *RefusedError) Error() string { return r.Fault.Error() }
 
 // Unwrap returns the fault.
 func (r *RefusedError) Unwrap() error { return r.Fault }
 
-// Refused makes a *RefusedError of an answer, with the fault that the caller found
-// in it. A class that is not given is the status's; the host is named, and of a
-// refused token (401) what is known of its secret: no other token, or nothing,
-// since it was not read for the reason that stands as the cause then.
+// Refused returns a *RefusedError with the fault that the caller found in the answer. It
+// adds the class of the status if the fault has none, and the host. After a refused token
+// (401) it adds what is known of the secret: that it holds no other token, or that it was
+// not read again, with the reason as the cause.
 func (a *Answer) Refused(f fault.Error) error {
 	if f.Class == "" {
 		f.Class = a.Class()
@@ -175,7 +178,8 @@ func StatusOf(err error) int {
 	return 0
 }
 
-// retryAfter reads the header: seconds, or a date. Unreadable or past: 0.
+// retryAfter reads the header Retry-After: seconds or a date, at most maxRetryAfter. It
+// returns 0 for a text that it cannot read, and for a date that is past.
 func retryAfter(value string, now time.Time) time.Duration {
 	if s, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && s > 0 {
 		return time.Duration(min(s, int(maxRetryAfter/time.Second))) * time.Second

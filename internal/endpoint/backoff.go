@@ -7,25 +7,24 @@ import (
 
 // Backoff bounds the waits between the attempts of one request.
 type Backoff struct {
-	// First bounds the first wait. The bound doubles with each, up to Most.
+	// First bounds the first wait. The bound doubles with each wait, up to Most.
 	First, Most time.Duration
-	// Stop is when no attempt may begin any more; zero: never.
+	// Stop is when no attempt may begin any more; zero: there is no such time.
 	Stop time.Time
 }
 
-// Waits are the waits between the attempts of one request: full jitter, at
-// least as long as the service asks, and never longer than there is time.
+// Waits makes the waits between the attempts of one request. A wait has full jitter: it
+// is random, up to its bound. It is at least as long as the service asks.
 type Waits struct {
 	s *Service
 	b Backoff
 }
 
-// Waits begins anew for a request.
+// Waits returns the waits for a new request.
 func (s *Service) Waits(b Backoff) *Waits { return &Waits{s, b} }
 
-// Next waits before another attempt, at least as long as the service asked. It
-// reports false where there is no time for that, then at once, or the context
-// ended.
+// Next waits before another attempt, at least as long as asked. It returns false if the
+// context ended, and at once if the wait would reach b.Stop.
 func (w *Waits) Next(ctx context.Context, asked time.Duration) bool {
 	wait := max(time.Duration(w.s.o.Jitter()*float64(w.b.First)), asked)
 	w.b.First = min(2*w.b.First, w.b.Most)
@@ -35,7 +34,8 @@ func (w *Waits) Next(ctx context.Context, asked time.Duration) bool {
 	return w.s.o.Sleep(ctx, wait) == nil
 }
 
-// Sleep waits for a duration, or until the context ends, and then returns why.
+// Sleep waits for a duration, and returns nil. If the context ends first, it returns the
+// context's cause.
 func Sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -31,7 +31,7 @@ import (
 	"runecast-ingest/internal/secret"
 )
 
-// leaf makes a self-signed certificate for the names, as appliances ship them.
+// leaf returns a self-signed certificate for the names, as appliances have it by default.
 func leaf(t *testing.T, notBefore, notAfter time.Time, names ...string) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -207,8 +207,8 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// A body that goes silent ends with a Retry fault; one that moves slowly but
-// steadily lives longer than the limit.
+// A body of which no more bytes come ends with a Retry fault. A body whose bytes come
+// slowly but steadily may take longer than the limit.
 func TestSilentBodyEnds(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})
@@ -238,7 +238,7 @@ func TestSilentBodyEnds(t *testing.T) {
 	}
 }
 
-// An upload that the server does not read ends, too.
+// An upload that the server does not read also ends with a Retry fault.
 func TestBlockedUploadEnds(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})
@@ -305,5 +305,5 @@ func trusting(srv *httptest.Server) secret.Credential {
 	return secret.Credential{CAPEM: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}))}
 }
 
-// quiet keeps the handshake failures that the tests provoke out of the output.
+// quiet drops a server's log, which holds the handshake failures that the tests provoke.
 var quiet = log.New(io.Discard, "", 0)

@@ -24,10 +24,10 @@ var (
 // dialFunc connects to a host and port, as net.Dialer.DialContext does.
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// dialer connects to addresses that pass check; the check sees what DNS
-// resolved to, immediately before each connection. Where a proxy is on the way,
-// the connection is the proxy's, which looks names up itself: of the target only
-// an address in its place can be checked then.
+// dialer returns a function that connects only to addresses that pass check. The check
+// sees the address that DNS gave, immediately before the connection. Through a proxy, the
+// proxy's address is checked. The proxy looks up the target's name itself, so the target
+// is checked only if it is given as an address.
 func dialer(o Options) dialFunc {
 	d := &net.Dialer{
 		Timeout: or(o.DialTimeout, defaultDial),

@@ -70,7 +70,7 @@ func TestCheckAddress(t *testing.T) {
 	}
 }
 
-// The refusal comes before the first packet: the listener sees no connection,
+// A forbidden address is refused before the first packet: the listener gets no connection,
 // whether the host is a name or an address.
 func TestClientDoesNotReachLoopback(t *testing.T) {
 	t.Parallel()

@@ -14,10 +14,11 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
+// reach is the cure if the network does not lead to the host.
 const reach = "check that the function's subnets have a route to it and that the security groups on both sides allow the port"
 
 // Explain turns the error of a request to host into a *fault.Error that names
-// the cure. A *fault.Error inside err is given back as it is; nil stays nil.
+// the cure. A *fault.Error inside err is returned as it is, and nil for nil.
 func Explain(err error, host string) error {
 	if err == nil {
 		return nil
@@ -72,8 +73,8 @@ func explainTrust(err error) *fault.Error {
 	return nil
 }
 
-// presented names the key that the server has shown, to be compared with its
-// real one and to be pinned; empty if it is not known.
+// presented returns a clause with the SHA-256 of the key that the server has shown: a
+// person compares it with the real key, and may pin it. Empty if it is not known.
 func presented(err error) string {
 	e, ok := errors.AsType[*tls.CertificateVerificationError](err)
 	if !ok || len(e.UnverifiedCertificates) == 0 {
@@ -82,6 +83,7 @@ func presented(err error) string {
 	return ", its key's SHA-256 is " + spkiOf(e.UnverifiedCertificates[0])
 }
 
+// explainNetwork explains every error that explainTrust does not.
 func explainNetwork(err error) *fault.Error {
 	retry := func(what, cure string, cause error) *fault.Error {
 		return &fault.Error{Class: fault.Retry, What: what, Cure: cure, Err: cause}

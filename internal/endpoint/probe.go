@@ -10,8 +10,8 @@ import (
 	"runecast-ingest/internal/secret"
 )
 
-// Dial connects to an endpoint's host as its Client does: by the same dialer,
-// through the same proxy and with the same refusals. Errors are *fault.Error.
+// Dial connects to the host of u as a Client does: through the same proxy, and refusing
+// the same addresses. It does not speak TLS. An error is a *fault.Error.
 func Dial(ctx context.Context, u *url.URL, o Options) (net.Conn, error) {
 	conn, err := dialer(o)(ctx, "tcp", hostPort(u))
 	if err != nil {
@@ -20,9 +20,9 @@ func Dial(ctx context.Context, u *url.URL, o Options) (net.Conn, error) {
 	return conn, nil
 }
 
-// Handshake speaks TLS over a connection of Dial's, trusting what a Client with
-// this credential trusts, and reports what was agreed. It takes DialTimeout at
-// most. Errors are *fault.Error.
+// Handshake makes the TLS handshake on a connection of Dial. It trusts what a Client
+// with this credential trusts, and returns what was agreed. It takes at most
+// o.DialTimeout. An error is a *fault.Error.
 func Handshake(ctx context.Context, conn net.Conn, u *url.URL, cred secret.Credential, o Options) (tls.ConnectionState, error) {
 	conf, err := tlsConfig(cred)
 	if err != nil {

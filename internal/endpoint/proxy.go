@@ -20,23 +20,24 @@ import (
 // maxConnectAnswer bounds what is read of a proxy's answer to CONNECT, in bytes.
 const maxConnectAnswer = 16 << 10
 
-// Proxy is the way out of a network that has no other. It is asked by CONNECT to
-// pass bytes on to one host and port: it learns these two and nothing else, since
-// TLS is spoken through it with the service itself. The zero value is no proxy.
+// Proxy is an HTTP proxy between the function and a service. It is asked by CONNECT to
+// pass bytes on to one host and port. It learns these two and nothing else, since TLS is
+// spoken through it with the service itself. The zero value is no proxy.
 type Proxy struct {
-	// To returns the proxy on the way to an https address; nil: there is none.
+	// To returns the proxy for an https address, nil if that needs none; a nil function:
+	// no address needs one.
 	To func(*url.URL) (*url.URL, error)
-	// Authorities vouch for a proxy that is itself spoken to over TLS (https://…);
-	// nil: the system's do.
+	// Authorities are trusted for the certificate of a proxy whose address begins with
+	// https; nil: the system's are.
 	Authorities *x509.CertPool
 }
 
-// EnvironmentProxy is the proxy of HTTPS_PROXY for all but what NO_PROXY names,
-// by the rules that the AWS SDK follows in the same process: both ask
-// http.ProxyFromEnvironment, which reads the variables once and never takes a
-// proxy to a loopback address. bundle is a file with the authorities of a proxy
-// that speaks TLS, in PEM; empty: the system's. An error is a *fault.Error of
-// class Config.
+// EnvironmentProxy returns the proxy that HTTPS_PROXY names, for all hosts except those
+// in NO_PROXY. The AWS SDK follows the same rules in the same process: both ask
+// http.ProxyFromEnvironment, which reads the variables once and never uses a
+// proxy for a loopback address. bundle is the path of a PEM file with the authorities of
+// a proxy that speaks TLS; empty: the system's. An error is a *fault.Error of class
+// Config.
 func EnvironmentProxy(bundle string) (Proxy, error) {
 	p := Proxy{To: func(u *url.URL) (*url.URL, error) { return http.ProxyFromEnvironment(&http.Request{URL: u}) }}
 	if bundle == "" {
@@ -55,28 +56,29 @@ func EnvironmentProxy(bundle string) (Proxy, error) {
 	return p, nil
 }
 
-// Of returns the proxy on the way to an address, and nil where there is none.
+// Of returns the proxy for an address; nil if it needs none. An error is a *fault.Error
+// of class Config.
 func (p Proxy) Of(u *url.URL) (*url.URL, error) {
 	if p.To == nil {
 		return nil, nil //nolint:nilnil // no proxy is no error
 	}
 	proxy, err := p.To(u)
-	if err != nil { // its text may quote what somebody configured
+	if err != nil { // err is left out: its text may quote a login in the proxy's address
 		return nil, &fault.Error{Class: fault.Config, Where: "HTTPS_PROXY", What: "the proxy's address cannot be used", Cure: "write it as http://proxy.example:3128"}
 	}
 	return proxy, nil
 }
 
-// through connects to a proxy by dial, and asks it for the way to a target, a host
-// and a port. What it says of a target that it does not reach is an error about
-// the proxy, and nothing was sent to the target then.
+// through connects to a proxy by dial, and asks it for a connection to target, a host and
+// port. limit bounds the proxy's answer. An error names the proxy as the place, also if
+// the proxy does not reach the target; nothing was then sent to the target.
 func (p Proxy) through(ctx context.Context, dial dialFunc, proxy *url.URL, target string, limit time.Duration) (net.Conn, error) {
 	where := "proxy " + proxy.Host
 	conn, err := dial(ctx, "tcp", hostPort(proxy))
 	if err != nil {
 		return nil, Explain(err, where)
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(limit)) // fails only on a closed connection, which the next read tells
+	_ = conn.SetReadDeadline(time.Now().Add(limit)) // fails only on a closed connection: then the next read fails
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	if proxy.Scheme == "https" {
 		conn = tls.Client(conn, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: proxy.Hostname(), RootCAs: p.Authorities})
@@ -92,8 +94,8 @@ func (p Proxy) through(ctx context.Context, dial dialFunc, proxy *url.URL, targe
 	return conn, conn.SetReadDeadline(time.Time{})
 }
 
-// explainProxy says of an error on the way to a proxy, and of its refusal, that
-// it is the proxy's.
+// explainProxy explains an error of the connection to a proxy, or its refusal, as an
+// error of the proxy.
 func explainProxy(err error, where string) error {
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return &fault.Error{Class: fault.Config, Where: where, What: "its certificate is not trusted" + presented(err), Err: e.Err,
@@ -105,7 +107,7 @@ func explainProxy(err error, where string) error {
 	return Explain(err, where)
 }
 
-// connect asks for the way to a target, and reads the answer.
+// connect sends CONNECT for a target, and reads the answer.
 func connect(conn net.Conn, target string) error {
 	if _, err := fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", target, target); err != nil {
 		return err
@@ -124,7 +126,7 @@ func connect(conn net.Conn, target string) error {
 	if err != nil {
 		return err
 	}
-	_ = res.Body.Close() // whatever it says beside its status, nobody wants it
+	_ = res.Body.Close() // only the status counts
 	switch {
 	case res.StatusCode == http.StatusOK && answer.Buffered() == 0:
 		return nil
@@ -141,7 +143,7 @@ func connect(conn net.Conn, target string) error {
 		Cure: "let it allow CONNECT to " + target + " from the function's subnets; if the function reaches it without the proxy, name the host in NO_PROXY"}
 }
 
-// hostPort is the host and port of an address; the scheme's own port where it names none.
+// hostPort returns the host and port of an address; without a port in it, the scheme's.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	switch {

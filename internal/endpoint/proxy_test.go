@@ -60,7 +60,7 @@ func newNetwork(t *testing.T, overTLS bool) *network {
 	return n
 }
 
-// options lead through the proxy, but for one host.
+// options returns options that lead through the proxy, except to one host.
 func (n *network) options(t *testing.T, except string) Options {
 	t.Helper()
 	way, err := url.Parse(n.way.URL)
@@ -80,7 +80,7 @@ func (n *network) trust() secret.Credential {
 }
 
 // The token reaches the service inside TLS that is verified against the service's
-// own name; the proxy is told a host and a port.
+// own name. The proxy learns only a host and a port.
 func TestThroughAProxy(t *testing.T) {
 	t.Parallel()
 	for name, overTLS := range map[string]bool{"http": false, "https": true} {
@@ -120,8 +120,7 @@ func TestThroughAProxy(t *testing.T) {
 	}
 }
 
-// What is wrong with the proxy is said of the proxy, with its cure, and nothing was
-// sent to the service.
+// An error of the proxy names the proxy and the cure, and nothing is sent to the service.
 func TestProxyRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -191,7 +190,8 @@ func toward(address string) func(*url.URL) (*url.URL, error) {
 	return func(*url.URL) (*url.URL, error) { return url.Parse(address) }
 }
 
-// A proxy that is silent is given up, and one that hangs does not outlive its caller.
+// A proxy that does not answer is given up after a time, and at once when the caller's
+// context ends.
 func TestSilentProxyEnds(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
@@ -206,8 +206,8 @@ func TestSilentProxyEnds(t *testing.T) {
 	}
 }
 
-// A host without the proxy is connected to, and an address that the function's own
-// machine has is refused through the proxy, too.
+// A host that needs no proxy is connected to directly. An address of the function's own
+// machine is refused also through the proxy.
 func TestWithoutTheProxy(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t, false)

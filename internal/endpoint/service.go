@@ -15,35 +15,36 @@ import (
 	"runecast-ingest/internal/secret"
 )
 
-// Credentials returns the credential of a service, and another one after a
-// refusal if it was rotated; *secret.Cache does.
+// Credentials returns the credential of a service, and a new one after a refusal if the
+// secret was rotated. *secret.Cache implements it.
 type Credentials interface {
+	// Get returns the credential for the next request.
 	Get(context.Context) (secret.Credential, error)
 	// Refresh is called after the service refused the token of the credential
-	// used. It returns the one to use now, and reports whether its token is
-	// another one. It fails where the secret was not read and no other token is
-	// known: without an error, "no other token" is what the secret says now.
+	// used. It returns the credential to use now, and reports whether its token is
+	// another one. It returns an error if no other token is known and the secret was not
+	// read: false without an error means that the secret now holds the refused token.
 	Refresh(ctx context.Context, used secret.Credential) (now secret.Credential, changed bool, err error)
 }
 
-// Settings are where a service is, and how it is asked.
+// Settings are a service's address, credentials and limits.
 type Settings struct {
 	// URL is the address; the path of each request is added to it.
 	URL *url.URL
 	// Credentials are asked once for each request, and once more if the token is refused.
 	Credentials Credentials
-	// Scheme returns the word that stands before a token in the Authorization
-	// header; nil: none does.
+	// Scheme returns the word before a token in the Authorization header; nil: the
+	// header holds the token alone.
 	Scheme func(token secret.Value) string
-	// Limits of the connection.
+	// Limits are the limits of the connection.
 	Limits Options
-	// HTTP makes the client for a credential's CA or pin; nil: Client does, with
-	// the limits. It must not follow redirects.
+	// HTTP returns the client for a credential's CA and pin; nil: Client with Limits is
+	// used. The client must not follow redirects.
 	HTTP func(secret.Credential) (*http.Client, error)
 	// UserAgent names this software and its version.
 	UserAgent string
 	// Timeout bounds one request, from the connection to the end of its answer;
-	// 0: only the limits do.
+	// 0: only Limits bound it.
 	Timeout time.Duration
 	// Now is the wall clock; nil: time.Now.
 	Now func() time.Time
@@ -54,22 +55,21 @@ type Settings struct {
 	Jitter func() float64
 }
 
-// Service is one service outside AWS that knows us by a token. It promises that
-// each request carries the token of the moment, that a refused token (401) has
-// the secret read again once, that a change of CA or pin in the secret is
-// followed, and that no request is repeated otherwise. It is safe for
-// concurrent use.
+// Service is one service outside AWS that authenticates us by a token. It promises that
+// each request carries the credential's present token, that the secret is read again once
+// after a refused token (401), that a change of CA or pin in the secret is followed, and
+// that a request is repeated for no other reason. It is safe for concurrent use.
 type Service struct {
 	o    Settings
 	base string
 
-	mu     sync.Mutex // guards what follows: the trust in use and its client
+	mu     sync.Mutex // guards the CA and pin in use, and their client
 	ca     string
 	pin    string
 	client *http.Client
 }
 
-// New makes a service; it does not connect yet.
+// New returns a service; it does not connect yet.
 func New(o Settings) *Service {
 	if o.HTTP == nil {
 		limits := o.Limits
@@ -87,7 +87,7 @@ func New(o Settings) *Service {
 	return &Service{o: o, base: o.URL.String()}
 }
 
-// Host is the service's host, and port if the address names one.
+// Host returns the service's host, with the port if the address names one.
 func (s *Service) Host() string { return s.o.URL.Host }
 
 // Request is one request to a service.
@@ -95,23 +95,23 @@ type Request struct {
 	Method string
 	// Path follows the service's address; escaped, with its query.
 	Path string
-	// Accept is the media type asked for; empty: none is named.
+	// Accept is the media type of the answer that is asked for; empty: any.
 	Accept string
-	// Body makes the JSON that is sent with a token; nil: none is. It must stay
-	// as it is until Do has returned an error or the answer is closed; from then
-	// on nobody reads it any more.
+	// Body returns the JSON that is sent with this token; nil: the request has no body.
+	// The bytes must not change until Do has returned an error or the answer is closed;
+	// after that nobody reads them.
 	Body func(token secret.Value) []byte
-	// Content makes the body piece by piece, in place of Body, under the same
-	// condition; nil: Body does.
+	// Content returns the body as a reader, and is used instead of Body, under the same
+	// condition; nil: Body is used.
 	Content func() Content
-	// Stop is when it is too late to begin; zero: never.
+	// Stop is when it is too late to begin the request; zero: never.
 	Stop time.Time
 }
 
-// Do makes a request, and once more with the secret's new token if the one in
-// use is refused: it may have been rotated in the meantime. An error means that
-// nothing was asked, since the credential or the address cannot be used; any
-// answer, also none, is no error. The answer must be closed.
+// Do makes a request, and repeats it once with the secret's new token if the token in
+// use is refused (401), since it may have been rotated. An error means that the
+// credential or the address cannot be used, and nothing was sent with it. A refusal, or
+// no answer at all, is no error, but is in the Answer. The answer must be closed.
 func (s *Service) Do(ctx context.Context, req Request) (*Answer, error) {
 	cred, err := s.o.Credentials.Get(ctx)
 	if err != nil {
@@ -157,7 +157,7 @@ func (s *Service) once(ctx context.Context, req Request, cred secret.Credential)
 	var wrote atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
 	r, err := http.NewRequestWithContext(ctx, req.Method, s.base+req.Path, http.NoBody)
-	if err != nil { // its text may quote what somebody configured
+	if err != nil { // err is left out: its text may quote a secret part of the address
 		a.end()
 		return nil, &fault.Error{Class: fault.Config, Where: req.Path, What: "the address or path of the request cannot be used", Cure: "correct it in the settings"}
 	}
@@ -169,19 +169,19 @@ func (s *Service) once(ctx context.Context, req Request, cred secret.Credential)
 	}
 	s.describe(r, req, cred)
 	a.Requests = 1
-	res, err := client.Do(r) //nolint:bodyclose // whoever asked closes the answer
+	res, err := client.Do(r) //nolint:bodyclose // the caller of Do closes the answer
 	if err != nil {
-		_ = a.Close() // only then it is certain that nothing goes out any more
+		_ = a.Close() // after it nothing goes out any more, so wrote is final
 		a.Err, a.Sent = err, wrote.Load()
-		return a, nil //nolint:nilerr // no answer is one, too
+		return a, nil //nolint:nilerr // the Answer says that there was none
 	}
 	a.Status, a.Sent, a.Header, a.body = res.StatusCode, true, res.Header, res.Body
 	a.RetryAfter = retryAfter(res.Header.Get("Retry-After"), s.o.Now())
 	return a, nil
 }
 
-// describe fills in the header. No idempotency key is ever set: with one,
-// net/http would repeat a POST behind our back.
+// describe fills in the header. It never sets an idempotency key: with one,
+// net/http would repeat a POST by itself.
 func (s *Service) describe(r *http.Request, req Request, cred secret.Credential) {
 	authorization := cred.Token.Reveal()
 	if s.o.Scheme != nil {
@@ -204,8 +204,8 @@ func (s *Service) bounded(ctx context.Context) (context.Context, context.CancelF
 	return context.WithTimeout(ctx, s.o.Timeout)
 }
 
-// trusting returns the client of the trust in use: connections are reused until
-// the secret names another CA or pin.
+// trusting returns the client for a credential's CA and pin. It keeps the client, and so
+// its connections, until the secret names another CA or pin.
 func (s *Service) trusting(cred secret.Credential) (*http.Client, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -223,7 +223,7 @@ func (s *Service) trusting(cred secret.Credential) (*http.Client, error) {
 	return client, nil
 }
 
-// HangUp closes the connections that no request uses.
+// HangUp closes the connections that no request uses now.
 func (s *Service) HangUp() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 	"runecast-ingest/internal/secret"
 )
 
-// holder holds a credential, and the one that a refresh finds.
+// holder holds a credential, and the credential that Refresh returns.
 type holder struct {
 	cred      secret.Credential
 	next      string // the token that the secret holds now
@@ -37,7 +37,7 @@ func (h *holder) Refresh(_ context.Context, used secret.Credential) (secret.Cred
 	return h.cred, h.cred.Token != used.Token, nil
 }
 
-// door admits one Authorization header, and keeps what else it was shown.
+// door is a server that accepts one Authorization header, and keeps those that it got.
 type door struct {
 	admits string
 	status int // of whom it admits
@@ -80,8 +80,8 @@ func service(t *testing.T, h http.Handler, creds Credentials, change func(*Setti
 	return s
 }
 
-// A token that is refused has the secret read again once, and what is said of
-// the secret is what was read.
+// After a refused token the secret is read again once, and the error says of the secret
+// only what was read.
 func TestRefusedToken(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -137,7 +137,7 @@ func TestRefusedToken(t *testing.T) {
 	}
 }
 
-// No request begins after its time, also not the one with the new token.
+// No request begins after Stop, also not the one with the new token.
 func TestTooLateToBegin(t *testing.T) {
 	t.Parallel()
 	stop := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
@@ -179,8 +179,7 @@ func TestTooLateToBegin(t *testing.T) {
 	}
 }
 
-// The client is built anew when the secret names another authority or key, and
-// only then.
+// A new client is made when the secret names another authority or key, and only then.
 func TestTrustFollowsTheSecret(t *testing.T) {
 	t.Parallel()
 	var built []string

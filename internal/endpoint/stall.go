@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// errStalled reports a connection that was open and moved no byte for too long.
+// errStalled says that a connection was open and moved no byte for too long.
 var errStalled = errors.New("no data moved")
 
 // stallConn limits how long one write may block: an upload whose peer stopped
@@ -34,6 +34,7 @@ type stallGuard struct {
 	limit time.Duration
 }
 
+// RoundTrip makes the request, and returns an answer whose body a stall ends.
 func (g *stallGuard) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	resp, err := g.next.RoundTrip(req.WithContext(ctx))
@@ -48,9 +49,10 @@ func (g *stallGuard) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// CloseIdleConnections is what http.Client.CloseIdleConnections looks for.
+// CloseIdleConnections closes idle connections; http.Client.CloseIdleConnections calls it.
 func (g *stallGuard) CloseIdleConnections() { g.next.CloseIdleConnections() }
 
+// stallBody is a body that ends with errStalled if one Read takes longer than limit.
 type stallBody struct {
 	io.ReadCloser
 	ctx    context.Context //nolint:containedctx // a body lives as long as its request

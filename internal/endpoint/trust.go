@@ -21,6 +21,8 @@ type pinError struct{ got string }
 
 func (e *pinError) Error() string { return "its key's SHA-256 is " + e.got }
 
+// tlsConfig returns the TLS settings that trust what a credential says; see Client. An
+// error is a *fault.Error of class Config.
 func tlsConfig(cred secret.Credential) (*tls.Config, error) {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	if cred.CAPEM != "" {
@@ -36,8 +38,8 @@ func tlsConfig(cred secret.Credential) (*tls.Config, error) {
 			return nil, err
 		}
 		conf.VerifyConnection = func(s tls.ConnectionState) error { return verifyPin(s, pin, time.Now()) }
-		// Without an authority the pin takes the place of the chain and the
-		// name: the peer proves that it has the very key, which says more.
+		// Without an authority the pin takes the place of chain and name: the server
+		// proves that it has the pinned key, which is stronger.
 		conf.InsecureSkipVerify = cred.CAPEM == "" //nolint:gosec // VerifyConnection checks key and validity on every handshake
 	}
 	return conf, nil
@@ -45,13 +47,13 @@ func tlsConfig(cred secret.Credential) (*tls.Config, error) {
 
 var (
 	certificate = regexp.MustCompile(`(?s)-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----`)
-	// between is what stands between the lines of a PEM that went through a form,
-	// a shell or JSON once too often: white space, or the two characters \n.
+	// between matches what may stand between the lines of a PEM: white space, or, after
+	// a form, a shell or JSON has escaped the line ends, the two characters \n.
 	between = regexp.MustCompile(`\s|\\+[nrt]`)
 )
 
-// lines restores the line ends of a PEM, which may have become spaces, or have been
-// escaped twice.
+// lines returns the certificates of a PEM with their line ends restored, which may have
+// become spaces, or have been escaped twice.
 func lines(text string) []byte {
 	var out strings.Builder
 	for _, found := range certificate.FindAllStringSubmatch(text, -1) {
@@ -60,14 +62,16 @@ func lines(text string) []byte {
 	return []byte(out.String())
 }
 
-// spkiOf is a certificate's key as spki_sha256 in a secret names it.
+// spkiOf returns the SHA-256 of a certificate's public key in base64, as spki_sha256 in a
+// secret holds it.
 func spkiOf(c *x509.Certificate) string {
 	sum := sha256.Sum256(c.RawSubjectPublicKeyInfo)
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// verifyPin checks the leaf only: of no other certificate has the peer proven
-// that it holds the key.
+// verifyPin checks the key and the validity of the server's own certificate. Other
+// certificates of the chain do not count: the server has not proven that it has their
+// keys.
 func verifyPin(s tls.ConnectionState, pin []byte, now time.Time) error {
 	if len(s.PeerCertificates) == 0 {
 		return &pinError{got: "missing"}
@@ -87,8 +91,8 @@ func validity(c *x509.Certificate) string {
 	return fmt.Sprintf("it is valid from %s to %s", c.NotBefore.UTC().Format(time.RFC3339), c.NotAfter.UTC().Format(time.RFC3339))
 }
 
-// parsePin reads a SHA-256 in base64 (as curl and HPKP write it, their
-// "sha256/" prefix allowed) or in hexadecimal (colons allowed, as openssl writes).
+// parsePin reads a SHA-256 in base64 (as curl and HPKP write it, with or without their
+// prefix "sha256/") or in hexadecimal (with or without colons, as openssl writes it).
 func parsePin(text string) ([]byte, error) {
 	text = strings.TrimRight(strings.TrimSpace(text), "=")
 	if rest, prefixed := strings.CutPrefix(text, "sha256/"); prefixed {

@@ -25,9 +25,10 @@ const (
 // Error is an error with a class and a cure.
 type Error struct {
 	Class Class
-	// What is wrong, as the start of a sentence: "the token was refused (401)".
+	// What is wrong, as a clause without a full stop: "the token was refused (401)".
 	What string
-	// Where it is: a host, a key, a variable. Never a secret; may be empty.
+	// Where says where it is wrong: a host, a key, a variable. Never a secret; may be
+	// empty.
 	Where string
 	// Cure is what a person does about it, as an imperative sentence. May be empty.
 	Cure string
@@ -54,8 +55,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// ClassOf returns the class of the outermost Error in err's chain; an error
-// without one may be transient and is Retry.
+// ClassOf returns the class of the outermost Error in err's chain. It returns Retry if
+// there is none, also for nil: an error without a class may pass.
 func ClassOf(err error) Class {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Class

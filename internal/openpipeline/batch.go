@@ -5,25 +5,25 @@ import (
 	"sync/atomic"
 )
 
-// Batch is a body: a JSON array of consecutive events. What events share is held
-// once, and put before what each has of its own only when the body is read.
+// Batch is a body: a JSON array of consecutive events. The part that several events
+// share is stored once. It is put before each event's own part when the body is read.
 type Batch struct {
 	// From and To are the indexes of the events, [From, To).
 	From, To int64
 
-	// blocks are the memory. shared and events lie there.
+	// blocks are the memory that holds the texts to which shared and events point.
 	blocks [][]byte
 	shared []place
 	events []event
-	// size is that of the body without its last bracket.
+	// size is the size of the body without its last bracket, in bytes.
 	size int
 }
 
-// place is where something lies in the memory of a batch.
+// place is where a text lies in the memory of a batch: bytes [from, to) of a block.
 type place struct{ block, from, to uint32 }
 
-// event is where its own part lies, and which of what is shared stands before;
-// these are counted from 1, and 0 is nothing.
+// event is an event of a batch: where its own part lies, and the number of the shared
+// part that stands before it, counted from 1; 0: there is none.
 type event struct {
 	own    place
 	shared uint32
@@ -38,17 +38,17 @@ func (b *Batch) sharedOf(e *event) []byte {
 	return b.at(b.shared[e.shared-1])
 }
 
-// Len is how long the body is, in bytes.
+// Len returns the length of the body, in bytes.
 func (b *Batch) Len() int { return b.size + len("]") }
 
-// Event makes the event of an index, From ≤ index < To.
+// Event returns a copy of the event of an index, From ≤ index < To.
 func (b *Batch) Event(index int64) []byte {
 	e := &b.events[index-b.From]
 	return append(append([]byte(nil), b.sharedOf(e)...), b.at(e.own)...)
 }
 
-// Halves splits a batch of two events at least into two, of about the same
-// number of events. Both lie in its memory.
+// Halves splits a batch of at least two events into two of about the same number of
+// events. Both use the memory of b, which must not be released before they are sent.
 func (b *Batch) Halves() [2]*Batch {
 	half := func(from, to int64) *Batch {
 		h := &Batch{From: from, To: to, blocks: b.blocks, shared: b.shared, events: b.events[from-b.From : to-b.From]}
@@ -62,7 +62,7 @@ func (b *Batch) Halves() [2]*Batch {
 	return [2]*Batch{half(b.From, middle), half(middle, b.To)}
 }
 
-// Of is a batch of events, the first of which has this index.
+// Of returns a batch of events, the first of which has this index. It keeps the slices.
 func Of(index int64, events ...[]byte) *Batch {
 	b := &Batch{From: index, To: index + int64(len(events))}
 	for i, e := range events {
@@ -72,23 +72,23 @@ func Of(index int64, events ...[]byte) *Batch {
 	return b
 }
 
-// add takes in an event of so many bytes.
+// add adds an event of so many bytes: its shared part and its own.
 func (b *Batch) add(shared uint32, own place, size int) {
 	b.events = append(b.events, event{own, shared})
 	b.size += len("[") + size // or a comma
 }
 
-// content reads a body.
+// content reads a batch as the body of a request.
 type content struct {
 	b    *Batch
-	left []byte // of what is being read
-	next int    // the event that comes then
-	part int    // of which this part comes: what is before it, what it shares, its own
+	left []byte // of the part that is being read
+	next int    // index in b.events of the event whose parts come next
+	part int    // of that event, the part that was begun last: 1 separator, 2 shared part
 }
 
 func (b *Batch) content() *content { return &content{b: b} }
 
-// Len is how long the body is, in bytes.
+// Len returns the length of the whole body, in bytes, also after reads.
 func (c *content) Len() int { return c.b.Len() }
 
 // Read fills p, unless the body ends.
@@ -99,14 +99,14 @@ func (c *content) Read(p []byte) (n int, err error) {
 		if n += taken; n == len(p) {
 			return n, nil
 		}
-		if !c.on() {
+		if !c.advance() {
 			return n, io.EOF
 		}
 	}
 }
 
-// on goes on to the next part; false: there is none.
-func (c *content) on() bool {
+// advance moves to the next part, and reports whether there is one.
+func (c *content) advance() bool {
 	if c.next == len(c.b.events) {
 		c.left = []byte{']'}
 		c.next++
@@ -129,39 +129,40 @@ func (c *content) on() bool {
 	return true
 }
 
-// separator stands before the first event, and before each later one.
+// separator holds the byte before the first event, and the byte before each later one.
 var separator = []byte("[,")
 
-// Batcher packs events into bodies of at most a number of bytes. An event that
-// is larger than a body goes alone. It is not safe for concurrent use.
+// Batcher packs events into bodies of at most a number of bytes. A larger event gets a
+// body of its own. Only Limit and Shrink are safe for concurrent use.
 type Batcher struct {
 	max     atomic.Int64
 	full    func(*Batch) error
 	buffers *Buffers
 	batch   *Batch
-	// shared stands before every event; known is its place in the batch, as an
-	// event has it.
+	// shared is the part before every event's own part; known is its number in the
+	// batch, as event.shared has it, 0: the batch does not hold it yet.
 	shared []byte
 	known  uint32
-	// usual is how much memory an event is likely to need.
+	// usual is how much memory an event's own part is likely to need, in bytes.
 	usual int
 	spare []byte
 }
 
-// NewBatcher makes a batcher that hands each full batch to full, which gives it
-// back to the buffers.
+// NewBatcher returns a batcher of bodies of at most maxBytes. It hands each full batch
+// to full, which gives the batch back by Buffers.Release. An error of full is returned
+// by Add or Flush.
 func NewBatcher(maxBytes int, buffers *Buffers, full func(*Batch) error) *Batcher {
 	b := &Batcher{full: full, buffers: buffers}
 	b.max.Store(int64(maxBytes))
 	return b
 }
 
-// Share says what stands before every event that is added from now on. It must
-// stay as it is until the next call.
+// Share sets the part that stands before the own part of every event added from now on.
+// The caller must not change it until the next call of Share.
 func (b *Batcher) Share(shared []byte) { b.shared, b.known = shared, 0 }
 
-// Room is memory for the next event: one that is written into it Add need not
-// copy. It is empty, of any capacity, and valid until Add.
+// Room returns memory for the next event's own part: Add does not copy what is written
+// there. The slice has the length 0 and any capacity, and is valid until Add.
 func (b *Batcher) Room() []byte {
 	if b.batch == nil {
 		return nil
@@ -174,12 +175,12 @@ func (b *Batcher) Room() []byte {
 	return b.buffers.block(b.batch, b.usual)
 }
 
-// Add packs the event of this index, what is shared and then its own part; a gap
-// in the indexes begins a new batch.
+// Add packs the event of this index: the shared part and then its own part. After a gap
+// in the indexes it begins a new batch. The caller may reuse own afterwards.
 func (b *Batcher) Add(index int64, own []byte) error {
 	size := len(b.shared) + len(own)
 	if b.batch != nil && (index != b.batch.To || int64(b.batch.size+size+len(",]")) > b.max.Load()) {
-		b.spare = append(b.spare[:0], own...) // it may lie in memory that is given back
+		b.spare = append(b.spare[:0], own...) // own may lie in memory that Flush gives away
 		own = b.spare
 		if err := b.Flush(); err != nil {
 			return err
@@ -200,8 +201,8 @@ func (b *Batcher) Add(index int64, own []byte) error {
 	return nil
 }
 
-// put returns where a text lies in the memory of the batch, where it is copied
-// to unless it was written into the room there.
+// put copies a text into the memory of the batch, unless it was written into Room, and
+// returns where it lies.
 func (b *Batcher) put(text []byte) place {
 	n := len(b.batch.blocks) - 1
 	if n < 0 || cap(b.batch.blocks[n])-len(b.batch.blocks[n]) < len(text) {
@@ -217,16 +218,16 @@ func (b *Batcher) put(text []byte) place {
 	return place{uint32(n), uint32(begin), uint32(end)}
 }
 
-// Limit is the most bytes of a body of several events.
+// Limit returns the limit of a body of several events, in bytes.
 func (b *Batcher) Limit() int { return int(b.max.Load()) }
 
-// Shrink lowers the limit of later batches. It may be called from anywhere.
+// Shrink lowers the limit of later batches to maxBytes; it never raises it.
 func (b *Batcher) Shrink(maxBytes int) {
 	for old := b.max.Load(); int64(maxBytes) < old && !b.max.CompareAndSwap(old, int64(maxBytes)); old = b.max.Load() {
 	}
 }
 
-// Flush hands on what is packed.
+// Flush hands the batch that is being packed to full, if there is one.
 func (b *Batcher) Flush() error {
 	full := b.batch
 	if full == nil {

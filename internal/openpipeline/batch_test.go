@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever the events' sizes and the gaps between their indexes: every event
-// goes out once, in order, in bodies that are JSON arrays within the limit.
+// For any sizes of events and any gaps between their indexes, every event is in one
+// body, in order, and the bodies are JSON arrays within the limit.
 func TestBatchesHoldEveryEventOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -65,7 +65,7 @@ func TestBatchesHoldEveryEventOnce(t *testing.T) {
 	})
 }
 
-// checkSplit halves a batch down to single events: together they are the batch.
+// checkSplit halves a batch down to single events: together these must be the batch.
 func checkSplit(t *rapid.T, b *Batch) {
 	var events []json.RawMessage
 	if err := json.Unmarshal(bodyOf(t, b), &events); err != nil || int64(len(events)) != b.To-b.From {
@@ -94,7 +94,7 @@ func checkSplit(t *rapid.T, b *Batch) {
 	}
 }
 
-// bodyOf reads the array, as it is sent, which is as long as the batch says.
+// bodyOf returns the body of a batch as it is sent, and checks its length.
 func bodyOf(t interface {
 	Helper()
 	Fatal(args ...any)

@@ -2,25 +2,26 @@ package openpipeline
 
 import "sync"
 
-// blockSize is how much memory a batch takes at once, in bytes.
+// blockSize is the size of one block of a batch's memory, in bytes.
 const blockSize = 256 << 10
 
-// Buffers keeps the memory of batches for reuse, so that it is bounded by the
-// most that was in use at a time. It is safe for concurrent use.
+// Buffers keeps the memory of batches for reuse, so that no more memory is allocated
+// than was in use at one time. It is safe for concurrent use.
 type Buffers struct {
 	mu      sync.Mutex
 	batches []*Batch
 	blocks  [][]byte
-	// mostBatches and mostBlocks are kept.
+	// mostBatches and mostBlocks are how many of each are kept at most.
 	mostBatches, mostBlocks int
 }
 
-// NewBuffers makes buffers for at most count batches of a number of bytes. What
-// more is given back they do not keep.
+// NewBuffers returns buffers that keep at most count batches of a number of bytes each.
+// Memory beyond that is left to the garbage collector when it is released.
 func NewBuffers(count, bytes int) *Buffers {
 	return &Buffers{mostBatches: count, mostBlocks: count * (bytes/blockSize + 1)}
 }
 
+// take returns an empty batch, a used one if there is one.
 func (b *Buffers) take() *Batch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -33,8 +34,8 @@ func (b *Buffers) take() *Batch {
 	return used
 }
 
-// block gives a batch another block, which has room for a number of bytes, and
-// returns that room.
+// block adds a block to a batch, with room for at least so many bytes, and returns the
+// block, which is empty.
 func (b *Buffers) block(batch *Batch, least int) []byte {
 	var block []byte
 	if least > blockSize {
@@ -46,6 +47,7 @@ func (b *Buffers) block(batch *Batch, least int) []byte {
 	return block
 }
 
+// free returns an empty block of blockSize, a used one if there is one.
 func (b *Buffers) free() []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -58,7 +60,8 @@ func (b *Buffers) free() []byte {
 	return block
 }
 
-// Release takes a batch's memory back.
+// Release takes a batch's memory back. Nobody may read the batch, or a half of it, any
+// more.
 func (b *Buffers) Release(batch *Batch) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

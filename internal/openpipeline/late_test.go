@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// lateWriter is a transport that gives up a request whose writing it cannot
-// stop any more: it goes out behind the caller's back, and is closed then.
+// lateWriter is a transport that gives up a request while another goroutine still writes
+// it: the request goes out after RoundTrip has returned, and its body is closed then.
 type lateWriter struct{}
 
 func (lateWriter) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -24,7 +24,7 @@ func (lateWriter) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, context.DeadlineExceeded
 }
 
-// Whether a request went out is asked when nobody can send it any more.
+// It is decided whether a request went out only when nothing can send it any more.
 func TestRequestThatGoesOutAtTheLastMomentIsInDoubt(t *testing.T) {
 	t.Parallel()
 	clk := start()

@@ -18,38 +18,40 @@ import (
 )
 
 const (
-	// pathLookup answers about a token whoever holds it: any scope will do
-	// (Dynatrace docs, Access tokens API, "POST token lookup").
+	// pathLookup is the path of the look-up of a token. A token with any scope may look
+	// itself up (Dynatrace docs, Access tokens API, "POST token lookup").
 	pathLookup = "/api/v2/apiTokens/lookup"
-	// maxLookup bounds its answer, in bytes.
+	// maxLookup bounds the look-up's answer, in bytes.
 	maxLookup = 8 << 20
 
 	correctAddress = "set OPENPIPELINE_URL to https://<environment>.live.dynatrace.com"
 )
 
-// CheckAgain is the cure for what passes by itself.
+// CheckAgain is the cure for an error that passes by itself.
 const CheckAgain = "check again in a few minutes; if it lasts, look at the status of your Dynatrace environment"
 
-// ErrOddLookup is a look-up that was answered in another shape than known: the
-// token was accepted, and nothing more is known of it.
+// ErrOddLookup means that the answer to a look-up has an unknown shape: the token was
+// accepted, and nothing more is known of it.
 var ErrOddLookup = errors.New("the look-up's answer has another shape than known")
 
-// ErrPlatformToken is a platform token, of which the classic look-up knows nothing.
+// ErrPlatformToken means that the token is a platform token, which the classic look-up
+// does not know.
 var ErrPlatformToken = errors.New("a platform token cannot be looked up")
 
 // Token is what an environment says of an access token.
 type Token struct {
-	// Enabled is nil if it does not say.
+	// Enabled reports whether the token is enabled; nil: the answer does not say.
 	Enabled *bool
-	// Expires is when the token ends, as sent; empty: never.
+	// Expires is when the token expires, as Dynatrace wrote it; empty: never, or the
+	// answer does not say.
 	Expires string
-	// Scopes are nil if it does not say.
+	// Scopes are the token's scopes; nil: the answer does not say.
 	Scopes []string
 }
 
-// LookUp asks the environment about the access token. Errors are
-// *endpoint.RefusedError where the answer was another one, ErrOddLookup,
-// ErrPlatformToken, *fault.Error, or the context's.
+// LookUp asks the environment about the access token. An error is
+// *endpoint.RefusedError if the answer does not describe the token, ErrOddLookup,
+// ErrPlatformToken, *fault.Error, or the context's error.
 func (c *Client) LookUp(ctx context.Context) (Token, error) {
 	a, err := c.service.Do(ctx, endpoint.Request{Method: http.MethodPost, Path: pathLookup, Accept: "application/json", Body: asked})
 	if err != nil {
@@ -81,13 +83,13 @@ func (c *Client) LookUp(ctx context.Context) (Token, error) {
 	return Token{state.Enabled, text(state.Expires), state.Scopes}, nil
 }
 
-// asked is the body of a look-up.
+// asked returns the body of a look-up.
 func asked(token secret.Value) []byte {
 	body, _ := json.Marshal(map[string]string{"token": token.Reveal()}) // a map of texts can always be written
 	return body
 }
 
-// text is that of a JSON string or number, and empty of any other value.
+// text returns the text of a JSON string or number; empty for any other value.
 func text(v jsontext.Value) string {
 	switch v.Kind() {
 	case '"':
@@ -99,7 +101,7 @@ func text(v jsontext.Value) string {
 	return ""
 }
 
-// notLookedUp says what an answer means that does not tell about the token.
+// notLookedUp returns the error of an answer that does not describe the token.
 func (c *Client) notLookedUp(a *endpoint.Answer) error {
 	f := fault.Error{Class: fault.Config, Cure: correctAddress}
 	const request = "POST " + pathLookup
@@ -123,12 +125,11 @@ func (c *Client) notLookedUp(a *endpoint.Answer) error {
 	return a.Refused(f)
 }
 
-// Knock posts an empty list of events, of which nothing is stored, and returns
-// the status if the token was not refused: 2xx, or 400 for the empty list. The
-// kind is that of the token sent, which may be another one than a moment ago.
-// That does not prove that events would be accepted: whether Dynatrace looks at
-// the token before the body is not documented. Errors are as of Send, or the
-// context's.
+// Knock posts an empty list of events, so nothing is stored, and returns the status:
+// without an error it is 2xx, or 400 for the empty list, and the token was not refused.
+// kind is the kind of the token that was sent. A success does not prove that events would
+// be accepted: it is not documented whether Dynatrace checks the token before the body.
+// An error is as in Result.Err, or the context's.
 func (c *Client) Knock(ctx context.Context) (status int, kind Kind, err error) {
 	a, err := c.post(ctx, func() endpoint.Content { return strings.NewReader("[]") }, time.Time{})
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// IngestRoot stands in the path of an ingest, behind what leads to the
-	// environment (Dynatrace docs, OpenPipeline ingest API).
+	// IngestRoot is how the path of an ingest begins, after the environment's address
+	// (Dynatrace docs, OpenPipeline ingest API).
 	IngestRoot = "/platform/ingest/"
 
 	// maxAnswer bounds what is read of an answer, in bytes.
@@ -27,8 +27,8 @@ const (
 	maxDetail = 200
 )
 
-// Options are where the ingest is, by its full address, and how it is asked.
-// The token is an access token or a platform token; see Client.Scope.
+// Options are the settings of a client. URL is the full address of the ingest. New sets
+// Scheme. The token is an access token or a platform token; see Client.Scope.
 type Options = endpoint.Settings
 
 // Client sends to one ingest address. It is safe for concurrent use.
@@ -37,7 +37,8 @@ type Client struct {
 	ingest  string            // the ingest's path there
 }
 
-// New makes a client; how a token is named to Dynatrace is its own matter.
+// New returns a client. It splits the address into the environment's and the path of the
+// ingest, and chooses the word before the token by the token's kind.
 func New(o Options) *Client {
 	environment := *o.URL
 	environment.Path, _, _ = strings.Cut(o.URL.Path, IngestRoot)
@@ -55,15 +56,15 @@ type answer struct {
 	*endpoint.Answer
 	// enveloped: the body was Dynatrace's error envelope.
 	enveloped bool
-	// empty: the answer had no body, as Dynatrace's to what it takes. broken: that
-	// is not known, since it did not come to its end.
+	// empty: no byte of a body came, as when Dynatrace accepts events. broken: the
+	// answer broke off, so it may have had more of a body.
 	empty, broken bool
-	// detail is the envelope's message, cut.
+	// detail is the envelope's message, at most maxDetail bytes.
 	detail string
 }
 
-// post makes one request, and a second one where the token was rotated. An
-// error means that there was none.
+// post makes one request, and a second one if the token was rotated. An error means
+// that no request was made.
 func (c *Client) post(ctx context.Context, body func() endpoint.Content, stop time.Time) (answer, error) {
 	got, err := c.service.Do(ctx, endpoint.Request{
 		Method: http.MethodPost, Path: c.ingest, Stop: stop, Content: body,
@@ -73,15 +74,16 @@ func (c *Client) post(ctx context.Context, body func() endpoint.Content, stop ti
 	}
 	defer got.Close()
 	a := answer{Answer: got}
-	reply, broken := io.ReadAll(io.LimitReader(got, maxAnswer)) // of most answers the status says all
+	reply, broken := io.ReadAll(io.LimitReader(got, maxAnswer)) // a longer answer is decided by its status
 	a.empty, a.broken = len(reply) == 0, broken != nil
 	a.enveloped, a.detail = envelope(reply)
 	a.detail = got.Quote(a.detail, maxDetail)
 	return a, nil
 }
 
-// envelope reads an ErrorResponseEnvelope ({"error":{"code":…,"message":…}}).
-// Only "error" with a code is documented, so the rest is read leniently.
+// envelope reads an ErrorResponseEnvelope ({"error":{"code":…,"message":…}}), and
+// reports whether text is one. Only "error" with a code is documented, so other members
+// may be missing.
 func envelope(text []byte) (ok bool, message string) {
 	var e struct {
 		Error struct {

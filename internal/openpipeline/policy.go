@@ -9,7 +9,7 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// Outcome says what became of a body.
+// Outcome says what became of a body, as classify decides by the last answer.
 type Outcome int
 
 const (
@@ -17,26 +17,26 @@ const (
 	Accepted Outcome = iota
 	// Refused: 400, the content was not accepted.
 	Refused
-	// TooLarge: 413.
+	// TooLarge: 413, the body is too large.
 	TooLarge
 	// Unusable: the address, the token or the network between is wrong;
 	// nothing can be sent until a person mends it.
 	Unusable
-	// Busy: refused for sure and for now; the same body may be sent later.
+	// Busy: the body was not accepted for sure; the same body may be sent later.
 	Busy
 	// Doubt: it cannot be known whether the body was accepted.
 	Doubt
 )
 
-// classify is the policy: what an answer means. How long to wait, and what to
-// do next, is decided elsewhere.
+// classify decides what an answer means. Send decides how long to wait, and package
+// deliver what to do next.
 func classify(a answer) Outcome {
 	switch {
 	case a.Status == 0 && a.Sent:
 		return Doubt
 	case a.Status == 0:
 		if _, lookup := errors.AsType[*net.DNSError](a.Err); lookup {
-			return Unusable // waiting for a name in this invocation would cost more than the next one
+			return Unusable // do not wait for DNS in this invocation: the next one tries again
 		}
 		if fault.ClassOf(a.Why()) == fault.Config {
 			return Unusable
@@ -66,9 +66,9 @@ func classify(a answer) Outcome {
 	return Doubt
 }
 
-// taken decides about a 2xx that is not documented. Without a body it may be
-// Dynatrace's; what has one is of something else, such as a login portal, and
-// has taken nothing.
+// taken decides about a 2xx that is not documented. An answer without a body counts as
+// Dynatrace's. An answer with a body is from something else, such as a login portal, and
+// nothing was accepted.
 func taken(a answer) Outcome {
 	switch {
 	case a.empty && a.broken:
@@ -79,7 +79,7 @@ func taken(a answer) Outcome {
 	return Unusable
 }
 
-// explain says for a person what an answer means whose outcome is not Accepted.
+// explain returns an error that tells a person what an answer means that is not Accepted.
 func (c *Client) explain(a answer) error {
 	if a.Status == 0 {
 		err := a.Why()
@@ -104,8 +104,8 @@ func (c *Client) explain(a answer) error {
 	return a.Refused(f)
 }
 
-// foreign says that something else than Dynatrace's ingest has answered: with 2xx
-// and a body.
+// foreign returns the fault of a 2xx with a body: something else than Dynatrace's ingest
+// has answered.
 func foreign(a answer) error {
 	what := "a body"
 	if a.Page() {
@@ -115,7 +115,7 @@ func foreign(a answer) error {
 		Cure: "check OPENPIPELINE_URL, and what proxy or portal stands between; nothing was taken"}
 }
 
-// cure is what a person does about an answer; empty for what passes by itself.
+// cure returns what a person does about an answer; empty if the error passes by itself.
 func (c *Client) cure(a answer) string {
 	kind := KindOf(a.Token())
 	switch a.Status {

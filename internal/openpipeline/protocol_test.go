@@ -10,8 +10,8 @@ import (
 	"runecast-ingest/internal/endpoint"
 )
 
-// The table of answers in PROTOCOL.md says what classify decides: for every
-// status that it names, and for an answer that never came.
+// The table of answers in PROTOCOL.md agrees with classify for every status that it
+// names, and for a request without an answer.
 func TestAnswersAreDocumented(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../deliver/PROTOCOL.md")
@@ -37,7 +37,7 @@ func TestAnswersAreDocumented(t *testing.T) {
 		for _, code := range regexp.MustCompile("`(\\d{3})`").FindAllStringSubmatch(row[1], -1) {
 			status, _ := strconv.Atoi(code[1])
 			named++
-			// Of the busy ones the documented form of the answer counts, of all others none.
+			// Only a busy answer must be in Dynatrace's own form.
 			if got := classify(answer{Answer: &endpoint.Answer{Status: status}, enveloped: want == Busy, empty: want == Accepted}); got != want {
 				t.Errorf("%d: %v, documented as %s", status, got, row[2])
 			}

@@ -9,6 +9,7 @@ import (
 	"runecast-ingest/internal/endpoint"
 )
 
+// The waits between attempts: the bound of the first, and the greatest bound.
 const (
 	firstWait = 500 * time.Millisecond
 	maxWait   = 30 * time.Second
@@ -17,21 +18,22 @@ const (
 // Result is what became of a body after all attempts.
 type Result struct {
 	Outcome Outcome
-	// Requests that were made.
+	// Requests is the number of requests that were made, also those after a new token.
 	Requests int64
-	// Retried are the refusals for now that were waited out.
+	// Retried counts the answers that were Busy.
 	Retried Retries
 	// Err explains any outcome but Accepted.
 	Err error
 }
 
-// Retries counts refusals for now by their cause.
+// Retries counts the answers that were Busy, by their cause.
 type Retries struct {
-	// Connection: there was none. The others are HTTP statuses.
+	// Connection: there was no connection. RequestTimeout is the status 408,
+	// TooManyRequests is 429, and Unavailable is 503 or another 5xx.
 	Connection, RequestTimeout, TooManyRequests, Unavailable int64
 }
 
-// Add takes the counts of another one in.
+// Add adds the counts of o to r.
 func (r *Retries) Add(o Retries) {
 	r.Connection += o.Connection
 	r.RequestTimeout += o.RequestTimeout
@@ -53,9 +55,9 @@ func (r *Retries) count(status int) {
 }
 
 // Send posts a body until it is accepted, refused, in doubt, or no attempt can
-// start before stop. Refusals for now are waited out with full jitter, at least
+// start before stop. After a Busy answer it waits with full jitter, at least
 // as long as the endpoint asks. The context bounds the requests themselves: its
-// end puts a running one in doubt.
+// end puts a running request in doubt.
 func (c *Client) Send(ctx context.Context, body []byte, stop time.Time) Result {
 	return c.send(ctx, func() endpoint.Content { return bytes.NewReader(body) }, stop)
 }
@@ -92,8 +94,8 @@ func (c *Client) send(ctx context.Context, body func() endpoint.Content, stop ti
 	}
 }
 
-// late is the result when there is no time for an attempt: what the one before
-// came to, if there was one.
+// late returns the result when there is no time for another attempt: Busy, with the
+// error of the attempt before, or that of the time that is over.
 func (r Result) late(a answer) Result {
 	r.Outcome = Busy
 	if r.Err == nil {

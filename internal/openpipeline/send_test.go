@@ -22,7 +22,7 @@ const (
 	envelope429 = `{"error":{"code":429,"message":"slow down"}}`
 )
 
-// clock is time that passes only by waiting.
+// clock is a clock whose time passes only by Sleep.
 type clock struct {
 	mu    sync.Mutex
 	now   time.Time
@@ -69,7 +69,7 @@ func client(t *testing.T, target string, creds *credentials, c *clock) *Client {
 	return clientOver(t, target, creds, c, &http.Transport{})
 }
 
-// clientOver is a client whose requests take a transport.
+// clientOver returns a client whose requests go through a transport.
 func clientOver(t *testing.T, target string, creds *credentials, c *clock, way http.RoundTripper) *Client {
 	t.Helper()
 	u, err := url.Parse(target)
@@ -198,7 +198,7 @@ func TestSend(t *testing.T) {
 	}
 }
 
-// Also one of another kind, in the way of its own.
+// The new token may be of another kind: it is sent with the word of its kind.
 func TestRotatedTokenIsUsedAtOnce(t *testing.T) {
 	t.Parallel()
 	srv, bodies := serve(t, reply{status: 401}, reply{status: 202})
@@ -213,7 +213,7 @@ func TestRotatedTokenIsUsedAtOnce(t *testing.T) {
 	}
 }
 
-// No message says what a secret holds that was not read.
+// If the secret was not read again, no message says what it holds.
 func TestSecretThatIsNotReadAgain(t *testing.T) {
 	t.Parallel()
 	srv, bodies := serve(t, reply{status: 401}, reply{status: 202})
@@ -237,7 +237,8 @@ func TestRefusedConnectionIsNoDoubt(t *testing.T) {
 	}
 }
 
-// A name that cannot be looked up is not waited for: a function is paid by time.
+// The client does not wait for a name that cannot be looked up: a function is billed by
+// time.
 func TestLookupThatFailsEndsTheInvocation(t *testing.T) {
 	t.Parallel()
 	for name, e := range map[string]*net.DNSError{"for now": {IsTemporary: true, IsTimeout: true}, "for ever": {IsNotFound: true}} {
@@ -262,8 +263,8 @@ func TestNoRequestStartsAfterStop(t *testing.T) {
 	}
 }
 
-// The endpoint answers before it has read the body, and closes: the body's
-// memory must be free when Send returns, since the next batch is written there.
+// The endpoint answers before it has read the body, and closes the connection. Nobody may
+// read the body's memory after Send returned, since the next batch is written there.
 func TestBodyIsNotReadAfterAnEarlyAnswer(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(413) }))

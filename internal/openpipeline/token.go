@@ -7,18 +7,18 @@ import (
 	"runecast-ingest/internal/secret"
 )
 
-// Kind is a kind of Dynatrace's tokens. A token is told by how it begins, each
-// time that it is used, so that one kind may be rotated into the other.
+// Kind is a kind of Dynatrace's tokens. A token's beginning tells its kind. It is looked
+// at for each request, so a rotation may replace one kind by the other.
 type Kind string
 
 const (
-	// AccessToken is a classic one, dt0c01.…, sent as Api-Token.
+	// AccessToken is a classic access token, dt0c01.…, sent as Api-Token.
 	AccessToken Kind = "access token"
-	// PlatformToken is one of a user, dt0s16.…, sent as Bearer (Dynatrace docs,
-	// Platform tokens). Newest environments issue no other.
+	// PlatformToken is a user's token, dt0s16.…, sent as Bearer (Dynatrace docs,
+	// Platform tokens). The newest environments issue no other kind.
 	PlatformToken Kind = "platform token"
-	// OtherToken begins like neither. Very old access tokens do, so it is sent as
-	// one.
+	// OtherToken begins like neither. It may be a very old access token, so it is sent as
+	// Api-Token.
 	OtherToken Kind = "token of an unknown kind"
 )
 
@@ -33,7 +33,7 @@ func KindOf(token secret.Value) Kind {
 	return OtherToken
 }
 
-// scheme is the word before a token in the Authorization header.
+// scheme returns the word before a token in the Authorization header.
 func scheme(token secret.Value) string {
 	if KindOf(token) == PlatformToken {
 		return "Bearer"
@@ -41,10 +41,10 @@ func scheme(token secret.Value) string {
 	return "Api-Token"
 }
 
-// Scope is what a token of a kind needs at this ingest address: an access token
-// a scope, of which neither covers the other; a platform token, and its user,
-// an IAM permission. That these permissions are the ones is known by their
-// names alone.
+// Scope returns what a token of a kind needs at this ingest address. An access token
+// needs a scope; the scope of the built-in ingest does not cover a custom one, nor the
+// other way round. A platform token, and its user, need an IAM permission. Only the names
+// of these permissions show that they are the right ones.
 func (c *Client) Scope(kind Kind) string {
 	custom := strings.HasPrefix(c.ingest, IngestRoot+"custom/")
 	switch {
@@ -58,7 +58,7 @@ func (c *Client) Scope(kind Kind) string {
 	return "openpipeline.events_security"
 }
 
-// Wanted names the tokens that this ingest address takes.
+// Wanted returns, for a message to a person, the tokens that this ingest address accepts.
 func (c *Client) Wanted() string {
 	return fmt.Sprintf("an access token (dt0c01.…) with the scope %s or a platform token (dt0s16.…) with the permission %s",
 		c.Scope(AccessToken), c.Scope(PlatformToken))

@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	// ttl is how long a credential is used before it is read again: the time a
-	// rotation takes to be noticed without a 401.
+	// ttl is how long a credential is used before it is read again: a rotation is
+	// noticed after this time at the latest, also without a 401.
 	ttl = 5 * time.Minute
-	// maxStale is how long an old credential bridges an outage of Secrets Manager.
+	// maxStale is the age up to which a credential is used while Secrets Manager fails.
 	maxStale = time.Hour
-	// minRefresh keeps a token that is refused again and again from hammering
-	// Secrets Manager.
+	// minRefresh is the least time between two reads if reads fail, or if the token is
+	// refused again and again.
 	minRefresh = 30 * time.Second
-	// readTimeout makes a missing VPC endpoint visible in seconds.
+	// readTimeout bounds one read: without a VPC endpoint it would hang.
 	readTimeout = 5 * time.Second
 )
 
@@ -38,26 +38,27 @@ type Cache struct {
 	api Getter
 	id  string
 	now func() time.Time
-	// view makes what is used of what the secret holds.
+	// view turns what the secret holds into the credential that the cache returns.
 	view func(Credential) (Credential, error)
 
 	mu     sync.Mutex
 	cred   Credential
 	readAt time.Time // when cred was read; zero: never
 	tried  time.Time // when a read was last attempted
-	// asked is when a refused token last had the secret read; zero: not since
-	// Get last read it.
-	asked time.Time
+	// refreshed is when Refresh last read the secret, or tried to; zero: not since Get
+	// last read it.
+	refreshed time.Time
 }
 
-// NewCache makes a cache of the secret with this name or ARN.
+// NewCache returns a cache of the secret with this name or ARN.
 func NewCache(api Getter, id string, now func() time.Time) *Cache {
 	return &Cache{api: api, id: id, now: now, view: func(c Credential) (Credential, error) { return c, nil }}
 }
 
-// NewQueryCache makes a cache of the credential for the query service that this
+// NewQueryCache returns a cache of the credential for the query service that this
 // secret holds; see Credential.ForQueries. pinned says that the query service
-// has the key that the secret pins: it is the ingest's.
+// has the same key as the ingest, so the secret's pin holds for it, too; else the pin is
+// left out.
 func NewQueryCache(api Getter, id string, now func() time.Time, pinned bool) *Cache {
 	c := NewCache(api, id, now)
 	c.view = func(cred Credential) (Credential, error) {
@@ -69,8 +70,8 @@ func NewQueryCache(api Getter, id string, now func() time.Time, pinned bool) *Ca
 	return c
 }
 
-// Get returns the credential, at most 5 minutes old; up to an hour old while
-// Secrets Manager fails.
+// Get returns the credential as it was read at most 5 minutes ago, or at most an hour ago
+// while Secrets Manager fails. An error is a *fault.Error, or wraps one.
 func (c *Cache) Get(ctx context.Context) (Credential, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -79,11 +80,11 @@ func (c *Cache) Get(ctx context.Context) (Credential, error) {
 		return c.cred, nil
 	}
 	if !c.readAt.IsZero() && age < maxStale && c.now().Sub(c.tried) < minRefresh {
-		return c.cred, nil // it has just failed: not once per request
+		return c.cred, nil // the last read has just failed: do not try for each request
 	}
 	err := c.read(ctx)
 	if err == nil {
-		c.asked = time.Time{}
+		c.refreshed = time.Time{}
 	}
 	if err != nil && !c.readAt.IsZero() && age < maxStale {
 		return c.cred, nil
@@ -94,10 +95,10 @@ func (c *Cache) Get(ctx context.Context) (Credential, error) {
 // Refresh is called after the endpoint refused the token of the credential
 // used. It returns the credential to use now and reports whether its token is
 // another one. The first refusal after a read by Get always reads the secret
-// again, since the token may have been rotated right after that read; the
-// refusals that follow do so at most every 30 seconds. Without an error, "no
-// other token" means that the secret was read just now; a secret that could not
-// be read, or is not to be read yet, is an error.
+// again, since the token may have been rotated right after that read; later
+// refusals read it at most every 30 seconds. False without an error means that the
+// secret was read just now and holds the refused token. It is an error if the secret
+// could not be read, or must not be read yet.
 func (c *Cache) Refresh(ctx context.Context, used Credential) (Credential, bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,11 +106,11 @@ func (c *Cache) Refresh(ctx context.Context, used Credential) (Credential, bool,
 		return c.cred, true, nil
 	}
 	now := c.now()
-	if since := now.Sub(c.asked); !c.asked.IsZero() && since < minRefresh {
+	if since := now.Sub(c.refreshed); !c.refreshed.IsZero() && since < minRefresh {
 		return c.cred, false, &fault.Error{Class: fault.Retry, Where: "secret " + c.id,
 			What: fmt.Sprintf("a refused token has it read at most every %s, and did so %s ago", minRefresh, since.Round(time.Second))}
 	}
-	c.asked = now
+	c.refreshed = now
 	err := c.read(ctx)
 	return c.cred, c.cred.Token != used.Token, err
 }

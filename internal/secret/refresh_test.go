@@ -10,7 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// story is a cache, its Secrets Manager and the time, and what a client holds.
+// story is a cache with its Secrets Manager, the time, and the credential that a client
+// holds.
 type story struct {
 	now     time.Time
 	manager *fakeManager
@@ -39,11 +40,11 @@ func (s *story) reissue() {
 	s.manager.version = strconv.Itoa(s.versions)
 }
 
-// tell plays steps, and returns what came of the last one and how often that
-// read the secret. Each step is one letter: g reads the cache, r rotates the token, v stores
-// another version with the same token, x has the held token refused, d and u
-// take Secrets Manager down and up, s passes a second, m half a minute, t five
-// minutes.
+// tell takes steps, and returns the result of the last one and how often that step
+// read the secret. Each step is one letter: g calls Get, r rotates the token, v stores
+// another version with the same token, x calls Refresh for the token that the client
+// holds, d makes Secrets Manager fail and u makes it work again; s lets a second pass, m
+// half a minute, t five minutes.
 func (s *story) tell(t *testing.T, steps string) (changed bool, reads int, err error) {
 	t.Helper()
 	for _, step := range steps {
@@ -81,8 +82,8 @@ func (s *story) tell(t *testing.T, steps string) (changed bool, reads int, err e
 	return changed, reads, err
 }
 
-// Each story ends with a refusal: whether it reads the secret, whether the
-// client gets another token, and what an error says.
+// Each story ends with a refusal. The test checks how often it reads the secret, whether
+// the client gets another token, and what an error says.
 func TestARefusedTokenIsReadAgain(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -121,7 +122,8 @@ func TestARefusedTokenIsReadAgain(t *testing.T) {
 	}
 }
 
-// Two clients hold the same token: the second has the new one without a read.
+// Two clients hold the same token: after a refresh by the first, the second gets the new
+// token without a read.
 func TestASecondClientGetsTheRotatedToken(t *testing.T) {
 	t.Parallel()
 	s := newStory()
@@ -138,10 +140,9 @@ func TestASecondClientGetsTheRotatedToken(t *testing.T) {
 	}
 }
 
-// Whatever happens in whatever order: the first refusal after the cache's own
-// read has the secret read; no two refusals between two such reads have it read
-// within 30 seconds; and "there is no other token" is only said by a refusal
-// that has read it.
+// In any order of steps: the first refusal after a read by Get reads the secret; no two
+// refusals between two such reads read it within 30 seconds; and Refresh returns "no
+// other token" without an error only if it has read the secret.
 func TestRefusalsAndReads(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

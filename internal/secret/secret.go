@@ -17,7 +17,7 @@ import (
 
 const redacted = "[redacted]"
 
-// Value is a secret text. Only Reveal gives it away.
+// Value is a secret text. Only Reveal returns it.
 type Value struct{ text string }
 
 // NewValue wraps a text as a secret.
@@ -30,7 +30,7 @@ func (v Value) Reveal() string { return v.text }
 // such as the mark of a kind of token.
 func (v Value) HasPrefix(prefix string) bool { return strings.HasPrefix(v.text, prefix) }
 
-// Redact returns a text, which somebody else wrote, without the secret.
+// Redact returns a text of another service with "[redacted]" in place of the secret.
 func (v Value) Redact(text string) string {
 	if v.text == "" {
 		return text
@@ -57,14 +57,14 @@ func (v Value) LogValue() slog.Value { return slog.StringValue(redacted) }
 type Credential struct {
 	// Token is sent in the Authorization header.
 	Token Value
-	// QueryToken, if set, is the one for the query service.
+	// QueryToken, if set, is the token for the query service.
 	QueryToken Value
 	// CAPEM, if set, is the only authority trusted for the endpoint (PEM).
 	CAPEM string
 	// SPKISHA256, if set, pins the endpoint's public key: SHA-256 of the
 	// certificate's SubjectPublicKeyInfo in base64 or hexadecimal.
 	SPKISHA256 string
-	// SecretID is the ARN or name of the secret that it is from.
+	// SecretID is the ARN or name of the secret that the credential was read from.
 	SecretID string
 	// VersionID is the Secrets Manager version that was read; it changes with rotation.
 	VersionID string
@@ -72,8 +72,8 @@ type Credential struct {
 
 // Parse reads a secret's text: a bare token, or a JSON object
 // {"token":"…","query_token":"…","ca_pem":"…","spki_sha256":"…"}. A token is
-// printable ASCII without spaces. An error names the member that is bad and what to store,
-// never the value.
+// printable ASCII without spaces. An error is a *fault.Error of class Config: it names the
+// member that is bad and what to store, never the value.
 func Parse(raw string) (Credential, error) {
 	switch {
 	case strings.HasPrefix(raw, "\ufeff"):
@@ -111,17 +111,18 @@ func Parse(raw string) (Credential, error) {
 	return c, nil
 }
 
-// ErrNoQueryToken is a secret that holds no token that may query.
+// ErrNoQueryToken means that the secret holds no token that may query.
 var ErrNoQueryToken = errors.New(`it holds no token that may query: to have arrivals proven, store a platform token (dt0s16.…) with ` +
 	`storage:security.events:read and storage:buckets:read beside "token" as "query_token"`)
 
-// PlatformPrefix begins platform tokens, which alone may query (Dynatrace docs,
+// PlatformPrefix is how platform tokens begin. Only they may query (Dynatrace docs,
 // Platform tokens).
 const PlatformPrefix = "dt0s16."
 
-// ForQueries returns the credential for the query service: its own token, or that
-// of the ingest if it is a platform token, which may be allowed to read.
-// ErrNoQueryToken if neither is.
+// ForQueries returns the credential for the query service, with QueryToken as its Token.
+// Without a QueryToken it keeps the ingest's token if that is a platform token, which may
+// be allowed to read, and else returns ErrNoQueryToken. A QueryToken of another kind is a
+// *fault.Error of class Config.
 func (c Credential) ForQueries() (Credential, error) {
 	switch own := c.QueryToken.text != ""; {
 	case own && !c.QueryToken.HasPrefix(PlatformPrefix):
@@ -134,10 +135,11 @@ func (c Credential) ForQueries() (Credential, error) {
 	return c, nil
 }
 
+// storeIt is the cure for a secret whose text cannot be used.
 const storeIt = `store the bare token, or {"token":"…","ca_pem":"…"}`
 
-// checkToken refuses what no token is: what a shell, an editor or a person put
-// around it.
+// checkToken returns an error if a text cannot be a token: it is empty, or has quotes,
+// spaces or other characters that a shell, an editor or a person added.
 func checkToken(member, text string) error {
 	named := "the token"
 	if member != "token" {

@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// Address returns where a client finds a bucket, by its region and kind of
-// endpoint; nil: no address follows from its settings, as its first call will say.
+// Address returns the address at which a client calls a bucket, by its region and kind of
+// endpoint; nil: its settings give none, and its first call will fail.
 func Address(ctx context.Context, client *s3.Client, bucket string) *url.URL {
 	o := client.Options()
 	found, err := o.EndpointResolverV2.ResolveEndpoint(ctx, s3.EndpointParameters{

@@ -3,19 +3,19 @@ package store
 import "io"
 
 const (
-	// aheadBuffers of aheadSize bytes each may wait to be written. One holds what is
-	// read from the network at once.
+	// aheadBuffers is how many buffers of aheadSize bytes there are. A buffer holds as
+	// much as one read from the network returns.
 	aheadBuffers = 4
 	aheadSize    = 64 << 10
 )
 
-// ahead writes to a writer in a goroutine of its own, so that who produces need
-// not wait for who compresses: where there are two processors, both are used. An
-// error of the writer comes back from one of the next writes, or from Close.
+// ahead writes to a writer in a goroutine of its own, so that the producer does not wait
+// for the compression, and two processors are used if there are two. An error of the
+// writer is returned by one of the next writes, or by Close.
 type ahead struct {
 	full  chan []byte
 	empty chan []byte
-	begun []byte // is filled
+	begun []byte // the buffer that is being filled
 	ended chan struct{}
 	err   error // of the writer; valid once ended is closed
 }
@@ -38,7 +38,7 @@ func newAhead(w io.Writer) *ahead {
 	return a
 }
 
-// Write keeps a copy of p.
+// Write copies p into the buffers. It waits while all buffers are full.
 func (a *ahead) Write(p []byte) (n int, err error) {
 	for {
 		taken := copy(a.begun[len(a.begun):cap(a.begun)], p[n:])
@@ -56,7 +56,8 @@ func (a *ahead) Write(p []byte) (n int, err error) {
 	}
 }
 
-// Close writes what is left, and returns when the writer is not used any more.
+// Close writes what is left in the buffers, and returns when the writer is not used any
+// more.
 func (a *ahead) Close() error {
 	if len(a.begun) > 0 {
 		a.full <- a.begun

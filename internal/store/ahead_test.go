@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 )
 
-// slow writes when it is let.
+// slow is a writer that waits before each write until the test lets it go on.
 type slow struct {
 	bytes.Buffer
 	let chan struct{}
@@ -46,7 +46,7 @@ func TestAheadWritesInOrder(t *testing.T) {
 	}
 }
 
-// Nobody waits until all buffers are full; then the writer has to go on.
+// Write does not wait before all buffers are full; then it waits for the writer.
 func TestAheadIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// shelf is a bucket of one object, in memory.
+// shelf is a bucket with one object, in memory.
 type shelf struct {
 	store.API
 	object []byte
@@ -28,7 +28,7 @@ func (s *shelf) GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Optio
 	return &s3.GetObjectOutput{Body: io.NopCloser(bytes.NewReader(s.object))}, nil
 }
 
-// results are about 20 MB that compress to a few: one request stores them.
+// results returns about 20 MB that compress to a few MB: one request stores them.
 func results() []byte {
 	var text []byte
 	for i := range 100_000 {
@@ -38,7 +38,7 @@ func results() []byte {
 	return text
 }
 
-// BenchmarkCompress stores a raw object, without a network; MB/s is of what is compressed.
+// BenchmarkCompress stores a raw object, without a network; MB/s counts uncompressed bytes.
 func BenchmarkCompress(b *testing.B) {
 	text := results()
 	store := store.New(&shelf{}, "archive")
@@ -51,7 +51,7 @@ func BenchmarkCompress(b *testing.B) {
 	}
 }
 
-// BenchmarkDecompress reads it; MB/s is of what comes out.
+// BenchmarkDecompress reads a raw object; MB/s counts uncompressed bytes.
 func BenchmarkDecompress(b *testing.B) {
 	text, s := results(), new(shelf)
 	store := store.New(s, "archive")

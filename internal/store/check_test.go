@@ -70,14 +70,14 @@ func TestTryRead(t *testing.T) {
 	}
 }
 
-// unlisted lets nobody list.
+// unlisted is a bucket that may not be listed.
 type unlisted struct{ *s3.Client }
 
 func (*unlisted) ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
 	return nil, (&refusing{status: 403, code: "AccessDenied"}).err()
 }
 
-// unread lets nobody read one key.
+// unread is a bucket with one key that may not be read.
 type unread struct {
 	*s3.Client
 	key string
@@ -90,7 +90,7 @@ func (u *unread) GetObject(ctx context.Context, in *s3.GetObjectInput, o ...func
 	return u.Client.GetObject(ctx, in, o...)
 }
 
-// keeping lets nobody delete.
+// keeping is a bucket in which nothing may be deleted.
 type keeping struct{ *s3.Client }
 
 func (*keeping) DeleteObject(context.Context, *s3.DeleteObjectInput, ...func(*s3.Options)) (*s3.DeleteObjectOutput, error) {

@@ -19,9 +19,10 @@ type meaning struct {
 	cure  string
 }
 
-// meanings are those of S3's codes (S3 API reference, "List of error codes") that
-// stand behind 400 and 403, or mean that the bucket is elsewhere. Most are not a
-// matter of rights. A code that ends in a dot stands for all that begin so.
+// meanings returns what the codes of S3 mean (S3 API reference, "List of error codes")
+// that come with 400 and 403, or that tell that the bucket is in another region. Most do
+// not mean a missing permission. A key that ends in a dot stands for all codes that begin
+// with it.
 func meanings() map[string]meaning {
 	const key = "look at the bucket's KMS key: "
 	identity := meaning{fault.Config, "the credentials are not valid", "look at the function's role; in a local stack, at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"}
@@ -56,7 +57,7 @@ func meanings() map[string]meaning {
 	}
 }
 
-// meaningOf returns what an error of S3 means by its code.
+// meaningOf returns what a code of S3 means; false: it is not in meanings.
 func meaningOf(code string) (meaning, bool) {
 	all := meanings()
 	if m, ok := all[code]; ok {
@@ -81,7 +82,8 @@ func codeOf(err error) (code, message string) {
 	return code, api.ErrorMessage()
 }
 
-// withCode returns a status and S3's code, unless that says no more than the status.
+// withCode returns a status with S3's code, or the status alone if the code is empty or
+// the usual one of that status.
 func withCode(status int, code, usual string) string {
 	if code == "" || code == usual {
 		return strconv.Itoa(status)

@@ -15,8 +15,8 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// Each of S3's codes has the cure that helps: most of what stands behind 400 and
-// 403 is no matter of rights.
+// Each of S3's codes has a cure that helps: most of the codes that come with 400 and
+// 403 do not mean a missing permission.
 func TestCodesOfS3HaveTheirCures(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

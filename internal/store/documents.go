@@ -11,12 +11,12 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// ActiveRun reads runs/active.json.
+// ActiveRun reads runs/active.json: the run that goes on, or the one that ended last.
 func (s *Store) ActiveRun(ctx context.Context) (Doc[archive.Run], error) {
 	return Load[archive.Run](ctx, s, archive.ActiveRunKey)
 }
 
-// FinishedRun reads the document of a run that has ended.
+// FinishedRun reads the document of a run that has ended; see Load.
 func (s *Store) FinishedRun(ctx context.Context, id string) (Doc[archive.Run], error) {
 	return Load[archive.Run](ctx, s, archive.RunKey(id))
 }
@@ -24,33 +24,34 @@ func (s *Store) FinishedRun(ctx context.Context, id string) (Doc[archive.Run], e
 // SaveRun writes a run document; see Save.
 func (s *Store) SaveRun(ctx context.Context, d *Doc[archive.Run]) error { return Save(ctx, s, d) }
 
-// Delivery reads how far the delivery of a raw object is.
+// Delivery reads the delivery document of a raw object; see Load.
 func (s *Store) Delivery(ctx context.Context, rawKey string) (Doc[archive.Delivery], error) {
 	return Load[archive.Delivery](ctx, s, archive.DeliveryKey(rawKey))
 }
 
-// Register reads which scan of a system is committed.
+// Register reads the commit register of a system; see Load.
 func (s *Store) Register(ctx context.Context, systemID string) (Doc[archive.Register], error) {
 	return Load[archive.Register](ctx, s, archive.RegisterKey(systemID))
 }
 
-// Rollup reads the verdicts of a system's newest committed scan.
+// Rollup reads the roll-up of a system's newest committed scan; see Load.
 func (s *Store) Rollup(ctx context.Context, systemID string) (Doc[archive.Rollup], error) {
 	return Load[archive.Rollup](ctx, s, archive.RollupKey(systemID))
 }
 
-// Sweep reads how far back the sweep has to look.
+// Sweep reads the document that says how far back the sweep has to look; see Load.
 func (s *Store) Sweep(ctx context.Context) (Doc[archive.Sweep], error) {
 	return Load[archive.Sweep](ctx, s, archive.SweepKey)
 }
 
-// Verify reads which commits nothing more is to be asked of.
+// Verify reads the document that says which commits need no verification any more; see
+// Load.
 func (s *Store) Verify(ctx context.Context) (Doc[archive.Verify], error) {
 	return Load[archive.Verify](ctx, s, archive.VerifyKey)
 }
 
-// Runs returns the ids of the finished runs that were to start at a time or
-// later, oldest first. An error ends it.
+// Runs returns the ids of the finished runs that were scheduled at a time or later, the
+// oldest first. An error ends the sequence.
 func (s *Store) Runs(ctx context.Context, since time.Time) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for info, err := range s.List(ctx, archive.RunsPrefix, archive.RunsSince(since)) {
@@ -68,9 +69,9 @@ type RunReader interface {
 	Runs(ctx context.Context, since time.Time) iter.Seq2[string, error]
 }
 
-// LastRun returns the newest finished run that can be read; the zero value if
-// there is none. It lists all runs, so it is for the case that runs/active.json is
-// missing, which holds the same run, and in its member "last" what is archived.
+// LastRun returns the newest finished run whose document can be read; the zero value if
+// there is none. It lists all runs, so it is meant for the case that runs/active.json is
+// missing: that document holds the same run, and in its member "last" what is archived.
 func LastRun(ctx context.Context, runs RunReader) (archive.Run, error) {
 	var ids []string
 	for id, err := range runs.Runs(ctx, time.Time{}) {
@@ -91,24 +92,24 @@ func LastRun(ctx context.Context, runs RunReader) (archive.Run, error) {
 	return archive.Run{}, nil
 }
 
-// Committed is a commit register as it was found.
+// Committed is a commit register as it was read.
 type Committed struct {
 	Key      string
 	Register archive.Register
-	// ETag is that of the version that was read.
+	// ETag is the ETag of the version that was read.
 	ETag string
-	// Err is why it cannot be read.
+	// Err is why the register cannot be read; nil: it was read.
 	Err error
 }
 
-// Registers reads the commit registers of all systems, in the order of their
-// keys, several at once. An error is the list's.
+// Registers returns the commit registers of all systems, in the order of their keys. It
+// reads several at the same time. An error is that of the listing.
 func (s *Store) Registers(ctx context.Context) ([]Committed, error) {
 	return s.RegistersWhere(ctx, func(archive.RawInfo) bool { return true })
 }
 
-// RegistersWhere reads those of the commit registers that are wanted by what
-// their listing says of them, as Registers does.
+// RegistersWhere does what Registers does, but reads only the registers for which wanted
+// returns true, given their entry in the listing.
 func (s *Store) RegistersWhere(ctx context.Context, wanted func(archive.RawInfo) bool) ([]Committed, error) {
 	chosen := func(yield func(archive.RawInfo, error) bool) {
 		for info, err := range s.registers(ctx) {
@@ -130,8 +131,8 @@ func (s *Store) RegistersWhere(ctx context.Context, wanted func(archive.RawInfo)
 	return slices.Clip(all), nil
 }
 
-// CommittedSince reports whether a scan of another system than this one was
-// committed since a time, by one listing.
+// CommittedSince reports whether a scan was committed after a time, of another system
+// than the one with the id otherThan. It lists the registers once.
 func (s *Store) CommittedSince(ctx context.Context, since time.Time, otherThan string) (bool, error) {
 	for info, err := range s.registers(ctx) {
 		if err != nil {
@@ -155,24 +156,24 @@ func (s *Store) registers(ctx context.Context) iter.Seq2[archive.RawInfo, error]
 	}
 }
 
-// Tracked is a raw object and what is known of its delivery.
+// Tracked is a raw object with its delivery document.
 type Tracked struct {
 	archive.RawInfo
 	Delivery Doc[archive.Delivery]
-	// Err is why the delivery document cannot be read; nil: it was, or there is none.
+	// Err is why the delivery document cannot be read; nil: it was read, or there is none.
 	Err error
 }
 
-// Ended reports whether the delivery of this version of the object is over. One
-// whose document cannot be read is not: its delivery will say why.
+// Ended reports whether the delivery of this version of the object has ended. It returns
+// false if the document cannot be read: the attempt to deliver the object reports why.
 func (t *Tracked) Ended() bool {
 	v := &t.Delivery.Value
 	return t.Err == nil && t.Delivery.Exists() && v.Final() && v.ETag == t.ETag
 }
 
-// Deliveries adds to listed objects what is known of their deliveries, in the
-// list's order, by one read of S3 per object, several at once. An error of the
-// list ends it.
+// Deliveries returns the listed objects with their delivery documents, in the list's
+// order, by one read of S3 per object, several at the same time. An error of the list
+// ends the sequence.
 func (s *Store) Deliveries(ctx context.Context, objects iter.Seq2[archive.RawInfo, error]) iter.Seq2[Tracked, error] {
 	return inParallel(objects, func(info archive.RawInfo) Tracked {
 		doc, err := s.Delivery(ctx, info.Key)

@@ -11,8 +11,8 @@ import (
 	"runecast-ingest/internal/archive"
 )
 
-// List returns the objects under a prefix whose keys sort after another key, in
-// the keys' order, a thousand per call of S3. An error ends it.
+// List returns the objects under a prefix whose keys sort after another key (empty: all),
+// in the keys' order, a thousand per call of S3. An error ends the sequence.
 func (s *Store) List(ctx context.Context, prefix, after string) iter.Seq2[archive.RawInfo, error] {
 	return func(yield func(archive.RawInfo, error) bool) {
 		pages := s3.NewListObjectsV2Paginator(s.api, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix, StartAfter: optional(after)})
@@ -32,8 +32,8 @@ func (s *Store) List(ctx context.Context, prefix, after string) iter.Seq2[archiv
 	}
 }
 
-// Folders returns the folders directly under a prefix that ends with a slash, each
-// with its slash, in order. An error ends it.
+// Folders returns the folders directly under a prefix that ends with a slash, as whole
+// prefixes with a slash at their end, in order. An error ends the sequence.
 func (s *Store) Folders(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		pages := s3.NewListObjectsV2Paginator(s.api, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix, Delimiter: aws.String("/")})

@@ -73,7 +73,7 @@ func TestRunsAndRegisters(t *testing.T) {
 	}
 }
 
-// listless may not list.
+// listless is a bucket that may not be listed.
 type listless struct{ *s3.Client }
 
 func (*listless) ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {

@@ -7,15 +7,15 @@ import (
 )
 
 const (
-	// readers is how many documents are read at once.
+	// readers is how many documents are read at the same time.
 	readers = 16
-	// readAhead bounds how many of a list are held in memory.
+	// readAhead is how many elements of a list are held in memory.
 	readAhead = 256
 )
 
-// inParallel calls read for each of a list, several at once, and returns what
-// it returns in the list's order. An error of the list ends it, after what was
-// listed before.
+// inParallel calls read for each element of a list, up to readers at the same time, and
+// returns the results in the list's order. An error of the list comes after the results
+// of the elements before it, and ends the sequence.
 func inParallel[In, Out any](list iter.Seq2[In, error], read func(In) Out) iter.Seq2[Out, error] {
 	return func(yield func(Out, error) bool) {
 		ahead := make([]In, 0, readAhead)
@@ -51,7 +51,7 @@ func readAll[In, Out any](all []In, read func(In) Out) []Out {
 	for i := range all {
 		group.Go(func() error {
 			out[i] = read(all[i])
-			return nil // what went wrong is kept beside what was read
+			return nil // read keeps an error in its result
 		})
 	}
 	_ = group.Wait()

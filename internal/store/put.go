@@ -22,12 +22,12 @@ import (
 )
 
 const (
-	partSize    = 5 << 20 // the least S3 allows: 10,000 parts hold 48 GiB
-	uploadParts = 1       // in flight, while the next one is filled
+	partSize    = 5 << 20 // bytes, the least that S3 allows: 10,000 parts hold 48 GiB
+	uploadParts = 1       // parts in flight, while the next one is filled
 	abortTime   = 15 * time.Second
 
-	// maxCatalog bounds a compressed catalogue, which is held in memory because
-	// its key is its hash.
+	// maxCatalog bounds a compressed catalogue, in bytes. It is held in memory, since its
+	// key is the hash of its content.
 	maxCatalog = 24 << 20
 )
 
@@ -40,12 +40,12 @@ type Stored struct {
 }
 
 // PutRaw compresses what write produces and stores it under a key that must
-// not exist: ErrExists otherwise, ErrRace when two uploads ended at once. An
-// error from write aborts the upload, so an object is complete or absent. If the
-// invocation dies meanwhile, parts may be left that are no object: the bucket's
-// lifecycle deletes them, and the next tick of the run uploads again. If it dies
-// after the upload, the next tick meets ErrExists, and takes over what is there
-// (Inspect). Memory is bounded by two parts of 5 MiB.
+// not exist. It returns ErrExists if the key exists, and ErrRace if two uploads ended at
+// the same time. An error of write aborts the upload, so an object is complete or absent.
+// A crash during the upload may leave parts that are no object: the bucket's
+// lifecycle deletes them, and the next invocation of the run uploads again. After a later
+// crash the next invocation gets ErrExists, and uses the object that is there (Inspect).
+// Memory is bounded by two parts of 5 MiB.
 func (s *Store) PutRaw(ctx context.Context, key string, write func(io.Writer) error) (Stored, error) {
 	pr, pw := io.Pipe()
 	sum := &summer{w: pw, hash: sha256.New()}
@@ -61,7 +61,7 @@ func (s *Store) PutRaw(ctx context.Context, key string, write func(io.Writer) er
 	_, err := tm.UploadObject(ctx, &transfermanager.UploadObjectInput{
 		Bucket: &s.bucket, Key: &key, Body: pr, IfNoneMatch: aws.String("*"), ContentType: aws.String("application/gzip"),
 	})
-	_ = pr.CloseWithError(errUploadEnded) // releases write if the upload gave up first
+	_ = pr.CloseWithError(errUploadEnded) // ends write if the upload failed first
 	if werr := <-written; werr != nil && !errors.Is(werr, errUploadEnded) {
 		return Stored{}, werr
 	}
@@ -78,6 +78,7 @@ func (s *Store) PutRaw(ctx context.Context, key string, write func(io.Writer) er
 
 var errUploadEnded = errors.New("the upload ended")
 
+// compress writes what write produces to w, in gzip.
 func compress(w io.Writer, write func(io.Writer) error) error {
 	zw, err := gzip.NewWriterLevel(w, gzip.DefaultCompression)
 	if err != nil {
@@ -89,7 +90,7 @@ func compress(w io.Writer, write func(io.Writer) error) error {
 	return zw.Close()
 }
 
-// compressAside compresses in a goroutine of its own, beside write.
+// compressAside does what compress does, but compresses in another goroutine than write.
 func compressAside(w io.Writer, write func(io.Writer) error) error {
 	return compress(w, func(zw io.Writer) error {
 		a := newAhead(zw)
@@ -101,7 +102,7 @@ func compressAside(w io.Writer, write func(io.Writer) error) error {
 	})
 }
 
-// summer counts and hashes what passes.
+// summer counts and hashes the bytes that are written through it.
 type summer struct {
 	w    io.Writer
 	hash hash.Hash
@@ -115,10 +116,10 @@ func (s *summer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// PutCatalog stores a check catalogue under the hash of its plain bytes and
-// returns its key. The same catalogue is stored once, and a raw object names it
-// only after it was stored: a crash leaves at most a catalogue that nothing names.
-// It is compressed in memory; one over 24 MiB compressed is an error.
+// PutCatalog stores a check catalogue under the hash of its uncompressed bytes and
+// returns its key. The same catalogue is stored once. A raw object names it
+// only after it was stored, so a crash leaves at most a catalogue that no object names.
+// It is compressed in memory; over 24 MiB compressed it is a fault of class Reject.
 func (s *Store) PutCatalog(ctx context.Context, write func(io.Writer) error) (string, error) {
 	var body bytes.Buffer
 	plain := sha256.New()
@@ -138,6 +139,7 @@ func (s *Store) PutCatalog(ctx context.Context, write func(io.Writer) error) (st
 	return key, nil
 }
 
+// capped passes at most left bytes on, and then fails.
 type capped struct {
 	w    io.Writer
 	left int
@@ -150,10 +152,10 @@ func (c *capped) Write(p []byte) (int, error) {
 	return c.w.Write(p)
 }
 
-// PutQuarantine keeps an event that the endpoint refused, with its answer, in
-// the quarantine of its generation. It may be written again: if the invocation
-// dies before the event's index is saved as done, the next one sends the event
-// again and writes the same key.
+// PutQuarantine stores an event that Dynatrace refused, with the answer, in the quarantine
+// of its generation. It overwrites: after a crash before the event's index is saved as
+// done, an invocation that goes on with the generation sends the event again, and writes
+// the same key.
 func (s *Store) PutQuarantine(ctx context.Context, g archive.Generation, event archive.RefusedEvent) error {
 	document, err := event.Encode()
 	if err != nil {

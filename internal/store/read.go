@@ -22,10 +22,10 @@ import (
 )
 
 const (
-	readBuffer = 256 << 10
-	// startBytes is how much of an object Start reads: all of a small one.
+	readBuffer = 256 << 10 // bytes
+	// startBytes is how many bytes of an object Start reads: all bytes of a small object.
 	startBytes = 128 << 10
-	// maxReopen is how many connections in a row may break without getting on.
+	// maxReopen is how many connections in a row may break after readBuffer bytes or less.
 	maxReopen = 5
 )
 
@@ -42,12 +42,13 @@ func (s *Store) Head(ctx context.Context, key string) (archive.RawInfo, error) {
 }
 
 // Start describes the current version of an object, as Head does, and returns its
-// first 128 KiB as stored, by one request: of a small object that is all.
+// first 128 KiB as stored, by one request: all bytes of a small object. The bytes are nil
+// if the object is empty, or if they could not be read. ErrMissing if there is none.
 func (s *Store) Start(ctx context.Context, key string) (archive.RawInfo, []byte, error) {
 	out, err := s.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key, Range: aws.String(fmt.Sprintf("bytes=0-%d", startBytes-1))})
 	switch {
 	case err == nil:
-	case status(err) == http.StatusRequestedRangeNotSatisfiable: // it is empty
+	case status(err) == http.StatusRequestedRangeNotSatisfiable: // the object is empty
 		info, err := s.Head(ctx, key)
 		return info, nil, err
 	case status(err) == http.StatusNotFound:
@@ -59,34 +60,34 @@ func (s *Store) Start(ctx context.Context, key string) (archive.RawInfo, []byte,
 	info := archive.RawInfo{Key: key, ETag: aws.ToString(out.ETag), Size: sizeOf(out), LastModified: aws.ToTime(out.LastModified)}
 	start, err := io.ReadAll(io.LimitReader(out.Body, startBytes))
 	if err != nil || int64(len(start)) < min(info.Size, startBytes) {
-		return info, nil, nil // whoever opens it reads it from its beginning
+		return info, nil, nil // OpenBehind then reads the object from its first byte
 	}
 	return info, start, nil
 }
 
-// sizeOf returns the size of the whole object of which a range was read: what
-// stands behind the slash in "bytes 0-9/100".
+// sizeOf returns the size of the whole object of which a range was read: the number
+// behind the slash in "bytes 0-9/100".
 func sizeOf(out *s3.GetObjectOutput) int64 {
 	_, whole, _ := strings.Cut(aws.ToString(out.ContentRange), "/")
 	if size, err := strconv.ParseInt(whole, 10, 64); err == nil {
 		return size
 	}
-	return aws.ToInt64(out.ContentLength) // the answer is not a range, but all of it
+	return aws.ToInt64(out.ContentLength) // the answer is not a range, but the whole object
 }
 
-// Open streams exactly the version that info describes, decompressed if it is
-// gzip by its first bytes. A broken connection is resumed where it broke.
-// ErrChanged if the version is gone. Errors of the reader are of class Retry
-// when S3 failed, and Reject when the object itself is cut or corrupt.
+// Open streams exactly the version that info describes. If its first bytes say that it is
+// gzip, it is decompressed. A broken connection is resumed where it broke. ErrChanged if
+// another version is there, ErrMissing if none is. An error of the reader is of class
+// Reject if the object itself is cut or corrupt; errors of S3 are as in the other calls.
 func (s *Store) Open(ctx context.Context, info archive.RawInfo) (io.ReadCloser, error) {
 	return s.OpenBehind(ctx, info, nil)
 }
 
-// OpenBehind is Open where the first bytes of that version are known, as Start
-// returned them: they are not read again. None may be known.
+// OpenBehind does what Open does, but does not read the first bytes of that version
+// again: start holds them, as Start returned them. start may be empty.
 func (s *Store) OpenBehind(ctx context.Context, info archive.RawInfo, start []byte) (io.ReadCloser, error) {
 	body := &resuming{ctx: ctx, s: s, info: info}
-	if len(start) > 0 { // read on by range behind it
+	if len(start) > 0 { // the first reopen, which is no broken connection, reads the range behind start
 		body.body, body.reopens = io.NopCloser(bytes.NewReader(start)), -1
 	} else if err := body.open(); err != nil {
 		return nil, err
@@ -115,6 +116,7 @@ func (s *Store) OpenCatalog(ctx context.Context, key string) (io.ReadCloser, err
 	return s.Open(ctx, info)
 }
 
+// readCloser is a reader with a function that closes it.
 type readCloser struct {
 	io.Reader
 	close func() error
@@ -122,7 +124,7 @@ type readCloser struct {
 
 func (r *readCloser) Close() error { return r.close() }
 
-// inflating names what a bad gzip stream means.
+// inflating reads decompressed bytes, and turns an error of gzip into a fault; see corrupt.
 type inflating struct {
 	zr  *gzip.Reader
 	key string
@@ -136,8 +138,8 @@ func (r *inflating) Read(p []byte) (int, error) {
 	return n, corrupt(r.key, err)
 }
 
-// corrupt returns what is wrong with a damaged object. An error of S3 or of the
-// context says nothing about the object, and comes through.
+// corrupt returns a fault of class Reject for a damaged object. An error of S3 or of the
+// context says nothing about the object, and is returned as it is.
 func corrupt(key string, err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
@@ -155,15 +157,16 @@ func corrupt(key string, err error) error {
 	return e
 }
 
-// resuming reads an object and goes on by range where a connection broke.
+// resuming reads one version of an object as stored. After a broken connection it goes on
+// with a request for the rest of the bytes.
 type resuming struct {
 	ctx    context.Context //nolint:containedctx // a reader lives as long as the call that opened it
 	s      *Store
 	info   archive.RawInfo
 	body   io.ReadCloser
 	offset int64
-	// since is how much was read of the connection that is open; reopens counts
-	// those that broke one after the other with little read.
+	// since is how many bytes were read from the present connection. reopens counts the
+	// connections in a row that broke after readBuffer bytes or less.
 	since   int64
 	reopens int
 }
@@ -222,8 +225,8 @@ func (r *resuming) Close() error {
 	return r.body.Close()
 }
 
-// Inspect reads a raw object through, as an earlier upload stored it: what it
-// is as stored, and what its envelope says. ErrMissing if there is none; an
+// Inspect reads the whole of a raw object that an earlier upload stored. It returns its
+// size and hash as stored, and its envelope. ErrMissing if there is none; an
 // object that is cut, corrupt or no raw object is a fault of class Reject.
 func (s *Store) Inspect(ctx context.Context, key string) (Stored, archive.Envelope, error) {
 	info, err := s.Head(ctx, key)
@@ -238,7 +241,7 @@ func (s *Store) Inspect(ctx context.Context, key string) (Stored, archive.Envelo
 	read := &reader{r: body, sum: &summer{w: io.Discard, hash: sha256.New()}}
 	envelope, err := readThrough(read, key)
 	switch {
-	case read.err != nil: // S3's trouble, which looks like a cut object
+	case read.err != nil: // an error of S3, after which the object only looks cut
 		return Stored{}, archive.Envelope{}, read.err
 	case err != nil:
 		return Stored{}, archive.Envelope{}, fmt.Errorf("inspect %s: %w", key, err)
@@ -246,7 +249,8 @@ func (s *Store) Inspect(ctx context.Context, key string) (Stored, archive.Envelo
 	return Stored{Key: key, Bytes: read.sum.n, SHA256: hex.EncodeToString(read.sum.hash.Sum(nil))}, envelope, nil
 }
 
-// readThrough reads to the end, so that a whole object was seen.
+// readThrough reads an object to its end, which proves that it is whole, and returns its
+// envelope.
 func readThrough(r io.Reader, key string) (archive.Envelope, error) {
 	zr, err := gzip.NewReader(r)
 	if err != nil {
@@ -259,7 +263,7 @@ func readThrough(r io.Reader, key string) (archive.Envelope, error) {
 	return raw.Envelope, raw.Skip()
 }
 
-// reader sums up what is read, and keeps an error that is not the end.
+// reader counts and hashes what is read, and keeps an error other than io.EOF.
 type reader struct {
 	r   io.Reader
 	sum *summer

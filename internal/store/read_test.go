@@ -18,7 +18,7 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// What is read back of an object is what its writer knew of it.
+// An object is read back with the size and the hash that its writer returned.
 func TestInspect(t *testing.T) {
 	t.Parallel()
 	c := client(t)
@@ -78,8 +78,8 @@ func object(t *testing.T, c *s3.Client, key string) []byte {
 	return body
 }
 
-// Start returns what Head does, and the object's first bytes; what is read behind
-// them is the same object, and never another version of it.
+// Start returns what Head returns, and the object's first bytes. The bytes that are read
+// behind them are of the same version of the object.
 func TestStart(t *testing.T) {
 	t.Parallel()
 	c := client(t)

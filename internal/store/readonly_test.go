@@ -10,8 +10,8 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// What is written to a read-only archive goes well and is forgotten; what is
-// read is what was there before.
+// A write to a read-only archive succeeds and changes nothing: later reads return what
+// was there before.
 func TestReadOnlyKeepsNothing(t *testing.T) {
 	t.Parallel()
 	s := store.New(client(t), bucket)

@@ -11,7 +11,7 @@ import (
 	"runecast-ingest/internal/archive"
 )
 
-// Query says which raw objects are meant; all that is set must hold.
+// Query says which raw objects are wanted: an object must meet all members that are set.
 type Query struct {
 	// Prefix is how the key begins.
 	Prefix string
@@ -24,11 +24,11 @@ type Query struct {
 	Since, Until time.Time
 	// Order is how the objects are listed; zero: OldestFirst.
 	Order Order
-	// After is the place that an earlier selection in this order came to, the key
-	// of an object or what came with ErrLate: this one goes on behind it.
+	// After is where an earlier selection in the same order stopped: the key of its last
+	// object, or the key that came with ErrLate. This selection begins behind it.
 	After string
-	// Late is asked before each object that is looked at; once it reports true,
-	// the selection ends with ErrLate. Nil: it never does.
+	// Late is called before each object that is looked at. If it returns true, the
+	// selection ends with ErrLate. Nil: the time is not limited.
 	Late func() bool
 }
 
@@ -39,22 +39,22 @@ const (
 	// OldestFirst lists analyses by their keys, which begin with the day; then
 	// the hand-made documents.
 	OldestFirst Order = iota
-	// NewestFirst lists the analyses of the newest day first, by one list of S3 for
-	// each day since the oldest that has any object, those of a day by their keys;
-	// then the hand-made documents. It needs Until.
+	// NewestFirst lists the analyses of the newest day first, and those of one day by
+	// their keys; then the hand-made documents. It lists S3 once for each day back to the
+	// oldest day that has any object. It needs Until.
 	NewestFirst
-	// ByKey lists all that is under raw/ by the keys: hand-made documents come
-	// before analyses, and what is in neither folder is listed, too.
+	// ByKey lists everything under raw/ by the keys: hand-made documents come before
+	// analyses, and objects that are in neither folder are listed, too.
 	ByKey
 )
 
-// ErrLate: the time of a selection was over before all was looked at.
+// ErrLate means that the time of a selection was over before all objects were looked at.
 var ErrLate = errors.New("the time was over before the whole archive was looked at")
 
-// Select returns the raw objects that are meant, by lists of S3 of the days and
-// prefixes in question only; for a system, by what OfSystem reads, too. An error
-// ends it. With ErrLate comes the place that was looked at last, for After, as
-// the key of the object beside it.
+// Select returns the raw objects that a query wants. It lists only the days and prefixes
+// in question, and for a system also reads what OfSystem reads. An error ends the
+// sequence. Beside ErrLate stands an object with the key that was looked at last, for
+// the next query's After.
 func (s *Store) Select(ctx context.Context, q Query) iter.Seq2[archive.RawInfo, error] {
 	objects := func(yield func(archive.RawInfo, error) bool) {
 		for info, err := range s.inBounds(ctx, &q) {
@@ -66,7 +66,8 @@ func (s *Store) Select(ctx context.Context, q Query) iter.Seq2[archive.RawInfo, 
 	return s.OfSystem(ctx, q.System, objects)
 }
 
-// inBounds lists what may hold, in order, and ends with ErrLate where the time is over.
+// inBounds lists the objects that the query may want, in its order, and ends with ErrLate
+// if the time is over.
 func (s *Store) inBounds(ctx context.Context, q *Query) iter.Seq2[archive.RawInfo, error] {
 	return func(yield func(archive.RawInfo, error) bool) {
 		sections, err := s.sections(ctx, q)
@@ -83,7 +84,7 @@ func (s *Store) inBounds(ctx context.Context, q *Query) iter.Seq2[archive.RawInf
 			return over
 		}
 		for _, section := range sections {
-			last.Key = cmp.Or(section.after, section.prefix) // also a day without objects is behind a later selection
+			last.Key = cmp.Or(section.after, section.prefix) // the next selection does not list a day without objects again
 			if late() {
 				return
 			}
@@ -100,19 +101,20 @@ func (s *Store) inBounds(ctx context.Context, q *Query) iter.Seq2[archive.RawInf
 	}
 }
 
-// section is one list of S3: the keys under a prefix behind a key.
+// section is one list of S3: the keys under prefix that sort after the key after.
 type section struct {
 	prefix, after string
-	// before is the first day that is not wanted any more; zero: none.
+	// before ends the section at the first day that begins then or later; zero: no end.
 	before time.Time
 }
 
+// ends reports whether a key is of a day that is not wanted any more.
 func (s *section) ends(key string) bool {
 	day, ok := archive.AnalysisDay(key)
 	return ok && !s.before.IsZero() && !day.Before(s.before)
 }
 
-// sections returns what has to be listed, in order.
+// sections returns the lists of S3 that a query needs, in order.
 func (s *Store) sections(ctx context.Context, q *Query) (all []section, err error) {
 	if q.Order == ByKey {
 		top, ok := narrower(archive.RawPrefix, q.Prefix)
@@ -136,8 +138,8 @@ func (s *Store) sections(ctx context.Context, q *Query) (all []section, err erro
 	return all, nil
 }
 
-// analyses are the sections of what the collector archived: one, or one a day
-// where the newest come first.
+// analyses returns the sections of the objects that the collector archived: one section,
+// or one for each day if the newest come first.
 func (s *Store) analyses(ctx context.Context, q *Query, top string) ([]section, error) {
 	since, until := q.bounds()
 	after := ""
@@ -170,8 +172,8 @@ func (s *Store) analyses(ctx context.Context, q *Query, top string) ([]section, 
 	return all, nil
 }
 
-// firstDay is the first day behind a key that has any object, so that days long
-// past cost nothing; zero: there is none.
+// firstDay returns the day of the first object behind a key: earlier days need no
+// listing. Zero: there is no object.
 func (s *Store) firstDay(ctx context.Context, prefix, after string) (time.Time, error) {
 	for info, err := range s.List(ctx, prefix, after) {
 		if err != nil {
@@ -184,9 +186,9 @@ func (s *Store) firstDay(ctx context.Context, prefix, after string) (time.Time, 
 	return time.Time{}, nil
 }
 
-// bounds are when runs started that lie under a day in question. A run lies
-// under the day it started, which its id gives, or the one after where its
-// schedule was late.
+// bounds returns the times between which the wanted runs started, for the days to list. A
+// run lies under the day on which it started. Its id names that day, or the day before if
+// its schedule was late.
 func (q *Query) bounds() (since, until time.Time) {
 	if at, ok := archive.RunStart(q.Run); ok {
 		return at, at.Add(48 * time.Hour)
@@ -194,7 +196,8 @@ func (q *Query) bounds() (since, until time.Time) {
 	return q.Since, q.Until
 }
 
-// narrower returns what two prefixes have in common; false: nothing.
+// narrower returns the longer of two prefixes, if it begins with the other; false: no key
+// has both.
 func narrower(top, prefix string) (string, bool) {
 	if strings.HasPrefix(prefix, top) {
 		return prefix, true
@@ -202,7 +205,7 @@ func narrower(top, prefix string) (string, bool) {
 	return top, strings.HasPrefix(top, prefix)
 }
 
-// holds reports whether an object is meant, its system aside.
+// holds reports whether the query wants an object, apart from its system.
 func (q *Query) holds(info archive.RawInfo) bool {
 	run, _ := archive.RunOf(info.Key)
 	at := info.Started()

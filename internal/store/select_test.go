@@ -36,15 +36,15 @@ func selected(t *testing.T, s *store.Store, q store.Query) ([]string, error) {
 	return keys, nil
 }
 
-// day0 is the first day of the analyses. Hand-made documents are dated by the
-// server, so analyses are not long before.
+// day0 is the first day of the analyses. The server dates hand-made documents with the
+// present, so the analyses lie shortly before it.
 var day0 = time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -5)
 
 func at(day, hour int) time.Time {
 	return day0.AddDate(0, 0, day).Add(time.Duration(hour) * time.Hour)
 }
 
-// short returns the days and systems of analyses, and hand-made keys, in short.
+// short returns keys in a short form: day and system of an analysis, or a hand-made key.
 func short(keys []string) string {
 	var all []string
 	for _, key := range keys {
@@ -57,8 +57,8 @@ func short(keys []string) string {
 	return strings.Join(all, ", ")
 }
 
-// analyses puts two systems' objects of three days, hand-made ones, and what
-// lies in neither folder.
+// analyses stores the objects of two systems for three days, hand-made documents, and
+// objects that are in neither folder.
 func analyses(t *testing.T, c *s3.Client) {
 	t.Helper()
 	for day := range 3 {
@@ -124,8 +124,8 @@ func TestSelect(t *testing.T) {
 	}
 }
 
-// Wherever a selection ends, the next one goes on behind the key that it came
-// to: together they are the whole, in each order.
+// Wherever a selection ends, the next one begins behind its last key: together they
+// return all objects, in each order.
 func TestSelectGoesOnBehindAKey(t *testing.T) {
 	t.Parallel()
 	c := client(t)
@@ -146,8 +146,8 @@ func TestSelectGoesOnBehindAKey(t *testing.T) {
 					t.Errorf("behind %s: %s %v", key, d, err)
 				}
 			}
-			// The time ends at every object once; what was looked at is not wanted
-			// again, and no selection is without progress.
+			// The time ends at every object once. No object is returned twice, and each
+			// selection makes progress.
 			var parts []string
 			for q.After = ""; ; {
 				looks := 0
@@ -189,7 +189,7 @@ func TestSelectEndsWithAnError(t *testing.T) {
 	}
 }
 
-// raw is a raw object whose envelope names a system.
+// raw returns a raw object whose envelope names a system.
 func raw(s archive.System) string {
 	var b strings.Builder
 	e := archive.Envelope{Run: archive.EnvelopeRun{ID: "r", StartedAt: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)}, System: s}
@@ -199,8 +199,8 @@ func raw(s archive.System) string {
 	return b.String() + `{"issues":[]}}`
 }
 
-// estate has systems whose keys say less than their names, with and without a
-// commit register, one that was renamed, and hand-made documents.
+// estate stores objects of systems whose names are longer than their keys show, with and
+// without a commit register, of one that was renamed, and hand-made documents.
 func estate(t *testing.T) *store.Store {
 	t.Helper()
 	c := client(t)
@@ -264,7 +264,7 @@ func estate(t *testing.T) *store.Store {
 	return s
 }
 
-// A system is asked for by its id or its whole name: keys hold but 40 characters
+// A system is selected by its id or its whole name, although keys hold only 40 characters
 // of a name, and a name may change.
 func TestSelectionOfASystemIsExact(t *testing.T) {
 	t.Parallel()
@@ -324,7 +324,7 @@ func TestSelectionOfASystemIsExact(t *testing.T) {
 	}
 }
 
-// whose finds the system of a key by the hash of the id.
+// whose returns the system of a key by the hash of the id.
 func whose(key string) string {
 	label, ok := archive.RawLabel(key)
 	if !ok {
@@ -338,7 +338,8 @@ func whose(key string) string {
 	return key
 }
 
-// What hides whose an object is ends the selection: nothing is left out silently.
+// If it cannot be found out which system an object is of, the selection ends with an
+// error: no object is left out silently.
 func TestSelectionOfASystemNeedsItsRights(t *testing.T) {
 	t.Parallel()
 	c := client(t)

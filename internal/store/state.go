@@ -19,15 +19,15 @@ import (
 const maxDocument = 16 << 20
 
 // Doc is a state document as it was read, with what a conditional write needs.
-// A document that does not exist yet is made with its Key alone.
+// A Doc with nothing but its Key stands for a document that does not exist yet.
 type Doc[T any] struct {
 	Key   string
 	Value T
-	// ETag of the version read or written; empty: the document does not exist.
+	// ETag is the ETag of the version read or written; empty: there is no document.
 	ETag string
 }
 
-// Exists reports whether the document was there.
+// Exists reports whether the document existed when it was last read or written.
 func (d *Doc[T]) Exists() bool { return d.ETag != "" }
 
 // document is a pointer to a type of state document.
@@ -36,11 +36,11 @@ type document[T any] interface {
 	archive.Document
 }
 
-// Load reads a state document. One that is missing (404) is no error: Exists
-// then reports false, and Save creates it. 403 is a fault of class Config, since
-// it could hide a document. What cannot be read as T is a fault, too
-// (archive.Decode); its ETag is returned beside the error, so that a document
-// that may be lost can be replaced.
+// Load reads a state document of at most 16 MiB. A missing document (404) is no error:
+// Exists then returns false, and Save creates it. 403 is a fault of class Config, since a
+// document may be there. A document that cannot be read as T is a fault, too
+// (archive.Decode); its ETag is returned with the error, so that the caller can replace
+// a document that nobody needs.
 func Load[T any, P document[T]](ctx context.Context, s *Store, key string) (Doc[T], error) {
 	d := Doc[T]{Key: key}
 	out, err := s.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key})
@@ -59,22 +59,22 @@ func Load[T any, P document[T]](ctx context.Context, s *Store, key string) (Doc[
 	return d, archive.Decode(text, key, P(&d.Value))
 }
 
-// Save writes a document if S3 still holds what d was read as, and keeps the new
-// ETag in d, so that d can be saved again. It is sent once, never repeated by the
-// SDK. It ends in one of these ways:
+// Save writes a document if S3 still holds the version that d was read from, and keeps
+// the new ETag in d, so that d can be saved again. The request is sent once: the SDK never
+// repeats it. Save ends in one of these ways:
 //
-//   - nil: this write was applied. Also after an answer that was lost, if the
-//     document, read once more, carries this write's id.
+//   - nil: this write was applied. Also if the answer was lost, and the document, read
+//     once more, carries this write's id.
 //   - ErrConflict (412): another invocation has written the document since it was
-//     read, and owns it now. Nothing was applied: stop, or load and decide anew.
-//   - ErrRace (409, or 404 where one was to be replaced): two writes met, or the
-//     document vanished. Nothing was applied: load and decide anew.
-//   - ErrUnknown: no answer, and the document does not carry this write's id.
+//     read, and owns it now. Nothing was applied: stop, or load and decide again.
+//   - ErrRace (409, or 404 for a document that existed): two writes met, or the
+//     document vanished. Nothing was applied: load and decide again.
+//   - ErrUnknown: no clear answer, and the document does not carry this write's id.
 //     The write may still be applied later: stop and send nothing more.
 //   - any other error: S3 refused the write, nothing was applied.
 //
-// An invocation that dies while it saves leaves the old document or the new one,
-// never half of one. Whoever comes next loads it and goes on from what it says.
+// A crash during Save leaves the old document or the new one, never a part of one. The
+// next invocation loads the document and goes on from what it says.
 func Save[T any, P document[T]](ctx context.Context, s *Store, d *Doc[T]) error {
 	id := uuid.NewString()
 	text, err := archive.Encode(P(&d.Value), id)
@@ -107,8 +107,8 @@ func Save[T any, P document[T]](ctx context.Context, s *Store, d *Doc[T]) error 
 const settleTime = 5 * time.Second
 
 // settle finds out what became of a write that got no clear answer: it reads the
-// document once and looks for the write's id. The read has its own time, since
-// the caller's may be over.
+// document once and looks for the write's id. The read has a time limit of its own, since
+// the caller's context may have ended.
 func settle[T any, P document[T]](ctx context.Context, s *Store, d *Doc[T], id string, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()

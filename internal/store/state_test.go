@@ -75,7 +75,7 @@ func TestOneOfManyWritersWins(t *testing.T) {
 	}
 }
 
-// silent applies or drops a PUT and answers as if the line was cut.
+// silent applies or drops a PUT, and breaks the connection instead of an answer.
 type silent struct {
 	*s3.Client
 	apply bool

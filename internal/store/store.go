@@ -39,19 +39,19 @@ func New(api API, bucket string) *Store { return &Store{api: api, bucket: bucket
 func (s *Store) Bucket() string { return s.bucket }
 
 var (
-	// ErrExists: the object is there already; it is never rewritten.
+	// ErrExists means that the object is there already; it is never rewritten.
 	ErrExists = errors.New("the object exists already")
-	// ErrMissing: there is no such object.
+	// ErrMissing means that there is no object of this key.
 	ErrMissing = errors.New("there is no such object")
-	// ErrChanged: the object is not the version that was asked for.
+	// ErrChanged means that the object is not the version that was asked for.
 	ErrChanged = errors.New("the object was replaced meanwhile")
-	// ErrConflict (412): another invocation has written the document since it was
-	// read; see Save.
+	// ErrConflict (412) means that another invocation has written the document since it
+	// was read; see Save.
 	ErrConflict = errors.New("another invocation has written the document")
-	// ErrRace (409): two writes met, or the document vanished; see Save, and PutRaw
-	// for two uploads.
+	// ErrRace (409, or 404) means that two writes met, or that the document vanished; see
+	// Save, and PutRaw for two uploads.
 	ErrRace = errors.New("two conditional writes met")
-	// ErrUnknown: no answer says whether the write was applied; see Save.
+	// ErrUnknown means that it is not known whether the write was applied; see Save.
 	ErrUnknown = errors.New("the outcome of a state write is unknown")
 )
 
@@ -64,7 +64,8 @@ func status(err error) int {
 	return 0
 }
 
-// explain turns an S3 error into one for a person.
+// explain turns an S3 error into a *fault.Error for a person. right names the permissions
+// that the call needs. An error of the context is returned as it is.
 func (s *Store) explain(err error, right, key string) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -79,9 +80,9 @@ func (s *Store) explain(err error, right, key string) error {
 	case isNoBucket(err):
 		e.Class, e.What, e.Err = fault.Config, "the bucket does not exist", nil
 		e.Cure = "check ARCHIVE_BUCKET and AWS_REGION"
-	case ok && (status(err) < http.StatusInternalServerError || known.class == fault.Retry): // a 5xx passes, whatever its code
+	case ok && (status(err) < http.StatusInternalServerError || known.class == fault.Retry): // a 5xx stays a Retry, whatever its code
 		e.Class, e.What, e.Cure, e.Err = known.class, fmt.Sprintf("%s (%d %s)", known.what, status(err), code), known.cure, nil
-	case status(err) == http.StatusForbidden && strings.Contains(message, "kms:"): // of the key's policy, or the role's
+	case status(err) == http.StatusForbidden && strings.Contains(message, "kms:"): // the message names the missing KMS permission
 		e.Class, e.What, e.Err = fault.Config, "the function may not use the bucket's KMS key (403 "+code+")", nil
 		e.Cure = "allow kms:Decrypt and kms:GenerateDataKey on the bucket's key in the function's role and in the key's policy"
 	case status(err) == http.StatusForbidden:
@@ -94,7 +95,7 @@ func (s *Store) explain(err error, right, key string) error {
 	return e
 }
 
-// once is for writes that must not be repeated behind our back.
+// once is an option for writes that the SDK must not repeat.
 func once(o *s3.Options) { o.RetryMaxAttempts = 1 }
 
 func isNoBucket(err error) bool {
@@ -102,10 +103,9 @@ func isNoBucket(err error) bool {
 	return errors.As(err, &api) && api.ErrorCode() == "NoSuchBucket"
 }
 
-// Client makes an S3 client. Path style is for S3 servers that serve buckets
-// by path. Whatever the configuration says, each write carries a checksum and
-// each object that has one is verified when it is read: only LoadDefaultConfig
-// sets both by itself.
+// Client returns an S3 client. pathStyle is for S3 servers that serve buckets by path.
+// Each write carries a checksum, and each object that has a checksum is verified when it
+// is read, with any cfg: one that LoadDefaultConfig did not make has neither set.
 func Client(cfg aws.Config, pathStyle bool) *s3.Client {
 	return s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.UsePathStyle = pathStyle

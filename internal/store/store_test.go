@@ -194,7 +194,7 @@ func TestReplacedObjectIsNotReadAsTheOld(t *testing.T) {
 	}
 }
 
-// cutting breaks the body of each GET after some bytes, a number of times.
+// cutting breaks the body of a GET after some bytes, for a number of GETs.
 type cutting struct {
 	*s3.Client
 	after, times int
@@ -259,7 +259,7 @@ func TestCatalogIsStoredOnceUnderItsHash(t *testing.T) {
 	}
 }
 
-// refusing answers each request with a status, as S3 does.
+// refusing answers each request with the same status, in the form of S3.
 type refusing struct {
 	*s3.Client
 	status int
@@ -315,7 +315,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A reading that the deadline ends says nothing about the object.
+// A read that the deadline ends does not make the object count as corrupt.
 func TestDeadlineIsNoDamage(t *testing.T) {
 	t.Parallel()
 	c := client(t)

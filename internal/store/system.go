@@ -10,7 +10,7 @@ import (
 )
 
 // Directory reads the commit registers of all systems. Registers that cannot be
-// read are left out.
+// read are left out. An error is that of the listing.
 func (s *Store) Directory(ctx context.Context) (*archive.Directory, error) {
 	registers, err := s.Registers(ctx)
 	if err != nil {
@@ -19,7 +19,7 @@ func (s *Store) Directory(ctx context.Context) (*archive.Directory, error) {
 	return DirectoryOf(registers), nil
 }
 
-// DirectoryOf makes a directory of the registers that can be read.
+// DirectoryOf returns a directory of the registers that could be read.
 func DirectoryOf(all []Committed) *archive.Directory {
 	var readable []*archive.Register
 	for i := range all {
@@ -30,10 +30,11 @@ func DirectoryOf(all []Committed) *archive.Directory {
 	return archive.NewDirectory(readable)
 }
 
-// OfSystem returns those of listed objects that are of a system; nil: all. Most
-// keys decide it. Where the label in a key leaves it open, the envelope of one
-// object with this label is read; of each hand-made object the delivery document
-// and the envelope are. An error of the list comes through, with its object.
+// OfSystem returns those of the listed objects that are of a system; nil: all. For most
+// analyses the key decides. If the label in a key leaves it open, the envelope of one
+// object with this label is read. For each hand-made object the delivery document and
+// the envelope are read. An error ends the list; an error of objects is passed on with
+// the object beside it.
 func (s *Store) OfSystem(ctx context.Context, system *archive.Named, objects iter.Seq2[archive.RawInfo, error]) iter.Seq2[archive.RawInfo, error] {
 	if system == nil {
 		return objects
@@ -56,13 +57,13 @@ func (s *Store) OfSystem(ctx context.Context, system *archive.Named, objects ite
 type systemFilter struct {
 	s      *Store
 	system *archive.Named
-	// settled keeps what an envelope has settled, by the label in the keys:
-	// objects of one label are of one system.
+	// settled says whether the objects of a label are of the system, as one envelope has
+	// settled it: all objects of one label are of one system.
 	settled map[archive.Label]bool
 }
 
-// means reports whether an object is of a system that is asked for. One that
-// cannot be read is judged by its key alone, so that no damage hides it.
+// means reports whether an object is of the system. If the key leaves it open and the
+// envelope cannot be read, the object counts as the system's: damage must not hide it.
 func (f *systemFilter) means(ctx context.Context, info archive.RawInfo) (bool, error) {
 	label, ok := archive.RawLabel(info.Key)
 	if !ok {
@@ -83,9 +84,9 @@ func (f *systemFilter) means(ctx context.Context, info archive.RawInfo) (bool, e
 	return f.settled[label], nil
 }
 
-// meansHandMade asks the delivery of a document of several systems, then the
-// envelope, then the key. A document of several systems without an envelope
-// that was never delivered is of none.
+// meansHandMade reports whether a hand-made document is of the system. It decides by the
+// scans in the delivery document, if there are several, then by the envelope, then by the
+// key. So a document of several systems that was never delivered counts only by its key.
 func (f *systemFilter) meansHandMade(ctx context.Context, info archive.RawInfo) (bool, error) {
 	doc, err := f.s.Delivery(ctx, info.Key)
 	if err != nil && fault.ClassOf(err) != fault.Reject {
@@ -106,8 +107,8 @@ func (f *systemFilter) meansHandMade(ctx context.Context, info archive.RawInfo) 
 	return f.system.MeansHandMade(info.Key), nil
 }
 
-// named reads which system an object's envelope names. False: the object has no
-// envelope that can be read, or is not there any more.
+// named returns the system in an object's envelope. False: the object has no
+// envelope that can be read, or is not there any more, or was replaced.
 func (s *Store) named(ctx context.Context, info archive.RawInfo) (archive.System, bool, error) {
 	body, err := s.Open(ctx, info)
 	if err == nil {

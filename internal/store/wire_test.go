@@ -19,8 +19,8 @@ import (
 	"runecast-ingest/internal/store"
 )
 
-// wire is the way between a client and the S3 server: it keeps what was sent,
-// and may change what is read.
+// wire is a transport between a client and the S3 server: it keeps the requests, and may
+// change the answers.
 type wire struct {
 	mu     sync.Mutex
 	writes []*http.Request
@@ -44,8 +44,8 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// wired returns a client whose configuration was made by hand, not by
-// LoadDefaultConfig, and the wire that it speaks over.
+// wired returns a client whose configuration was not made by LoadDefaultConfig, and its
+// wire.
 func wired(t *testing.T) (*s3.Client, *wire) {
 	t.Helper()
 	srv, err := s3server.Start(t.Context(), s3server.Options{Dir: t.TempDir()})
@@ -63,8 +63,8 @@ func wired(t *testing.T) (*s3.Client, *wire) {
 	}, true), w
 }
 
-// fill writes an object of each kind: a raw object in one part and one in
-// several, a catalogue, a state document and an event in quarantine.
+// fill writes an object of each kind: a raw object in one part, a raw object in
+// several parts, a catalogue, a state document and an event in quarantine.
 func fill(t *testing.T, s *store.Store) (state store.Doc[archive.Register], gzipped []string) {
 	t.Helper()
 	noise := make([]byte, 6<<20) // does not compress: two parts
@@ -110,8 +110,8 @@ func TestEveryWriteCarriesAChecksum(t *testing.T) {
 	}
 }
 
-// One letter that changes on the way makes another document of the same form:
-// only the checksum can show it.
+// A letter is changed in transit, and the document still has a valid form: only the
+// checksum can show the change.
 func TestADocumentThatChangedOnTheWayIsNotRead(t *testing.T) {
 	t.Parallel()
 	c, w := wired(t)
@@ -124,8 +124,8 @@ func TestADocumentThatChangedOnTheWayIsNotRead(t *testing.T) {
 	}
 }
 
-// The header of a compressed object names no time: the archive's own keys and
-// S3's dates do that, and a wrong one would be for ever.
+// The gzip header of an object has no time: keys and S3's dates hold the times, and a
+// wrong time in an object could never be corrected.
 func TestCompressedObjectsAreNotDated(t *testing.T) {
 	t.Parallel()
 	c, _ := wired(t)
