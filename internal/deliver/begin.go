@@ -125,10 +125,10 @@ func (d *delivery) takeLease(ctx context.Context, at *situation) ([]step, error)
 	steps := make([]step, len(d.scans))
 	for i, s := range d.scans {
 		var err error
-		if steps[i], err = d.decide(ctx, at, s); err != nil {
+		d.parts[i].System = s.Envelope.System
+		if steps[i], d.parts[i].Older, err = d.decide(ctx, at, s); err != nil {
 			return nil, err
 		}
-		d.parts[i] = PartOutcome{System: s.Envelope.System, Older: !sends(steps[i])}
 	}
 	if !slices.ContainsFunc(steps, changes) {
 		return steps, nil
@@ -190,37 +190,40 @@ func (d *delivery) fillLease(at *situation) {
 }
 
 // decide returns the next step of one scan, and changes the scan in memory to the state
-// in which that step begins.
-func (d *delivery) decide(ctx context.Context, at *situation, s *scan) (step, error) {
+// in which that step begins. It also returns whether nothing is sent of the scan because
+// a newer one is committed.
+func (d *delivery) decide(ctx context.Context, at *situation, s *scan) (next step, older bool, err error) {
 	c, reg, err := d.candidate(ctx, s)
 	if err != nil {
-		return stepDone, err
+		return stepDone, false, err
 	}
 	s.found = d.foundNow(c, &reg)
 	if d.request.Force && !reg.Exists() {
 		// A newer scan under way is no reason to stop here: the commit point waits for it.
 		if err := d.askDocuments(ctx, s, c, &reg); err != nil && !errors.Is(err, errUnderWay) {
-			return stepDone, err
+			return stepDone, false, err
 		}
 	}
 	d.request.mark(at, c)
 	s.recognise(&c.register.System)
-	step := at.step(c)
-	if step == stepSend && !c.forced() && reg.Exists() { // without a register the commit point asks the documents
+	next = at.step(c)
+	if next == stepSend && !c.forced() && reg.Exists() { // without a register the commit point asks the documents
 		if err := d.askDocuments(ctx, s, c, &reg); err != nil {
-			return stepDone, err
+			return stepDone, false, err
 		}
-		step = at.step(c)
+		next = at.step(c)
 	}
-	switch step {
+	switch next {
 	case stepDone:
+		older = c.outdated()
 	case stepSupersede:
+		older = true
 		s.Order = c.order
 		s.supersede("nothing to do: a newer scan is committed, " + c.newer().RawKey + "; a replay of this key with force shows this one instead")
 	default:
 		s.begin(at, c, d.key, d.o.NewID())
 	}
-	return step, nil
+	return next, older, nil
 }
 
 // candidate reads the register of a scan's system, and for the commits in it the

@@ -1,6 +1,8 @@
 package deliver
 
 import (
+	"slices"
+
 	"runecast-ingest/internal/archive"
 )
 
@@ -36,16 +38,17 @@ func record(v *archive.Delivery, scans []*scan) {
 	v.Scan = sum(v.Scans)
 }
 
-// sum returns the figures of all scans together, and the state and the reason of the
-// scan that ranks highest: sending, failed, complete, superseded.
+// sum returns the figures of all scans together, their highest generation, and the state
+// and the reason of the scan that ranks highest: sending, failed, complete, superseded.
 func sum(scans []archive.SystemScan) archive.Scan {
-	total := archive.Scan{Order: scans[0].Order, State: archive.DeliverySuperseded, Generation: scans[0].Generation}
+	total := archive.Scan{Order: scans[0].Order, State: archive.DeliverySuperseded}
 	rank := map[string]int{archive.DeliverySuperseded: 0, archive.DeliveryComplete: 1, archive.DeliveryFailed: 2, archive.DeliverySending: 3}
 	for i := range scans {
 		s := &scans[i]
 		if rank[s.State] >= rank[total.State] {
 			total.State, total.Reason = s.State, s.Reason
 		}
+		total.Generation = max(total.Generation, s.Generation)
 		total.Mapped += s.Mapped
 		total.Accepted += s.Accepted
 		total.Quarantined += s.Quarantined
@@ -59,23 +62,28 @@ func sum(scans []archive.SystemScan) archive.Scan {
 }
 
 // recall fills the scans of an object with what the document says of them. What the
-// document says of another version of a single scan is kept too: scan.begin takes the
-// generation's number from it, and how an earlier generation ended.
+// document says of another version of the object is kept too: scan.begin takes the
+// generation's number from it, and how an earlier generation ended. The number is higher
+// than those of all systems in the other version where that has none of the scan's
+// system, since the number names the folder of the scan's events in quarantine.
 func recall(v *archive.Delivery, scans []*scan, sameVersion bool) {
-	if len(scans) == 1 {
-		scans[0].Scan = v.Scan
-		scans[0].Force = v.Force && sameVersion // a replay's force is for the version it saw
-		return
-	}
-	if !sameVersion {
-		return
-	}
-	bySystem := map[string]archive.Scan{}
-	for _, r := range v.Scans {
-		bySystem[r.System.ID] = r.Scan
+	documented := recorded(v)
+	highest := 0
+	for i := range documented {
+		highest = max(highest, documented[i].Generation)
 	}
 	for _, s := range scans {
-		s.Scan = bySystem[s.System.ID]
+		of := slices.IndexFunc(documented, func(r archive.SystemScan) bool {
+			// A document of one scan may not name its system.
+			return r.System.ID == s.System.ID || r.System.ID == "" && len(documented) == 1 && len(scans) == 1
+		})
+		switch {
+		case of >= 0:
+			s.Scan = documented[of].Scan
+			s.Force = s.Force && sameVersion // a replay's force is for the version it saw
+		case !sameVersion:
+			s.Generation = highest
+		}
 	}
 }
 

@@ -91,18 +91,55 @@ func TestHandMadeDocumentOfOlderResultsIsSuperseded(t *testing.T) {
 	}
 }
 
-// A new version under the same key is delivered in a new generation.
+// A new version under the same key is delivered in a new generation, whose number is
+// higher, also where no scan of the version before was committed: events in quarantine
+// lie in a folder of their generation.
 func TestReplacedHandMadeDocument(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, nil)
-	r.Upload("raw/manual/x.json", site.Saved("vc-a 5@23"))
-	first := r.delivered("raw/manual/x.json", archive.DeliveryComplete)
-	r.Upload("raw/manual/x.json", site.Saved("vc-a 2@24"))
-	second := r.delivered("raw/manual/x.json", archive.DeliveryComplete)
-	if second.Scan.Generation <= first.Scan.Generation {
-		t.Errorf("generations %d, %d", first.Scan.Generation, second.Scan.Generation)
+	const key = "raw/manual/x.json"
+	for name, c := range map[string]struct {
+		versions [][]string // of the systems in each
+		refused  bool       // all events but those of the last version
+		shown    []string
+	}{
+		"one system":               {versions: [][]string{{"vc-a 5@23"}, {"vc-a 2@24"}}, shown: []string{"vc-a failed=2 passed=1 posture=50"}},
+		"one system, refused":      {versions: [][]string{{"vc-a 5@23"}, {"vc-a 2@24"}}, refused: true, shown: []string{"vc-a failed=2 passed=1 posture=50"}},
+		"two systems, refused":     {versions: [][]string{{"vc-a 5@23", "vc-b 5@23"}, {"vc-a 2@24", "vc-b 2@24"}}, refused: true, shown: []string{"vc-a failed=2 passed=1 posture=50", "vc-b failed=2 passed=1 posture=50"}},
+		"one of two, refused":      {versions: [][]string{{"vc-a 5@23", "vc-b 5@23"}, {"vc-b 2@24"}}, refused: true, shown: []string{"vc-b failed=2 passed=1 posture=50"}},
+		"one, then two, refused":   {versions: [][]string{{"vc-a 5@23"}, {"vc-a 2@24", "vc-b 2@24"}}, refused: true, shown: []string{"vc-a failed=2 passed=1 posture=50", "vc-b failed=2 passed=1 posture=50"}},
+		"another system, refused":  {versions: [][]string{{"vc-a 5@23"}, {"vc-b 2@24"}}, refused: true, shown: []string{"vc-b failed=2 passed=1 posture=50"}},
+		"two, cut in between, two": {versions: [][]string{{"vc-a 5@23", "vc-b 5@23"}, nil, {"vc-a 2@24", "vc-b 2@24"}}, refused: true, shown: []string{"vc-a failed=2 passed=1 posture=50", "vc-b failed=2 passed=1 posture=50"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, nil)
+			highest := 0
+			for i, systems := range c.versions {
+				last := i == len(c.versions)-1
+				body, state := site.Saved(systems...), archive.DeliveryComplete
+				if systems == nil {
+					body = []byte(`{"results":[`)
+				}
+				r.Intercept = nil
+				if !last && c.refused {
+					state = archive.DeliveryFailed
+					r.Intercept = site.Refusing(http.StatusBadRequest, func(string) bool { return true })
+				}
+				r.Upload(key, body)
+				r.delivered(key, state)
+				d := r.Document(key)
+				lowest, most := d.Generation, d.Generation
+				for _, s := range d.Scans {
+					lowest, most = min(lowest, s.Generation), max(most, s.Generation)
+				}
+				if systems != nil && lowest <= highest {
+					t.Errorf("version %d is of generation %d, and one of %d was before it", i+1, lowest, highest)
+				}
+				highest = max(highest, most)
+			}
+			r.Shown(c.shown...)
+		})
 	}
-	r.Shown("vc-a failed=2 passed=1 posture=50")
 }
 
 // A new version of a document of several systems cannot be read: the scans of the old

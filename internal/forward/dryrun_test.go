@@ -2,11 +2,14 @@ package forward_test
 
 import (
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/config/forwarderconfig"
+	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/securityevent"
 	"runecast-ingest/internal/simulate/site"
 )
@@ -117,5 +120,23 @@ func TestDryRunTakesNoPace(t *testing.T) {
 	before := r.Clock.Waited()
 	if a := r.replayed(`"prefix":"raw/","dryRun":true,"maxEventsPerSecond":1`); a.DryRun.Events == 0 || a.Cursor != "" || r.Clock.Waited() != before {
 		r.T.Errorf("%+v, waited %s", a, r.Clock.Waited()-before)
+	}
+}
+
+// A dry run says of a scan that is committed already, beside another of its document
+// that is not, that nothing is to be sent; but it is not older than what is committed.
+func TestDryRunOfADocumentThatIsDeliveredInPart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.Upload("raw/manual/both.json", site.Saved("vc-a 2@1", "vc-b 1@1"))
+	r.Intercept = site.Refusing(http.StatusForbidden, func(body string) bool { return strings.Contains(body, "vc-b") })
+	_, _ = r.deliver("raw/manual/both.json")
+	r.Intercept = nil
+	if d := r.Document("raw/manual/both.json"); d.Scans[0].State != archive.DeliveryComplete || d.Scans[1].State != archive.DeliverySending {
+		t.Fatalf("%+v", d.Scans)
+	}
+	a := r.replayed(`"prefix":"raw/manual/","state":"pending","dryRun":true`)
+	if a.Older != 0 || len(a.DryRun.Systems) != 2 || slices.ContainsFunc(a.DryRun.Systems, func(s payload.DryRunScan) bool { return s.Older }) {
+		t.Errorf("older %d, %+v", a.Older, a.DryRun.Systems)
 	}
 }
