@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// told returns everything that is read from a list of issues, and the error that
-// ends the reading. Objects are read by their form, or token by token.
+// told returns everything that is read from a list of issues with the error that
+// ends the reading, and how many objects were read by their form. Without byForm
+// all are read token by token.
 func told(issues string, o IssueOptions, byForm bool) (text string, quick int) {
 	w := NewWalker(strings.NewReader("[" + issues + "]"))
 	r := NewIssueReader(w, o)
