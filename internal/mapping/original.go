@@ -28,8 +28,8 @@ func (o *original) set(h *runecast.Issue) {
 	o.head = append(o.head, `,"affectedObjects":[`...)
 }
 
-// of returns the content for one object, nil for a finding on the system itself;
-// empty if contents are not sent.
+// of returns the content for a finding on the object whose JSON is raw; raw is nil for
+// a finding on the system. Empty: the settings do not send the content.
 func (o *original) of(raw []byte) []byte {
 	if len(o.head) == 0 {
 		return nil
