@@ -218,5 +218,8 @@ type SystemError struct {
 	Err error
 }
 
+// Error returns the text of Err.
 func (e *SystemError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
 func (e *SystemError) Unwrap() error { return e.Err }

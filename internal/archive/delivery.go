@@ -28,21 +28,30 @@ func Final(state string) bool {
 type Scan struct {
 	Order Order `json:"order"`
 	// ScanID is random per generation; all findings of a generation carry it.
-	ScanID     string `json:"scanId"`
-	Generation int    `json:"generation"`
-	State      string `json:"state"`
+	ScanID string `json:"scanId"`
+	// Generation is the number of the generation; it only grows.
+	Generation int `json:"generation"`
+	// State is sending, complete, superseded or failed; empty: nothing was begun.
+	State string `json:"state"`
 	// Doubt: it cannot be known which events of this generation were accepted.
 	Doubt bool `json:"doubt"`
 	// Done are the event indexes [from, to) accepted or quarantined in this generation.
-	Done               [][2]int64 `json:"done"`
-	Mapped             int64      `json:"mapped"`
-	Accepted           int64      `json:"accepted"`
-	Quarantined        int64      `json:"quarantined"`
-	Skipped            int64      `json:"skipped"`
-	Requests           int64      `json:"requests"`
-	Bytes              int64      `json:"bytes"`
-	DuplicatesPossible bool       `json:"duplicatesPossible"`
-	Force              bool       `json:"force"`
+	Done [][2]int64 `json:"done"`
+	// Mapped, Accepted, Quarantined and Skipped are numbers of events. Once a generation
+	// is complete, Mapped is the sum of the others. Skipped counts the events that the
+	// settings leave out.
+	Mapped      int64 `json:"mapped"`
+	Accepted    int64 `json:"accepted"`
+	Quarantined int64 `json:"quarantined"`
+	Skipped     int64 `json:"skipped"`
+	// Requests counts the requests that were made, Bytes the bytes of the batches that
+	// were accepted.
+	Requests int64 `json:"requests"`
+	Bytes    int64 `json:"bytes"`
+	// DuplicatesPossible: a batch in doubt, or a request with extras, was sent again.
+	DuplicatesPossible bool `json:"duplicatesPossible"`
+	// Force: the delivery may replace the newer commit that Over names.
+	Force bool `json:"force"`
 	// Over is the scan id of the commit that was the system's newest when this
 	// delivery was forced. It is the only newer commit that this delivery may replace.
 	// Empty: there was none.

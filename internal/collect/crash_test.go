@@ -109,7 +109,7 @@ func checkArchived(t *testing.T, w *world) {
 	}
 }
 
-// TestCancelSurvives: once a run is kept as cancelled, nobody goes on with it.
+// TestCancelSurvives: once a run is stored as cancelled, no invocation goes on with it.
 func TestCancelSurvives(t *testing.T) {
 	t.Parallel()
 	for _, kind := range accidents() {

@@ -327,7 +327,7 @@ func remark(e *runecast.Element) string {
 func (v *invocation) adopt(work context.Context, s *archive.RunSystem, key string, polled runecast.Scan) error {
 	stored, envelope, err := v.o.Store.Inspect(work, key)
 	if errors.Is(err, store.ErrMissing) { // two uploads met and neither won: the next round uploads anew
-		s.Reason = "two uploads met"
+		s.Reason = "two uploads of its results met, and neither was stored: the next round archives them anew"
 		return nil
 	}
 	if err != nil {

@@ -130,7 +130,7 @@ func (r *Reader) reach(i int) (int, error) {
 	return r.more(i)
 }
 
-// scalar reads a number, true, false or null at hand, and returns where it ends.
+// scalar reads the next token, a number, true, false or null, and returns where it ends.
 func (r *Reader) scalar(kind Kind) (int, error) {
 	switch kind {
 	case 'n':

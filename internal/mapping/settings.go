@@ -11,7 +11,7 @@ type Settings struct {
 	Fields securityevent.Fields `json:",omitzero"`
 	// IncludeResults are the statuses to send.
 	IncludeResults []securityevent.Status
-	// IncludeTypes are profile codes sent beside the default selection; upper case.
+	// IncludeTypes are profile codes sent in addition to security profiles; upper case.
 	IncludeTypes []string
 	// ExcludeTypes are profile codes not sent; upper case.
 	ExcludeTypes []string
