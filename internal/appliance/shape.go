@@ -40,8 +40,8 @@ var (
 	errNotJSON  = errors.New("not JSON")
 )
 
-// memberName is what an API's author calls a member. Anything else (an address,
-// an identifier, a sentence) may be data used as a key.
+// memberName matches a name that the author of an API may have given to a member. Any
+// other name (an address, an identifier, a sentence) may be data used as a name.
 var memberName = regexp.MustCompile(`^[A-Za-z][A-Za-z_]{0,39}[0-9]{0,3}[A-Za-z_]{0,8}$`)
 
 // Shape is a JSON document without its values: member names, types, lengths by

@@ -29,7 +29,7 @@ type Envelope struct {
 	Catalog string `json:"catalog"`
 }
 
-// EnvelopeRun is the analysis run that archived the object.
+// EnvelopeRun is the run that archived the object.
 type EnvelopeRun struct {
 	ID      string `json:"id"`
 	Trigger string `json:"trigger"` // schedule or console

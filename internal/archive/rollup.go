@@ -9,7 +9,7 @@ import (
 // RollupSchema is the schema of a roll-up.
 const RollupSchema = "runecast-rules/1"
 
-// rollupName is the name of a roll-up beside its system's register.
+// rollupName ends the key of a roll-up, behind the hash of the system's id.
 const rollupName = "/rules.json"
 
 // RollupKey returns the key of a system's roll-up: systems/<hash>/rules.json, under

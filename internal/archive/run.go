@@ -125,7 +125,8 @@ type RunSystem struct {
 	// scan before the trigger, see runecast.Scan; in mode latest what Run.Last has of
 	// the system, and empty if the start was forced.
 	Baseline string `json:"baseline"`
-	// Reason says why a system failed or timed out.
+	// Reason says for a person why a system failed or timed out, what an open one waits
+	// for, or why an archived one has nothing to show.
 	Reason string `json:"reason"`
 	RawKey string `json:"rawKey"`
 	// Bytes and SHA256 are of the object as stored, compressed.

@@ -11,8 +11,8 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// Text returns a reader of the same text as UTF-8, for documents that people have
-// saved with their own programs. It leaves out the byte-order mark that Windows
+// Text returns a reader of a document as UTF-8, for documents that people have saved
+// with their own programs. It leaves out the byte-order mark that Windows
 // programs write, and converts UTF-16, which Windows PowerShell writes, with the mark
 // or without. UTF-32 is a fault of class Reject.
 func Text(r io.Reader) (io.Reader, error) {

@@ -95,7 +95,7 @@ type Options struct {
 	// Systems limits runs to these names or ids; empty: all. A payload's list
 	// takes its place.
 	Systems []string
-	// SystemTypes overrides what is found out about a system's type, by id or name.
+	// SystemTypes are types of systems, by id or name, that replace those found out.
 	SystemTypes map[string]string
 	// ScanTimeout is how long a run may take; systems that are open then are timed out.
 	ScanTimeout time.Duration

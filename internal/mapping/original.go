@@ -8,10 +8,11 @@ import (
 	"runecast-ingest/internal/runecast"
 )
 
-// original is event.original_content: the appliance's issue, reduced to the one
-// object of the finding, whose JSON is as it was sent.
+// original writes event.original_content: the appliance's issue with only the object of
+// the finding, whose JSON is as the appliance sent it.
 type original struct {
-	head, text []byte
+	head []byte // the issue up to its objects; empty: the settings do not send the content
+	text []byte // memory of the last content
 }
 
 // set begins the findings of an issue.

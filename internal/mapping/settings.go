@@ -7,7 +7,7 @@ import "runecast-ingest/internal/securityevent"
 type Settings struct {
 	// EventModel is both, xspm or external.
 	EventModel securityevent.Model
-	// Fields is all or lean; empty: all. All of them is no part of the hash.
+	// Fields is all or lean; empty: all. Only lean changes the hash.
 	Fields securityevent.Fields `json:",omitzero"`
 	// IncludeResults are the statuses to send.
 	IncludeResults []securityevent.Status
@@ -15,7 +15,7 @@ type Settings struct {
 	IncludeTypes []string
 	// ExcludeTypes are profile codes not sent; upper case.
 	ExcludeTypes []string
-	// MinSeverity is the least severity that is sent.
+	// MinSeverity is the lowest severity that is sent.
 	MinSeverity securityevent.Severity
 	// Evidence sends the values that led to a result.
 	Evidence bool

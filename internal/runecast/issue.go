@@ -14,7 +14,7 @@ type Issue struct {
 	Severity, Status      string
 	Title, URL, AppliesTo string
 	Products              []string
-	// Count is affectedObjectsCount; -1 if missing.
+	// Count is affectedObjectsCount; -1 if that is missing or no number.
 	Count int64
 }
 
