@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	// excerptSize bounds what an error quotes of a refusal's body.
+	// excerptSize bounds what an error quotes of a refusal's body, in bytes.
 	excerptSize = 512
-	// maxRefusal bounds what is read of it.
+	// maxRefusal bounds what is read of a refusal's body, in bytes.
 	maxRefusal = 16 << 10
 )
 
@@ -47,7 +47,7 @@ func accept(method, path string, a *endpoint.Answer) error {
 	return a.Refused(f)
 }
 
-// faultOf says what is wrong where the status is another than asked for.
+// faultOf returns the fault for an answer with an unexpected status.
 func faultOf(method, path string, a *endpoint.Answer) fault.Error {
 	request := method + " " + path
 	post := method == http.MethodPost
@@ -76,7 +76,8 @@ func faultOf(method, path string, a *endpoint.Answer) fault.Error {
 	}
 }
 
-// triggered lists what says that a scan is under way: 409 does, too.
+// triggered reports whether a status says that an analysis is under way. 409 does, too:
+// one was running already.
 func triggered(code int) bool {
 	switch code {
 	case http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent, http.StatusConflict:
@@ -85,7 +86,7 @@ func triggered(code int) bool {
 	return false
 }
 
-// at names the appliance in a fault that has no place yet.
+// at adds the appliance's host to a fault that names no place yet.
 func (c *Client) at(err error) error {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok || f.Where != "" {
@@ -96,8 +97,8 @@ func (c *Client) at(err error) error {
 	return &placed
 }
 
-// excerpt quotes what a refusal says for people: the member message of a JSON
-// object, or the beginning of a plain text. Nil if there is none.
+// excerpt returns what a refusal says for people, as an error: the member message of a
+// JSON object, or the beginning of a plain text. Nil: it says nothing.
 func excerpt(a *endpoint.Answer) error {
 	if a.Status < 400 {
 		return nil
@@ -122,7 +123,7 @@ func excerpt(a *endpoint.Answer) error {
 	return errors.New(said)
 }
 
-// target names where a redirect leads, without its query: it may hold a session.
+// target returns where a redirect leads, without the query, which may hold a session id.
 func target(a *endpoint.Answer) string {
 	u, err := url.Parse(a.Header.Get("Location"))
 	if err != nil || u.Host+u.Path == "" {
@@ -131,9 +132,10 @@ func target(a *endpoint.Answer) string {
 	return u.Host + u.Path
 }
 
-// connectWait says whether a request that got no answer may be tried again at
-// once: a restarting appliance refuses or drops connections for a moment. A
-// POST may have been taken, unless the connection was refused.
+// connectWait returns the least wait before a request that got no answer is tried again:
+// 0 if the connection was refused or dropped, as by an appliance that is restarting;
+// else never. A POST is tried again only if the connection was refused, since the
+// appliance may have carried it out otherwise.
 func connectWait(method string, err error) time.Duration {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return 0

@@ -23,21 +23,21 @@ type apiVersion interface {
 	trigger(ctx context.Context, id string) error
 }
 
-// Past is what is known of the version from before; both may be empty.
+// Past is what is known of the version of the API from before; either may be empty.
 type Past struct {
-	// Run is the version that the run which goes on began with.
+	// Run is the version that the active run began with.
 	Run string
-	// Before is the version of the runs that have ended.
+	// Before is the version that the runs before used.
 	Before string
 }
 
-// APIVersion settles which version of the API is spoken from now on, and names it: the
-// one that a run began with; else the one that is set; else the one that the
-// runs before used; else, at the first run, v2 where its list of systems
-// answers, and v1 where v2 is unknown. The two know a system by different ids,
-// so that only a person may change from one to the other: trouble of another
-// kind is an error and not a reason for v1, and where the version of the runs
-// before is not known to the appliance any more, the error says what to set.
+// APIVersion settles which version of the API the client uses from now on, and returns
+// V1 or V2: the version that the active run began with; else the one that is set; else
+// the one that the runs before used; else, at the first run, v2 if the appliance answers
+// v2's list of systems, and v1 if it does not know v2. The two versions have different
+// ids of systems, so only a person may change from one to the other: any other error of
+// v2's list is returned and is no reason for v1. If the appliance does not know the
+// version of the runs before any more, the error says what to set.
 func (c *Client) APIVersion(ctx context.Context, past Past) (string, error) {
 	speak := past.Run
 	if speak == "" && c.o.API != Auto {
@@ -70,7 +70,7 @@ func (c *Client) APIVersion(ctx context.Context, past Past) (string, error) {
 	return speak, nil
 }
 
-// keep proves that the version of the runs before is still there.
+// keep returns nil if the appliance still has the version of the runs before.
 func (c *Client) keep(ctx context.Context, before string) error {
 	_, err := c.Answers(ctx, before)
 	if !unknown(err) {
@@ -93,7 +93,8 @@ func (c *Client) keep(ctx context.Context, before string) error {
 			`each system gets another id by that, so read "The appliance's API has changed" in the runbook first`, before, other)}
 }
 
-// probe asks for the list of systems of v2.
+// probe returns V2 if the appliance answers v2's list of systems, V1 if it does not know
+// that list.
 func (c *Client) probe(ctx context.Context) (string, error) {
 	_, err := (&v2{Client: c}).ecosystems(ctx)
 	switch {
@@ -105,9 +106,9 @@ func (c *Client) probe(ctx context.Context) (string, error) {
 	return "", err
 }
 
-// unknown reports whether an error says that the appliance does not have what was
-// asked for: an appliance without a version of the API knows nothing of its
-// paths, or leads to its user interface.
+// unknown reports whether an error says that the appliance does not have the path that
+// was requested. For the paths of a version that it does not have, an appliance answers
+// 404 or the like, or redirects to its user interface or shows that.
 func unknown(err error) bool {
 	switch code := endpoint.StatusOf(err); code {
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
@@ -117,7 +118,8 @@ func unknown(err error) bool {
 	}
 }
 
-// settled returns the version that is spoken.
+// settled returns the version of the API in use, and settles it first if that was not
+// done yet.
 func (c *Client) settled(ctx context.Context) (apiVersion, error) {
 	c.mu.Lock()
 	api := c.api
@@ -161,10 +163,10 @@ func (c *Client) Describe(ctx context.Context, systems []runecast.System) error 
 	return nil
 }
 
-// Statuses reads the last scan of the systems with these ids, by id. A system
-// that is not in the answer is connected no more, or was never analysed. The
-// answer may hold other systems, too: where it is empty, the appliance lists
-// none at all.
+// Statuses reads the last scan of the systems with these ids, by id. A system that is
+// not in the answer is no longer connected, or, with v1, was never analysed; with v2 a
+// system that was never analysed has the zero Scan. The answer may hold other systems,
+// too. If it is empty, the appliance lists no system at all.
 func (c *Client) Statuses(ctx context.Context, ids []string) (map[string]runecast.Scan, error) {
 	api, err := c.settled(ctx)
 	if err != nil {
@@ -193,10 +195,10 @@ func (c *Client) Results(ctx context.Context, ids []string, visit func(*runecast
 	return nil
 }
 
-// Trigger starts the analysis of one system. An analysis that runs already
-// (409) is as good. After an error of class Retry it is not known whether the
-// appliance took it; it is not sent again then, though a second analysis would
-// be harmless.
+// Trigger starts the analysis of one system. It returns nil also if an analysis is
+// running already (409). After an error of class Retry it is not known whether the
+// appliance has started one. Trigger does not send the request again then, although a
+// second analysis would do no harm.
 func (c *Client) Trigger(ctx context.Context, id string) error {
 	api, err := c.settled(ctx)
 	if err != nil {
@@ -208,12 +210,16 @@ func (c *Client) Trigger(ctx context.Context, id string) error {
 	return nil
 }
 
-// SystemError is trouble with the results of one system alone: others may well
-// be read.
+// SystemError is an error of reading the results of one system. Those of other systems
+// may still be readable.
 type SystemError struct {
+	// ID is the system's id.
 	ID  string
 	Err error
 }
 
+// Error returns the text of Err.
 func (e *SystemError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
 func (e *SystemError) Unwrap() error { return e.Err }

@@ -251,7 +251,7 @@ func TestTriggerOfV2(t *testing.T) {
 	}
 }
 
-// The join is made once: it is the same for all systems of a run.
+// The uids of v1 are read once for all systems of a run.
 func TestJoinIsKept(t *testing.T) {
 	t.Parallel()
 	s := &stub{answers: map[string][]answer{
@@ -271,7 +271,8 @@ func TestJoinIsKept(t *testing.T) {
 	}
 }
 
-// A rotated token is taken up where it is refused, once per request.
+// After a refusal the token is read again, once per request, since it may have been
+// rotated.
 func TestRotatedToken(t *testing.T) {
 	t.Parallel()
 	unreadable := &fault.Error{Class: fault.Retry, What: "Secrets Manager did not answer"}

@@ -17,49 +17,52 @@ const (
 	maxScans = 5
 	// captureTime bounds one call of a capture.
 	captureTime = 2 * time.Minute
-	// answerTime is what a capture leaves of an invocation for its answer, or a
-	// quarter of it where that is less.
+	// answerTime is how long before the context's deadline a capture ends, so that it
+	// can be answered; a quarter of the time left if that is less.
 	answerTime = 5 * time.Second
 )
 
-// plain is what may be shown of a version or media type: enough for either, too
-// little for a name or an address.
+// plainVersion and plainMedia match the versions and media types that may be shown. They
+// match no name and no address.
 var (
 	plainVersion = regexp.MustCompile(`^[0-9]{1,6}(\.[0-9]{1,6}){0,4}$`)
 	plainMedia   = regexp.MustCompile(`^(application|text)/(json|html|plain|xml|xhtml\+xml|problem\+json|octet-stream)$`)
 )
 
-// Recording is the answer to capture: the API as it is there, without values.
+// Recording is the answer to capture: how the appliance's API answers, without any value
+// of its answers.
 type Recording struct {
-	// Collector and Appliance are versions; empty where not known.
+	// Collector and Appliance are their versions; empty if not known.
 	Collector string `json:"collector"`
 	Appliance string `json:"appliance"`
-	API       string `json:"api"` // as set
+	API       string `json:"api"` // auto, v1 or v2, as set
 	Calls     []Call `json:"calls"`
-	// Next says what to do now.
+	// Next says what a person may do now.
 	Next string `json:"next"`
 }
 
-// Call is one answer of the appliance.
+// Call is one request to the appliance and its answer.
 type Call struct {
-	// Call is the method and the path, {id} for a system's id.
+	// Call is the method and the path, with {id} for a system's id.
 	Call string `json:"call"`
-	// Status is 0 if there was no answer.
+	// Status is the HTTP status; 0: there was no answer.
 	Status int `json:"status"`
-	// ContentType is the media type, "other" if it is none that is expected.
+	// ContentType is the media type, "other" if it is an unexpected one.
 	ContentType string `json:"contentType"`
-	// Bytes that were read of the body, uncompressed.
+	// Bytes is how many bytes of the body were read, uncompressed.
 	Bytes int64 `json:"bytes"`
-	// Milliseconds from the request to the end of reading.
+	// Milliseconds is the time from the request to the end of reading.
 	Milliseconds int64 `json:"ms"`
 	// Note says why the shape is missing, or where the reading ended.
-	Note  string `json:"note,omitempty"`
+	Note string `json:"note,omitempty"`
+	// Shape is the answer without its values; nil: the answer is not JSON, or there is
+	// none.
 	Shape *Shape `json:"shape,omitempty"`
 }
 
-// Capture makes every reading call that a run uses, each once, and reduces the
-// answers. It ends before the context does. An error means that nothing could
-// be asked.
+// Capture makes each reading request that a run uses once, and reduces the answers to
+// their shapes. It ends before the context does. An error means that no request could be
+// made.
 func (c *Client) Capture(ctx context.Context) (Recording, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		limited, cancel := context.WithDeadline(ctx, deadline.Add(-min(answerTime, time.Until(deadline)/4)))
@@ -95,8 +98,8 @@ func (c *Client) Capture(ctx context.Context) (Recording, error) {
 	return r, nil
 }
 
-// record makes one call and reduces its answer, whatever it is. An error means
-// that no call can be made.
+// record makes one request and reduces its answer, whatever that is. An error means that
+// no request can be made.
 func (c *Client) record(ctx context.Context, path string) (Call, error) {
 	ctx, cancel := context.WithTimeout(ctx, captureTime)
 	defer cancel()

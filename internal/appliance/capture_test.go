@@ -17,8 +17,8 @@ import (
 	simulated "runecast-ingest/internal/simulate/appliance"
 )
 
-// captured returns what is captured of a simulated appliance that a token of ours
-// is shown to; answers, if set, take the place of what it says.
+// captured returns what a client with the token ours captures of a simulated appliance.
+// answers, if set, are given instead of the appliance's own.
 func captured(t *testing.T, api, ours string, answers http.HandlerFunc) (*simulated.Appliance, Recording, string) {
 	t.Helper()
 	served, err := simulated.New(simulated.Options{Findings: 500, Token: token, API: api})
@@ -143,7 +143,7 @@ func TestCaptureWithoutSecret(t *testing.T) {
 	}
 }
 
-// without is a secret that cannot be read.
+// without is a token that cannot be read from its secret.
 type without struct{ err error }
 
 func (w without) Get(context.Context) (secret.Credential, error) { return secret.Credential{}, w.err }

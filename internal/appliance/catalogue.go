@@ -19,6 +19,7 @@ const (
 	maxType  = 100
 )
 
+// sawType remembers a profile code that was seen in results.
 func (c *Client) sawType(code string) {
 	if code == "" || len(code) > maxType {
 		return
@@ -30,10 +31,11 @@ func (c *Client) sawType(code string) {
 	}
 }
 
-// Issues copies v1's catalogue of all rules to dst, byte for byte. It helps to
-// read old results, which stand without it: appliances are known to fail on all
-// of it at once (2020). Then it is asked for by each profile code that was seen
-// in results, and put together to one document; a part that fails is left out.
+// Issues copies the catalogue of API v1 to dst, byte for byte. Appliances are known to
+// fail on the whole catalogue (2020). Then Issues requests it in parts, one for each
+// profile code that was seen in results, and joins them into one document; a part that
+// fails is left out. An error does not matter for results: they can be read without the
+// catalogue.
 func (c *Client) Issues(ctx context.Context, dst io.Writer) error {
 	err := c.issues(ctx, "", func(body io.Reader) error { return runecast.CopyDocument(dst, body) })
 	if endpoint.StatusOf(err) >= 500 && ctx.Err() == nil {
@@ -54,7 +56,8 @@ func (c *Client) issues(ctx context.Context, query string, read func(io.Reader) 
 	return c.readError(ctx, read(body))
 }
 
-// issuesByType returns the first error if no part could be read.
+// issuesByType reads the catalogue in parts by profile code. first is the error of the
+// whole catalogue; it is returned if no part could be read either.
 func (c *Client) issuesByType(ctx context.Context, dst io.Writer, first error) error {
 	c.mu.Lock()
 	types := slices.Sorted(maps.Keys(c.types))

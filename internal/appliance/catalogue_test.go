@@ -11,7 +11,7 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// The catalogue that an appliance cannot give at once is put together.
+// A catalogue that the appliance cannot give as a whole is joined from parts.
 func TestIssuesByType(t *testing.T) {
 	t.Parallel()
 	results := ok(`{"results":[{"uid":"a","issues":[{"type":"KB"},{"type":"C I&S"},{"type":null},{"type":"KB"},{"type":"` + strings.Repeat("x", maxType+1) + `"}]}]}`)

@@ -2,8 +2,8 @@
 // and v2. It promises that results pass through it byte for byte and in
 // bounded memory at any size, that an answer which is cut, malformed or no API
 // answer at all is an error and never a result, and that every error names its
-// cure. The API is not publicly specified: paths are those that public client
-// scripts prove; what the answers hold is in package runecast.
+// cure. The API is not publicly specified: the paths come from public client
+// scripts, or are guessed where a comment says so. Package runecast reads the answers.
 package appliance
 
 import (
@@ -21,9 +21,10 @@ import (
 )
 
 const (
-	// attempts per request, the first included.
+	// attempts is how often a request is made at most, the first time included.
 	attempts = 4
-	// firstWait bounds the first wait between them, which doubles up to maxWait.
+	// firstWait bounds the first wait between two attempts; the bound doubles up to
+	// maxWait.
 	firstWait = time.Second
 	maxWait   = 30 * time.Second
 	// maxRetryAfter is the longest Retry-After that is waited for.
@@ -32,11 +33,11 @@ const (
 
 // Options describe an appliance and how to talk to it.
 type Options struct {
-	// Settings of the service. Of the URL a path of the appliance's user
-	// interface (/rc2, /rca) is cut off; the token goes into the Authorization
-	// header bare.
+	// Settings are those of the service. A path of the appliance's user interface (/rc2,
+	// /rca) at the end of the URL is cut off. The token goes into the Authorization
+	// header alone, without a scheme.
 	endpoint.Settings
-	// Version of this software.
+	// Version is that of this software.
 	Version string
 	// API is Auto, V1 or V2; empty: Auto.
 	API string
@@ -45,8 +46,8 @@ type Options struct {
 	// ScanPath is the path template of the trigger, {id} being the system's id;
 	// empty: the version's own.
 	ScanPath string
-	// Once makes each request once, however busy the appliance is: for a person
-	// who waits for what it says.
+	// Once makes each request only once, also if the appliance is busy: for a person
+	// who waits for the answer.
 	Once bool
 }
 
@@ -77,7 +78,7 @@ func New(o Options) *Client {
 // HangUp closes the connections that no request uses.
 func (c *Client) HangUp() { c.service.HangUp() }
 
-// Received is how many bytes of results have been read so far, uncompressed:
+// Received returns how many bytes of results have been read so far, uncompressed, by
 // looks and downloads.
 func (c *Client) Received() int64 { return c.received.Load() }
 
@@ -93,14 +94,15 @@ func (r counting) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// get opens the JSON body of a path below the base; it must be closed. Errors
-// are *fault.Error inside, or the context's.
+// get requests a path below the base URL and returns the answer, which must be closed.
+// Errors wrap a *fault.Error, or are the context's.
 func (c *Client) get(ctx context.Context, path string) (*endpoint.Answer, error) {
 	return c.patiently(ctx, http.MethodGet, path)
 }
 
-// patiently waits and tries again when the appliance is busy, restarting or
-// unreachable for the moment. A POST is repeated only if it was not taken.
+// patiently makes a request, and tries again after a wait if the appliance is busy,
+// restarting or unreachable for the moment. A POST is repeated only if it is sure that
+// the appliance has not carried it out.
 func (c *Client) patiently(ctx context.Context, method, path string) (*endpoint.Answer, error) {
 	stop, _ := ctx.Deadline()
 	waits := c.service.Waits(endpoint.Backoff{First: firstWait, Most: maxWait, Stop: stop})
@@ -120,11 +122,11 @@ func (c *Client) patiently(ctx context.Context, method, path string) (*endpoint.
 	}
 }
 
-// never says that trying again is of no use.
+// never is the wait before another attempt if another attempt must not be made.
 const never = time.Duration(-1)
 
-// try makes one request. With an error comes the least time to wait before
-// another attempt, or never.
+// try makes one request. With an error it returns the least time to wait before another
+// attempt, or never.
 func (c *Client) try(ctx context.Context, method, path string) (*endpoint.Answer, time.Duration, error) {
 	a, err := c.service.Do(ctx, endpoint.Request{Method: method, Path: path, Accept: "application/json"})
 	switch {
@@ -142,7 +144,7 @@ func (c *Client) try(ctx context.Context, method, path string) (*endpoint.Answer
 	return a, 0, nil
 }
 
-// statusWait returns how long to wait after a refusal.
+// statusWait returns how long to wait before another attempt after a refusal, or never.
 func statusWait(method string, a *endpoint.Answer) time.Duration {
 	switch a.Status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
@@ -155,7 +157,7 @@ func statusWait(method string, a *endpoint.Answer) time.Duration {
 	return never
 }
 
-// readError explains what broke a body.
+// readError returns what an error of reading a body means, with the appliance's name.
 func (c *Client) readError(ctx context.Context, err error) error {
 	switch {
 	case err == nil:

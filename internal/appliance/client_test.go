@@ -88,7 +88,8 @@ func (s *stub) requests() ([]string, []http.Header) {
 	return slices.Clone(s.log), slices.Clone(s.headers)
 }
 
-// client returns a client of a stub that does not sleep, and the waits it made.
+// client returns a client of a stub that does not sleep, and the waits that it would
+// have made.
 func client(t *testing.T, s *stub, change func(*Options)) (*Client, *[]time.Duration) {
 	t.Helper()
 	var waits []time.Duration
@@ -123,7 +124,7 @@ func serve(t *testing.T, h http.Handler, change func(*Options)) *Client {
 	return c
 }
 
-// holder holds a token, and the one that a refusal finds in its place.
+// holder holds a token, and the token that is read after a refusal.
 type holder struct {
 	token, next string
 	unread      error // why the secret is not read again

@@ -8,15 +8,15 @@ import (
 	"runecast-ingest/internal/runecast"
 )
 
-// Paths of what an appliance says about itself; they moved from the one to the
-// other.
+// Paths of the list of analyzers, in which an appliance describes itself. Appliances have
+// one or the other.
 const (
 	pathInfo  = "/rca/api/v2/rca-instances?localOnly=false"
 	pathInfo1 = "/rc2/api/v2/rca-instances?localOnly=false"
 )
 
-// Info reads version and definitions. It is optional: an appliance whose API
-// does not offer it has the zero value.
+// Info reads the appliance's version and definitions. They are optional: it returns the
+// zero value if the appliance does not offer them, or does not answer.
 func (c *Client) Info(ctx context.Context) runecast.Info {
 	for _, path := range []string{pathInfo, pathInfo1} {
 		info, err := small(ctx, c, path, runecast.DecodeInfo)
@@ -27,14 +27,14 @@ func (c *Client) Info(ctx context.Context) runecast.Info {
 	return runecast.Info{}
 }
 
-// Licences reads for how long the licences are valid. API v2 has no such list.
+// Licences reads the appliance's licences, by API v1: API v2 has no list of them.
 func (c *Client) Licences(ctx context.Context) (runecast.Licences, error) {
 	return small(ctx, c, pathLicences, runecast.DecodeLicences)
 }
 
-// Answers asks one version of the API, V1 or V2, for its list of systems:
-// the smallest answer that proves the token. It returns the request that was
-// made, and nil if JSON came.
+// Answers requests the list of systems in one version of the API, V1 or V2: the smallest
+// answer that proves the token. It returns the request, as "GET <path>", and nil if the
+// answer is JSON.
 func (c *Client) Answers(ctx context.Context, version string) (request string, err error) {
 	path := pathVCenters
 	if version == runecast.V2 {
@@ -52,7 +52,7 @@ func (c *Client) Answers(ctx context.Context, version string) (request string, e
 	return request, nil
 }
 
-// small reads a document that is decoded at once.
+// small reads a small document and decodes it at once.
 func small[T any](ctx context.Context, c *Client, path string, decode func(io.Reader) (T, error)) (T, error) {
 	body, err := c.get(ctx, path)
 	if err != nil {

@@ -14,15 +14,16 @@ import (
 )
 
 const (
-	// maxRead bounds what is read of one document: the shape of a list is
+	// maxRead bounds what is read of one document, in bytes: the shape of a list is
 	// known long before its end.
 	maxRead = 64 << 20
-	// maxToken bounds one text, which the decoder holds whole.
+	// maxToken bounds one text, in bytes: the decoder holds it whole.
 	maxToken = 16 << 20
 	// maxNodes and maxDepth bound a shape.
 	maxNodes = 1000
 	maxDepth = 32
-	// maxNames bounds the names shown of one object: more are keys, not names.
+	// maxNames bounds the member names shown of one object: an object with more has
+	// data as its names.
 	maxNames = 64
 )
 
@@ -39,26 +40,27 @@ var (
 	errNotJSON  = errors.New("not JSON")
 )
 
-// memberName is what an API's author calls a member. Anything else (an address,
-// an identifier, a sentence) may be data used as a key.
+// memberName matches a name that the author of an API may have given to a member. Any
+// other name (an address, an identifier, a sentence) may be data used as a name.
 var memberName = regexp.MustCompile(`^[A-Za-z][A-Za-z_]{0,39}[0-9]{0,3}[A-Za-z_]{0,8}$`)
 
 // Shape is a JSON document without its values: member names, types, lengths by
-// class, counts. It is made by Reduce alone.
+// class, counts. Only Reduce makes one; the zero value is written as null.
 type Shape struct{ root *node }
 
-// node is the union of all values seen at one place.
+// node is the union of all values seen at one place of a document.
 type node struct {
-	scalars  map[string]int64 // how often, by class
+	scalars  map[string]int64 // how many texts, numbers, booleans and nulls, by class
 	members  map[string]*node // nil: no object seen
-	arrays   int64
-	elements int64 // of all arrays together
-	element  *node // nil: none seen
+	arrays   int64            // how many arrays
+	elements int64            // how many elements all arrays have together
+	element  *node            // the union of all elements; nil: none seen
 }
 
-// Reduce reads one JSON document, in memory that does not depend on its size,
-// and returns its shape, no value of it. With an error comes the shape of what
-// was read, and how many bytes that were; the error quotes nothing.
+// Reduce reads one JSON document of any size in bounded memory, at most 64 MiB of it. It
+// returns the document's shape, which holds no value of it, and how many bytes were
+// read. With an error both are those of the part that was read. The error quotes nothing
+// of the document.
 func Reduce(r io.Reader) (Shape, int64, error) {
 	return reduce(&meter{r: r, most: maxRead, text: maxToken})
 }
@@ -78,7 +80,7 @@ type reducer struct {
 	nodes int
 }
 
-// value adds the next value to a node; nil: passes over it.
+// value reads the next value and adds it to a node; without a node it passes over it.
 func (d *reducer) value(n *node, depth int) error {
 	if n != nil && depth > maxDepth {
 		n.scalar(tooDeep)
@@ -129,7 +131,8 @@ func (d *reducer) array(n *node, depth int) error {
 	})
 }
 
-// member returns the node of a member; nil if there is no room for another.
+// member returns the node of a member; nil if there is no room for another node. A name
+// that may be data, and names beyond maxNames, share one node.
 func (d *reducer) member(n *node, name string) *node {
 	if !memberName.MatchString(name) {
 		name = otherNames
@@ -149,6 +152,7 @@ func (d *reducer) member(n *node, name string) *node {
 	return m
 }
 
+// node returns a new node; nil if there is no room for another.
 func (d *reducer) node() *node {
 	if d.nodes >= maxNodes {
 		return nil
@@ -157,8 +161,8 @@ func (d *reducer) node() *node {
 	return &node{}
 }
 
-// explain names an error: a document that ends too early, or one that is not JSON; it
-// leaves the connection's own errors as they are.
+// explain returns what an error of reading means: a document that ends too early, or one
+// that is not JSON. Errors of the connection and of the bounds come back as they are.
 func (d *reducer) explain(err error) error {
 	switch {
 	case err == nil:
@@ -178,8 +182,8 @@ func (n *node) scalar(class string) {
 	n.scalars[class]++
 }
 
-// lengthClass says of a text's length only so much that it cannot serve to
-// guess the text.
+// lengthClass returns a range for the length of a text, wide enough that nobody can guess
+// the text by it.
 func lengthClass(runes int) string {
 	switch {
 	case runes == 0:
@@ -196,9 +200,9 @@ func lengthClass(runes int) string {
 	return "4097+"
 }
 
-// MarshalJSON writes an object as its members, anything else as a text, an
-// array as ["array ×<arrays> of <elements>", <their union>] and several kinds
-// at one place as ["any of", …]. Counts are of values seen.
+// MarshalJSON writes an object as its members, an array as ["array ×<arrays> of
+// <elements>", <union of the elements>], and anything else as a text. Several kinds at
+// one place are written as ["any of", …]. The numbers count the values seen.
 func (s Shape) MarshalJSON() ([]byte, error) {
 	if s.root == nil {
 		return []byte("null"), nil
@@ -232,7 +236,7 @@ func (n *node) render() any {
 	}
 	switch len(kinds) {
 	case 0:
-		return tooDeep // its value broke off
+		return tooDeep // the document ended within its value
 	case 1:
 		return kinds[0]
 	}

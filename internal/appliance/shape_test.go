@@ -98,11 +98,11 @@ func (e *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// word is all that a shape may say beside member names.
+// word matches every text in a shape that is no member name.
 var word = regexp.MustCompile(`^(any of|\(not shown\)|array ×\d+ of \d+|(null|boolean|number|\(not shown\)|string\([0-9+-]+\)) ×\d+( \| (null|boolean|number|\(not shown\)|string\([0-9+-]+\)) ×\d+)*)$`)
 
-// FuzzReduce: whatever is read, the shape is valid and bounded, and says
-// nothing that was a value. Words of a shape are harmless by their form.
+// FuzzReduce: for any document the shape is valid JSON and bounded, and holds no value of
+// the document. The words of a shape are harmless by their form.
 func FuzzReduce(f *testing.F) {
 	for _, doc := range []string{`{"results":[{"uid":"44c4a75d-4430","scanStatus":{"status":"FINISHED"},"issues":[{"id":1,"products":[{"name":"vSphere"}],"affectedObjects":null}]}]}`,
 		`{"name":"secret token","token":["abcd","efgh"]}`, `{"a.b":{"hush-hush":"hush"}}`, `"alone"`, `[{"x":"numbers"},1e9,"`, `{"a":"\u0000\ud800"}`} {
@@ -164,7 +164,7 @@ func contents(doc []byte) (names map[string]bool, values []string) {
 	}
 }
 
-// partOfName: a value that a member name repeats is known by the name.
+// partOfName reports whether a value is part of a member name, which the shape may show.
 func partOfName(names map[string]bool, value string) bool {
 	for name := range names {
 		if strings.Contains(name, value) {

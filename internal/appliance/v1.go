@@ -15,13 +15,14 @@ const (
 	apiV1        = "/rc2/api/v1"
 	pathVCenters = apiV1 + "/vcenters"
 	pathResults  = apiV1 + "/results"
-	// pathDetected leaves the rules out that found nothing: a small answer.
+	// pathDetected has the results without the rules that found nothing: a smaller
+	// answer.
 	pathDetected = pathResults + "?onlyDetectedIssues=true"
 	pathIssues   = apiV1 + "/issues"
 	pathLicences = apiV1 + "/licenses"
 )
 
-// v1 is the version of 2017 to 2023: one document holds the results of all
+// v1 is the version of the API of 2017 to 2023: one document holds the results of all
 // systems, with the status of their scans.
 type v1 struct{ *Client }
 
@@ -76,7 +77,7 @@ func (g v1) statuses(ctx context.Context, _ []string) (map[string]runecast.Scan,
 	return scans, nil
 }
 
-// detected reads all systems.
+// detected reads the results of all systems without the rules that found nothing.
 func (g v1) detected(ctx context.Context) (seen []*runecast.Element, err error) {
 	err = g.read(ctx, pathDetected, func(e *runecast.Element) error {
 		seen = append(seen, e)
@@ -110,7 +111,7 @@ func (g v1) trigger(ctx context.Context, id string) error {
 	return g.start(ctx, cmp.Or(g.o.ScanPath, apiV1+"/scan/{id}"), id)
 }
 
-// start posts to a path template.
+// start starts an analysis by a POST to a path template, with the id in place of {id}.
 func (c *Client) start(ctx context.Context, template, id string) error {
 	a, err := c.patiently(ctx, http.MethodPost, strings.ReplaceAll(template, "{id}", url.PathEscape(id)))
 	if err != nil {

@@ -18,23 +18,23 @@ import (
 const (
 	apiV2          = "/rca/api/v2"
 	pathEcosystems = apiV2 + "/rca-instances/1/ecosystems"
-	// pathLatest are the last results of one system; false or true follows.
+	// pathLatest is the path of one system's last results; false or true is appended.
 	pathLatest = apiV2 + "/ecosystems/{id}/config-scans/latest?includeAllAnalyzedObjects="
 )
 
-// latestOf is the path of a system's last results.
+// latestOf returns the path of a system's last results.
 func latestOf(id string, allObjects bool) string {
 	return strings.Replace(pathLatest, "{id}", url.PathEscape(id), 1) + strconv.FormatBool(allObjects)
 }
 
-// v2 is the version of 2023: systems are called ecosystems, and each has its
+// v2 is the version of the API of 2023: systems are called ecosystems, and each has its
 // results in a document of its own.
 type v2 struct {
 	*Client
-	uids map[string]string // of v1, by id; nil: not joined yet
+	uids map[string]string // v1's uids of systems, by their ids in v2; nil: not read yet
 }
 
-// ecosystems lists those of the appliance itself, which is instance 1.
+// ecosystems lists the systems of the appliance itself, which is instance 1.
 func (g *v2) ecosystems(ctx context.Context) ([]runecast.Ecosystem, error) {
 	return small(ctx, g.Client, pathEcosystems, runecast.DecodeEcosystems)
 }
@@ -88,9 +88,11 @@ func (g *v2) statuses(ctx context.Context, ids []string) (map[string]runecast.Sc
 			scans[id] = e.Scan
 		}
 	}
-	if !absent { // else: never analysed, or connected no more?
+	if !absent {
 		return scans, nil
 	}
+	// A system without results was never analysed if it is listed, else it is no longer
+	// connected.
 	list, err := g.ecosystems(ctx)
 	if err != nil {
 		return nil, err
@@ -103,8 +105,8 @@ func (g *v2) statuses(ctx context.Context, ids []string) (map[string]runecast.Sc
 	return scans, nil
 }
 
-// latest reads what a system's last results say of themselves; nil if it has
-// none. What is wrong with them alone is in the scan's Trouble.
+// latest reads a system's last results, and returns the element without keeping them;
+// nil if the system has none. A *SystemError becomes the Trouble of the scan.
 func (g *v2) latest(ctx context.Context, id string) (*runecast.Element, error) {
 	var seen *runecast.Element
 	err := g.read(ctx, id, false, func(e *runecast.Element) error {
@@ -126,8 +128,8 @@ func (g *v2) results(ctx context.Context, ids []string, visit func(*runecast.Ele
 	return nil
 }
 
-// read streams a system's last results. That 404 means a system without is a
-// guess.
+// read reads a system's last results as a stream. It takes 404 for a system without
+// results and returns nil then; that this is what 404 means is a guess.
 func (g *v2) read(ctx context.Context, id string, allObjects bool, visit func(*runecast.Element) error) error {
 	body, err := g.get(ctx, latestOf(id, allObjects))
 	switch code := endpoint.StatusOf(err); {
@@ -155,8 +157,8 @@ func (g *v2) read(ctx context.Context, id string, allObjects bool, visit func(*r
 	return &SystemError{id, g.readError(ctx, err)}
 }
 
-// trigger starts an analysis at a path that is a guess. Where an appliance does
-// not know it and the choice of the version is free, v1's trigger is used.
+// trigger starts an analysis. Its path is a guess, unless one is set. If the appliance
+// does not know the path, v1's trigger is used, unless a path or version v2 is set.
 func (g *v2) trigger(ctx context.Context, id string) error {
 	err := g.start(ctx, cmp.Or(g.o.ScanPath, apiV2+"/ecosystems/{id}/config-scans"), id)
 	if code := endpoint.StatusOf(err); code != http.StatusNotFound && code != http.StatusMethodNotAllowed || g.o.ScanPath != "" {
@@ -175,14 +177,16 @@ func (g *v2) trigger(ctx context.Context, id string) error {
 	return g.start(ctx, apiV1+"/scan/{id}", uid)
 }
 
+// untriggerable returns the error that a system's analysis cannot be started. err is the
+// refusal by v2, why the reason that v1's trigger cannot be used.
 func (g *v2) untriggerable(err error, why string) error {
 	return &fault.Error{Class: fault.Config, Where: g.service.Host(),
 		What: fmt.Sprintf("the appliance has no trigger for it (%d in API v2; %s)", endpoint.StatusOf(err), why),
 		Cure: `use the mode "latest" for it and let the appliance scan by its own schedule, or set RUNECAST_SCAN_PATH to the path shown by the appliance's API browser`}
 }
 
-// join finds the uid that v1 knows a system by: no appliance shows both
-// identifiers, so the name must do, if it is one vCenter's alone. Empty: none.
+// join returns v1's uid of a system. No appliance shows both ids, so join looks for the
+// vCenter with the system's name. Empty: there is none, or the name is not unique.
 func (g *v2) join(ctx context.Context, id string) (string, error) {
 	g.mu.Lock()
 	uids := g.uids

@@ -24,14 +24,14 @@ type Arrival struct {
 	Reason string `json:"reason,omitzero"`
 	// Expected is how many findings of this generation were accepted.
 	Expected int64 `json:"expected"`
-	// Rows are the findings that were sent, by status; their sum is Expected and
+	// Rows are the findings that were sent, by status. Their sum is Expected plus
 	// the findings in quarantine.
 	Rows map[string]int64 `json:"rows,omitzero"`
 	// Indexed is how many rows Grail counted, Doubled how many of them are more
 	// than were sent: Expected - Indexed + Doubled are missing.
 	Indexed int64 `json:"indexed"`
 	Doubled int64 `json:"doubled"`
-	// ScanEvents is how many scan events Grail counted. One may be repeated at will.
+	// ScanEvents is how many scan events Grail counted. More than one do no harm.
 	ScanEvents int64 `json:"scanEvents"`
 	// Since is when the scan event was accepted.
 	Since time.Time `json:"since"`
@@ -39,11 +39,11 @@ type Arrival struct {
 	At time.Time `json:"at,omitzero"`
 }
 
-// Missing returns how many rows are not there, by the last answer.
+// Missing returns how many rows were missing in Grail when it last answered.
 func (a *Arrival) Missing() int64 { return a.Expected - a.Indexed + a.Doubled }
 
-// SumArrivals returns what the arrivals of several scans come to: the worst
-// state, with the sum of the figures; nil if there is none.
+// SumArrivals returns the arrivals of several scans as one: the worst state with its
+// reason, the sums of the figures, and the latest times; nil if no scan has an arrival.
 func SumArrivals(scans []SystemScan) *Arrival {
 	var sum *Arrival
 	rank := map[string]int{ArrivalProven: 1, ArrivalUnknown: 2, ArrivalOver: 3, ArrivalShort: 4}
@@ -83,8 +83,8 @@ const VerifyKey = DeliveryPrefix + "verify.json"
 // verification reads the registers and the delivery documents of the last day.
 type Verify struct {
 	Header
-	// Settled are the ETags of the commit registers of the last day of whose
-	// scans nothing more is to be asked, by the registers' keys.
+	// Settled holds the ETags of registers, by the registers' keys: those of the last
+	// day about whose scans Grail need not be asked again.
 	Settled map[string]string `json:"settled,omitzero"`
 	// UpdatedAt is when a verification last wrote the document.
 	UpdatedAt time.Time `json:"updatedAt"`

@@ -2,18 +2,19 @@ package archive
 
 import "strings"
 
-// Directory knows the systems of the archive by their commit registers. It says
-// whose a scan is, and which systems a name means.
+// Directory knows the systems of the archive by their registers. It tells to which
+// system a scan belongs, and which systems a name means.
 type Directory struct {
-	// registers by the hash of the system's id in the keys of raw objects.
+	// registers holds the registers by the hash of the system's id in raw keys.
 	registers map[string]*Register
-	// handMade has, by raw key, the hash of the one system whose register names
-	// it: a hand-made document of one system may not name it. Empty: of several.
+	// handMade holds, by raw key, the hash of the system whose register names that
+	// key, since a hand-made document may not name its system. The hash is empty if
+	// the registers of several systems name the key.
 	handMade map[string]string
 }
 
-// NewDirectory makes a directory of registers. Those that name no scan, because
-// they were never written, are left out.
+// NewDirectory makes a directory of registers. A register that names no scan,
+// because it was never written, is left out.
 func NewDirectory(registers []*Register) *Directory {
 	d := &Directory{registers: map[string]*Register{}, handMade: map[string]string{}}
 	for _, r := range registers {
@@ -32,12 +33,13 @@ func NewDirectory(registers []*Register) *Directory {
 
 // Owner is the system that a scan belongs to, as far as it is known.
 type Owner struct {
-	// Hash is of the system's id, as in the keys of raw objects; empty: not known.
+	// Hash is that of the system's id, as in the keys of raw objects; empty: the
+	// system is not known.
 	Hash string
-	// System is how its register names it, else the scan; at least its Name is
-	// set where anything is known.
+	// System is what the system's register says, else what the scan or its key says;
+	// if anything is known, at least Name is set. Zero: nothing is known.
 	System System
-	// Register is the system's commit register; nil: it was never committed.
+	// Register is the system's register; nil: no scan of the system is committed.
 	Register *Register
 }
 
@@ -50,8 +52,8 @@ func (d *Directory) Owners() []Owner {
 	return all
 }
 
-// Owner returns whose a scan in a raw object is. named is what the delivery
-// document says of its system; zero: nothing.
+// Owner returns the system to which a scan in the raw object at key belongs. named
+// is what the delivery document says of the system; zero: nothing.
 func (d *Directory) Owner(key string, named System) Owner {
 	o := d.named(key, named)
 	if r := d.registers[o.Hash]; r != nil {
@@ -60,8 +62,9 @@ func (d *Directory) Owner(key string, named System) Owner {
 	return o
 }
 
+// named returns the owner without its register.
 func (d *Directory) named(key string, named System) Owner {
-	if named != (System{}) { // one of several in the document
+	if named != (System{}) { // the delivery document of a hand-made document names it
 		return Owner{Hash: named.Label().Hash, System: named}
 	}
 	if label, ok := RawLabel(key); ok {
@@ -76,20 +79,20 @@ func (d *Directory) named(key string, named System) Owner {
 	return Owner{}
 }
 
-// Named says which systems a name or an id means.
+// Named is the set of systems that a name or an id means.
 type Named struct {
 	directory *Directory
-	text      string
-	// hashes are of the systems' ids.
+	text      string // the name or id
+	// hashes are those of the ids of the systems that are known to be meant.
 	hashes map[string]bool
 	// registered: a register has that id or that name, so that no other system
 	// with a register is meant.
 	registered bool
 }
 
-// Named returns the systems that a name or an id means: the one that has it as
-// its id, else those that their registers call so, in upper or lower case, and
-// those without a register that a raw object calls so.
+// Named returns the systems that a name or an id means: the system with that id;
+// else the systems whose registers have that name, in any case of letters, and the
+// systems without a register whose raw objects have it.
 func (d *Directory) Named(nameOrID string) *Named {
 	hash := System{ID: nameOrID}.Label().Hash
 	n := &Named{directory: d, text: nameOrID, hashes: map[string]bool{hash: true}, registered: d.registers[hash] != nil}
@@ -110,9 +113,9 @@ func (n *Named) Means(s System) bool {
 	return n.hashes[hash] || !n.hasOtherName(hash) && strings.EqualFold(s.Name, n.text)
 }
 
-// MeansKey reports whether the system of a raw object is meant, judged by its
-// key. If that is not certain, the object's envelope decides: keys hold a hash of
-// the system's id, but of its name only what is left of its first 40 characters.
+// MeansKey reports whether the system of a raw object is meant, as far as the
+// object's key tells. If that is not certain, the object's envelope decides: a key
+// has a hash of the system's id, but only the readable part of its name.
 func (n *Named) MeansKey(key string) (means, certain bool) {
 	label, ok := RawLabel(key)
 	switch {
@@ -126,8 +129,9 @@ func (n *Named) MeansKey(key string) (means, certain bool) {
 	return true, false
 }
 
-// MeansHandMade is MeansKey for a hand-made document that does not name its
-// system itself: the register that names its key decides, else its folder.
+// MeansHandMade reports whether the system of a hand-made document is meant that
+// does not name its system: the register that names the document's key decides,
+// else the document's folder.
 func (n *Named) MeansHandMade(key string) bool {
 	if hash := n.directory.handMade[key]; hash != "" {
 		return n.hashes[hash]
@@ -136,14 +140,14 @@ func (n *Named) MeansHandMade(key string) bool {
 	return ok && n.Means(s)
 }
 
-// hasOtherName reports whether a register calls the system by another name while
-// the text is that of a registered one.
+// hasOtherName reports whether the system has a register without that name or id,
+// while another system's register has it.
 func (n *Named) hasOtherName(hash string) bool {
 	return n.registered && n.directory.registers[hash] != nil && !n.hashes[hash]
 }
 
-// Owner returns the one system that is meant, as its register names it; else one
-// that has but the text as its name.
+// Owner returns the system that is meant, as its register names it. If no register
+// has the name, or several have it, it returns a system with the text as its name.
 func (n *Named) Owner() Owner {
 	var found []Owner
 	for hash := range n.hashes {

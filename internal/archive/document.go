@@ -14,15 +14,15 @@ import (
 )
 
 // Document is a state document: JSON that changes only by conditional writes.
-// Every one embeds Header and knows its own schema.
+// Each type of document embeds Header and knows its own schema.
 type Document interface {
 	// DocumentSchema returns the document's type and the version that this
 	// release writes, which is the newest that it reads, as "runecast-run/1".
 	DocumentSchema() string
 	// DocumentHeader returns the header within the document.
 	DocumentHeader() *Header
-	// DocumentCure is what a person may do about one that cannot be read, without
-	// making anything worse.
+	// DocumentCure returns what a person may safely do about a document that cannot
+	// be read.
 	DocumentCure() string
 }
 
@@ -47,9 +47,9 @@ func Encode(d Document, writeID string) ([]byte, error) {
 }
 
 // Decode reads a stored state document into d. key is where it was stored, for
-// errors. Members that are not known are ignored and older versions read. What
-// is not JSON or of another type is a fault of class Reject, a newer version one
-// of class Config.
+// errors. Members that are not known are ignored, and older versions are read. A
+// text that is not JSON, or a document of another type, is a fault of class Reject;
+// a newer version is one of class Config.
 func Decode(text []byte, key string, d Document) error {
 	if err := json.Unmarshal(text, d); err != nil {
 		return &fault.Error{Class: fault.Reject, Where: key, What: "the state document is not readable", Err: err,
@@ -84,7 +84,7 @@ func schemaParts(schema string) (kind string, version int) {
 type Lease struct {
 	// Owner is random per invocation.
 	Owner string `json:"owner"`
-	// Until is the owner's deadline and a minute, by wall clock.
+	// Until is the owner's deadline plus one minute, by wall clock.
 	Until time.Time `json:"until"`
 }
 
@@ -113,12 +113,14 @@ type System struct {
 	Type string `json:"type"`
 }
 
-// Appliance is the Runecast Analyzer that the results are from.
+// Appliance is the Runecast Analyzer that the results are from. A text that the
+// appliance did not say is empty.
 type Appliance struct {
 	URL string `json:"url"`
-	// API is the generation that the result was read by: v1 or v2.
+	// API is the version of the API that the results were read by: v1 or v2.
 	API          string `json:"api"`
 	InstanceUUID string `json:"instanceUuid"`
-	Version      string `json:"version"`
-	Definitions  string `json:"definitions"`
+	// Version is that of the appliance, as "6.9.12.0", and Definitions that of its rules.
+	Version     string `json:"version"`
+	Definitions string `json:"definitions"`
 }

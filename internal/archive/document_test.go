@@ -11,7 +11,8 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// Every state document is written under its own schema, and read as no other.
+// Each type of state document is written under its own schema, and is not read as
+// another type.
 func TestDocumentsKnowTheirSchema(t *testing.T) {
 	t.Parallel()
 	documents := map[string]func() archive.Document{

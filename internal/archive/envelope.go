@@ -25,17 +25,17 @@ type Envelope struct {
 	Appliance Appliance    `json:"appliance"`
 	System    System       `json:"system"`
 	Scan      EnvelopeScan `json:"scan"`
-	// Catalog is the key of the check catalogue of that time; empty: none.
+	// Catalog is the key of the catalogue that the same run archived; empty: none.
 	Catalog string `json:"catalog"`
 }
 
-// EnvelopeRun is the analysis run that archived the object.
+// EnvelopeRun is the run that archived the object.
 type EnvelopeRun struct {
 	ID      string `json:"id"`
 	Trigger string `json:"trigger"` // schedule or console
 	// Mode is analyze if the run had the system analysed, latest if it took what
-	// the appliance had; empty in objects of before this member, and in documents
-	// of people.
+	// the appliance had; empty in objects of older releases, and in hand-made
+	// documents.
 	Mode      string    `json:"mode,omitzero"`
 	StartedAt time.Time `json:"startedAt"`
 }
@@ -63,21 +63,23 @@ func (e Envelope) WriteHead(w io.Writer) error {
 	return nil
 }
 
-// RawReader reads a raw object: its envelope first, then the result by whoever
-// knows the appliance's format, then End.
+// RawReader reads a raw object in three steps: ReadRaw reads the envelope, the
+// caller reads the result, and End reads the rest.
 type RawReader struct {
 	Envelope
-	// Result stands before the value of the result. Duplicate members and bytes
-	// that are not UTF-8 are put up with, as appliances send them.
+	// Result is where the value of the result is read from: its next value is the
+	// result. Duplicate members and bytes that are not UTF-8 are accepted, since
+	// appliances send them.
 	Result *jsonread.Reader
 }
 
-// ErrNoEnvelope: a document is what an appliance answered, without an envelope.
+// ErrNoEnvelope is in the error of ReadRaw if the document is an appliance's answer
+// without an envelope.
 var ErrNoEnvelope = errors.New("no envelope")
 
 // ReadRaw reads a raw object up to its result. Members that are not known are
-// skipped. Bad input is a fault of class Reject, one with ErrNoEnvelope if it is
-// a saved answer of an appliance; errors of the reader come through.
+// skipped. Bad input is a fault of class Reject, which wraps ErrNoEnvelope if the
+// document is a saved answer of an appliance; errors of the reader come through.
 func ReadRaw(r io.Reader) (*RawReader, error) {
 	d := &RawReader{Result: jsonread.New(r)}
 	switch begin, err := d.Result.ReadToken(); {
@@ -118,7 +120,7 @@ func ReadRaw(r io.Reader) (*RawReader, error) {
 
 const cureEnvelope = "let the collector write raw objects"
 
-// member reads a member's value, or skips it.
+// member reads a member's value into a variable; nil: it skips the value.
 func (r *RawReader) member(into any) error {
 	if into == nil {
 		return Malformed(r.Result.Skip())
@@ -134,6 +136,8 @@ func (r *RawReader) member(into any) error {
 	return Malformed(err)
 }
 
+// check returns why the members before the result are not those of a raw object
+// that can be read; nil: they are.
 func (r *RawReader) check() error {
 	switch {
 	case r.Schema == "":
@@ -147,8 +151,8 @@ func (r *RawReader) check() error {
 	return nil
 }
 
-// End reads what follows the result: members that are not known, the brace, and
-// nothing more.
+// End reads what follows the result. Members that are not known, the closing brace
+// and white space may follow; anything else is a fault of class Reject.
 func (r *RawReader) End() error {
 	for r.Result.PeekKind() != '}' {
 		if err := r.Result.Skip(); err != nil {
@@ -167,7 +171,7 @@ func (r *RawReader) End() error {
 	return unreadable("something follows the document", "upload it again")
 }
 
-// Skip passes over the result and reads the rest, so that a whole object was seen.
+// Skip passes over the result and reads the rest, so that the whole object is checked.
 func (r *RawReader) Skip() error {
 	if err := r.Result.Skip(); err != nil {
 		return Malformed(err)
@@ -175,9 +179,9 @@ func (r *RawReader) Skip() error {
 	return r.End()
 }
 
-// Malformed returns what an error of reading a stored JSON document means, for a
-// person: a fault of class Reject if the text is cut off or not JSON. A fault of
-// the reader, and every other error, comes through; nil stays nil.
+// Malformed turns an error of reading a stored JSON document into one for a person:
+// a fault of class Reject if the text is cut off or not JSON. A fault of the reader,
+// and every other error, comes back unchanged; nil stays nil.
 func Malformed(err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok || err == nil {
 		return err

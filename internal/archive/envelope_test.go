@@ -31,8 +31,8 @@ func TestEnvelope(t *testing.T) {
 	}
 }
 
-// What is written is read back, whatever a system is called, and the result is
-// where the reader stands.
+// An envelope is read back as it was written, whatever the system's name is, and the
+// reader's next value is the result.
 func TestEnvelopeIsReadAsItWasWritten(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -67,8 +67,8 @@ func TestEnvelopeIsReadAsItWasWritten(t *testing.T) {
 	})
 }
 
-// An unreadable object is a person's to mend: every error has its class, and a
-// saved answer of an appliance is told from damage.
+// Every error about an unreadable object has its class, and a saved answer of an
+// appliance is told from a damaged object.
 func FuzzReadRaw(f *testing.F) {
 	for _, text := range []string{
 		"", "[]", "{}", `{"results":[]}`, `{"schema":"runecast-raw/1","results":[]}`, `{"scannedIssues":[]}`, `{"schema":"runecast-raw/2","result":{}}`,

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FORMATS.md has every member of what lies in the bucket, with its key's prefix
-// and its schema.
+// FORMATS.md names every member of the documents in the bucket, with the prefix of
+// their keys and their schema.
 func TestFormatsAreDocumented(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("FORMATS.md")
@@ -52,8 +52,8 @@ func TestFormatsAreDocumented(t *testing.T) {
 	}
 }
 
-// members returns the names of a type's members, and of the members of those
-// down to a depth. Header's have a section of their own.
+// members returns the JSON names of a type's members, and of the members within
+// these down to a depth. Those of Header have a section of their own.
 func members(t reflect.Type, depth int) []string {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()

@@ -10,7 +10,7 @@ import (
 	"runecast-ingest/internal/archive"
 )
 
-// Whatever a system is called, its label comes back out of the key.
+// The label of a system is read back from its key, whatever the system's name is.
 func TestRawLabel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -70,8 +70,8 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// A roll-up lies beside its register, under the prefix whose rights and
-// lifecycle the registers have, and is not taken for one.
+// The key of a roll-up has the prefix of the registers, so that the same rights and
+// lifecycle apply, and is not taken for that of a register.
 func TestRollupKeys(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

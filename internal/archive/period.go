@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// ParsePeriod reads the bounds of when a run started, as requests name them: each
-// is a time in RFC 3339 or a date, UTC, or empty, which leaves that side open
-// (zero). An until that is a date includes that day: since ≤ t < until. The
-// error names the member; the caller knows of what request.
+// ParsePeriod reads the period in which a run started, as requests name it. Each
+// bound is a time in RFC 3339, a date in UTC, or empty: then that side is open, and
+// the time returned is zero. The period is from ≤ t < to; an until that is a date
+// includes that day. The error names the member, and the caller adds the request.
 func ParsePeriod(since, until string) (from, to time.Time, err error) {
 	if since != "" {
 		if from, _, err = moment("since", since); err != nil {
@@ -23,7 +23,7 @@ func ParsePeriod(since, until string) (from, to time.Time, err error) {
 	return from, to, err
 }
 
-// moment reads a time or a date; whole is how long it lasts.
+// moment reads a time or a date. whole is 24 hours for a date, and 0 for a time.
 func moment(member, text string) (at time.Time, whole time.Duration, err error) {
 	if at, err = time.Parse(time.DateOnly, text); err == nil {
 		return at, 24 * time.Hour, nil

@@ -11,8 +11,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// QuarantineSchema is the schema of a refused event's document. It is written
-// once per generation and never changed, so it is no state document.
+// QuarantineSchema is the schema of a refused event's document. The document is
+// written once per generation and never changed, so it is no state document.
 const QuarantineSchema = "runecast-quarantine/1"
 
 // RefusedEvent is quarantine/…/g<generation>/<index>.json: an event that
@@ -21,7 +21,7 @@ type RefusedEvent struct {
 	Schema string `json:"schema"`
 	// Index is the event's position in mapping order.
 	Index int64 `json:"index"`
-	// Answer is what Dynatrace said about it.
+	// Answer is what Dynatrace said about the event.
 	Answer string `json:"answer"`
 	// Event is the event as it was sent first.
 	Event jsontext.Value `json:"event"`
@@ -33,8 +33,8 @@ func (e RefusedEvent) Encode() ([]byte, error) {
 	return json.Marshal(e, jsontext.AllowInvalidUTF8(true))
 }
 
-// DecodeRefusedEvent reads the document of a refused event. Members that are
-// not known are ignored, and so is what the event itself holds.
+// DecodeRefusedEvent reads the document of a refused event. Members that are not
+// known are ignored. The event is returned as it is stored and not looked into.
 func DecodeRefusedEvent(text []byte) (RefusedEvent, error) {
 	var e RefusedEvent
 	if err := json.Unmarshal(text, &e, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)); err != nil {
@@ -55,7 +55,7 @@ type Generation struct {
 	Number int
 }
 
-// Generations returns those that the delivery's scans are in.
+// Generations returns the current generation of each scan of the delivery.
 func (d *Delivery) Generations() []Generation {
 	if len(d.Scans) == 0 {
 		return []Generation{{RawKey: d.RawKey, Number: d.Generation}}

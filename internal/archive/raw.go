@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// RawInfo is one version of a raw object.
+// RawInfo is what S3 says about one version of a raw object.
 type RawInfo struct {
 	Key string
-	// ETag is the version; as S3 sends it, with quotes.
+	// ETag names the version, as S3 sends it, with quotes.
 	ETag string
-	// Size in bytes as stored.
+	// Size is the number of bytes as stored, compressed.
 	Size         int64
 	LastModified time.Time
 }
 
-// Started returns when the run of an object began, as its key says; for a
-// hand-made document when it was uploaded.
+// Started returns when the run of the object began, as the object's key says. For a
+// hand-made document it returns when the document was uploaded.
 func (i RawInfo) Started() time.Time {
 	if at, ok := AnalysisStart(i.Key); ok {
 		return at
@@ -26,16 +26,17 @@ func (i RawInfo) Started() time.Time {
 	return i.LastModified
 }
 
-// RawKey is where one system's results of one analysis lie:
-// raw/v1/dt=<start date>/run=<run id>/<slug>-<hash8>.json.gz. Identifiers of
-// systems hold slashes and worse, so only their slug and hash are used.
+// RawKey returns the key of one system's results of one run:
+// raw/v1/dt=<start date>/run=<run id>/<slug>-<hash8>.json.gz. The ids and names of
+// systems may have slashes and other characters that do not belong into a key, so
+// the key has only the slug of the name and the hash of the id.
 func RawKey(startedAt time.Time, runID, systemID, systemName string) string {
 	return fmt.Sprintf("%srun=%s/%s%s", AnalysesOf(startedAt), runID, LabelOf(systemID, systemName), rawSuffix)
 }
 
 const rawSuffix = ".json.gz"
 
-// AnalysesOf is the prefix of the raw objects of runs that started on a day, UTC.
+// AnalysesOf returns the prefix of the raw objects of runs that started on a day, UTC.
 func AnalysesOf(day time.Time) string { return AnalysesPrefix + day.UTC().Format(dayFolder) }
 
 // dayFolder is the folder of a day in the keys of raw objects.
@@ -57,16 +58,17 @@ func RunOf(key string) (string, bool) {
 	return folder, ok && strings.HasPrefix(key, AnalysesPrefix)
 }
 
-// RunFolder returns the folder of an analysis' run, with a slash at its end.
+// RunFolder returns the folder of the run in a raw object's key, with a slash at its
+// end.
 func RunFolder(rawKey string) string { return path.Dir(rawKey) + "/" }
 
-// BehindRun returns what sorts behind the keys of all analyses of a raw object's run,
-// and before those of later runs of the day.
+// BehindRun returns a text that sorts behind the keys of all raw objects of the same
+// run, and before the keys of later runs of that day.
 func BehindRun(rawKey string) string { return path.Dir(rawKey) + string('/'+1) }
 
-// AnalysisStart returns when the run in a raw object's key began, to the second:
-// its id says so, unless that contradicts the day in the key, which then counts.
-// False if the key has no day.
+// AnalysisStart returns when the run in a raw object's key began: the time in the
+// run's id, to the second; the beginning of the day in the key if the id has no time
+// or one of another day. False if the key has no day.
 func AnalysisStart(key string) (time.Time, bool) {
 	day, ok := AnalysisDay(key)
 	if !ok {
@@ -86,9 +88,9 @@ func IsFolder(key string) bool { return strings.HasSuffix(key, "/") }
 // IsHandMade reports whether a raw object was uploaded by hand.
 func IsHandMade(key string) bool { return strings.HasPrefix(key, ManualPrefix) }
 
-// HandMadeSystem returns the system that the folder of a hand-made document
-// names, raw/manual/<system name>/…: what a saved v2 scan, which names none, is
-// of. Its id is "manual:<system name>", its type is not known. False if the key
+// HandMadeSystem returns the system that the folder of a hand-made document names,
+// raw/manual/<system name>/…. A saved v2 scan, which names no system itself, is of
+// that system. Its id is "manual:<system name>", its type is empty. False if the key
 // has no such folder.
 func HandMadeSystem(key string) (System, bool) {
 	rest, ok := strings.CutPrefix(key, ManualPrefix)
@@ -101,9 +103,10 @@ func HandMadeSystem(key string) (System, bool) {
 
 // Label is how the keys of raw objects name a system.
 type Label struct {
-	// Slug is what is readable of the name, for people only: never empty.
+	// Slug is the readable part of the system's name, for people only; never empty.
 	Slug string
-	// Hash is of the id, 8 hexadecimal digits: a system keeps it under any name.
+	// Hash is the beginning of the SHA-256 of the system's id, 8 hexadecimal digits.
+	// It stays the same when the system gets another name.
 	Hash string
 }
 
@@ -128,8 +131,9 @@ func RawLabel(key string) (Label, bool) {
 	return Label{Slug: name[:i], Hash: name[i+1:]}, true
 }
 
-// SystemOf returns what the keys of all analyses of a system have in common; of
-// a hand-made document, whose key names none, the key itself.
+// SystemOf returns a text that the raw keys of one system have in common, and those
+// of others have not: the hash of its id. The key of a hand-made document names no
+// system; for such a key it returns the key itself.
 func SystemOf(key string) string {
 	if label, ok := RawLabel(key); ok {
 		return label.Hash

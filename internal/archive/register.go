@@ -2,7 +2,7 @@ package archive
 
 import "time"
 
-// RegisterSchema is the schema of a commit register.
+// RegisterSchema is the schema of a register.
 const RegisterSchema = "runecast-system/1"
 
 // Register is systems/<hash>.json: the newest committed scan of a system.
@@ -21,11 +21,11 @@ type Register struct {
 	// Unlicensed is how many rules the appliance had not assessed for want of a
 	// licence. 0 also in registers of older releases.
 	Unlicensed int `json:"unlicensed,omitzero"`
-	// Before is the newest commit before this one: what counts if the delivery
-	// of this one fails. Zero: there was none.
+	// Before is the newest commit before this one. It counts if the delivery of this
+	// one fails. Zero: there was none.
 	Before Commit `json:"before,omitzero"`
-	// Earlier are the commits before that one, the newest first, as far as it is
-	// not known that the one behind them is shown. Mostly there are none.
+	// Earlier are the commits before Before, the newest first. They are kept as long
+	// as it is not known that a later one is shown. Mostly there are none.
 	Earlier []Commit `json:"earlier,omitzero"`
 }
 
@@ -43,14 +43,15 @@ type Commit struct {
 	Generation int   `json:"generation"`
 	// ScanID is empty in registers of older releases.
 	ScanID string `json:"scanId,omitzero"`
-	// RawKey and CompletedAt are those of the register that named it. Zero in
-	// registers of older releases.
+	// RawKey and CompletedAt are what the register said when this commit was the
+	// newest. Zero in registers of older releases.
 	RawKey      string    `json:"rawKey,omitzero"`
 	CompletedAt time.Time `json:"completedAt,omitzero"`
 }
 
-// Commits returns the commits that the register knows, the newest first. What it
-// names was finished before it was committed, whatever the appliance's clock said.
+// Commits returns the commits that the register knows, the newest first. The newest
+// has no later CompletedAt than its CommittedAt, since a scan is finished before it
+// is committed, even if the appliance's clock is ahead.
 func (r *Register) Commits() []Commit {
 	var all []Commit
 	if r.ScanID != "" || r.Order != (Order{}) {

@@ -9,22 +9,21 @@ import (
 // RollupSchema is the schema of a roll-up.
 const RollupSchema = "runecast-rules/1"
 
-// rollupName is the name of a roll-up beside its system's register.
+// rollupName ends the key of a roll-up, behind the hash of the system's id.
 const rollupName = "/rules.json"
 
-// RollupKey is the roll-up of a system: systems/<hash>/rules.json, under the
-// prefix of the registers, and never the key of one.
+// RollupKey returns the key of a system's roll-up: systems/<hash>/rules.json, under
+// the prefix of the registers. It is never the key of a register.
 func RollupKey(systemID string) string {
 	return RegisterPrefix + digest(systemID, registerHashLen) + rollupName
 }
 
-// IsRegister reports whether a key under systems/ is a commit register's.
+// IsRegister reports whether a key under systems/ is that of a register.
 func IsRegister(key string) bool { return path.Dir(key)+"/" == RegisterPrefix }
 
 // Rollup is systems/<hash>/rules.json: the verdict on each rule of a system's
-// newest committed scan, as the dashboard shows it. It is for the notice of the
-// next commit only: whatever it says, and also without it, every scan is
-// delivered.
+// newest committed scan, as the dashboard shows it. Only the notice of the next
+// commit needs it. The delivery of scans does not depend on it.
 type Rollup struct {
 	Header
 	System     System `json:"system"`
@@ -39,7 +38,8 @@ type Rollup struct {
 	Timestamp time.Time `json:"timestamp"`
 	// Posture is in percent: 0 to 100.
 	Posture int `json:"posture"`
-	// Listed: the rules are listed. If not, they are too many, and only counted.
+	// Listed: the rule sets list their rules. If not, there are too many of them, and
+	// they are only counted.
 	Listed bool    `json:"listed"`
 	Passed RuleSet `json:"passed"`
 	Manual RuleSet `json:"manual"`
@@ -69,29 +69,30 @@ type RuleSet struct {
 type Change struct {
 	// First: the system had no committed scan before.
 	First bool `json:"first,omitzero"`
-	// Against is the scan id of the commit that was replaced; empty: it is the
-	// first, or the verdicts of the one before were not kept.
+	// Against is the scan id of the commit that was replaced; empty: this commit is
+	// the first, or the verdicts of the one before were not kept.
 	Against string `json:"against,omitzero"`
 	// Before is the posture of the commit that was replaced, in percent; 0 if
 	// there is nothing to compare with.
 	Before int `json:"before"`
-	// Settings: the verdicts of the two were made by different versions or settings of the mapping.
+	// Settings: the verdicts of the two commits were made by different versions or
+	// settings of the mapping.
 	Settings bool `json:"settings,omitzero"`
 	// Overtaken: a newer scan of the system was committed before this one's delivery ended.
 	Overtaken bool `json:"overtaken,omitzero"`
-	// Rules counts those with another verdict than before, also those that only
+	// Rules counts the rules with another verdict than before, with those that only
 	// one of the two scans has; -1: they were not compared.
 	Rules int `json:"rules"`
-	// NewlyFailed are rules that fail and did not before, or were not there;
-	// NewlyPassed those that pass and failed before.
+	// NewlyFailed are the rules that fail and did not fail before, or were not there;
+	// NewlyPassed are those that pass and failed before.
 	NewlyFailed RuleList `json:"newlyFailed"`
 	NewlyPassed RuleList `json:"newlyPassed"`
-	// Differs: the posture or the verdict on a rule is not what it was, or
-	// nobody can say that it is.
+	// Differs: the posture or the verdict on a rule has changed, or it is not known
+	// whether one has.
 	Differs bool `json:"differs"`
 }
 
-// RuleList is a number of rules and the first of them, at most 20, in their order.
+// RuleList is a number of rules and the ids of the first of them, at most 20, sorted.
 type RuleList struct {
 	Count int      `json:"count"`
 	First []string `json:"first"`
@@ -100,7 +101,7 @@ type RuleList struct {
 // maxFirst bounds the rules that a list names.
 const maxFirst = 20
 
-// ListRules returns the list of these rules.
+// ListRules returns the list of the rules with these ids, in any order.
 func ListRules(ids []string) RuleList {
 	ids = slices.Sorted(slices.Values(ids))
 	return RuleList{Count: len(ids), First: append([]string{}, ids[:min(len(ids), maxFirst)]...)}

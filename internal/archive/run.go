@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// runStamp is how a run's id begins: when it was to start, UTC.
+// runStamp is the layout of the time with which a run's id begins: when the run was
+// to start, UTC.
 const runStamp = "20060102T150405Z"
 
-// NewRunID returns the id of a run, as 20261122T020000Z-4f3a: when it was to
+// NewRunID returns the id of a run, as 20261122T020000Z-4f3a: when the run was to
 // start, and 4 hexadecimal digits that are the same for the same seed.
 func NewRunID(at time.Time, seed string) string {
 	sum := sha256.Sum256([]byte(seed))
@@ -24,15 +25,15 @@ func RunStart(run string) (time.Time, bool) {
 	return at, err == nil
 }
 
-// RunKey is the document of a finished run.
+// RunKey returns the key of a finished run's document.
 func RunKey(runID string) string { return RunsPrefix + runID + ".json" }
 
-// RunsSince is what sorts before the keys of all finished runs that were to
-// start at a time or later, and behind those of earlier ones.
+// RunsSince returns a text that sorts before the keys of all finished runs that were
+// to start at a time or later, and behind the keys of earlier runs.
 func RunsSince(at time.Time) string { return RunsPrefix + at.UTC().Format(runStamp) }
 
-// FinishedRun returns the id of the run whose document is under a key; false if
-// the key is not one of a finished run.
+// FinishedRun returns the id of the run whose document has this key; false if the
+// key is not that of a finished run.
 func FinishedRun(key string) (string, bool) {
 	id, ok := strings.CutPrefix(strings.TrimSuffix(key, ".json"), RunsPrefix)
 	_, dated := RunStart(id)
@@ -70,7 +71,7 @@ const (
 	SystemTimedOut   = "timedout"
 )
 
-// Run is runs/active.json while it goes on, and runs/<id>.json when it ended.
+// Run is runs/active.json while the run goes on, and runs/<id>.json when it has ended.
 type Run struct {
 	Header
 	ID        string      `json:"id"`
@@ -78,28 +79,30 @@ type Run struct {
 	Mode      string      `json:"mode"`    // analyze or latest
 	State     string      `json:"state"`
 	StartedAt time.Time   `json:"startedAt"`
-	Deadline  time.Time   `json:"deadline"`
+	Deadline  time.Time   `json:"deadline"` // when open systems are timed out
 	Lease     *Lease      `json:"lease"`
 	Systems   []RunSystem `json:"systems"`
 	Appliance Appliance   `json:"appliance,omitzero"`
-	// Catalog is the key of the check catalogue that this run archived; may be empty.
+	// Catalog is the key of the catalogue that this run archived; may be empty.
 	Catalog string `json:"catalog,omitzero"`
-	// Downloads are those of all results at once, which is how API v1 has them.
+	// Downloads counts the downloads of all systems' results at once, as API v1 has them.
 	Downloads Downloads `json:"downloads,omitzero"`
-	// NextLook is when the scans are looked at again, where a look reads much.
+	// NextLook is when the scans are looked at again; zero or past: at the next round.
+	// It is set where a look reads much.
 	NextLook time.Time `json:"nextLook,omitzero"`
-	// Last is, per system id, the scan timestamp of its last archived result.
+	// Last holds, by system id, the last archived scan as runecast.Scan.Key gives it:
+	// its time, and with API v2 also its counts.
 	Last map[string]string `json:"last,omitzero"`
 }
 
-// Downloads are how often a run has downloaded the results of all systems.
+// Downloads counts how often a run has downloaded the results of all systems.
 type Downloads struct {
-	// Whole are those after which every system that was ready had ended, Failed the
-	// others: cut ones, those whose invocation died, those of which a system could
-	// not be archived.
+	// Whole counts the downloads after which every system that was ready had ended.
+	// Failed counts the others: the download was cut, its invocation died, or a
+	// system could not be archived from it.
 	Whole  int `json:"whole"`
 	Failed int `json:"failed"`
-	// Last is when the last one began, and Repeat whether it was one that failed.
+	// Last is when the last download began. Repeat: it counts as failed.
 	Last   time.Time `json:"last"`
 	Repeat bool      `json:"repeat"`
 }
@@ -118,23 +121,29 @@ type RunSystem struct {
 	Name  string `json:"name"`
 	Type  string `json:"type"`
 	State string `json:"state"`
-	// Baseline is the scan timestamp read before the trigger, as the appliance sent it.
+	// Baseline is the scan that is nothing new: in mode analyze the timestamp of the
+	// scan before the trigger, see runecast.Scan; in mode latest what Run.Last has of
+	// the system, and empty if the start was forced.
 	Baseline string `json:"baseline"`
-	// Reason says why a system failed or timed out.
+	// Reason says for a person why a system failed or timed out, what an open one waits
+	// for, or why an archived one has nothing to show.
 	Reason string `json:"reason"`
 	RawKey string `json:"rawKey"`
 	// Bytes and SHA256 are of the object as stored, compressed.
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
-	// Watch is kept where the appliance does not say when a scan is over.
+	// Watch is what the looks at the scan have shown; nil where the appliance says
+	// when a scan is over.
 	Watch *Watch `json:"watch,omitzero"`
 }
 
-// Watch is what was seen of a scan whose end the appliance does not say.
+// Watch is what the looks have shown of a scan of which the appliance does not say
+// when it is over.
 type Watch struct {
-	// Checks is how many checks the scan before listed; -1: there was none.
+	// Checks is how many rules the scan before listed; -1: there was none.
 	Checks int `json:"checks"`
-	// Seen is the key of the last look, and Since when it shows the same.
+	// Seen is what the last look showed, as runecast.Scan.Key. Since is since when
+	// the looks have shown the same.
 	Seen  string    `json:"seen"`
 	Since time.Time `json:"since"`
 }

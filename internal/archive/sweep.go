@@ -8,8 +8,8 @@ const SweepSchema = "runecast-sweep/1"
 // SweepKey is where sweeps remember what they have seen.
 const SweepKey = DeliveryPrefix + "sweep.json"
 
-// Sweep is delivery/sweep.json. It only saves work: whatever it says, and also
-// without it, a sweep finds every undelivered object at its next full look.
+// Sweep is delivery/sweep.json. It only saves work: a sweep finds every open object
+// at its next full look, whatever this document says, and also if it is lost.
 type Sweep struct {
 	Header
 	// From is the day that the next quick look begins with, if that is earlier
@@ -17,15 +17,16 @@ type Sweep struct {
 	From time.Time `json:"from"`
 	// UpdatedAt is when a sweep last wrote the document.
 	UpdatedAt time.Time `json:"updatedAt"`
-	// FullLookAt is when a sweep last came to the end of the whole archive; zero: never.
+	// FullLookAt is when a full look last came to the end of the archive; zero: never.
 	FullLookAt time.Time `json:"fullLookAt,omitzero"`
-	// Resume is the raw key behind which an unfinished full look goes on; empty: at the beginning.
+	// Resume is the raw key behind which an unfinished full look goes on; empty: the
+	// next full look starts at the beginning.
 	Resume string `json:"resume,omitzero"`
 	// Ended are digests of groups of raw objects whose deliveries have all
 	// ended, the latest seen last. A digest holds the ETags of the raw objects
 	// and of their delivery documents, so one change to either makes it another.
 	Ended []string `json:"ended,omitzero"`
-	// Open are objects that the last sweep has found open and left open, in the
+	// Open are the objects that the last sweep has found open and left open, in the
 	// order of their keys, at most 1,000 of them.
 	Open []OpenObject `json:"open,omitzero"`
 }

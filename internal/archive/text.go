@@ -11,9 +11,10 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// Text reads a document that a program on somebody's desk has saved, as UTF-8:
-// without the byte-order mark that Windows writes, and out of UTF-16, in which
-// Windows PowerShell saves by itself, with the mark or without. UTF-32 is refused.
+// Text returns a reader of a document as UTF-8, for documents that people have saved
+// with their own programs. It leaves out the byte-order mark that Windows
+// programs write, and converts UTF-16, which Windows PowerShell writes, with the mark
+// or without. UTF-32 is a fault of class Reject.
 func Text(r io.Reader) (io.Reader, error) {
 	plain := bufio.NewReaderSize(r, 1<<16)
 	start, err := plain.Peek(4)
@@ -53,10 +54,11 @@ func Text(r io.Reader) (io.Reader, error) {
 type wide struct {
 	from  *bufio.Reader
 	order binary.ByteOrder
-	// left is what did not fit into what was asked for.
+	// left are the bytes of the last character that did not fit into p of Read; they
+	// lie in room.
 	left []byte
 	room [utf8.UTFMax]byte
-	err  error // at the end of what is left
+	err  error // for Read, as soon as left is empty
 }
 
 func (w *wide) Read(p []byte) (n int, err error) {
@@ -77,7 +79,7 @@ func (w *wide) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// next reads a character; half of one is U+FFFD.
+// next reads a character; half of a surrogate pair becomes U+FFFD.
 func (w *wide) next() (rune, error) {
 	first, err := w.unit()
 	if err != nil || !utf16.IsSurrogate(first) {
@@ -94,6 +96,7 @@ func (w *wide) next() (rune, error) {
 	return r, err
 }
 
+// unit reads one unit of UTF-16: two bytes.
 func (w *wide) unit() (rune, error) {
 	var b [2]byte
 	if _, err := io.ReadFull(w.from, b[:]); err != nil {

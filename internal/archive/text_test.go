@@ -65,7 +65,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// Whatever is saved, reading it ends, and UTF-8 without a mark stays as it is.
+// For any bytes the reading ends, and UTF-8 without a mark stays as it is.
 func FuzzText(f *testing.F) {
 	f.Add([]byte("{}"))
 	f.Add([]byte{0xff, 0xfe, 0x3c, 0xd8})

@@ -11,7 +11,7 @@ import (
 	"runecast-ingest/internal/runecast"
 )
 
-// Two systems whose names and ids shorten to the same key: the second is not taken
+// Of two systems whose names and ids shorten to the same key, the second is not taken
 // for archived because the first is.
 func TestSystemsOfOneKey(t *testing.T) {
 	t.Parallel()

@@ -12,7 +12,7 @@ import (
 // maxFailures bounds the list in an answer; the run document has all.
 const maxFailures = 100
 
-// answer sums up a run.
+// answer returns the answer about a run, with next as what a person may do now.
 func answer(r *archive.Run, next string) payload.RunAnswer {
 	a := payload.RunAnswer{Run: r.ID, State: r.State, Failures: []payload.RunFailure{}, Next: next}
 	a.Systems = len(r.Systems)
@@ -42,14 +42,14 @@ func answer(r *archive.Run, next string) payload.RunAnswer {
 	return a
 }
 
-// outcome counts what a run came to.
-func outcome(a *payload.RunAnswer) []telemetry.Metric {
+// runMetrics returns the metrics of a run that has ended.
+func runMetrics(a *payload.RunAnswer) []telemetry.Metric {
 	ended, failed := telemetry.Count("RunsDone", 1), a.Failed+a.TimedOut
 	switch a.State {
 	case archive.RunFailed:
 		ended = telemetry.Count("RunsFailed", 1)
 	case archive.RunCancelled:
-		ended, failed = telemetry.Count("RunsCancelled", 1), 0 // who cancelled it has seen the systems: no alarm
+		ended, failed = telemetry.Count("RunsCancelled", 1), 0 // no alarm: the person who cancelled the run knows
 	}
 	return []telemetry.Metric{
 		ended, telemetry.Count("SystemsArchived", a.Archived), telemetry.Count("SystemsFailed", failed), telemetry.Bytes("BytesArchived", a.Bytes),

@@ -15,7 +15,7 @@ import (
 	"runecast-ingest/internal/runecast"
 )
 
-// start is what the schedule sends in the night that it is.
+// start is the request that the schedule sends in the current night.
 func (w *world) start(t *testing.T) (payload.RunAnswer, error) {
 	t.Helper()
 	return w.handle(t, fmt.Sprintf(`{"action":"start","scheduledTime":%q}`, time.Now().UTC().Format(time.RFC3339)))
@@ -41,9 +41,9 @@ func (w *world) lose(key string) {
 	delete(w.store.etags, key)
 }
 
-// A system's id is of one version of the API: whatever the appliance answers on
-// a later night, the runs keep to the version of the first, or fail with the
-// cure; only a person changes it.
+// Each version of the API has its own ids of systems. So whatever the appliance answers
+// on a later night, the runs keep to the version of the first run, or fail with the
+// cure; only a person changes the version.
 func TestAPIVersionIsKept(t *testing.T) {
 	t.Parallel()
 	refused := func(change func(http.ResponseWriter, *http.Request)) func(*world) {

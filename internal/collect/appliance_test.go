@@ -27,7 +27,7 @@ import (
 
 var _ Store = (*store.Store)(nil)
 
-// clock is moved by those who sleep.
+// clock is a clock that only sleeping moves.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -58,7 +58,7 @@ func newSite(t *testing.T, token string, trust func(ca string) string, intercept
 	return newSiteOf(t, appliance.Options{Intercept: intercept}, token, client.Options{}, trust)
 }
 
-// newSiteOf has the options that matter, and the usual rest.
+// newSiteOf makes a site with these options, and the usual values for the others.
 func newSiteOf(t *testing.T, o appliance.Options, token string, c client.Options, trust func(ca string) string) *site {
 	t.Helper()
 	clock := &clock{now: time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)}
@@ -143,8 +143,8 @@ func TestWithAppliance(t *testing.T) {
 	}
 }
 
-// TestWithApplianceOfV2: the same of API v2, and of appliances that speak both
-// in part. Some of the simulated systems show their analysis while it runs.
+// TestWithApplianceOfV2: the same with API v2, and with appliances that have parts of
+// both versions. Some of the simulated systems show their analysis while it runs.
 func TestWithApplianceOfV2(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
@@ -195,7 +195,7 @@ func TestWithApplianceOfV2(t *testing.T) {
 	}
 }
 
-// TestBadInput: the sentence that a person sees.
+// TestBadInput checks the sentence that a person sees for each bad input.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
 	page := func(w http.ResponseWriter, _ *http.Request) bool {

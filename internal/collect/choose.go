@@ -13,8 +13,9 @@ import (
 // maxListed bounds the systems that an error lists.
 const maxListed = 50
 
-// choose returns the systems that the names or ids select, in the appliance's
-// order; no names select all. Names are compared without regard to case.
+// choose returns the systems that the names or ids select, in the appliance's order;
+// without names all systems. Names are compared without regard to case. A name that
+// fits no system, or several, is a fault of class Config.
 func choose(all []runecast.System, names []string) ([]runecast.System, error) {
 	if len(all) == 0 {
 		return nil, &fault.Error{Class: fault.Config, What: "the appliance lists no system", Cure: "connect a system to it, and let the token's user see it"}
@@ -39,6 +40,7 @@ func choose(all []runecast.System, names []string) ([]runecast.System, error) {
 	return slices.DeleteFunc(slices.Clone(all), func(s runecast.System) bool { return !wanted[s.ID] }), nil
 }
 
+// matches returns the system with that id, else all systems with that name.
 func matches(all []runecast.System, name string) []runecast.System {
 	if i := slices.IndexFunc(all, func(s runecast.System) bool { return s.ID == name }); i >= 0 {
 		return all[i : i+1]
@@ -57,9 +59,9 @@ func list(systems []runecast.System, text func(runecast.System) string) string {
 	return strings.Join(names, ", ")
 }
 
-// typeOf returns a system's type: the configured one, else the one found out
-// now, else the one that an earlier run found out. Evidence lies in failed
-// rules, so a system that passes all may show none this time.
+// typeOf returns a system's type: the type in the settings, else the type that its
+// results show now, else the type that it had in an earlier run. The list of detected
+// issues has only rules that failed, so a system that passes all rules shows no type.
 func (c *Collector) typeOf(s runecast.System, before []archive.RunSystem) string {
 	if t, ok := c.o.SystemTypes[s.ID]; ok {
 		return t

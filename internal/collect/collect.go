@@ -1,17 +1,17 @@
-// Package collect carries out one analysis run: trigger every system, wait
-// until its new results are final, archive them. It promises that a run
+// Package collect carries out runs: it triggers the analysis of every system, waits
+// until the new results are final, and archives them. It promises that a run
 // survives the end of any invocation at any point: each step is written to
 // runs/active.json by a conditional write before it is taken or after it is
 // proven, the next tick goes on from there, and a system's results are
 // archived at most once per run, whole, or not at all.
 //
-// What is reported instead of archived, because a dashboard would take it for
-// "all clear": a system whose results hold no rule at all or nothing but
-// UNLICENSED, one that the appliance lists no more, one that was never
-// analysed. Results with assessed rules of which none belongs to a security
-// profile (only knowledge-base articles, say) are archived, since a replay may
-// want them, and the run says so in the system's reason. A name in the systems
-// filter that fits two systems is an error that lists their ids.
+// Some systems are reported as failed instead of archived, because a dashboard would
+// show them as all clear: a system whose results hold no rule or only UNLICENSED rules,
+// one that the appliance no longer lists, and one that was never analysed. Results with
+// assessed rules of which none belongs to a security profile (only knowledge-base
+// articles, for example) are archived, since a replay with other settings may send
+// them; the system's reason in the run says so. A name in the systems filter that fits
+// two systems is an error that lists their ids.
 package collect
 
 import (
@@ -35,11 +35,12 @@ import (
 
 // Appliance is what a run needs of the client of one appliance.
 type Appliance interface {
-	// APIVersion settles the version of the API: by what is set, the past, or what is found.
+	// APIVersion settles the version of the API, and returns it: the version that a run
+	// began with, that is set, that earlier runs used, or that the appliance answers.
 	APIVersion(ctx context.Context, past appliance.Past) (string, error)
 	// Systems lists all connected systems.
 	Systems(ctx context.Context) ([]runecast.System, error)
-	// Describe adds last scan and type where Systems did not return them.
+	// Describe adds the last scan and the type where Systems did not return them.
 	Describe(ctx context.Context, systems []runecast.System) error
 	// Statuses returns the last scan of these systems, and maybe of others, by id.
 	Statuses(ctx context.Context, ids []string) (map[string]runecast.Scan, error)
@@ -47,11 +48,11 @@ type Appliance interface {
 	Trigger(ctx context.Context, id string) error
 	// Results streams the last results of these systems, and maybe of others, one element each.
 	Results(ctx context.Context, ids []string, visit func(*runecast.Element) error) error
-	// Issues copies the catalogue of rules.
+	// Issues copies the catalogue.
 	Issues(ctx context.Context, dst io.Writer) error
-	// Received is how many bytes of answers have been read so far.
+	// Received returns how many bytes of results have been read so far.
 	Received() int64
-	// Info describes the appliance; optional, so without an error.
+	// Info describes the appliance; it is zero if the appliance does not answer.
 	Info(ctx context.Context) runecast.Info
 }
 
@@ -69,13 +70,13 @@ type Store interface {
 	PutRaw(ctx context.Context, key string, write func(io.Writer) error) (store.Stored, error)
 	// PutCatalog stores a catalogue under its hash.
 	PutCatalog(ctx context.Context, write func(io.Writer) error) (string, error)
-	// Inspect reads a raw object through: what is stored, and its envelope.
+	// Inspect reads a whole raw object, and returns what is stored and its envelope.
 	Inspect(ctx context.Context, key string) (store.Stored, archive.Envelope, error)
 }
 
-// Preflight is what proves the settings without a run.
+// Preflight carries out the actions that prove the settings without a run.
 type Preflight interface {
-	// Check proves every step of the way to the appliance and the archive.
+	// Check tries every step of the way to the appliance and the archive.
 	Check(ctx context.Context) preflight.Report
 	// Capture gathers the shapes of the appliance's answers.
 	Capture(ctx context.Context) (appliance.Recording, error)
@@ -94,17 +95,17 @@ type Options struct {
 	// Systems limits runs to these names or ids; empty: all. A payload's list
 	// takes its place.
 	Systems []string
-	// SystemTypes overrides what is found out about a system's type, by id or name.
+	// SystemTypes are types of systems, by id or name, that replace those found out.
 	SystemTypes map[string]string
-	// ScanTimeout is how long a run may take.
+	// ScanTimeout is how long a run may take; systems that are open then are timed out.
 	ScanTimeout time.Duration
 	// PollInterval is the mean time between two looks at the scans.
 	PollInterval time.Duration
 	Log          *slog.Logger
 	// Metrics takes figures for CloudWatch; nil: none.
 	Metrics *telemetry.Metrics
-	// LookBytes is what a look at the scans may read, where one reads all results,
-	// before there are fewer of them; 0: 512 KiB.
+	// LookBytes is how many bytes a look at the scans may read with API v1, which has
+	// all of them in one document, before looks become rarer; 0: 512 KiB.
 	LookBytes int64
 	// Now is the wall clock; nil: time.Now.
 	Now func() time.Time
@@ -132,9 +133,10 @@ func New(o Options) *Collector {
 // Handle carries out one payload: start, tick, status, cancel, check or
 // capture. It answers with a payload.RunAnswer, with a preflight.Report to check,
 // and with an appliance.Recording to capture. It works until the run is over, or
-// until a while before the context's deadline: the smaller of 60 s and a quarter
-// of the time there was. An error means that nobody can go on without help or
-// another attempt; what happened to single systems is in the answer.
+// until shortly before the context's deadline: 60 s, or a quarter of the time that it
+// had if that is less. An error means that the request could not be carried out: the
+// next tick tries again if the run is still active. What happened to single systems is
+// in the answer.
 func (c *Collector) Handle(ctx context.Context, text jsontext.Value) (any, error) {
 	parsed, err := payload.ParseRun(text)
 	if err != nil {

@@ -121,7 +121,7 @@ func TestStartedAtNeverGoesBack(t *testing.T) {
 	})
 }
 
-// TestOutcomes: what becomes of one odd system beside a healthy one.
+// TestOutcomes: how one odd system ends in a run with a healthy one.
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	forbidden := &fault.Error{Class: fault.Auth, What: "may not start an analysis (403)"}
@@ -271,7 +271,7 @@ func TestAppliancesTrouble(t *testing.T) {
 	}
 }
 
-// A download that is always cut archives what was whole, and nothing else; the
+// From a download that is always cut only the systems are archived that were whole; the
 // invocation says why it gave up.
 func TestDownloadAlwaysCut(t *testing.T) {
 	t.Parallel()

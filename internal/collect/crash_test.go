@@ -14,7 +14,7 @@ import (
 
 const nightly = `{"action":"start","scheduledTime":"2026-11-22T02:00:00Z"}`
 
-// due is when the schedule sends it.
+// due is the time of the start event of the schedule.
 var due = time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
 
 // TestEveryAccident lets each single call to the outside end in each way an
@@ -109,7 +109,7 @@ func checkArchived(t *testing.T, w *world) {
 	}
 }
 
-// TestCancelSurvives: once a run is kept as cancelled, nobody goes on with it.
+// TestCancelSurvives: once a run is stored as cancelled, no invocation goes on with it.
 func TestCancelSurvives(t *testing.T) {
 	t.Parallel()
 	for _, kind := range accidents() {
@@ -157,8 +157,8 @@ func TestThreeHours(t *testing.T) {
 	})
 }
 
-// TestFrozenInvocation: one that was frozen past its lease wakes up while
-// another owns the run, and must not write.
+// TestFrozenInvocation: an invocation that was frozen past its lease wakes up while
+// another one owns the run, and must not write.
 func TestFrozenInvocation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

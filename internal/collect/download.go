@@ -22,21 +22,21 @@ var errMoved = errors.New("the results changed while they were read")
 
 const (
 	// unsavedMost is how many systems may end during a download before the run is
-	// saved, and unsavedLongest how long that may take: its document holds all
-	// systems, so that a write for each costs more than their results.
+	// saved, and unsavedLongest how much time may pass before it is. The run's document
+	// holds all systems, so a write for each of them would cost more than their results.
 	unsavedMost    = 25
 	unsavedLongest = 10 * time.Second
 )
 
-// notArchivableError is why results are reported instead of archived: a dashboard
-// would take them for "all clear".
+// notArchivableError says why results are reported instead of archived: a dashboard
+// would show them as all clear.
 type notArchivableError struct{ cause *fault.Error }
 
 func (n *notArchivableError) Error() string { return n.cause.Error() }
 
-// download archives all systems that are ready: in v1 from one download, which
-// may have to wait for others, in v2 from one each. Each is saved when it is
-// archived, so that the end of this invocation costs nothing.
+// download archives all systems that are ready: with API v1 from one download of all
+// results, which may have to wait for other systems, with API v2 from one download
+// each. The run is saved during a download and at its end, see saveSome.
 func (v *invocation) download(ctx, work context.Context, app Appliance, ready map[string]runecast.Scan, late bool) error {
 	if v.run.Appliance.API != runecast.V2 {
 		return v.downloadAll(ctx, work, app, ready, late)
@@ -58,7 +58,7 @@ func (v *invocation) downloadAll(ctx, work context.Context, app Appliance, ready
 			v.system(id).Reason = "its analysis has finished; its results are downloaded together with those of others, within half an hour"
 		}
 		if len(ready) > 0 && past.Repeat {
-			return v.unread // of this invocation's own last download, so that the error is logged
+			return v.downloadErr // the systems still wait because of it, so it is logged again
 		}
 		return nil
 	}
@@ -66,20 +66,20 @@ func (v *invocation) downloadAll(ctx, work context.Context, app Appliance, ready
 		return err
 	}
 	wanted := slices.Sorted(maps.Keys(ready))
-	v.unread = v.take(ctx, work, app, wanted, ready)
-	if v.unread == nil && !slices.ContainsFunc(wanted, func(id string) bool { return open(v.system(id)) }) {
+	v.downloadErr = v.take(ctx, work, app, wanted, ready)
+	if v.downloadErr == nil && !slices.ContainsFunc(wanted, func(id string) bool { return open(v.system(id)) }) {
 		past.Failed, past.Whole, past.Repeat = past.Failed-1, past.Whole+1, false
 	}
-	return v.unread
+	return v.downloadErr
 }
 
-// progress is how far the run is, with so many systems ready.
+// progress returns how far the run is; ready is how many systems are ready.
 func (v *invocation) progress(ready int) progress {
-	return progress{began: v.run.StartedAt, now: v.o.Now(), next: v.nextLook(), ready: ready, open: v.countOpen() - ready, past: v.run.Downloads, fresh: v.unread == nil}
+	return progress{began: v.run.StartedAt, now: v.o.Now(), next: v.nextLook(), ready: ready, open: v.countOpen() - ready, past: v.run.Downloads, fresh: v.downloadErr == nil}
 }
 
-// beginDownload counts a download before it is made. A crash after this write leaves
-// one that counts as failed: the next tick repeats it.
+// beginDownload counts a download as failed before it is made. A crash after this
+// write leaves it so, and the next tick repeats the download.
 func (v *invocation) beginDownload(ctx, work context.Context, app Appliance) error {
 	if err := v.catalogue(work, app); err != nil {
 		return err
@@ -89,11 +89,12 @@ func (v *invocation) beginDownload(ctx, work context.Context, app Appliance) err
 	return v.save(ctx)
 }
 
-// pass is a look at all scans and a download in one. It archives each system that
-// has finished and says so early enough in its results. A system that is ready
-// thereafter, since it says so late, or a pass that failed, needs a download of its
-// own. What is wrong with the document is said by that.
-func (v *invocation) pass(ctx, work context.Context, app Appliance) (map[string]runecast.Scan, error) {
+// lookAndDownload looks at all scans and downloads their results at the same time. It
+// archives each system that has finished and whose status stands near the beginning of
+// its results. If the status of a system stands further behind, or if the reading
+// failed, another download follows. If the document is malformed, the scans are read
+// from the smaller list instead, and the other download reports what is wrong.
+func (v *invocation) lookAndDownload(ctx, work context.Context, app Appliance) (map[string]runecast.Scan, error) {
 	if err := v.beginDownload(ctx, work, app); err != nil {
 		return nil, err
 	}
@@ -134,7 +135,7 @@ func (v *invocation) pass(ctx, work context.Context, app Appliance) (map[string]
 	return scans, nil
 }
 
-// take archives the systems that are ready of one download.
+// take downloads results once, and archives the systems in them that are ready.
 func (v *invocation) take(ctx, work context.Context, app Appliance, ids []string, ready map[string]runecast.Scan) error {
 	err := telemetry.Trace(work, "download", func(work context.Context) error {
 		return app.Results(work, ids, func(e *runecast.Element) error {
@@ -145,7 +146,7 @@ func (v *invocation) take(ctx, work context.Context, app Appliance, ids []string
 			s := v.system(e.ID)
 			err := v.archive(ctx, work, s, scan, e)
 			if !open(s) {
-				delete(ready, e.ID) // a second element of the same id is none of ours
+				delete(ready, e.ID) // a second element with the same id is passed over
 			}
 			return err
 		})
@@ -156,7 +157,7 @@ func (v *invocation) take(ctx, work context.Context, app Appliance, ids []string
 	own, _ := errors.AsType[*appliance.SystemError](err)
 	switch {
 	case err == nil:
-	case fault.ClassOf(err) == fault.Reject: // it will not get better by asking again
+	case fault.ClassOf(err) == fault.Reject: // another download would be no better
 		for _, id := range ids {
 			if s := v.system(id); open(s) {
 				v.fail(s, err.Error())
@@ -170,6 +171,7 @@ func (v *invocation) take(ctx, work context.Context, app Appliance, ids []string
 	return nil
 }
 
+// system returns the run's system with that id; nil: the run has none.
 func (v *invocation) system(id string) *archive.RunSystem {
 	for i := range v.run.Systems {
 		if v.run.Systems[i].ID == id {
@@ -179,8 +181,9 @@ func (v *invocation) system(id string) *archive.RunSystem {
 	return nil
 }
 
-// catalogue archives the catalogue once per run, before the first raw object
-// that names it. The results stand without it: appliances fail on it.
+// catalogue archives the catalogue once per run, before the first raw object that
+// names it. An invocation tries it once. Results are archived also without it: some
+// appliances fail on it, so an error of reading it is only logged.
 func (v *invocation) catalogue(work context.Context, app Appliance) error {
 	if v.run.Catalog != "" || v.catalogTried {
 		return nil
@@ -204,9 +207,9 @@ func (v *invocation) catalogue(work context.Context, app Appliance) error {
 	return nil
 }
 
-// archive stores one element as a raw object. What is wrong with the stream
-// itself is left to Results, which finds out at the same place; an error here
-// is about the archive or the state, and ends the download.
+// archive stores one element as a raw object. It returns no error of the document that
+// is read: Results returns that itself. An error is about the archive or the state, and
+// ends the download.
 func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, scan runecast.Scan, e *runecast.Element) error {
 	key := archive.RawKey(v.run.StartedAt, v.run.ID, s.ID, s.Name)
 	if s.Type == runecast.TypeUnknown {
@@ -265,9 +268,10 @@ func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, sc
 	return v.saveSome(ctx, unsavedMost)
 }
 
-// saveSome saves the run if so many systems have ended since it was saved last, or if
-// that is a while ago. A crash before this write leaves objects that the run does not
-// know: the next tick downloads again, meets them (ErrExists) and adopts them.
+// saveSome saves the run if at least so many systems have ended since it was last
+// saved, or one has and that was more than ten seconds ago. A crash before this write
+// leaves raw objects that the run does not know: the next tick downloads again, finds
+// that the objects exist (ErrExists), and adopts them.
 func (v *invocation) saveSome(ctx context.Context, least int) error {
 	if v.unsaved == 0 || v.unsaved < least && v.o.Now().Sub(v.saved) < unsavedLongest {
 		return nil
@@ -275,8 +279,9 @@ func (v *invocation) saveSome(ctx context.Context, least int) error {
 	return v.save(ctx)
 }
 
-// saveRest saves what a download that has ended has left unsaved. It returns the
-// download's error if that was about the state: then nothing may be written.
+// saveRest saves the run at the end of a download if a system has ended since it was
+// last saved. err is how the download ended. If err is about the state, nothing may be
+// written any more, and saveRest returns err.
 func (v *invocation) saveRest(ctx context.Context, err error) error {
 	if errors.Is(err, errTaken) || errors.As(err, new(*stateError)) {
 		return err
@@ -284,8 +289,8 @@ func (v *invocation) saveRest(ctx context.Context, err error) error {
 	return v.saveSome(ctx, 1)
 }
 
-// archived ends a system whose results are stored, and keeps which scan they
-// are of, for runs in mode latest.
+// archived ends a system whose results are stored, and notes of which scan they are,
+// for later runs in mode latest.
 func (v *invocation) archived(s *archive.RunSystem, stored store.Stored, scan runecast.Scan, remark string) {
 	s.State, s.RawKey, s.Bytes, s.SHA256, s.Reason = archive.SystemArchived, stored.Key, stored.Bytes, stored.SHA256, remark
 	s.Watch = nil
@@ -306,7 +311,8 @@ func archivable(e *runecast.Element, polled runecast.Scan) error {
 	return nil
 }
 
-// remark is what the run says of results that are archived and yet say little.
+// remark returns why results that are archived have nothing to show on the dashboard;
+// "" if they have.
 func remark(e *runecast.Element) string {
 	if nothing := e.Assessment.Nothing(); nothing != nil {
 		return "archived, but " + nothing.Error()
@@ -314,13 +320,14 @@ func remark(e *runecast.Element) string {
 	return ""
 }
 
-// adopt takes over what an earlier invocation of this run has stored without
-// being able to say so. It is read back: what it is, of which system, since a key
-// holds only a part of its name and of its id's hash, and of which scan.
+// adopt takes over a raw object that another invocation of this run has stored, but has
+// not written into the run. It reads the object back to learn its size, its scan and its
+// system: two systems may have the same key, which has only a part of the name and of
+// the id's hash.
 func (v *invocation) adopt(work context.Context, s *archive.RunSystem, key string, polled runecast.Scan) error {
 	stored, envelope, err := v.o.Store.Inspect(work, key)
 	if errors.Is(err, store.ErrMissing) { // two uploads met and neither won: the next round uploads anew
-		s.Reason = "two uploads met"
+		s.Reason = "two uploads of its results met, and neither was stored: the next round archives them anew"
 		return nil
 	}
 	if err != nil {

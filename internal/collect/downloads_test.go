@@ -61,8 +61,8 @@ func TestDownloadIsDue(t *testing.T) {
 	}
 }
 
-// Whenever systems finish, and whenever they are looked at: the bound holds, and
-// nobody waits for more than half an hour.
+// Whenever systems finish, and whenever they are looked at, the bound on downloads holds,
+// and no system waits for more than half an hour.
 func TestDownloadsAreFewAndSoon(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -128,7 +128,7 @@ func TestPass(t *testing.T) {
 				c.past.Last = at(c.last)
 			}
 			p := progress{began: began, now: at(c.now), next: at(c.now + 1), open: 9, past: c.past}
-			if got := p.pass(nextLook); got != c.want {
+			if got := p.lookIsDownload(nextLook); got != c.want {
 				t.Errorf("%t for %+v", got, p)
 			}
 		})

@@ -13,8 +13,8 @@ import (
 	"runecast-ingest/internal/runecast"
 )
 
-// estate has n systems whose results have about so many bytes, most of them about
-// what failed, as it is with real results.
+// estate returns n systems with results of about so many bytes each, most of them about
+// rules that failed, as in real results.
 func estate(api string, n, bytes int, takes func(i int) time.Duration) *world {
 	var ids []string
 	for i := range n {
@@ -35,8 +35,8 @@ func estate(api string, n, bytes int, takes func(i int) time.Duration) *world {
 
 // TestManySystems runs estates of API v1 whose analyses take 1 to 240 minutes. The
 // results of all systems are downloaded twice, and once more for each half hour,
-// however many there are, and nobody waits for more than half an hour. Its log has
-// the figures of a run, also of larger results:
+// however many systems there are, and no system waits for more than half an hour. The
+// test logs the figures of a run, also for larger results:
 //
 //	SYSTEM_BYTES=100000 go test -v -run TestManySystems ./internal/collect
 func TestManySystems(t *testing.T) {

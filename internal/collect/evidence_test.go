@@ -10,8 +10,8 @@ import (
 	"runecast-ingest/internal/runecast"
 )
 
-// A system whose checks all pass shows nothing in the list of detected issues:
-// its type is found out before its object is written.
+// A system that passes all rules has none in the list of detected issues, so that its
+// type is not known: it is found out before the raw object is written.
 func TestTypeOfAHealthySystem(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {

@@ -36,7 +36,7 @@ const (
 	met         accident = "409"           // a state write that met another one: no effect
 )
 
-// accidents are all there are.
+// accidents are all kinds of accidents.
 func accidents() []accident {
 	return []accident{crashBefore, crashAfter, failOnce, loseAnswer, lostRead, met}
 }
@@ -112,7 +112,7 @@ func (o *outside) call(k kind, effect func() error) error {
 	return errCrash
 }
 
-// newProcess is what Lambda does after a crash.
+// newProcess begins a new process, as Lambda does after a crash.
 func (o *outside) newProcess() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

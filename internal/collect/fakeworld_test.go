@@ -22,9 +22,9 @@ type world struct {
 	wire    *wire // nil: the collector talks to the box without a client
 }
 
-// newWorld has machines named by their ids, analysed the night before, whose
-// analysis takes some minutes. It is made in a bubble, whose clock moves on to the
-// nightly start, if it is not that late yet.
+// newWorld makes a world with machines named by their ids, which were analysed the night
+// before and whose analysis takes some minutes. It must be called in a bubble of
+// synctest; it moves the bubble's clock on to the nightly start if it is not that late.
 func newWorld(ids ...string) *world {
 	pass(time.Until(due))
 	o := &outside{}
@@ -52,7 +52,7 @@ func (w *world) handle(t *testing.T, text string) (payload.RunAnswer, error) {
 	return runAnswer(New(w.options).Handle(ctx, []byte(text)))
 }
 
-// runAnswer takes an answer about a run.
+// runAnswer returns an answer of Handle as an answer about a run.
 func runAnswer(a any, err error) (payload.RunAnswer, error) {
 	run, _ := a.(payload.RunAnswer)
 	return run, err
@@ -67,7 +67,7 @@ func (w *world) must(t *testing.T, text string) payload.RunAnswer {
 	return a
 }
 
-// machine finds one by its id.
+// machine returns the machine with that id.
 func (w *world) machine(id string) *machine {
 	for i, m := range w.box.machines {
 		if m.id == id || ecosystemID(i) == id {

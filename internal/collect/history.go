@@ -14,12 +14,13 @@ import (
 const (
 	// shownRuns is how many past runs status shows.
 	shownRuns = 10
-	// recently is where their number is looked for first; where there are fewer,
-	// seldom is how far back status looks: a monthly schedule has three of them.
+	// recently is how far back status looks first. If it finds too few runs, it looks
+	// back as far as seldom, in which a monthly schedule has at least three runs.
 	recently = 7 * 24 * time.Hour
 	seldom   = 93 * 24 * time.Hour
 )
 
+// stateUnreadable is shown as the state of a run whose document cannot be read.
 const stateUnreadable = "unreadable"
 
 // status shows the active run and the last ones.
@@ -37,6 +38,7 @@ func (v *invocation) status(ctx context.Context) (payload.RunAnswer, error) {
 	return a, err
 }
 
+// openSystems returns the open systems of a run, at most maxFailures of them.
 func openSystems(r *archive.Run) []payload.OpenSystem {
 	var all []payload.OpenSystem
 	for i := range r.Systems {
@@ -47,8 +49,8 @@ func openSystems(r *archive.Run) []payload.OpenSystem {
 	return all
 }
 
-// lastRuns reads the newest runs, the newest first. S3 lists them oldest first,
-// so it looks at a week, and further back only where that has too few.
+// lastRuns reads the newest runs, the newest first. S3 lists them oldest first, so
+// lastRuns looks at one week, and further back only if that week has too few runs.
 func (v *invocation) lastRuns(ctx context.Context) ([]payload.PastRun, error) {
 	ids, err := v.newest(ctx, recently)
 	if err == nil && len(ids) < shownRuns {
@@ -68,7 +70,8 @@ func (v *invocation) lastRuns(ctx context.Context) ([]payload.PastRun, error) {
 	return runs, nil
 }
 
-// newest returns the ids of the last runs of a while, oldest first.
+// newest returns the ids of the last runs that began within a time until now, at most
+// shownRuns of them, oldest first.
 func (v *invocation) newest(ctx context.Context, within time.Duration) ([]string, error) {
 	ids := make([]string, 0, shownRuns+1)
 	for id, err := range v.o.Store.Runs(ctx, v.o.Now().Add(-within)) {
@@ -82,7 +85,8 @@ func (v *invocation) newest(ctx context.Context, within time.Duration) ([]string
 	return ids, nil
 }
 
-// pastRun reads one run. A document that cannot be read hides none of the others.
+// pastRun reads one run. If its document is damaged, it returns no error but a run that
+// says so, so that the others are still shown.
 func (v *invocation) pastRun(ctx context.Context, id string) (payload.PastRun, error) {
 	doc, err := v.o.Store.FinishedRun(ctx, id)
 	if err != nil {

@@ -48,8 +48,8 @@ func runs(a payload.RunAnswer) []string {
 	return ids
 }
 
-// The last ten runs are shown, newest first, whether there are many of them a
-// week or three a quarter, by one look or two.
+// The last ten runs are shown, newest first, whether there are many in a week or three
+// in a quarter; status lists the runs once or twice for that.
 func TestStatusShowsTheLastRuns(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour

@@ -15,19 +15,20 @@ import (
 )
 
 const (
-	// reserve is the most time that is kept back for saving and leaving.
+	// reserve bounds the time at the end of an invocation that is kept for saving the
+	// run.
 	reserve = time.Minute
 	// leaseMargin is how long a lease outlives its owner's deadline.
 	leaseMargin = time.Minute
-	// unbounded stands for the time of an invocation without a deadline, in its lease.
+	// unbounded is how long the lease of an invocation without a deadline lasts.
 	unbounded = 15 * time.Minute
-	// decisions is how often a start or cancel is decided anew when another
-	// invocation was faster.
+	// decisions is how often a start or cancel is decided if another invocation was
+	// faster each time.
 	decisions = 3
 )
 
-// errTaken: another invocation has written the run since we read it. It owns
-// the run now; whatever we do not know any more, we leave to it.
+// errTaken: another invocation has written the run since this one read it. The other
+// one owns the run now, and this one must not write it any more.
 var errTaken = errors.New("another invocation took the run over")
 
 // invocation is one call of Handle: it may own the run for a while.
@@ -39,15 +40,16 @@ type invocation struct {
 	run   *archive.Run // within doc
 
 	app          Appliance           // nil until needed
-	api          string              // its version
+	api          string              // the version of the API that app uses
 	attempts     map[string]int      // failed triggers, by system id
-	notices      []payload.RunNotice // of the runs that ended
+	notices      []payload.RunNotice // of the runs that this invocation has closed
 	catalogTried bool
-	saved        time.Time // when the run was saved last
-	unsaved      int       // systems that have ended since
-	unread       error     // of the last download of all results; nil: it was read, or there was none
+	saved        time.Time // when the run was last saved
+	unsaved      int       // systems that have ended since then
+	downloadErr  error     // of this invocation's last download of all results; nil: it succeeded, or there was none
 }
 
+// invocation returns a new invocation with a lease of its own. It has not read the run.
 func (c *Collector) invocation(ctx context.Context) *invocation {
 	v := &invocation{Collector: c, attempts: make(map[string]int)}
 	v.run = &v.doc.Value
@@ -70,8 +72,8 @@ func (v *invocation) load(ctx context.Context) error {
 	return nil
 }
 
-// write writes a run document. Two writes that met (409) were both not
-// applied: the same condition decides once more.
+// write writes a run document. If S3 has refused it because two writes met (409), it
+// writes once more under the same condition.
 func (v *invocation) write(ctx context.Context, doc *store.Doc[archive.Run]) error {
 	err := v.o.Store.SaveRun(ctx, doc)
 	if errors.Is(err, store.ErrRace) {
@@ -80,7 +82,8 @@ func (v *invocation) write(ctx context.Context, doc *store.Doc[archive.Run]) err
 	return err
 }
 
-// save writes the active run. errTaken means to stop at once.
+// save writes the active run. After any error nothing may be done any more: errTaken
+// says that another invocation owns the run, a *stateError that the write failed.
 func (v *invocation) save(ctx context.Context) error {
 	err := v.write(ctx, &v.doc)
 	switch {
@@ -93,13 +96,14 @@ func (v *invocation) save(ctx context.Context) error {
 	return &stateError{err}
 }
 
-// stateError is a state write that failed: nothing may be done after it.
+// stateError is the error of a failed write of the run. Nothing may be done after it.
 type stateError struct{ err error }
 
 func (e *stateError) Error() string { return "save the run: " + e.err.Error() }
 func (e *stateError) Unwrap() error { return e.err }
 
-// decide repeats a decision that another invocation overtook.
+// decide carries out a start or cancel, and repeats it if another invocation has
+// written the run meanwhile.
 func (v *invocation) decide(ctx context.Context, do func(context.Context) (payload.RunAnswer, error)) (payload.RunAnswer, error) {
 	for range decisions {
 		a, err := do(ctx)
@@ -141,6 +145,7 @@ func (v *invocation) resume(ctx context.Context) (payload.RunAnswer, error) {
 	return v.work(ctx)
 }
 
+// cancel ends the active run, if there is one, also while another invocation works on it.
 func (v *invocation) cancel(ctx context.Context) (payload.RunAnswer, error) {
 	if err := v.load(ctx); err != nil {
 		return payload.RunAnswer{}, err
@@ -167,11 +172,11 @@ func (v *invocation) end(ctx context.Context, state string) (payload.RunAnswer, 
 	return v.close(ctx)
 }
 
-// close keeps the ended run for ever and makes room for the next. Every step
-// may be repeated by anyone: after a crash between the two writes the next tick
-// or start finds the document of the run in its place (412) and sets
-// runs/active.json to idle. The invocation that does so publishes the notice; if
-// it dies right after that write, nobody does.
+// close writes the ended run to runs/<id>.json, and sets runs/active.json to idle, which
+// makes room for the next run. Any invocation may repeat both writes: after a crash
+// between the two the next tick or start finds that runs/<id>.json exists (412), and
+// sets runs/active.json to idle. The invocation that does so publishes the notice. If
+// it dies right after that write, there is no notice, and nobody repairs that.
 func (v *invocation) close(ctx context.Context) (payload.RunAnswer, error) {
 	kept := store.Doc[archive.Run]{Key: archive.RunKey(v.run.ID), Value: *v.run}
 	kept.Value.Last = nil
@@ -180,7 +185,7 @@ func (v *invocation) close(ctx context.Context) (payload.RunAnswer, error) {
 		return payload.RunAnswer{}, fmt.Errorf("keep the finished run: %w", err)
 	}
 	a := finished(v.run)
-	told := noticeOf(v.run, &a)
+	notice := noticeOf(v.run, &a)
 	v.run.State = archive.RunIdle
 	switch err := v.save(ctx); {
 	case errors.Is(err, errTaken):
@@ -188,10 +193,10 @@ func (v *invocation) close(ctx context.Context) (payload.RunAnswer, error) {
 	case err != nil:
 		return payload.RunAnswer{}, err
 	}
-	v.notices = append(v.notices, told)
+	v.notices = append(v.notices, notice)
 	v.o.Log.InfoContext(ctx, "run ended", "run", a.Run, "state", a.State, "systems", a.Systems, "archived", a.Archived,
 		"unchanged", a.Unchanged, "failed", a.Failed, "timedout", a.TimedOut, "bytes", a.Bytes)
-	v.o.Metrics.Put(outcome(&a)...)
+	v.o.Metrics.Put(runMetrics(&a)...)
 	return a, nil
 }
 
@@ -210,6 +215,7 @@ func (v *invocation) endOpen(state, reason string) {
 	}
 }
 
+// open reports whether a system has not ended.
 func open(s *archive.RunSystem) bool {
 	return s.State == archive.SystemPending || s.State == archive.SystemTriggering || s.State == archive.SystemScanning
 }

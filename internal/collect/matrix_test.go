@@ -24,21 +24,21 @@ func refuse(w http.ResponseWriter, code int, message string) bool {
 
 // trouble is one row of the matrix: what happens, and what a person reads.
 type trouble struct {
-	// happens prepares it; the second machine is the odd one.
+	// happens prepares the trouble; the second machine is the odd one.
 	happens func(w *world, odd *machine)
-	// reads is the error of an invocation, else the odd system's reason: whole,
-	// of each API where they differ. Empty: nothing.
+	// reads is the error of an invocation, else the odd system's reason: the whole text,
+	// for each version of the API where they differ. Empty: a person reads nothing.
 	reads map[string]string
 	class fault.Class // of an error; empty: a reason
 	posts int         // triggers of the odd system
 }
 
-// perAPI is what one reads if the results are read by v1, and by v2.
+// perAPI has the texts that a person reads with API v1, and with v2.
 func perAPI(v1, v2 string) map[string]string {
 	return map[string]string{runecast.V1: v1, runecast.V2: v2, mixed: v2}
 }
 
-// all is what one reads whatever the API is.
+// all returns one text for both versions of the API.
 func all(text string) map[string]string { return perAPI(text, text) }
 
 const day = 24 * time.Hour
@@ -148,9 +148,9 @@ func download(w *world, r *http.Request) bool {
 	return strings.Contains(r.URL.Path, "ecosystems/2773/config-scans/latest") && !odd.begun.IsZero() && odd.due.IsZero()
 }
 
-// TestMatrix: whatever happens to one system, the other is archived if the
-// appliance can be read at all, and the odd one is archived whole or not at
-// all, with a sentence that says why.
+// TestMatrix: whatever happens to the odd system, the other one is archived if the
+// appliance can be read at all. The odd one is archived whole, or not at all with a
+// sentence that says why.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	for name, row := range matrix {
@@ -215,8 +215,8 @@ func (w *world) checkRow(t *testing.T, row trouble, want string, err error) {
 	}
 }
 
-// TestMatrixOfStarts: what a person reads of starts that meet, and of a state
-// write that was applied while its answer was lost.
+// TestMatrixOfStarts checks what a person reads if two starts meet, and if a write of the
+// state was applied but its answer was lost.
 func TestMatrixOfStarts(t *testing.T) {
 	t.Parallel()
 	for _, api := range []string{runecast.V1, runecast.V2, mixed} {

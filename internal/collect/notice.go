@@ -9,7 +9,7 @@ import (
 	"runecast-ingest/internal/payload"
 )
 
-// noticeOf words the end of a run.
+// noticeOf returns the notice about a run that has ended; a is the answer about it.
 func noticeOf(r *archive.Run, a *payload.RunAnswer) payload.RunNotice {
 	n := payload.RunNotice{Run: r.ID, State: r.State}
 	if r.State == archive.RunDone && a.Failed+a.TimedOut > 0 {
@@ -21,7 +21,7 @@ func noticeOf(r *archive.Run, a *payload.RunAnswer) payload.RunNotice {
 		s := &r.Systems[i]
 		switch {
 		case s.Reason == "":
-		case s.State == archive.SystemArchived: // the remark says so
+		case s.State == archive.SystemArchived: // the reason begins with the state
 			lines = append(lines, fmt.Sprintf("%s: %s\n", chat.Name(s.Name), chat.Reason(s.Reason)))
 		default:
 			lines = append(lines, fmt.Sprintf("%s: %s, %s\n", chat.Name(s.Name), s.State, chat.Reason(s.Reason)))
@@ -39,8 +39,8 @@ func noticeOf(r *archive.Run, a *payload.RunAnswer) payload.RunNotice {
 	return n
 }
 
-// merge makes one notice of several: a start may also end the run before. Of
-// none it makes none.
+// merge returns one notice for all runs that an invocation has ended, since a start may
+// also end the run before; nil if it has ended none.
 func merge(all []payload.RunNotice) *payload.RunNotice {
 	if len(all) == 0 {
 		return nil

@@ -18,7 +18,7 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-// The notice is of the run: what the systems' results say is not in it.
+// The notice is about the run: it says nothing of what the results hold.
 func TestNoticeTellsWhatARunCameTo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestNoticeIsGivenOnce(t *testing.T) {
 	})
 }
 
-// A message of very many systems stays one that chat services take.
+// The message about very many systems stays short enough for chat services.
 func TestNoticeIsBounded(t *testing.T) {
 	t.Parallel()
 	r := archive.Run{ID: "r", State: archive.RunDone}
@@ -122,8 +122,8 @@ func TestRunsAreCounted(t *testing.T) {
 	})
 }
 
-// The run before may end by the start of the next, which has long to go: its
-// end is reported all the same.
+// A start may end the run before and then go on for long: the end of the run before is
+// reported in its answer.
 func TestNoticeOfARunThatTheNextStartEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

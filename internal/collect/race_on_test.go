@@ -2,7 +2,7 @@
 
 package collect
 
-// underRace: the race detector makes a test about ten times slower, so that what
-// has one goroutine does less. All of it is done where there is none: by the
-// second test step of .ci/run, and by make test RACE=.
+// underRace: the race detector makes a test about ten times slower, so tests with one
+// goroutine do less under it. They do all of it without the detector: in the second test
+// step of .ci/run, and by make test RACE=.
 const underRace = true

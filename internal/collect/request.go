@@ -18,7 +18,8 @@ const (
 	triggerConsole  = "console"
 )
 
-// request is a start with the time that the schedule meant, zero for a person's.
+// request is a request to the collector. at is the time for which the schedule sent it;
+// zero: a person sent it.
 type request struct {
 	payload.RunRequest
 	at time.Time
@@ -38,8 +39,9 @@ func (r request) trigger() string {
 	return triggerSchedule
 }
 
-// runID names the run, as 20261122T020000Z-4f3a: the same for the same start
-// event, and different for two schedules of one time.
+// runID returns the id of the run that the request starts, as 20261122T020000Z-4f3a. It
+// is the same for the same event of the schedule, and differs between two schedules of
+// the same time.
 func (r request) runID(now time.Time) string {
 	at, seed := r.at, uuid.NewString()
 	if !at.IsZero() {

@@ -60,7 +60,7 @@ func TestPayloads(t *testing.T) {
 	}
 }
 
-// The sample payloads in events/ are the ones a person copies.
+// The sample payloads in events/, which people copy, are valid.
 func TestSamplePayloads(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../events/collector-*.json")
@@ -103,7 +103,7 @@ func parsed(text string) (request, error) {
 	return requestOf(req)
 }
 
-// looked stands for what proves the settings.
+// looked is a Preflight whose answers only say that it was asked.
 type looked struct{}
 
 func (looked) Check(context.Context) preflight.Report { return preflight.Report{Next: "looked"} }

@@ -13,9 +13,9 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-// start begins a run, or does what a start means while there is one: the same
-// start event delivered again goes on with its run, another one is skipped
-// while the run is young enough and ends it when it is not.
+// start begins a run. If a run is active, the same start event delivered again goes on
+// with its run; another one is skipped before the run's deadline, and ends that run
+// after it.
 func (v *invocation) start(ctx context.Context, req request) (payload.RunAnswer, error) {
 	if err := v.load(ctx); err != nil {
 		return payload.RunAnswer{}, err
@@ -54,10 +54,10 @@ func (v *invocation) start(ctx context.Context, req request) (payload.RunAnswer,
 	return v.work(ctx)
 }
 
-// recall takes what a new run has to know of those before from the last one that
-// has ended, where runs/active.json is missing: it was lost, or there was none yet.
-// Lost for good is then only which scans are archived already, so that a run in
-// mode latest may archive one again, and a run that went on.
+// recall is called if runs/active.json is missing, because it was lost or there was no
+// run yet. It takes what a new run has to know of earlier runs from the last run that
+// has ended. What stays lost is a run that was active, and which scans are archived
+// already, so that a run in mode latest may archive one again.
 func (v *invocation) recall(ctx context.Context) error {
 	last, err := store.LastRun(ctx, v.o.Store)
 	if err != nil {
@@ -73,12 +73,14 @@ func (v *invocation) recall(ctx context.Context) error {
 	return nil
 }
 
+// expire ends a run whose deadline is past. Its open systems are timed out.
 func (v *invocation) expire(ctx context.Context) error {
 	v.endOpen(archive.SystemTimedOut, v.overtime())
 	_, err := v.end(ctx, v.outcome())
 	return err
 }
 
+// overtime returns the reason of a system that is timed out.
 func (v *invocation) overtime() string {
 	return fmt.Sprintf("not finished within SCAN_TIMEOUT (%s)", v.o.ScanTimeout)
 }
@@ -120,14 +122,15 @@ func (v *invocation) create(ctx context.Context, req request, id string) error {
 		StartedAt: started, Deadline: started.Add(v.o.ScanTimeout), Lease: &v.lease, Last: v.run.Last,
 		Appliance: archive.Appliance{URL: v.o.ApplianceURL, API: v.api, InstanceUUID: info.InstanceUUID, Version: info.Version, Definitions: info.Definitions},
 	}
-	if req.Mode == payload.Analyze { // nothing is new yet, and that was a look
+	if req.Mode == payload.Analyze { // listing the systems was a look, and nothing can be new yet
 		v.paceLooks(read)
 	}
 	for _, s := range chosen {
 		v.run.Systems = append(v.run.Systems, v.begin(s, req, v.typeOf(s, earlier)))
 	}
-	// A crash before this write leaves no run, and Lambda repeats the start; a crash
-	// after it a run of which nothing was triggered, with which a tick goes on.
+	// A crash before this write leaves no run, and Lambda repeats the start. A crash
+	// after it leaves a run of which nothing was triggered, and a tick goes on with it
+	// as soon as its lease has run out.
 	if err := v.save(ctx); err != nil {
 		return err
 	}
@@ -135,8 +138,8 @@ func (v *invocation) create(ctx context.Context, req request, id string) error {
 	return nil
 }
 
-// begin gives a system its first state. In mode latest the baseline is the
-// scan that was archived last: the same scan is nothing new.
+// begin returns a system in its first state. In mode latest the baseline is the scan
+// that was archived last, since that scan is nothing new.
 func (v *invocation) begin(s runecast.System, req request, kind string) archive.RunSystem {
 	rs := archive.RunSystem{ID: s.ID, Name: s.Name, Type: kind, State: archive.SystemPending, Baseline: s.Scan.Timestamp}
 	never := s.Scan == (runecast.Scan{})
@@ -161,9 +164,9 @@ func (v *invocation) begin(s runecast.System, req request, kind string) archive.
 	return rs
 }
 
-// appliance connects once per invocation. A run goes on with the version of
-// the API that it began with, and a new run with that of the runs before: the
-// systems' ids are of that one.
+// appliance returns the client of the appliance, which it makes once per invocation. An
+// active run keeps the version of the API that it began with, and a new run the version
+// of the runs before, since each version has its own ids of systems.
 func (v *invocation) appliance(ctx context.Context) (Appliance, error) {
 	if v.app != nil {
 		return v.app, nil

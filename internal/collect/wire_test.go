@@ -36,17 +36,17 @@ type wire struct {
 	api string
 	// set is RUNECAST_API; empty: auto.
 	set string
-	// intercept answers before the box does; true: it has.
+	// intercept may answer instead of the box; it returns true if it has.
 	intercept func(http.ResponseWriter, *http.Request) bool
-	// cut breaks the body of an answer after some bytes; below 0: it does not.
+	// cut is after how many bytes the body of an answer breaks; below 0: it does not.
 	cut func(*http.Request) int
 	// served counts the bytes of results.
 	served int64
-	// down refuses connections until then.
+	// down is until when connections are refused.
 	down time.Time
 }
 
-// newWire has the machines of newWorld behind an API.
+// newWire makes a world as newWorld does, with its machines behind an API.
 func newWire(api string, ids ...string) *world {
 	w := newWorld(ids...)
 	w.wire = &wire{box: w.box, api: api}
@@ -338,9 +338,9 @@ func TestGrowingResults(t *testing.T) {
 	}
 }
 
-// TestEveryAccidentOfPasses is TestEveryAccidentOnTheWire where a look is so dear
-// that it is a download at once. Half of the systems say at the end of their
-// results how their scan is, which is too late for that.
+// TestEveryAccidentOfPasses is TestEveryAccidentOnTheWire with looks that read so much
+// that a look is a download at the same time (lookAndDownload). Half of the systems have
+// the status of their scan at the end of their results, which is too late for that.
 func TestEveryAccidentOfPasses(t *testing.T) {
 	t.Parallel()
 	newRun := func() *world {

@@ -13,13 +13,14 @@ import (
 	"runecast-ingest/internal/telemetry"
 )
 
-// patience is how many rounds in a row may fail before an invocation gives up
-// and says why (the run stays; the next tick tries again), and how often it
-// tries to trigger one system while the appliance answers otherwise.
+// patience is how many rounds in a row may fail before an invocation gives up with an
+// error; the run stays active, and the next tick tries again. It is also how often an
+// invocation tries to trigger one system before that system fails, and part of the
+// bound on failed downloads, see progress.due.
 const patience = 5
 
-// calm is for how many poll intervals results must stay the same that may be
-// those of a scan that goes on.
+// calm is for how many poll intervals results must stay the same before they count, if
+// their scan may still go on; see settled.
 const calm = 20
 
 // work takes the run as far as this invocation's time allows.
@@ -35,7 +36,8 @@ func (v *invocation) work(ctx context.Context) (payload.RunAnswer, error) {
 	case !v.anyOpen():
 		return v.end(ctx, v.outcome())
 	}
-	// A crash before this write costs only time: the next tick waits for the lease to run out.
+	// A crash before this write costs only time: the run goes on with the first tick
+	// after its lease has run out.
 	v.run.Lease = nil
 	if serr := v.save(ctx); serr != nil && !errors.Is(serr, errTaken) {
 		return payload.RunAnswer{}, errors.Join(err, serr)
@@ -46,7 +48,8 @@ func (v *invocation) work(ctx context.Context) (payload.RunAnswer, error) {
 	return goesOn(v.run), nil
 }
 
-// outcome is done if anything came of the run.
+// outcome returns the final state of the run: done if a system was archived or is
+// unchanged, else failed.
 func (v *invocation) outcome() string {
 	for _, s := range v.run.Systems {
 		if s.State == archive.SystemArchived || s.State == archive.SystemUnchanged {
@@ -56,8 +59,8 @@ func (v *invocation) outcome() string {
 	return archive.RunFailed
 }
 
-// rounds repeats trigger, poll and archive until no system is open, or the
-// time is up (nil), or going on makes no sense (an error).
+// rounds repeats trigger, poll and archive until no system is open or the time of the
+// invocation is up: then it returns nil. It returns an error if going on is of no use.
 func (v *invocation) rounds(ctx context.Context) error {
 	work, cancel := ctx, context.CancelFunc(func() {})
 	if !v.stop.IsZero() {
@@ -103,7 +106,7 @@ func (v *invocation) rounds(ctx context.Context) error {
 	return nil
 }
 
-// note keeps the last trouble as the reason of the systems that wait.
+// note writes an error into the reason of every open system.
 func (v *invocation) note(err error) {
 	for i := range v.run.Systems {
 		if s := &v.run.Systems[i]; open(s) {
@@ -112,9 +115,10 @@ func (v *invocation) note(err error) {
 	}
 }
 
-// round is one look at the appliance, and what follows from it. State is saved
-// under ctx, everything else done under work, which ends earlier. A run past
-// its time triggers no more.
+// round triggers what is to be triggered, looks at the scans once, and downloads what is
+// ready. The state is saved under ctx, everything else is done under work, which ends
+// earlier. late: the run's deadline is past, and this is its last round, which triggers
+// nothing.
 func (v *invocation) round(ctx, work context.Context, late bool) error {
 	app, err := v.appliance(work)
 	if err != nil {
@@ -149,16 +153,16 @@ func (v *invocation) round(ctx, work context.Context, late bool) error {
 	return v.download(ctx, work, app, ready, late)
 }
 
-// look reads the scans of these systems, and says in the run when to look again. It
-// may archive some of them.
+// look reads the scans of these systems, and sets in the run when to look again. It may
+// archive some of the systems, see lookAndDownload.
 func (v *invocation) look(ctx, work context.Context, app Appliance, ids []string, late bool) (scans map[string]runecast.Scan, err error) {
 	if v.run.Appliance.API == runecast.V2 {
 		return app.Statuses(work, ids)
 	}
 	before, read := app.Received(), app.Statuses
-	if v.progress(0).pass(v.run.NextLook) && !late {
+	if v.progress(0).lookIsDownload(v.run.NextLook) && !late {
 		read = func(work context.Context, _ []string) (map[string]runecast.Scan, error) {
-			return v.pass(ctx, work, app)
+			return v.lookAndDownload(ctx, work, app)
 		}
 	}
 	scans, err = read(work, ids)
@@ -166,8 +170,8 @@ func (v *invocation) look(ctx, work context.Context, app Appliance, ids []string
 	return scans, err
 }
 
-// paceLooks says in the run when to look again after a look that has read so many
-// bytes. Where looks cost little, nothing is said.
+// paceLooks sets in the run when to look again after a look that has read so many bytes.
+// If the look has read little, NextLook stays as it is.
 func (v *invocation) paceLooks(read int64) {
 	now := v.o.Now()
 	if next := pause(v.o.PollInterval, read, v.o.LookBytes, v.run.Downloads.Last.Add(period).Sub(now)); next > v.o.PollInterval && v.run.Appliance.API != runecast.V2 {
@@ -185,7 +189,8 @@ func (v *invocation) inState(state string) (ids []string) {
 	return ids
 }
 
-// judge reports whether a system's results are to be downloaded.
+// judge reports whether a system's results are to be downloaded, by what the look has
+// shown of its scan. If they are not, it sets the system's reason, and may end the system.
 func (v *invocation) judge(s *archive.RunSystem, scan runecast.Scan) bool {
 	latest := v.run.Mode == payload.Latest
 	known := !latest && scan.Timestamp == s.Baseline || latest && scan.Timestamp != "" && scan.Key() == s.Baseline
@@ -210,8 +215,9 @@ func (v *invocation) judge(s *archive.RunSystem, scan runecast.Scan) bool {
 	return false
 }
 
-// missing is about a system that has no results. A vCenter has none before
-// its first analysis, and an appliance that starts lists none at all.
+// missing deals with a system that the look has not listed; others is how many it has
+// listed. A vCenter has no results before its first analysis, and an appliance that is
+// starting lists no results at all: then the system waits. Otherwise it fails.
 func (v *invocation) missing(s *archive.RunSystem, others int) {
 	had := s.Baseline != "" || v.run.Mode == payload.Latest
 	if had && others > 0 {
@@ -223,11 +229,11 @@ func (v *invocation) missing(s *archive.RunSystem, others int) {
 
 const noResults = "the appliance shows no results of it"
 
-// settled reports whether the results of a scan without an end marker have been
-// the same for long enough: at two looks in a row. A scan that lists fewer rules
-// than the one before, or is the first, may still grow slowly: it must stay the
-// same for longer. One without any rule has likely just begun, unless the one
-// before had none either.
+// settled reports whether the results of a scan of which the appliance does not say
+// when it is over have been the same for long enough: at two looks in a row. A scan that
+// lists fewer rules than the one before, or that is the first, may still grow slowly: it
+// must stay the same for longer (calm). A scan without any rule has probably just begun,
+// unless the one before had none either.
 func (v *invocation) settled(s *archive.RunSystem, scan runecast.Scan) bool {
 	now, w := v.o.Now(), s.Watch
 	if w == nil {
@@ -254,15 +260,16 @@ func (v *invocation) settled(s *archive.RunSystem, scan runecast.Scan) bool {
 	return true
 }
 
+// fail ends a system as failed, and logs why.
 func (v *invocation) fail(s *archive.RunSystem, reason string) {
 	s.State, s.Reason = archive.SystemFailed, reason
 	v.o.Log.Warn("system failed", "run", v.run.ID, "system", s.ID, "name", s.Name, "reason", reason)
 }
 
-// trigger starts the analysis of every system that still needs it, one after
-// the other. Each is written down as triggering before its POST, in the same
-// write that keeps the outcome of the one before. A POST that fails for the
-// moment is left to the next round; an error is about the state or the time.
+// trigger starts the analysis of every system that still needs it, one after the
+// other. Each system is saved as triggering before its POST; the same write saves the
+// outcome of the POST before. A POST that fails for the moment is repeated in the next
+// round. An error is about the state or the time.
 func (v *invocation) trigger(ctx, work context.Context, app Appliance) error {
 	if err := v.recognise(work, app); err != nil {
 		return err
@@ -296,8 +303,8 @@ func (v *invocation) trigger(ctx, work context.Context, app Appliance) error {
 	return nil
 }
 
-// recognise looks at systems whose POST may or may not have gone out: one that
-// is being analysed, or was since, is not triggered again.
+// recognise looks at the systems of which it is not known whether their POST has gone
+// out. A system that is being analysed, or has been since, is not triggered again.
 func (v *invocation) recognise(work context.Context, app Appliance) error {
 	var scans map[string]runecast.Scan
 	for i := range v.run.Systems {

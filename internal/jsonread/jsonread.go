@@ -1,12 +1,13 @@
 // Package jsonread reads one JSON document from front to back, in one pass over
-// its bytes and without copying them: what it returns lies in its own buffer. It
-// promises to accept what RFC 8259 does, nested up to 10,000 deep, and nothing
-// else, but for three things that appliances may send: members that are there
-// twice, bytes in texts that are not UTF-8, and escaped halves of characters. A
-// fuzz target holds it against a general decoder.
+// its bytes and without copying them: the bytes that it returns lie in its own
+// buffer. It promises to accept every document of RFC 8259 that is nested at most
+// 10,000 deep, and to refuse everything else, with three exceptions that appliances
+// may send: members that are there twice, bytes in texts that are not UTF-8, and
+// escaped halves of characters. A fuzz target compares it with a general decoder.
 //
-// It holds one text or number at a time, and asks its source for more bytes only
-// while the token that it works on is incomplete.
+// It holds one text or number at a time, and what ReadValue and Pin ask it to hold.
+// It asks its source for more bytes only while the token that it works on is
+// incomplete, or for Ahead.
 package jsonread
 
 import (
@@ -17,8 +18,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Kind is what a token is, by its first byte: n, f, t, a quote, 0 for any
-// number, or one of {}[]. The zero Kind is none.
+// Kind is the kind of a token, named by the token's first byte: n, f, t, a quote,
+// 0 for any number, or one of {}[]. The zero Kind is no token.
 type Kind byte
 
 const (
@@ -28,7 +29,7 @@ const (
 	maxDepth = 10_000
 )
 
-// level is where the next token stands.
+// level says where the next token stands. A container is an object or an array.
 type level byte
 
 const (
@@ -38,39 +39,41 @@ const (
 	inValue               // before a member's value
 )
 
-// Reader reads one document. What it returns is valid until the next call. It is
-// not safe for concurrent use.
+// Reader reads one document. The bytes that it returns are valid until the next
+// call. It is not safe for concurrent use.
 type Reader struct {
 	src io.Reader
 	err error // of src; sticky
 	buf []byte
 	// base is the offset of buf in the document.
 	base int64
-	// last is behind the last token, at the beginning of the next one if peeked.
+	// last is the place in buf behind the last token. at is the place where the next
+	// token begins, if peeked.
 	last, at int
 	peeked   bool
-	// pinned: what begins at pin stays in the buffer.
+	// pinned: the bytes from pin on stay in the buffer.
 	pinned bool
 	pin    int
 
 	level level
 	outer []level // of the containers around
-	// separator stands before the next token, unless that ends a container; zero:
-	// none does.
+	// separator is the comma or colon that must stand before the next token, unless
+	// that token ends a container; zero: none must.
 	separator byte
 }
 
-// New reads src.
+// New makes a reader of the document in src.
 func New(src io.Reader) *Reader { return &Reader{src: src} }
 
-// InputOffset is the place behind the last token, in bytes from the beginning.
+// InputOffset returns the place behind the last token, in bytes from the beginning
+// of the document.
 func (r *Reader) InputOffset() int64 { return r.base + int64(r.last) }
 
-// StackDepth is in how many arrays and objects the next token is.
+// StackDepth returns how many arrays and objects are around the next token.
 func (r *Reader) StackDepth() int { return len(r.outer) }
 
-// PeekKind returns the kind of the next token without reading it; zero if there
-// is none, or none that is valid: then the next read returns the error.
+// PeekKind returns the kind of the next token without reading it. It returns zero if
+// no token follows, or none that is valid: then the next read returns the error.
 func (r *Reader) PeekKind() Kind {
 	if !r.peeked && !r.near() && r.peek() != nil {
 		return 0
@@ -78,8 +81,9 @@ func (r *Reader) PeekKind() Kind {
 	return kindOf(r.buf[r.at])
 }
 
-// near finds the next token where it nearly always is: at hand, without white
-// space, and a text, a container or its end. Where it reports false, peek knows.
+// near finds the next token in the usual case: the token is in the buffer, without
+// white space before it, and is a text, a bracket or a brace. It reports false in
+// every other case, which is left to peek.
 func (r *Reader) near() bool {
 	i := r.last
 	if i+1 >= len(r.buf) {
@@ -102,9 +106,10 @@ func (r *Reader) near() bool {
 	return r.peeked
 }
 
-// ReadToken reads a token, or a name. Behind the document it returns io.EOF,
-// within it io.ErrUnexpectedEOF, and for what is not JSON a *jsontext.SyntacticError.
-// Errors of the source come through.
+// ReadToken reads a token, or a name, and returns its kind. Where the source ends it
+// returns io.EOF behind the document and io.ErrUnexpectedEOF within it; for bytes
+// that are not JSON it returns a *jsontext.SyntacticError. Errors of the source come
+// through.
 func (r *Reader) ReadToken() (Kind, error) {
 	kind := r.PeekKind()
 	switch kind {
@@ -128,11 +133,12 @@ func (r *Reader) ReadToken() (Kind, error) {
 }
 
 // ReadString reads a text or a name, and returns it as it is written, without its
-// quotes. Plain reports whether that is what it says: it is ASCII and nothing in
-// it is escaped; else see AppendSaid. What is no text is an error.
+// quotes. plain reports whether the text says just that: it is ASCII and nothing in
+// it is escaped. If it is not plain, AppendSaid decodes it. A value of another kind
+// is an error.
 func (r *Reader) ReadString() (text []byte, plain bool, err error) {
 	begin := r.at
-	if !r.peeked { // nearly always it is at hand
+	if !r.peeked { // nearly always the text is in the buffer
 		if begin = r.last; r.separator != 0 && begin < len(r.buf) && r.buf[begin] == r.separator {
 			begin++
 		}
@@ -160,7 +166,8 @@ func (r *Reader) ReadString() (text []byte, plain bool, err error) {
 	return text, plain, nil
 }
 
-// ReadValue reads a whole value, or a name, and returns it as it is written.
+// ReadValue reads a whole value, or a name, into memory, and returns it as it is
+// written.
 func (r *Reader) ReadValue() ([]byte, error) {
 	switch r.PeekKind() {
 	case 0:
@@ -180,12 +187,12 @@ func (r *Reader) ReadValue() ([]byte, error) {
 	return r.buf[begin-r.base : r.last], nil
 }
 
-// Skip passes over a value of any size, or a name, and holds no more of it than a
-// token. It must not be called where an object or array ends.
+// Skip passes over a value of any size, or a name, and holds one token of it at a
+// time. It must not be called where an object or array ends.
 func (r *Reader) Skip() error { return r.Leave(len(r.outer)) }
 
-// Leave passes over tokens until no more than so many containers are around the
-// next one; it reads one at least.
+// Leave passes over tokens, one at least, until at most depth containers are around
+// the next one.
 func (r *Reader) Leave(depth int) error {
 	for {
 		if _, err := r.ReadToken(); err != nil {
@@ -217,9 +224,9 @@ func (r *Reader) ReadName() ([]byte, error) {
 	return name, err
 }
 
-// Ahead returns what is at hand of the document from the next token on, which must
-// be there, see PeekKind. It may end anywhere, but holds so many bytes at least
-// unless the source ends before, or breaks.
+// Ahead returns the bytes of the document that are in the buffer, from the next
+// token on. They are at least so many, unless the source ends or fails before, and
+// may end within a token. There must be a next token, see PeekKind.
 func (r *Reader) Ahead(least int) []byte {
 	for len(r.buf)-r.at < least && r.err == nil {
 		_, _ = r.more(r.at) // an error stays, and the next read returns it
@@ -227,21 +234,21 @@ func (r *Reader) Ahead(least int) []byte {
 	return r.buf[r.at:]
 }
 
-// PassValue passes over the next value, of so many bytes: whoever calls it has found
-// in Ahead that they are one.
+// PassValue passes over the next value, which is n bytes long. The caller must have
+// found in the bytes of Ahead that the first n are one whole value.
 func (r *Reader) PassValue(n int) { r.passed(r.at + n) }
 
-// Pin keeps what follows in memory, from the next token on, until Pinned. There
-// must be a next token, see PeekKind.
+// Pin keeps the document in memory from the next token on, until Pinned is called.
+// There must be a next token, see PeekKind.
 func (r *Reader) Pin() { r.pinned, r.pin = true, r.at }
 
-// Pinned returns what was read since Pin, as it is written.
+// Pinned returns what was read since Pin, as it is written, and ends the pinning.
 func (r *Reader) Pinned() []byte {
 	r.pinned = false
 	return r.buf[r.pin:r.last]
 }
 
-// passed takes in that the token at hand was read.
+// passed notes that the next token was read, which ends at end, and what may follow.
 func (r *Reader) passed(end int) {
 	r.last, r.peeked = end, false
 	switch r.level {
@@ -254,6 +261,7 @@ func (r *Reader) passed(end int) {
 	}
 }
 
+// enter begins the container whose bracket or brace is the next token.
 func (r *Reader) enter(kind Kind) error {
 	if len(r.outer) == maxDepth {
 		return r.syntax(r.at, "is nested too deep")
@@ -267,7 +275,7 @@ func (r *Reader) enter(kind Kind) error {
 	return nil
 }
 
-// leave ends a container, which began by counting as read in the one around it.
+// leave ends a container. The container around counts it as read since enter.
 func (r *Reader) leave() {
 	n := len(r.outer) - 1
 	r.level, r.outer = r.outer[n], r.outer[:n]
@@ -312,7 +320,9 @@ func (r *Reader) closes(c byte) bool {
 	return c == '}' && r.level == inObject || c == ']' && r.level == inArray
 }
 
-// space returns where white space ends, from i on. There is a byte.
+// space returns the place of the first byte from i on that is no white space. If the
+// source ends before, it returns io.EOF outside of all containers, and
+// io.ErrUnexpectedEOF within one.
 func (r *Reader) space(i int) (int, error) {
 	for {
 		for ; i < len(r.buf); i++ {
@@ -330,8 +340,9 @@ func (r *Reader) space(i int) (int, error) {
 	}
 }
 
-// more reads on where the buffer ends, in a token or before one, and returns
-// where i is now.
+// more reads further bytes from the source into the buffer, where a token is not
+// complete or not begun. It drops the bytes that are not needed any more, and
+// returns the place i as it is counted then.
 func (r *Reader) more(i int) (int, error) {
 	if r.err != nil {
 		return i, r.broken()
@@ -366,7 +377,7 @@ func (r *Reader) more(i int) (int, error) {
 	return i, r.broken()
 }
 
-// broken is the source's error, in the middle of a document.
+// broken returns the source's error; if the source has ended, io.ErrUnexpectedEOF.
 func (r *Reader) broken() error {
 	if r.err == io.EOF { //nolint:errorlint // a reader's own end; any other error comes through
 		return io.ErrUnexpectedEOF
@@ -374,6 +385,7 @@ func (r *Reader) broken() error {
 	return r.err
 }
 
+// syntax returns the error that the byte at i has no place there; what says why.
 func (r *Reader) syntax(i int, what string) error {
 	return &jsontext.SyntacticError{ByteOffset: r.base + int64(i), Err: fmt.Errorf("the byte %q %s", r.buf[i], what)}
 }

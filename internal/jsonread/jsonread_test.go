@@ -49,8 +49,8 @@ func lenient(r io.Reader) general {
 	return general{jsontext.NewDecoder(r, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
 }
 
-// told is what a decoder says of a document, token by token or by whole values
-// from a depth on, and how that ends.
+// told returns what a decoder reads from a document, token by token or by whole
+// values from a depth on, and the error that ends the reading.
 func told(d decoder, whole int) string {
 	var b strings.Builder
 	for {
@@ -75,8 +75,8 @@ func told(d decoder, whole int) string {
 	}
 }
 
-// end is what follows the document. A bracket that closes nothing is none of a next
-// one: a Reader says so at once, the general decoder when it reads it.
+// end returns what follows the document. A bracket that closes nothing begins no next
+// document: a Reader says so at once, the general decoder only when it reads it.
 func end(d decoder) string {
 	if k := d.kind(); k != 0 && k != ']' && k != '}' {
 		return "followed"
@@ -107,15 +107,16 @@ var documents = []string{
 	`1 2`, `{}{}`, `[] x`, `{},`, `[]]`, `{}}`, `1}`, "\ufeff{}", `<html>`, "\t\r\n{\t\r\n}\t\r\n", "{}\v", "[\"0123456\",\"01234567\",\"012345678\",\"0123456789abcdef\"]",
 }
 
-// soonerKnown reports whether a Reader finds wrong what the general decoder takes for
-// the beginning of something: of a name that begins as true does it waits for the rest.
+// soonerKnown reports whether a Reader refuses a byte at once that the general decoder
+// takes for the beginning of a word, as the t of true where a name must stand: it
+// waits for the rest of the word.
 func soonerKnown(got, want string) bool {
 	got, wrong := strings.CutSuffix(got, "not JSON")
 	want, cut := strings.CutSuffix(want, "cut")
 	return wrong && cut && got == want
 }
 
-// same holds a Reader against the general decoder, and against itself with every
+// same compares a Reader with the general decoder, and with a Reader that gets each
 // byte on its own.
 func same(t *testing.T, doc string) {
 	t.Helper()
@@ -148,7 +149,7 @@ func FuzzReadsAsAGeneralDecoder(f *testing.F) {
 	f.Fuzz(same)
 }
 
-// ReadString says what a text is without its quotes, and whether that is all.
+// ReadString returns a text without its quotes, and whether it is plain.
 func TestReadString(t *testing.T) {
 	t.Parallel()
 	for text, c := range map[string]struct {
@@ -174,7 +175,7 @@ func TestReadString(t *testing.T) {
 	}
 }
 
-// What is pinned stays, whatever is read meanwhile.
+// Pinned bytes stay in memory, whatever is read meanwhile.
 func TestPin(t *testing.T) {
 	t.Parallel()
 	object := `{"a" : ["` + strings.Repeat("x", 100_000) + `", 1, {}], "b":[2]}`
@@ -230,7 +231,7 @@ func TestErrorsOfTheSource(t *testing.T) {
 	}
 }
 
-// asked is a source that knows how much was asked of it.
+// asked is a source that counts the bytes that were read from it.
 type asked struct {
 	r io.Reader
 	n int64
@@ -242,7 +243,7 @@ func (a *asked) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// It asks for more only while a token is incomplete.
+// A Reader asks for more bytes only while a token is incomplete.
 func TestAsksOnlyForTheTokenAtHand(t *testing.T) {
 	t.Parallel()
 	src := &asked{r: strings.NewReader(`{"name": "a longer text than that", "list": [1, 22, 333, {"a": null}]}`)}
@@ -263,7 +264,7 @@ func TestAsksOnlyForTheTokenAtHand(t *testing.T) {
 	}
 }
 
-// BenchmarkSkip reads a megabyte as tokens, by the general decoder too.
+// BenchmarkSkip reads a megabyte of tokens, also with the general decoder.
 func BenchmarkSkip(b *testing.B) {
 	object := `{"vcUid":"5f1ab8d2-8f3c-4a57-9b6e-0d9a4c1f2e77","moid":"vm-1234","name":"srv-web-01234.prod.example","type":"VirtualMachine","resultValues":[{"description":"isolation.device.connectable.disable","value":"TRUE"}]}`
 	doc := []byte("[" + strings.Repeat(object+",", 5000) + "1]")

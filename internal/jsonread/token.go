@@ -13,8 +13,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// AppendSaid appends what a text says, which is written so between its quotes.
-// Bytes that are not UTF-8, and escaped halves of characters, become U+FFFD.
+// AppendSaid appends to dst what a text says; written is the text as it stands
+// between its quotes, see ReadString. Bytes that are not UTF-8, and escaped halves
+// of characters, become U+FFFD.
 func AppendSaid(dst, written []byte) []byte {
 	if bytes.IndexByte(written, '\\') < 0 && utf8.Valid(written) {
 		return append(dst, written...)
@@ -25,7 +26,7 @@ func AppendSaid(dst, written []byte) []byte {
 
 // kindOf returns the kind of token that a byte begins; zero: none.
 func kindOf(c byte) Kind {
-	// Of every byte up to the last that begins a token.
+	// kinds has the kind for every byte up to }, the last one that begins a token.
 	const kinds = "" +
 		"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" +
 		"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" +
@@ -41,8 +42,8 @@ func kindOf(c byte) Kind {
 	return Kind(kinds[c])
 }
 
-// text reads on in the text at hand, of which what is before i is plain. It
-// returns where it ends, behind its quote.
+// text reads the rest of the text that is the next token. The bytes before i are
+// read already, and are plain. It returns the place behind the closing quote.
 func (r *Reader) text(i int) (end int, plain bool, err error) {
 	for plain = true; ; {
 		if i = special(r.buf, i); i == len(r.buf) {
@@ -69,21 +70,22 @@ func (r *Reader) text(i int) (end int, plain bool, err error) {
 	}
 }
 
-// Plain returns where a text that begins at i stops being plain, see ReadString: at
-// its quote, or at the first byte that is no ASCII, a control or a backslash; len(b)
-// if none is.
+// Plain returns where a text that begins at i stops being plain, see ReadString: the
+// place of its closing quote, or of the first byte that is no ASCII, a control or a
+// backslash; len(b) if there is none of these.
 func Plain(b []byte, i int) int { return special(b, i) }
 
-// special returns where the first byte from i on is that is no ASCII, a control, a
-// quote or a backslash; len(b) if none is. It looks at eight at a time.
+// special returns the place of the first byte from i on that is no ASCII, a control,
+// a quote or a backslash; len(b) if there is none. It looks at eight bytes at a time.
 func special(b []byte, i int) int {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
 	for ; len(b)-i >= 8; i += 8 {
 		word := binary.LittleEndian.Uint64(b[i:])
 		quotes, slashes := word^'"'*ones, word^'\\'*ones
-		// A byte below 1 (a quote, a backslash) or 0x20 borrows into its highest
-		// bit; one that had it already is no ASCII. A borrow reaches no byte below,
-		// so the first that is found is one.
+		// Each subtraction sets the highest bit of a byte that is too small for it: one
+		// below 0x20, or one that the XOR has made 0 (a quote, a backslash). A byte that
+		// is no ASCII has that bit already. A subtraction may also borrow from the bytes
+		// above, but never from those below: so the lowest byte that is found is right.
 		if found := ((word - ' '*ones) | (quotes - ones) | (slashes - ones) | word) & high; found != 0 {
 			return i + bits.TrailingZeros64(found)/8
 		}
@@ -94,7 +96,7 @@ func special(b []byte, i int) int {
 	return i
 }
 
-// escape passes over what follows a backslash, from i on.
+// escape passes over what follows a backslash, from i on, and returns where it ends.
 func (r *Reader) escape(i int) (int, error) {
 	i, err := r.reach(i)
 	if err != nil {
@@ -119,7 +121,8 @@ func (r *Reader) escape(i int) (int, error) {
 	return i, r.syntax(i, "cannot be escaped")
 }
 
-// reach makes sure that there is a byte at i, and returns where that is now.
+// reach makes sure that there is a byte at i, and returns its place, which changes if
+// the buffer is filled again.
 func (r *Reader) reach(i int) (int, error) {
 	if i < len(r.buf) {
 		return i, nil
@@ -127,7 +130,7 @@ func (r *Reader) reach(i int) (int, error) {
 	return r.more(i)
 }
 
-// scalar reads a number, true, false or null at hand, and returns where it ends.
+// scalar reads the next token, a number, true, false or null, and returns where it ends.
 func (r *Reader) scalar(kind Kind) (int, error) {
 	switch kind {
 	case 'n':
@@ -140,6 +143,7 @@ func (r *Reader) scalar(kind Kind) (int, error) {
 	return r.number(r.at)
 }
 
+// word reads the rest of true, false or null, and returns where the word ends.
 func (r *Reader) word(word string) (int, error) {
 	i := r.at
 	for _, c := range []byte(word) {
@@ -157,7 +161,7 @@ func (r *Reader) word(word string) (int, error) {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// number reads [-] 0|1-9… [. …] [e [+|-] …].
+// number reads [-] 0|1-9… [. …] [e [+|-] …] from i on, and returns where it ends.
 func (r *Reader) number(i int) (int, error) {
 	if r.buf[i] == '-' {
 		i++
@@ -185,8 +189,8 @@ func (r *Reader) number(i int) (int, error) {
 	return i, err
 }
 
-// next passes over the byte at i if it is one of those wanted. The document may
-// end there.
+// next passes over the byte at i if it is one of those wanted, and reports whether it
+// did. The document may end at i.
 func (r *Reader) next(i int, wanted string) (int, bool, error) {
 	i, err := r.reach(i)
 	switch {
@@ -200,7 +204,7 @@ func (r *Reader) next(i int, wanted string) (int, bool, error) {
 	return i, false, nil
 }
 
-// digits passes over digits, one at least.
+// digits passes over one digit or more, and returns where they end.
 func (r *Reader) digits(i int) (int, error) {
 	i, err := r.reach(i)
 	if err != nil {

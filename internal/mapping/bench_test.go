@@ -12,7 +12,7 @@ import (
 // value is what objects have as evidence.
 const value = "on"
 
-// failing is a document with failed rules that have so many objects each.
+// failing returns a document with failed rules, each with so many objects.
 func failing(rules, objects int, value string) string {
 	var listed []string
 	for o := range objects {
@@ -45,7 +45,7 @@ func pass(t testing.TB, m *mapping.Mapper, text string) (events, size int64) {
 }
 
 // BenchmarkMap decodes, maps and encodes 20,000 findings, and 100,000 of one
-// rule, which are streamed after a survey; MB/s is of output.
+// rule, which are streamed after a survey. Its MB/s are those of the output.
 func BenchmarkMap(b *testing.B) {
 	for name, text := range map[string]string{"200 rules": failing(200, 100, value), "one rule": failing(1, 100_000, value)} {
 		b.Run(name, func(b *testing.B) {
@@ -62,7 +62,8 @@ func BenchmarkMap(b *testing.B) {
 	}
 }
 
-// BenchmarkDecode reads 20,000 findings of which the settings leave out all; MB/s is of input.
+// BenchmarkDecode reads 20,000 findings, all of which the settings leave out. Its MB/s
+// are those of the input.
 func BenchmarkDecode(b *testing.B) {
 	text, s := failing(200, 100, value), settings(nil)
 	s.IncludeResults = nil
@@ -92,7 +93,7 @@ func BenchmarkExtra(b *testing.B) {
 	}
 }
 
-// What is allocated belongs to a rule, not to its findings, and to a stream.
+// Memory is allocated per rule and per document, not per finding.
 func TestMapDoesNotAllocatePerFinding(t *testing.T) {
 	m := mapping.New(settings(nil))
 	for name, c := range map[string]struct {

@@ -17,38 +17,39 @@ import (
 const (
 	// maxCatalog bounds what a catalogue takes in memory, in bytes.
 	maxCatalog = 14 << 20
-	// maxLongTexts is the size up to which texts of tests and fixes are kept: 30,000
-	// rules, of which every fifth has both, stay below.
+	// maxLongTexts is the size of a catalogue in memory, in bytes, up to which the texts
+	// of checks and fixes are kept: 30,000 rules, of which every fifth has both, take less.
 	maxLongTexts = 11 << 20
-	// catalogBlock is the size of the pieces of memory, which are never copied.
+	// catalogBlock is the size of a block of memory for texts, in bytes. A full block is
+	// never copied.
 	catalogBlock = 256 << 10
-	// catalogIndex is what the index takes for a rule beside its id, in bytes.
+	// catalogIndex is what the index takes for a rule in addition to its id, in bytes.
 	catalogIndex = 64
 	// maxCatalogID bounds the id of a rule, which is a number in known appliances.
 	maxCatalogID = 256
 )
 
-// Catalog holds what the appliance's catalogue of rules says beyond the results,
-// in at most 16 MiB. A nil Catalog knows nothing.
+// Catalog holds what the appliance's catalogue says of rules beyond the results, in at
+// most 16 MiB of memory. A nil Catalog is an empty one.
 type Catalog struct {
 	blocks  [][]byte
-	entries map[string]span
-	size    int
+	entries map[string]span // by the rule's id
+	size    int             // in memory, in bytes
 }
 
-// span is where the texts of a rule are: for each a byte for its place in
-// catalogMembers, its length, and itself.
+// span is the range of a block in which the texts of a rule are. Each text is a byte
+// with its index in catalogMembers, its length as a varint, and its bytes.
 type span struct{ block, from, to uint32 }
 
 // catalogMember is a member of a catalogue's rule that is shown.
 type catalogMember struct {
-	name  string // as the appliance calls it; clients that read it ignore the case
-	shown string // as people read it
-	max   int    // in characters
-	long  bool
+	name  string // the appliance's name of it, in any case of letters
+	shown string // the name for people
+	max   int    // length at which the text is cut, in characters
+	long  bool   // left out of a catalogue that is too large
 }
 
-// Places in catalogMembers.
+// Indexes in catalogMembers.
 const (
 	ofSTIG          = 0
 	ofVulnerability = 1
@@ -70,9 +71,10 @@ func catalogMembers() []catalogMember {
 	}
 }
 
-// ReadCatalog reads a catalogue ({"issues":[…]}). Members of unexpected types
-// are passed over, texts are cut, the first entry of an id counts. Beyond 11
-// MiB the texts of tests and fixes are left out, beyond 14 MiB whole rules.
+// ReadCatalog reads a catalogue ({"issues":[…]}). Members of unexpected types are
+// skipped, and texts are cut; of several entries with one id the first counts. Beyond
+// 11 MiB in memory the texts of checks and fixes are left out, beyond 14 MiB whole
+// rules. A catalogue that is cut or not JSON is a fault of class Reject.
 func ReadCatalog(r io.Reader) (*Catalog, error) {
 	c := &Catalog{entries: map[string]span{}}
 	reader := catalogReader{Walker: runecast.NewWalker(r), members: catalogMembers()}
@@ -103,6 +105,7 @@ type catalogReader struct {
 	entry   []byte
 }
 
+// read reads the next rule into found, and returns its id.
 func (r *catalogReader) read() (id string, err error) {
 	r.text, r.found = r.text[:0], append(r.found[:0], make([][]byte, len(r.members))...)
 	err = r.Members(func(name []byte) (err error) {
@@ -123,7 +126,7 @@ func (r *catalogReader) read() (id string, err error) {
 	return id, err
 }
 
-// keep takes the rule that was read in.
+// keep adds the rule that was read last to the catalogue, as far as there is room.
 func (c *Catalog) keep(id string, r *catalogReader) {
 	if _, again := c.entries[id]; again || id == "" || len(id) > maxCatalogID || c.size > maxCatalog {
 		return
@@ -153,7 +156,8 @@ func (c *Catalog) keep(id string, r *catalogReader) {
 	c.size += catalogIndex + len(id)
 }
 
-// of returns the texts of a rule, by their place in catalogMembers.
+// of returns the texts of a rule by their index in catalogMembers, of which there are
+// places.
 func (c *Catalog) of(id string, places int) [][]byte {
 	texts := make([][]byte, places)
 	if c == nil {
@@ -170,10 +174,9 @@ func (c *Catalog) of(id string, places int) [][]byte {
 	return texts
 }
 
-// describe adds to a rule what the catalogue and the issue itself say about
-// the rule: its metadata, its place in the standard, what it asks for and what to
-// do about it, and why its status is what it is. Lean metadata do not repeat the
-// rule's id.
+// describe adds to a rule what the catalogue and the issue itself say about it: its
+// metadata, its place in the standard, its description and remediation, and the reason
+// of its status. With LeanFields the metadata leave out an id that is the rule's id.
 func (c *Catalog) describe(rule *securityevent.Rule, h *runecast.Issue, sent *Settings) {
 	shown := catalogMembers()
 	texts := c.of(h.ID, len(shown))
@@ -205,9 +208,9 @@ func (c *Catalog) describe(rule *securityevent.Rule, h *runecast.Issue, sent *Se
 	rule.Reason = reasonOf(h.Status)
 }
 
-// controlOf returns the place of a rule in its standard: the STIG id, the
-// vulnerability's id, a section's number such as 4.5.2; empty: it is not known.
-// A section that is a word, such as CAT II, is a severity.
+// controlOf returns the place of a rule in its standard: the STIG id, else the
+// vulnerability's id, else a section's number such as 4.5.2; empty: it is not known. A
+// section that is a word, such as CAT II, is a severity and no place.
 func controlOf(texts [][]byte) string {
 	switch section := texts[ofSection]; {
 	case len(texts[ofSTIG]) > 0:
@@ -220,6 +223,7 @@ func controlOf(texts [][]byte) string {
 	return ""
 }
 
+// quoted appends a text as a JSON string, cut after so many characters.
 func quoted(dst []byte, text string, characters int) []byte {
 	dst, _ = jsontext.AppendQuote(dst, cut([]byte(text), characters))
 	return dst

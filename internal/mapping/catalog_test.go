@@ -23,7 +23,7 @@ func catalogOf(t *testing.T, text string) *Catalog {
 	return c
 }
 
-// shownOf is what the catalogue makes of a check.
+// shownOf returns what the catalogue adds to a rule.
 func shownOf(t *testing.T, c *Catalog, h runecast.Issue) (metadata map[string]string, check securityevent.Rule) {
 	t.Helper()
 	c.describe(&check, &h, &Settings{RuleTexts: TextsFull})
@@ -70,7 +70,7 @@ func TestCatalogDescribesChecks(t *testing.T) {
 	}
 }
 
-// Whatever an appliance puts into its catalogue: what can be read is shown.
+// Whatever an appliance puts into its catalogue, the members that can be read are shown.
 func TestCatalogPutsUpWithAnything(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("ü", 5<<20)
@@ -125,7 +125,8 @@ func TestMetadataIsBounded(t *testing.T) {
 	}
 }
 
-// catalogText has n checks, every so-manieth of a STIG with texts of a length.
+// catalogText returns a catalogue of n rules. Of every stigEvery rules one is of a STIG
+// and has texts of a length.
 func catalogText(n, stigEvery, length int) string {
 	var b strings.Builder
 	b.WriteString(`{"issues":[`)
@@ -144,8 +145,8 @@ func catalogText(n, stigEvery, length int) string {
 	return b.String()
 }
 
-// A catalogue stays below 16 MiB. Those that are expected lose nothing; of
-// larger ones the small members stay longest.
+// A catalogue takes less than 16 MiB. A catalogue of an expected size is kept whole; of
+// a larger one the long members are left out first.
 func TestCatalogIsHeldCompactly(t *testing.T) { // not parallel: it measures the heap
 	const limit = 16 << 20
 	for name, c := range map[string]struct {

@@ -11,7 +11,7 @@ import (
 	"runecast-ingest/internal/securityevent"
 )
 
-// scanOf reads what the events of a document share.
+// scanOf returns what the events of a document share.
 func (m *Mapper) scanOf(e *archive.Envelope, scanID string) securityevent.Scan {
 	completed := CompletedAt(e)
 	var started time.Time                                                        // unknown, unless the run itself started the analysis
@@ -40,13 +40,13 @@ func platformOf(systemType string) securityevent.Platform {
 	return securityevent.OtherPlatform
 }
 
-// contextOf names the place of a system in the semantic dictionary's terms, as
-// far as its type, id and name prove it; empty values are left out. The
-// members that an object's own id proves come from securityevent.
+// contextOf returns the members that say where a system is, in the terms of the
+// semantic dictionary, as far as the system's type, id and name prove it. A value that
+// they do not prove is empty. Package securityevent adds what an object's id proves.
 func contextOf(e *archive.Envelope) []securityevent.Context {
 	id, name := e.System.ID, e.System.Name
 	if name == id {
-		name = "" // API v1 names vCenters only: others are called by their id
+		name = "" // API v1 has names of vCenters only: the id of any other system stands for its name
 	}
 	switch e.System.Type {
 	case runecast.TypeVCenter:
@@ -65,8 +65,9 @@ func contextOf(e *archive.Envelope) []securityevent.Context {
 }
 
 // awsAccount finds the account number, 12 digits on their own, in a name such
-// as "111122223333", "111122223333 (prod)" or "prod 111122223333"; what else
-// the name says is the account's name. Two numbers prove nothing.
+// as "111122223333", "111122223333 (prod)" or "prod 111122223333". The rest of the
+// name is the account's name. If there is no such number, or more than one, the whole
+// name is.
 func awsAccount(name string) (id, alias string) {
 	words := strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune(" ()[]:/|,;", r) })
 	var rest []string
@@ -94,9 +95,9 @@ func uuidOnly(id string) string {
 	return id
 }
 
-// leastOrganization is how many digits the number of an organization has at least
-// where nothing else says that it is one. The appliance's own record numbers, which
-// API v2 has for ids, are shorter.
+// leastOrganization is how many digits a number must have to be taken for that of an
+// organization without "organizations/" before it. The appliance's own record numbers,
+// which are the ids of systems in API v2, are shorter.
 const leastOrganization = 10
 
 // organization returns the number of a Google organization, "organizations/…" or

@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What the type, id and name of a system prove about where it is; findings and
-// scan events carry the same.
+// Findings and scan events have the same members about the place of a system, as far as
+// its type, id and name prove it.
 func TestContext(t *testing.T) {
 	t.Parallel()
 	const uuid = "7c9e6679-7425-40de-944b-e07fc1f90ae7"

@@ -16,21 +16,22 @@ func CompletedAt(e *archive.Envelope) time.Time {
 	return at
 }
 
-// Document is a raw object that is being read: first its envelope, then the
-// result's issues one after the other.
+// Document is a raw object of which the envelope was read; then the result's issues
+// are read one after the other. It can be mapped once.
 type Document struct {
 	archive.Envelope
 	w runecast.Walker
-	// atResult: the next value is the result's.
+	// atResult: the next value of w is the result.
 	atResult bool
-	// end reads what follows the result; nil: there is no envelope, so nothing of
-	// ours does.
+	// end reads the rest of the raw object behind the result; nil: the document has no
+	// envelope, and its rest is not read.
 	end func() error
 }
 
-// OpenBare reads a document that an appliance answered: of v1 results the
-// element of this index, of a v2 scan (index -1) the whole. What an envelope
-// would say comes from the caller, who has checked the document.
+// OpenBare opens a document that an appliance answered, without an envelope: of v1
+// results the element at an index of results[], of a v2 scan (index -1) the whole. The
+// caller passes what an envelope would say, and has checked the document. A document
+// without results is a fault of class Reject.
 func OpenBare(r io.Reader, e archive.Envelope, index int) (*Document, error) {
 	d := &Document{Envelope: e, w: runecast.NewWalker(r), atResult: true}
 	if index < 0 {
@@ -58,8 +59,8 @@ func OpenBare(r io.Reader, e archive.Envelope, index int) (*Document, error) {
 	return nil, reject("the document has no results", "save what the appliance answers to /results")
 }
 
-// Open reads a raw object up to its result. Bad input is a fault of class
-// Reject, with archive.ErrNoEnvelope if it is a saved answer of an appliance;
+// Open reads a raw object up to its result. Bad input is a fault of class Reject,
+// which wraps archive.ErrNoEnvelope if the document is a saved answer of an appliance;
 // errors of the reader come through.
 func Open(r io.Reader) (*Document, error) {
 	raw, err := archive.ReadRaw(r)
@@ -69,8 +70,9 @@ func Open(r io.Reader) (*Document, error) {
 	return &Document{Envelope: raw.Envelope, w: runecast.Walker{Reader: raw.Result}, atResult: true, end: raw.End}, nil
 }
 
-// issues calls each for every issue of the result, v1 (issues) or v2
-// (scannedIssues), then checks that the document ends as it should.
+// issues calls each for every issue of the result, of v1 (issues) or v2
+// (scannedIssues), and then checks that the document ends as it should. each must
+// read the issue.
 func (d *Document) issues(each func() error) error {
 	if !d.atResult {
 		return errors.New("read result: it was read already")

@@ -5,7 +5,7 @@ import (
 	"runecast-ingest/internal/securityevent"
 )
 
-// system is the analysed system as a finding's object.
+// system returns the analysed system as a finding's object.
 func (w *work) system() securityevent.Finding {
 	scan := &w.res.Scan
 	return securityevent.Finding{ObjectID: []byte(scan.SystemID), ObjectName: []byte(scan.SystemName), ObjectType: []byte(scan.SystemType)}
@@ -18,8 +18,8 @@ func (w *work) emitSystem(r *securityevent.Rule) error {
 	return w.emit(r, &f)
 }
 
-// emitObjects emits one finding per affected object; one on the system if none
-// of those listed has the issue's own verdict.
+// emitObjects emits one finding for each listed object that has the issue's verdict;
+// if none has it, one finding on the system.
 func (w *work) emitObjects(r *securityevent.Rule, v verdict) error {
 	before := w.res.Mapped
 	for o, err := range w.issues.Objects() {
@@ -48,20 +48,22 @@ func (w *work) emitObject(r *securityevent.Rule, v verdict, o *runecast.Object) 
 	return w.emit(r, &f)
 }
 
-// resource is an affected object as the finding's object; one that cannot be
-// distinguished from others is the system. Its id lives until the next call.
+// resource returns an affected object as a finding's object, or the system if the
+// object has neither id nor name. The id is valid until the next call.
 func (w *work) resource(o *runecast.Object) securityevent.Finding {
 	if len(o.MOID) == 0 && len(o.Name) == 0 {
 		return w.system()
 	}
 	f := securityevent.Finding{ObjectID: w.objectID(o), ObjectName: o.Name, ObjectType: o.Type}
-	f.Plain = o.Plain && len(o.SystemUID) > 0 && len(o.Type) > 0 // else something of the system stands there
+	f.Plain = o.Plain && len(o.SystemUID) > 0 && len(o.Type) > 0 // else a text of the system stands in, which may not be plain
 	if len(f.ObjectType) == 0 {
 		f.ObjectType = []byte(w.res.Scan.SystemType)
 	}
 	return f
 }
 
+// evidenceOf returns the object's evidence as a JSON string; nil: the settings or the
+// verdict leave it out.
 func (w *work) evidenceOf(o *runecast.Object, v verdict) []byte {
 	if !w.m.settings.Evidence || v.status == securityevent.NotRelevant {
 		return nil
@@ -70,8 +72,8 @@ func (w *work) evidenceOf(o *runecast.Object, v verdict) []byte {
 	return w.evidence.of(o.Values, v.manualCheck)
 }
 
-// objectID is unique over all systems: an ARN or Azure resource id as it is,
-// else below the system's id, since vCenters share moids such as host-81.
+// objectID returns an id that is unique over all systems: an ARN or Azure resource id
+// as it is, else "<system>/<id>", since vCenters share moids such as host-81.
 func (w *work) objectID(o *runecast.Object) []byte {
 	id := o.MOID
 	if len(id) == 0 {
@@ -94,6 +96,7 @@ func prefixed(b []byte, prefix string) bool {
 	return len(b) >= len(prefix) && string(b[:len(prefix)]) == prefix
 }
 
+// emit counts a finding and passes it to Emit.
 func (w *work) emit(r *securityevent.Rule, f *securityevent.Finding) error {
 	w.res.Mapped++
 	w.summary.row(r)
@@ -106,7 +109,8 @@ func (w *work) emit(r *securityevent.Rule, f *securityevent.Finding) error {
 	return w.in.Emit(w.event)
 }
 
-// append appends what Emit takes of a finding.
+// append appends a finding as Emit takes it: whole, or without the beginning that
+// Begin has taken.
 func (w *work) append(dst []byte, f *securityevent.Finding) []byte {
 	if w.in.Begin == nil {
 		dst = append(dst, w.enc.Shared()...)

@@ -17,28 +17,28 @@ const (
 	maxEvidenceText = 64 << 10
 )
 
-// evidence writes the evidence of objects, in the same memory for one after the
-// other.
+// evidence writes the evidence of objects, one after the other into the same memory.
 type evidence struct {
-	// text is the JSON text of evidence_json, as it stands in a JSON string.
+	// text is the value of evidence_json, a JSON string that holds JSON.
 	text []byte
-	// size is how long the JSON text itself is.
+	// size is how long the JSON within the string is, in bytes.
 	size int
-	// plain is that of the object.
+	// plain: the texts of the object are plain, see runecast.Object.
 	plain bool
-	// word is one text of it, quoted once.
+	// word is memory for a text that is quoted twice.
 	word []byte
 }
 
-// of returns an object's result values as the JSON string that evidence_json is,
-// of "[]" without values.
+// of returns an object's result values as the value of evidence_json, a JSON string;
+// without values the string holds "[]". manual: a person's answer is part of the
+// result. The bytes are valid until the next call.
 func (e *evidence) of(values []runecast.ResultValue, manual bool) []byte {
 	e.text, e.size = append(e.text[:0], '"'), 0
 	kind := `{\"type\":\"AUTOMATIC\",\"description\":`
 	if manual {
 		kind = `{\"type\":\"MANUAL\",\"description\":`
 	}
-	const quotes = 6 // in kind, each of which the backslash before it makes longer
+	const quotes = 6 // in kind: each has a backslash that is not part of the JSON within
 	separator := "["
 	for i, v := range values {
 		e.text = append(append(e.text, separator...), kind...)
@@ -61,7 +61,7 @@ func (e *evidence) of(values []runecast.ResultValue, manual bool) []byte {
 	return append(e.text, ']', '"')
 }
 
-// add adds a text.
+// add adds a text as a JSON string within the string.
 func (e *evidence) add(text []byte) {
 	if e.plain {
 		e.text = append(append(append(e.text, '\\', '"'), text...), '\\', '"')
@@ -73,8 +73,8 @@ func (e *evidence) add(text []byte) {
 	e.size += once
 }
 
-// reasonOf says why a status is what it is, where the dashboard's word for it
-// does not; the meanings are those of the vendor's manual and script.
+// reasonOf returns for a person why a status is what it is, "" if the dashboard's word
+// for it says enough. The meanings are those of the vendor's manual and script.
 func reasonOf(status string) string {
 	switch runecast.ParseStatus(status) {
 	case runecast.StatusManualFail, runecast.StatusManualPass:
@@ -91,7 +91,7 @@ func reasonOf(status string) string {
 	return ""
 }
 
-// cut keeps the first characters of a text.
+// cut returns the first characters of a text, at most so many.
 func cut(b []byte, characters int) []byte {
 	if len(b) <= characters {
 		return b

@@ -17,15 +17,15 @@ func (m *Mapper) objectCoverage() bool {
 	return m.settings.Coverage == CoverageObject && m.settings.EventModel != securityevent.XSPM
 }
 
-func (m *Mapper) vulnerabilities() bool { return slices.Contains(m.beside, runecast.Vulnerability) }
+func (m *Mapper) vulnerabilities() bool { return slices.Contains(m.included, runecast.Vulnerability) }
 
-// Extra emits what belongs to a scan beside its findings, in a second reading: a
-// coverage event for each object that compliance results name, if the scan is
-// committed, and the vulnerabilities, if they are asked for. Of results that
-// EXCLUDE_TYPES names no object is covered; vulnerabilities that it or MIN_SEVERITY
-// leaves out are counted as skipped. Mapped, Skipped, Reasons and Unknown of the
-// result are of these events alone. A set of 8 bytes per object is kept in memory.
-// key names the scan in the events' ids.
+// Extra emits the extras of a scan that the settings ask for, in a second reading of its
+// document: with COVERAGE=object, if the scan is committed, a coverage event for each
+// object of the compliance results and one for the system; and the vulnerabilities.
+// Objects that only results of EXCLUDE_TYPES name are not covered. Vulnerabilities that
+// EXCLUDE_TYPES or MIN_SEVERITY leaves out are counted as skipped. Mapped, Skipped,
+// Reasons and Unknown of the result count the extras alone. A set of 8 bytes per object
+// is kept in memory. key names the scan in the events' ids. Errors are as those of Map.
 func (m *Mapper) Extra(in Input, key string, committed bool) (Result, error) {
 	x := &extra{work: m.work(in), key: key, covers: committed && m.objectCoverage(), seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
 	err := x.read(m.settings.OriginalContent, x.issue)
@@ -44,9 +44,9 @@ type extra struct {
 	key    string
 	covers bool // coverage events are asked for
 	seed   maphash.Seed
-	seen   map[uint64]struct{}
-	// found are the rules of vulnerabilities: a system that has none was not
-	// looked at for them.
+	seen   map[uint64]struct{} // hashes of the ids of objects that are covered
+	// found counts the rules about vulnerabilities. A system without an assessed one
+	// was not analysed for vulnerabilities.
 	found runecast.Assessment
 }
 
@@ -57,6 +57,8 @@ func (x *extra) send(event []byte) error {
 	return x.in.Emit(event)
 }
 
+// issue emits the extras of the current issue. listed is the number of its objects in
+// the document.
 func (x *extra) issue(listed int) error {
 	h := &x.issues.Issue
 	class, excluded := runecast.ClassOf(h.Profile), slices.Contains(x.m.settings.ExcludeTypes, runecast.NormalCode(h.Profile))
@@ -75,8 +77,8 @@ func (x *extra) issue(listed int) error {
 	return nil
 }
 
-// affects reports whether a vulnerability is there, and counts one of which that
-// cannot be said, unless the settings leave it out anyway.
+// affects reports whether the system has the vulnerability. If the issue does not tell,
+// it counts the reason, unless the settings leave the issue out anyway.
 func (x *extra) affects(h *runecast.Issue, excluded bool) bool {
 	status := runecast.ParseStatus(h.Status)
 	_, known := verdictOf(status)
@@ -94,6 +96,8 @@ func (x *extra) affects(h *runecast.Issue, excluded bool) bool {
 	return false
 }
 
+// coverage emits a coverage event for each object of the current issue that has none
+// yet.
 func (x *extra) coverage() error {
 	x.begin()
 	for o, err := range x.issues.Objects() {
@@ -114,8 +118,8 @@ func (x *extra) coverage() error {
 	return nil
 }
 
-// vulnerability emits a finding per affected object, one on the system if none is
-// listed, or if it is not known which of those listed are affected.
+// vulnerability emits a finding for each affected object; one on the system if no
+// object is listed, or if it is not known which of the listed objects are affected.
 func (x *extra) vulnerability(h *runecast.Issue, listed int, excluded bool) error {
 	severity, known := severityOf(h.Severity)
 	if !known {
@@ -141,8 +145,8 @@ func (x *extra) vulnerability(h *runecast.Issue, listed int, excluded bool) erro
 	return x.emitVulnerability(v, x.system(), nil)
 }
 
-// emitObjectsOf emits a finding per object that is affected; one on the system if
-// none of those listed is.
+// emitObjectsOf emits a finding for each listed object that is affected; one on the
+// system if none of them is.
 func (x *extra) emitObjectsOf(v *securityevent.Vulnerability) error {
 	failed, _ := verdictOf(runecast.StatusFail)
 	before := x.res.Mapped
@@ -163,8 +167,8 @@ func (x *extra) emitObjectsOf(v *securityevent.Vulnerability) error {
 	return x.emitVulnerability(v, x.system(), nil)
 }
 
-// emitVulnerability emits the finding of a vulnerability on an object, whose JSON is
-// raw; nil: on the system.
+// emitVulnerability emits a finding of a vulnerability on the object f. raw is the
+// object's JSON; nil: f is the system.
 func (x *extra) emitVulnerability(v *securityevent.Vulnerability, f securityevent.Finding, raw []byte) error {
 	f.Original = x.original.of(raw)
 	return x.send(securityevent.AppendVulnerability(x.event[:0], &x.res.Scan, v, &f, x.key, x.in.Now()))

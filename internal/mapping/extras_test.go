@@ -70,7 +70,7 @@ func TestObjectCoverage(t *testing.T) {
 	}
 }
 
-// The filters hold for vulnerabilities too, and what they leave out is counted.
+// The filters hold for vulnerabilities, too, and those that they leave out are counted.
 func TestVulnerabilitiesObeyTheFilters(t *testing.T) {
 	t.Parallel()
 	doc := raw("s-1", "VCENTER", strings.Join([]string{
@@ -107,7 +107,7 @@ func TestVulnerabilitiesObeyTheFilters(t *testing.T) {
 	}
 }
 
-// A vulnerability that cannot be judged is not sent, and not lost without a word.
+// A vulnerability that cannot be judged is not sent, and its reason is counted.
 func TestVulnerabilitiesThatCannotBeJudgedAreCounted(t *testing.T) {
 	t.Parallel()
 	doc := raw("s-1", "VCENTER", strings.Join([]string{
@@ -137,8 +137,8 @@ func TestVulnerabilitiesThatCannotBeJudgedAreCounted(t *testing.T) {
 	}
 }
 
-// Where more objects are listed than are affected, nobody knows which: the
-// system has the vulnerability, as it has a rule that failed.
+// Where more objects are listed than are affected, it is not known which: the
+// vulnerability is sent on the system, as a failed rule is.
 func TestVulnerabilityOfObjectsThatAreNotKnown(t *testing.T) {
 	t.Parallel()
 	of := func(issues ...string) []event {
@@ -169,8 +169,8 @@ func TestSystemWithoutVulnerabilitiesHasNoScanOfThem(t *testing.T) {
 	}
 }
 
-// Vulnerabilities that are asked for are counted where they are sent, which is in the
-// second reading; the first does not call them left out.
+// Vulnerabilities that the settings ask for are sent and counted in the second reading;
+// the first one does not count them as left out.
 func TestVulnerabilitiesAskedForAreNotCountedAsLeftOut(t *testing.T) {
 	t.Parallel()
 	doc := raw("s-1", "VCENTER", issue("VUL-1", "VUL", "Low", "FAIL", 0)+","+issue("KB-1", "KB", "Low", "FAIL", 0)+","+issue("CIS-1", "CIS", "Low", "PASS", 0))

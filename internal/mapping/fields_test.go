@@ -18,7 +18,7 @@ type row struct{ source, model, example string }
 
 const everyEvent, place = "Every event", "Place" // the tables of no one event type
 
-// fieldTables reads FIELDS.md: by heading, then by field.
+// fieldTables returns the tables of FIELDS.md: their lines by heading, then by field.
 func fieldTables(t *testing.T) map[string]map[string]row {
 	t.Helper()
 	text, err := os.ReadFile("FIELDS.md")
@@ -142,8 +142,8 @@ func TestEveryLineOfTheTableOccurs(t *testing.T) {
 	}
 }
 
-// What FIELDS.md says of lean findings is true: they lack what it says, and have
-// the rest with the same values.
+// Lean findings lack exactly the fields that FIELDS.md says, and have the same values
+// in the others.
 func TestLeanLeavesOutWhatTheTableSays(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("FIELDS.md")

@@ -14,8 +14,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// golden are the ways in which the documents of testdata are mapped; a name is
-// a document's, with a suffix where there are several.
+// golden returns the settings with which the documents of testdata are mapped, by the
+// name of the document, with a suffix if it is mapped more than once.
 func golden() map[string]mapping.Settings {
 	all := func(change func(*mapping.Settings)) mapping.Settings {
 		return settings(func(m *mapping.Settings) {
@@ -67,7 +67,7 @@ func catalogOfTestdata(t testing.TB) *mapping.Catalog {
 }
 
 // TestGolden compares the events of the documents in testdata, one per line,
-// with those that were read by eye: go test ./internal/mapping -run Golden -update.
+// with those that a person has checked: go test ./internal/mapping -run Golden -update.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	catalog, schema := catalogOfTestdata(t), eventSchema(t)
@@ -121,7 +121,7 @@ func compareLines(t *testing.T, want, got string) {
 	}
 }
 
-// Nothing but the time and the scan's id changes from one delivery to the next.
+// Only the time and the scan's id change from one generation to the next.
 func TestSameInputSameBytes(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("testdata/vcenter.json")

@@ -18,8 +18,8 @@ func decode(t testing.TB, text []byte) event {
 	return members
 }
 
-// Texts of all kinds, in every member that is text: they come out as they went
-// in, or cut where that is documented, in events that fit the schema.
+// Texts of all kinds in any member come out as they went in, or cut where that is
+// documented, in events that fit the schema.
 func TestHostileDocuments(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 10<<20)
@@ -76,7 +76,7 @@ func TestHostileDocuments(t *testing.T) {
 	}
 }
 
-// Objects that differ at their very end only are two.
+// Two objects whose long ids differ only at the end stay two.
 func TestLongIDsStayApart(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 100_000)

@@ -3,11 +3,12 @@
 // order, only scan ids and time stamps differ. It promises that what the
 // posture dashboard shows over its events is what the appliance shows.
 //
-// What it does not send it counts by reason, see the Reason constants: an
-// unknown status is not sent; an unknown severity is sent as LOW with its own
-// word; a missing title falls back to the rule's id; an object without an id
-// is identified by its name, and one without both is the system itself; an
-// issue without any id or without a profile is not sent.
+// It counts by reason what it does not send, or does not send as it came; see the
+// Reason constants. An issue with an unknown status is not sent. An unknown severity
+// is sent as LOW, together with its own word. A missing title is replaced by the
+// rule's id. An object without an id is identified by its name, and a finding on an
+// object without either is one on the system. An issue without an id or without a
+// profile is not sent.
 package mapping
 
 import (
@@ -31,8 +32,8 @@ const version = 3
 type Mapper struct {
 	settings  Settings
 	standards standardTable
-	beside    []runecast.Class // that INCLUDE_TYPES names
-	minRank   int
+	included  []runecast.Class // classes other than security profiles that INCLUDE_TYPES names
+	minRank   int              // of MIN_SEVERITY
 	hash      string
 }
 
@@ -44,17 +45,17 @@ func New(settings Settings) *Mapper {
 	text, _ := json.Marshal(settings, json.Deterministic(true)) // plain strings and booleans
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", version, text))
 	minRank := rank(settings.MinSeverity)
-	var beside []runecast.Class
+	var included []runecast.Class
 	for _, code := range settings.IncludeTypes {
 		if c := runecast.ClassOf(code); c != runecast.Security && c != runecast.NoProfile {
-			beside = append(beside, c)
+			included = append(included, c)
 		}
 	}
-	return &Mapper{settings, newStandardTable(settings.Standards), beside, minRank, hex.EncodeToString(sum[:8])}
+	return &Mapper{settings, newStandardTable(settings.Standards), included, minRank, hex.EncodeToString(sum[:8])}
 }
 
-// Hash identifies the mapping's version and settings: event indexes mean the
-// same only under the same hash.
+// Hash returns a text that identifies the mapping's version and settings: event
+// indexes mean the same only under the same hash.
 func (m *Mapper) Hash() string { return m.hash }
 
 // Input is one document to map.
@@ -66,16 +67,18 @@ type Input struct {
 	ScanID string
 	// Now stamps the events.
 	Now func() time.Time
-	// Reopen reads the same document again, for issues whose objects are too
-	// many to be held, and returns what ends the reading; nil: they are all held.
+	// Reopen opens the same document a second time, and returns it with a function
+	// that closes it. It is called if an issue has more objects than are held in
+	// memory. Nil: all objects of an issue are held.
 	Reopen func() (*Document, func() error, error)
 	// Emit takes the next event, valid during the call only.
 	Emit func(event []byte) error
-	// Begin takes what the findings of the next rule begin with, valid until the
-	// next call; Emit then takes what follows. Nil: Emit takes findings whole.
+	// Begin takes the beginning that all findings of the next rule have in common,
+	// valid until the next call. Emit then takes only the rest of each finding. Nil:
+	// Emit takes whole findings.
 	Begin func(shared []byte)
-	// Room returns memory into which what Emit takes of a finding is written if it
-	// fits; may be nil.
+	// Room returns memory for the next finding, into which it is written for Emit if
+	// it fits; may be nil.
 	Room func() []byte
 }
 
@@ -96,23 +99,25 @@ const (
 type Result struct {
 	// Scan is what the events share, for the scan events.
 	Scan securityevent.Scan
-	// Mapped = sent + skipped by the settings, in events.
+	// Mapped counts all events of the document, and Skipped those of them that the
+	// settings leave out, so that they were not sent.
 	Mapped, Skipped int64
 	// Assessed reports whether a rule was assessed that findings show: one of a
 	// security profile, or of KB and BP where INCLUDE_TYPES names them. A scan
-	// without must not be committed: it would show as all clear.
+	// without such a rule must not be committed: it would show as all clear.
 	Assessed bool
-	// Nothing is why nothing of what the settings ask for was assessed, and its
-	// cure; nil if something was. Without Assessed these are vulnerabilities alone.
+	// Nothing says why no rule that the settings ask for was assessed, with a cure;
+	// nil: one was. If Nothing is nil and Assessed is false, only vulnerabilities were
+	// assessed.
 	Nothing error
 	// Summary is the posture over the events sent.
 	Summary securityevent.Summary
 	// Rows counts the findings sent.
 	Rows map[Row]int64
-	// Rules is the worst status of each rule's rows, by rule id, in no order. Of more
-	// than 50,000 rules the ids of the others are empty.
+	// Rules is the worst status of each rule's rows, by rule id, in no order. If there
+	// are more than 50,000 rules, the ids of those beyond are empty.
 	Rules iter.Seq2[string, securityevent.Status]
-	// Reasons counts issues by Reason.
+	// Reasons counts issues by Reason constant.
 	Reasons map[string]int64
 	// Unknown are the statuses and severities that were not known, once each, at most 20.
 	Unknown []string
@@ -131,19 +136,19 @@ func (m *Mapper) Map(in Input) (Result, error) {
 	})
 	w.res.Summary, w.res.Rows, w.res.Rules = w.summary.close(), w.summary.rows, w.summary.verdicts()
 	w.res.Scan.Findings = w.res.Mapped - w.res.Skipped
-	w.res.judge(&seen, m.beside)
+	w.res.judge(&seen, m.included)
 	return w.res, err
 }
 
-// judge says what the rules of a document are worth, those of some classes
-// being asked for beside the security profiles.
-func (r *Result) judge(a *runecast.Assessment, beside []runecast.Class) {
-	if nothing := a.Nothing(beside...); nothing != nil {
+// judge sets Assessed and Nothing by the rules of the document. included are the
+// classes that the settings ask for in addition to security profiles.
+func (r *Result) judge(a *runecast.Assessment, included []runecast.Class) {
+	if nothing := a.Nothing(included...); nothing != nil {
 		r.Nothing = nothing
 		return
 	}
 	r.Assessed = a.Assessed(runecast.Security) > 0
-	for _, c := range beside {
+	for _, c := range included {
 		r.Assessed = r.Assessed || c != runecast.Vulnerability && a.Assessed(c) > 0
 	}
 }
@@ -154,11 +159,11 @@ type work struct {
 	in       Input
 	enc      *securityevent.Encoder
 	issues   *runecast.IssueReader
-	survey   map[int]surveyed
+	survey   map[int]surveyed // by the issue's index in the document; nil: not taken yet
 	summary  *summary
 	res      Result
-	event    []byte
-	id       []byte
+	event    []byte // memory of the last event
+	id       []byte // memory of the last object's id
 	evidence evidence
 	original original
 }
@@ -174,8 +179,8 @@ func (m *Mapper) work(in Input) *work {
 	return w
 }
 
-// read calls each for every issue of the document, with the number of objects
-// listed. Each takes of the objects what it wants.
+// read calls each for every issue of the document, with the number of objects that
+// the document lists. each may read the objects, or leave them.
 func (w *work) read(keepRaw bool, each func(listed int) error) error {
 	d := w.in.Document
 	w.issues = runecast.NewIssueReader(d.w, runecast.IssueOptions{KeepRaw: keepRaw, HoldAll: w.in.Reopen == nil})
@@ -224,6 +229,8 @@ func (w *work) surveyed(index int, keepRaw bool) (surveyed, error) {
 	return s, nil
 }
 
+// takeSurvey reads the document a second time and notes every issue with more objects
+// than are held.
 func (w *work) takeSurvey(keepRaw bool) error {
 	d, done, err := w.in.Reopen()
 	if err != nil {
@@ -246,8 +253,8 @@ func (w *work) takeSurvey(keepRaw bool) error {
 	})
 }
 
-// issue emits the findings of the current issue, of which so many objects are
-// listed in the document.
+// issue emits the findings of the current issue. listed is the number of its objects
+// in the document.
 func (w *work) issue(listed int) error {
 	h := &w.issues.Issue
 	rule, v, ok := w.rule(h)
@@ -292,22 +299,22 @@ func (w *work) skip(perObject bool, listed int) {
 	w.res.Skipped += rows
 }
 
-// begin begins the events of the current issue.
+// begin prepares the original content of the current issue's events.
 func (w *work) begin() {
 	if w.m.settings.OriginalContent {
 		w.original.set(&w.issues.Issue)
 	}
 }
 
-// ambiguous reports whether more objects are listed than the current issue
-// affects, without a status of their own: which of them are is not known.
+// ambiguous reports whether it is not known which of the listed objects the current
+// issue affects: more are listed than affected, and they have no status of their own.
 func (w *work) ambiguous(listed int) bool {
 	first := w.issues.First()
 	ownStatus := first != nil && len(first.Status) > 0
 	return !ownStatus && w.issues.Issue.Count >= 0 && int64(listed) > w.issues.Issue.Count
 }
 
-// rule reads what the findings of an issue share; false: it is not sent at all.
+// rule returns what the findings of an issue share; false: the issue is not sent at all.
 func (w *work) rule(h *runecast.Issue) (*securityevent.Rule, verdict, bool) {
 	class, id := runecast.ClassOf(h.Profile), h.ShownID()
 	switch {
@@ -351,8 +358,8 @@ func (w *work) rule(h *runecast.Issue) (*securityevent.Rule, verdict, bool) {
 	return r, v, true
 }
 
-// unlicensed counts a rule that was not assessed, in the scan's summary only if
-// the settings would send it.
+// unlicensed counts a rule that was not assessed for want of a licence. The scan's
+// summary counts it only if the settings would send it.
 func (w *work) unlicensed(h *runecast.Issue) {
 	w.res.Reasons[ReasonUnlicensed]++
 	if severity, _ := severityOf(h.Severity); !w.leavesOut(h.Profile, severity) {
@@ -362,9 +369,10 @@ func (w *work) unlicensed(h *runecast.Issue) {
 
 // shows reports whether rules of a class become findings of compliance.
 func (m *Mapper) shows(c runecast.Class) bool {
-	return c == runecast.Security || (c == runecast.Knowledge || c == runecast.BestPractice) && slices.Contains(m.beside, c)
+	return c == runecast.Security || (c == runecast.Knowledge || c == runecast.BestPractice) && slices.Contains(m.included, c)
 }
 
+// unknown counts an issue with an unknown status or severity, and notes the word.
 func (w *work) unknown(reason, value string) {
 	w.res.Reasons[reason]++
 	word := reason + " " + string(cut([]byte(value), 40))

@@ -137,8 +137,8 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
-// What has no licence is counted by its standard in the scan's summary, but for
-// what the settings leave out anyway; it changes no other figure.
+// Unlicensed rules are counted by standard in the scan's summary, except those that the
+// settings leave out anyway; they change no other figure.
 func TestUnlicensedRulesAreInTheSummary(t *testing.T) {
 	t.Parallel()
 	text := raw("s-1", "VCENTER", strings.Join([]string{

@@ -8,10 +8,11 @@ import (
 	"runecast-ingest/internal/runecast"
 )
 
-// original is event.original_content: the appliance's issue, reduced to the one
-// object of the finding, whose JSON is as it was sent.
+// original writes event.original_content: the appliance's issue with only the object of
+// the finding, whose JSON is as the appliance sent it.
 type original struct {
-	head, text []byte
+	head []byte // the issue up to its objects; empty: the settings do not send the content
+	text []byte // memory of the last content
 }
 
 // set begins the findings of an issue.
@@ -28,8 +29,8 @@ func (o *original) set(h *runecast.Issue) {
 	o.head = append(o.head, `,"affectedObjects":[`...)
 }
 
-// of returns the content for one object, nil for a finding on the system itself;
-// empty if contents are not sent.
+// of returns the content for a finding on the object whose JSON is raw; raw is nil for
+// a finding on the system. Empty: the settings do not send the content.
 func (o *original) of(raw []byte) []byte {
 	if len(o.head) == 0 {
 		return nil

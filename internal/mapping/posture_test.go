@@ -104,9 +104,9 @@ func shown(t *testing.T, m mapping.Settings, systems []appliance.System, results
 	return tiles
 }
 
-// Whatever the estate and the generation of the API: the tiles over the mapped
-// events are those that a second reading of the appliance's documents, which
-// shares no code, computes.
+// For any estate and both versions of the API, the tiles over the mapped events are
+// those that a second reading of the appliance's documents computes, which shares no
+// code with the mapping.
 func TestDashboardShowsWhatTheApplianceShows(t *testing.T) {
 	t.Parallel()
 	for name, read := range map[string]func(*testing.T, *appliance.Appliance) scans{"v1": v1, "v2": v2(false), "v2 with all objects": v2(true)} {

@@ -25,7 +25,7 @@ import (
 type estate struct {
 	raws    map[string]string
 	catalog *mapping.Catalog
-	// described are the texts that the catalogue has, by the id that people see.
+	// described has the texts of the catalogue, by the rule's id that people see.
 	described map[string]readers.Described
 }
 
@@ -85,7 +85,7 @@ func newEstate(t *testing.T, findings int, texts func(entry map[string]any)) est
 	return e
 }
 
-// everyEvent maps all of an estate.
+// everyEvent returns all events of an estate.
 func (e *estate) everyEvent(t *testing.T, m mapping.Settings, emit func([]byte) error) {
 	t.Helper()
 	for name, text := range e.raws {
@@ -102,10 +102,10 @@ func run(text, mode, startedAt string) string {
 	return head + `"result":` + result
 }
 
-// TestReaders holds the events of every model and mode, with and without the
-// appliance's own JSON, and with all, some and none of a rule's texts, against
-// everybody who reads them. go test -v -run 'TestReaders$' ./internal/mapping prints
-// who can; the same table is in FIELDS.md.
+// TestReaders checks for each reader whether it finds what it looks for in the events:
+// those of every model and mode, with and without the appliance's own JSON, and with
+// all, some and none of a rule's texts. go test -v -run 'TestReaders$'
+// ./internal/mapping prints the table, which is also in FIELDS.md.
 func TestReaders(t *testing.T) {
 	t.Parallel()
 	e := newEstate(t, 200, nil)
@@ -123,8 +123,9 @@ func TestReaders(t *testing.T) {
 					m.SecurityContext.All = "team"
 				})
 				expect := readers.Expect{Texts: texts != mapping.TextsOff, Described: e.described, Originals: originals, SecurityContext: "team"}
-				// A run that had the systems analysed, one by whose clock they were analysed
-				// before it began, and one that archived what was there.
+				// A run that had the systems analysed; one that did so by an appliance whose
+				// clock is behind, so that the analyses seem to end before the run began; and
+				// one that archived what was there.
 				one := estate{raws: map[string]string{}, catalog: e.catalog}
 				runs := [][2]string{{"analyze", "2026-11-22T02:00:00Z"}, {"analyze", "2026-11-22T02:45:00Z"}, {"latest", "2026-11-22T02:00:00Z"}}
 				for name, text := range e.raws {
@@ -182,8 +183,8 @@ func TestReaders(t *testing.T) {
 	}
 }
 
-// What identifies a finding to samples and queries is the same in every
-// delivery and in every model, and there once.
+// The fields by which samples and queries identify a finding have the same values in
+// every generation and model, and no two findings share them.
 func TestFindingsAreIdentifiedForEver(t *testing.T) {
 	t.Parallel()
 	e := newEstate(t, 200, nil)
@@ -216,8 +217,8 @@ func TestFindingsAreIdentifiedForEver(t *testing.T) {
 	}
 }
 
-// failedDORA reads from an appliance's own documents which rules of DORA failed,
-// by the id that people see, and what the worst of them makes of a score.
+// failedDORA reads from an appliance's own documents which rules of DORA failed, by the
+// id that people see, and the score that follows from the worst of them.
 func (e *estate) failedDORA(t *testing.T) (failed map[string]bool, ceiling int) {
 	t.Helper()
 	failed, ceiling = map[string]bool{}, 100
@@ -293,8 +294,8 @@ func TestComplianceAssistantSeesDORA(t *testing.T) {
 	}
 }
 
-// The worst failed rule bounds the assistant's score: so a least severity makes
-// it look better than it is.
+// The worst failed rule bounds the assistant's score. So the score is too good if
+// MIN_SEVERITY leaves that rule out.
 func TestComplianceAssistantsScore(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -315,7 +316,7 @@ func TestComplianceAssistantsScore(t *testing.T) {
 	}
 }
 
-// No document shows by an example how to blind the assistant.
+// No document has an example whose settings hide rules of DORA from the assistant.
 func TestExamplesLeaveDORAIn(t *testing.T) {
 	t.Parallel()
 	blinding := regexp.MustCompile(`(?i)EXCLUDE_?TYPES\\?[=:]\s*["']?[A-Z0-9_, ]*DORA`)

@@ -7,8 +7,7 @@ import (
 	"runecast-ingest/internal/mapping"
 )
 
-// The setting is about fields of their own: what the dashboard shows as a rule's
-// details is the same with each of its values.
+// RULE_TEXTS does not change what the dashboard shows as a rule's details.
 func TestRuleDetailsDoNotDependOnRuleTexts(t *testing.T) {
 	t.Parallel()
 	c, err := mapping.ReadCatalog(strings.NewReader(`{"issues":[{"id":"1","checkDescription":"Look at it.","fixDescription":"Set it."}]}`))

@@ -51,8 +51,8 @@ func valid(schema *jsonschema.Schema, event []byte) error {
 	return schema.Validate(value)
 }
 
-// everything maps a document as a delivery does: the findings, what belongs to
-// the scan beside them, and the event that completes the scan.
+// everything maps a document as a delivery does: the findings, the extras, and the scan
+// event.
 func everything(t testing.TB, m mapping.Settings, text string, catalog *mapping.Catalog, emit func([]byte) error) error {
 	t.Helper()
 	const key = "raw/v1/dt=2026-11-22/run=20261122T020000Z-4f3a/system.json.gz"
@@ -180,8 +180,8 @@ func TestEventsOfAnEstateFitTheSchema(t *testing.T) {
 	}
 }
 
-// Whatever an issue, a check of the catalogue and a system look like, what
-// comes out fits the schema.
+// Whatever an issue, an entry of the catalogue and a system look like, the events fit
+// the schema.
 func FuzzSchema(f *testing.F) {
 	full := issue("CIS-1", "CIS", "Low", "FAIL", 1, object("host-1", `{"description":"d","value":"v"}`))
 	for _, systemType := range []string{"VCENTER", "AWS", "AZURE", "GCP", "KUBERNETES_CLUSTER", ""} {

@@ -11,22 +11,22 @@ import (
 )
 
 // SecurityContext is the setting SECURITY_CONTEXT: the value of dt.security_context
-// on all events of a system, by which a policy can give a team its own rows
-// alone. There is one for all systems, or one for each name, id or type of a
+// on all events of a system, with which a policy can let a team read only its own
+// rows. There is one value for all systems, or one for each name, id or type of a
 // system. The zero value is none.
 type SecurityContext struct {
-	// All holds for every system.
+	// All is the value for every system that Of does not name.
 	All string
-	// Of holds for systems by their name, id or type; a name counts before an id,
+	// Of has values by the name, id or type of systems; a name counts before an id,
 	// an id before a type.
 	Of map[string]string
 }
 
-// maxSecurityContext bounds a value, in bytes: no longer one is of use in a policy.
+// maxSecurityContext bounds a value, in bytes: a longer one is of no use in a policy.
 const maxSecurityContext = 256
 
-// ParseSecurityContext reads a value, or a JSON object of values by name, id or
-// type of a system.
+// ParseSecurityContext reads a value, or a JSON object of values by name, id or type
+// of a system. A value of more than 256 bytes is an error.
 func ParseSecurityContext(text string) (SecurityContext, error) {
 	c := SecurityContext{All: text}
 	if len(text) > 0 && text[0] == '{' {
@@ -43,7 +43,7 @@ func ParseSecurityContext(text string) (SecurityContext, error) {
 	return c, nil
 }
 
-// For returns the value for a system; empty: it has none.
+// For returns the value for a system; empty: there is none.
 func (c *SecurityContext) For(s archive.System) string {
 	for _, word := range []string{s.Name, s.ID, s.Type} {
 		if value, ok := c.Of[word]; ok && word != "" {

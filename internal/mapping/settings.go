@@ -7,21 +7,21 @@ import "runecast-ingest/internal/securityevent"
 type Settings struct {
 	// EventModel is both, xspm or external.
 	EventModel securityevent.Model
-	// Fields is all or lean; empty: all. All of them is no part of the hash.
+	// Fields is all or lean; empty: all. Only lean changes the hash.
 	Fields securityevent.Fields `json:",omitzero"`
 	// IncludeResults are the statuses to send.
 	IncludeResults []securityevent.Status
-	// IncludeTypes are profile codes sent beside the default selection; upper case.
+	// IncludeTypes are profile codes sent in addition to security profiles; upper case.
 	IncludeTypes []string
 	// ExcludeTypes are profile codes not sent; upper case.
 	ExcludeTypes []string
-	// MinSeverity is the least severity that is sent.
+	// MinSeverity is the lowest severity that is sent.
 	MinSeverity securityevent.Severity
 	// Evidence sends the values that led to a result.
 	Evidence bool
 	// OriginalContent sends the appliance's own JSON along.
 	OriginalContent bool
-	// Coverage of the external model.
+	// Coverage says which coverage events are sent, in models other than xspm.
 	Coverage Coverage
 	// PassedObjects sends a passed rule once per system, or per object.
 	PassedObjects PassedObjects
@@ -33,10 +33,11 @@ type Settings struct {
 	Standards map[string]StandardNames
 }
 
-// Coverage says for what the external model gets events that say it was scanned.
+// Coverage says which coverage events are sent.
 type Coverage string
 
-// One event for the system, one for each of its objects, or none.
+// The values of Coverage: one event for the system; one for the system and one for
+// each of its objects; none.
 const (
 	CoverageSystem Coverage = "system"
 	CoverageObject Coverage = "object"
@@ -46,7 +47,8 @@ const (
 // PassedObjects says on what a passed rule is shown.
 type PassedObjects string
 
-// One finding on the system, or one on each object where the appliance lists them.
+// The values of PassedObjects: one finding on the system, or one on each object where
+// the appliance lists them.
 const (
 	PassedOnSystem  PassedObjects = "system"
 	PassedOnObjects PassedObjects = "object"
@@ -55,8 +57,8 @@ const (
 // RuleTexts says how much of the texts of a rule each of its findings carries.
 type RuleTexts string
 
-// The first 300 characters of each text, all that is known of it (512
-// characters), or no text.
+// The values of RuleTexts: the first 300 characters of each text, all that is known of
+// it (at most 512 characters), or no text.
 const (
 	TextsShort RuleTexts = "short"
 	TextsFull  RuleTexts = "full"
@@ -77,7 +79,8 @@ func (t RuleTexts) of(text []byte) string {
 	return string(cut(text, shortText))
 }
 
-// StandardNames are how a profile code is shown.
+// StandardNames says how a profile code is shown. An empty member leaves what the
+// built-in table has.
 type StandardNames struct {
 	// ShortName is what the dashboard groups by: "CIS", "DISA STIG".
 	ShortName string `json:"shortName"`

@@ -11,22 +11,22 @@ import (
 // standard is how a profile code is shown.
 type standard struct {
 	shortName, name, url, prefix string
-	// general is the standard where nothing closer is known, editions are those
-	// of a type of system. A name in STANDARDS outranks both.
+	// editions are by type of system; general is for systems of any other type. A
+	// name or URL in STANDARDS is shown instead of theirs.
 	general  edition
 	editions map[string]edition
 }
 
 // edition is a standard as it is published for a platform.
 type edition struct {
-	// title is the name without a version; it ends in what joins the two. Only a
-	// version in the code is shown: which one the appliance checked follows neither
-	// from the type of a system nor from what others support.
+	// title is the name without a version, with the punctuation that stands before
+	// one. A version is shown only if the profile code has it, since the appliance does
+	// not say otherwise which version it checked.
 	title string
 	url   string
 }
 
-// builtinStandards are the standards by normalised profile code.
+// builtinStandards returns the standards by normalised profile code.
 func builtinStandards() map[string]standard {
 	cis := standard{shortName: "CIS", prefix: "CIS", general: edition{"CIS Benchmarks ", "https://www.cisecurity.org/cis-benchmarks"}, editions: map[string]edition{
 		runecast.TypeAWS:        {"CIS AWS Foundations Benchmark ", "https://www.cisecurity.org/benchmark/amazon_web_services"},
@@ -69,10 +69,12 @@ func single(shortName, prefix, title, url string) standard {
 	return standard{shortName: shortName, prefix: prefix, general: edition{title, url}}
 }
 
-// standardTable looks a profile code up: codes are open, an unknown one is
-// shown as it is.
+// standardTable has the standards by normalised profile code. Profile codes are an open
+// set: one that is not in the table is shown as it is.
 type standardTable map[string]standard
 
+// newStandardTable returns the built-in table, changed and extended by the setting
+// STANDARDS.
 func newStandardTable(more map[string]StandardNames) standardTable {
 	builtin, t := standardTable(builtinStandards()), standardTable(builtinStandards())
 	for code, s := range more {
@@ -84,6 +86,7 @@ func newStandardTable(more map[string]StandardNames) standardTable {
 	return t
 }
 
+// or returns a, or b if a is empty.
 func or(a, b string) string {
 	if a != "" {
 		return a
@@ -91,10 +94,10 @@ func or(a, b string) string {
 	return b
 }
 
-// of returns the standard of a profile code, whatever the system.
+// of returns the standard of a profile code for any type of system.
 func (t standardTable) of(code string) standard { return t.on(code, "") }
 
-// on returns the standard of a profile code as it is called on a type of system.
+// on returns the standard of a profile code with its names for a type of system.
 func (t standardTable) on(code, systemType string) standard {
 	s, version, ok := t.find(code)
 	if !ok {
@@ -111,10 +114,10 @@ func (t standardTable) on(code, systemType string) standard {
 	return s
 }
 
-// find looks a code up as it is, then without a version at its end, and returns
-// that version as it is written: "PCI DSS 3.2.1", "NIST_800_53_R5", "STIG V2R4".
-// What is no version for sure belongs to the code, and a number is never cut: ISO
-// 27017 is no edition of ISO 27001, NIS 2022 no NIS2, and NIST 171 no NIST SP 800-53.
+// find looks a code up as it is, then without a version at its end, and returns that
+// version: "PCI DSS 3.2.1", "NIST_800_53_R5", "STIG V2R4". An end that may be something
+// else than a version belongs to the code, and a number is never split: ISO 27017 is no
+// edition of ISO 27001, NIS 2022 none of NIS2, and NIST 171 none of NIST SP 800-53.
 func (t standardTable) find(code string) (s standard, version string, ok bool) {
 	if s, ok = t[normalise(code)]; ok {
 		return s, "", true
@@ -133,8 +136,8 @@ func (t standardTable) find(code string) (s standard, version string, ok bool) {
 	return standard{}, "", false
 }
 
-// publishes reports whether a code is the name of a publisher, which stands for the
-// best known of its standards: a number behind it names another of them.
+// publishes reports whether a code is the name of a publisher. Alone it stands for the
+// publisher's best known standard; with a number behind it, for another one.
 func publishes(code string) bool {
 	switch normalise(code) {
 	case "BSI", "ISO", "NIST", "NISTSP":
@@ -143,8 +146,8 @@ func publishes(code string) bool {
 	return false
 }
 
-// isNumber matches a number of a standard, as of NIST SP 800-171 or BSI 200: not a
-// year, not a release, and not a version of several numbers.
+// isNumber matches the number of a standard, as in NIST SP 800-171 or BSI 200. It does
+// not match a year, a release, or a version of several numbers.
 var isNumber = regexp.MustCompile(`^[^0-9A-Za-z]*[0-9]{2,3}[^0-9A-Za-z]*$`)
 
 // maxVersion bounds a version, in bytes, with the punctuation in it and before it.
@@ -152,13 +155,13 @@ const maxVersion = 24
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// versionForm is what a version looks like, with dots for its punctuation: up to
-// four numbers below 100, with or without a release (2.4, V2R4); a release alone
-// (R5.1); a year.
+// versionForm matches a version, with dots for any punctuation: up to four numbers
+// below 100, with or without a release (2.4, V2R4); a release alone (R5.1); a year.
 var versionForm = regexp.MustCompile(`^(V?\.?[0-9]{1,2}(\.[0-9]{1,2}){0,3}(\.?R[0-9]{1,2})?|R\.?[0-9]{1,2}(\.[0-9]{1,2}){0,2}|(19|20)[0-9]{2})$`)
 
-// versionOf returns the version that the end of a code stands for; false if it is
-// none. Three digits without any punctuation are one, but do not say which.
+// versionOf returns the version that the end of a code stands for; false if it is no
+// version. Three digits without punctuation are a version, but it is not known which:
+// it returns "" for them.
 func versionOf(end string) (string, bool) {
 	parts := strings.FieldsFunc(strings.ToUpper(end), func(r rune) bool { return normalise(string(r)) == "" })
 	version := strings.Join(parts, ".")
@@ -183,7 +186,9 @@ func normalise(code string) string {
 	}, strings.ToUpper(code))
 }
 
-// ruleID is unique per standard and keeps ids that name their standard.
+// ruleID returns an id of a rule that is unique over all standards: the display id with
+// the standard's prefix in front, or the display id alone if it begins with the prefix
+// or the code.
 func (s standard) ruleID(code, displayID string) string {
 	for _, p := range []string{code, s.prefix} {
 		if p != "" && len(displayID) > len(p) && displayID[len(p)] == '-' && strings.EqualFold(displayID[:len(p)], p) {

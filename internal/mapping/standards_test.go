@@ -82,7 +82,7 @@ func TestStandards(t *testing.T) {
 	}
 }
 
-// STANDARDS renames, completes and adds.
+// STANDARDS renames and completes standards, and adds others.
 func TestStandardsAreExtended(t *testing.T) {
 	t.Parallel()
 	table := newStandardTable(map[string]StandardNames{

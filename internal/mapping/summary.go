@@ -11,21 +11,23 @@ import (
 
 // summary computes the posture that the dashboard will show for this system.
 type summary struct {
-	rules map[string]ruleState
+	rules map[string]ruleState // by id
 	// more are the rules beyond maxNamed, by a digest of their ids.
 	more map[ruleDigest]ruleState
-	// standards are those of the rules, by their place in known.
+	// standards are the short names of the rules' standards; known has the index of
+	// each name in standards.
 	standards []string
 	known     map[string]uint32
 	rows      map[Row]int64
-	// rule is that of the last row, and of its last rows so many are not in rows yet.
+	// rule is the rule of the last row; pending is how many rows of it are not counted
+	// in rows yet.
 	rule    *securityevent.Rule
 	pending int64
 	// unlicensed counts the rules that were not assessed, by standard.
 	unlicensed map[string]int
 }
 
-// Row is what the rows of a scan are counted by.
+// Row says by what the rows of a scan are counted.
 type Row struct {
 	// Standard is the standard's short name, as the dashboard groups by it.
 	Standard string
@@ -33,12 +35,12 @@ type Row struct {
 	Status   securityevent.Status
 }
 
-// maxNamed is how many rules are kept by their ids. An appliance knows about 3,000. Of
-// more, only the numbers are wanted: they are kept by less memory.
+// maxNamed bounds how many rules are kept by their ids. An appliance knows about 3,000.
+// Rules beyond it are only counted, which takes less memory.
 const maxNamed = 50_000
 
-// ruleDigest is the beginning of the SHA-256 of a rule's id: 96 bits, so that of a
-// million rules no two are taken for one.
+// ruleDigest is the beginning of the SHA-256 of a rule's id. 96 bits are enough that
+// among a million rules no two have the same.
 type ruleDigest [12]byte
 
 func digestOf(id string) ruleDigest {
@@ -46,8 +48,8 @@ func digestOf(id string) ruleDigest {
 	return ruleDigest(sum[:len(ruleDigest{})])
 }
 
-// ruleState is the verdict on a rule: the place of its standard, and behind it its
-// worst status, in 8 bits. Rules can be a million: it holds no texts.
+// ruleState is the verdict on a rule: in the lower 8 bits its worst status (see rankOf),
+// above them the index of its standard. There may be a million rules, so it has no texts.
 type ruleState uint32
 
 func stateOf(standard uint32, worst uint8) ruleState { return ruleState(standard<<8 | uint32(worst)) }
@@ -56,12 +58,12 @@ func (r ruleState) standard() uint32 { return uint32(r) >> 8 }
 
 func (r ruleState) worst() uint8 { return uint8(r) }
 
-// statuses are all, the worse the later: a rule's status is its worst row's.
+// statuses returns all statuses, from the best to the worst.
 func statuses() [4]securityevent.Status {
 	return [4]securityevent.Status{securityevent.NotRelevant, securityevent.Passed, securityevent.Manual, securityevent.Failed}
 }
 
-// rankOf is the place of a status among statuses; of one that is none, the first.
+// rankOf returns the index of a status in statuses; 0 for any other word.
 func rankOf(status securityevent.Status) uint8 {
 	for i, s := range statuses() {
 		if s == status {
@@ -75,7 +77,7 @@ func newSummary() *summary {
 	return &summary{rules: map[string]ruleState{}, rows: map[Row]int64{}, more: map[ruleDigest]ruleState{}, known: map[string]uint32{}, unlicensed: map[string]int{}}
 }
 
-// place returns the place of a standard.
+// place returns the index of a standard in standards, and adds a new one.
 func (s *summary) place(standard string) uint32 {
 	at, ok := s.known[standard]
 	if !ok {
@@ -85,8 +87,7 @@ func (s *summary) place(standard string) uint32 {
 	return at
 }
 
-// row counts one finding. A rule's status is its worst row's: FAILED before
-// MANUAL before PASSED.
+// row counts one finding. The status of a rule is that of its worst row.
 func (s *summary) row(r *securityevent.Rule) {
 	if r == s.rule {
 		s.pending++
@@ -104,7 +105,8 @@ func (s *summary) row(r *securityevent.Rule) {
 	s.more[digest] = s.worse(state, ok, r, worst)
 }
 
-// worse returns the state of a rule with one more row, where it had that state if known.
+// worse returns the state of a rule after one more row of the status worst. known: the
+// rule had rows before, and was in that state.
 func (s *summary) worse(state ruleState, known bool, r *securityevent.Rule, worst uint8) ruleState {
 	switch {
 	case !known:
@@ -115,7 +117,8 @@ func (s *summary) worse(state ruleState, known bool, r *securityevent.Rule, wors
 	return state
 }
 
-// states are those of all rules, with their ids: an empty one where it is not kept.
+// states returns the states of all rules, with their ids. An id that is not kept is
+// empty.
 func (s *summary) states() iter.Seq2[string, ruleState] {
 	return func(yield func(string, ruleState) bool) {
 		for id, r := range s.rules {
@@ -131,7 +134,7 @@ func (s *summary) states() iter.Seq2[string, ruleState] {
 	}
 }
 
-// settle counts the rows of the last rule.
+// settle adds the pending rows of the last rule to rows.
 func (s *summary) settle() {
 	if r := s.rule; r != nil {
 		s.rows[Row{r.StandardShortName, r.Severity, r.Status}] += s.pending
@@ -139,6 +142,7 @@ func (s *summary) settle() {
 	s.rule, s.pending = nil, 0
 }
 
+// close returns the posture over all rows.
 func (s *summary) close() securityevent.Summary {
 	s.settle()
 	var all securityevent.StandardSummary
@@ -168,7 +172,7 @@ func (s *summary) close() securityevent.Summary {
 	return out
 }
 
-// verdicts are the worst status of each rule's rows, by rule id, in no order; see
+// verdicts returns the worst status of each rule's rows, by rule id, in no order; see
 // Result.Rules.
 func (s *summary) verdicts() iter.Seq2[string, securityevent.Status] {
 	return func(yield func(string, securityevent.Status) bool) {
@@ -180,6 +184,7 @@ func (s *summary) verdicts() iter.Seq2[string, securityevent.Status] {
 	}
 }
 
+// count adds a rule to a posture.
 func count(s *securityevent.StandardSummary, status securityevent.Status) {
 	switch status {
 	case securityevent.Failed:

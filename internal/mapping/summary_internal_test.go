@@ -7,8 +7,8 @@ import (
 	"runecast-ingest/internal/securityevent"
 )
 
-// More rules than are kept by their ids are counted as exactly as the others: each
-// once, by the worst status of its rows.
+// Rules beyond those kept by their ids are counted as exactly as the others: each once,
+// by the worst status of its rows.
 func TestSummaryOfVeryManyRules(t *testing.T) {
 	t.Parallel()
 	const rules, failed, manual = maxNamed + 10_000, 15_000, 20_000

@@ -26,8 +26,8 @@ func prose(length int) string {
 	return strings.Repeat(sentences, length/len(sentences)+1)[:length]
 }
 
-// described gives rules of a catalogue texts of realistic lengths: those of DISA's
-// STIG, the only ones that are known to have any, or all.
+// described gives rules of a catalogue texts of realistic lengths: either only the rules
+// of DISA's STIG, which alone are known to have texts, or all rules.
 func described(all bool) func(entry map[string]any) {
 	n := 0
 	return func(entry map[string]any) {
@@ -39,8 +39,8 @@ func described(all bool) func(entry map[string]any) {
 	}
 }
 
-// TestBytesOfRuleTexts measures what the texts of a catalogue cost, and holds the
-// table of COST.md against it: go test -v -run BytesOfRuleTexts ./internal/mapping prints it.
+// TestBytesOfRuleTexts measures what the texts of a catalogue cost, and compares the
+// table of COST.md with it: go test -v -run BytesOfRuleTexts ./internal/mapping prints it.
 func TestBytesOfRuleTexts(t *testing.T) {
 	t.Parallel()
 	const findings = 2000

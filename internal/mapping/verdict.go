@@ -10,12 +10,12 @@ import (
 // verdict is what an appliance's issue status means on the dashboard.
 type verdict struct {
 	status securityevent.Status
-	// manualCheck: a person's answer is part of the result (the M_ statuses).
+	// manualCheck: a person's answer is part of the result, or has to be.
 	manualCheck bool
 }
 
-// verdictOf returns the meaning of a status; false for one that is not known or
-// says that nothing was assessed.
+// verdictOf returns the verdict that a status means; false for an unknown status, and
+// for UNLICENSED.
 func verdictOf(status runecast.Status) (verdict, bool) {
 	switch status {
 	case runecast.StatusFail:
@@ -34,8 +34,8 @@ func verdictOf(status runecast.Status) (verdict, bool) {
 	return verdict{}, false
 }
 
-// has reports whether an object counts for a verdict: it has no status of its
-// own, or one of the same meaning.
+// has reports whether an object has the verdict: it has no status of its own, or one
+// that means the same.
 func (v verdict) has(o *runecast.Object) bool {
 	if len(o.Status) == 0 {
 		return true
@@ -44,8 +44,8 @@ func (v verdict) has(o *runecast.Object) bool {
 	return own.status == v.status
 }
 
-// severityOf reads a severity; an unknown word is LOW, so that the dashboard's
-// severity filter keeps the row.
+// severityOf reads a severity. For an unknown word it returns LOW and false, so that
+// the dashboard's severity filter keeps the row.
 func severityOf(word string) (severity securityevent.Severity, known bool) {
 	switch strings.ToUpper(word) {
 	case "CRITICAL":
@@ -60,7 +60,7 @@ func severityOf(word string) (severity securityevent.Severity, known bool) {
 	return securityevent.Low, false
 }
 
-// rank orders severities for MIN_SEVERITY.
+// rank returns a number that is higher for a worse severity, for MIN_SEVERITY.
 func rank(s securityevent.Severity) int {
 	switch s {
 	case securityevent.Critical:

@@ -9,33 +9,33 @@ import (
 )
 
 const (
-	// maxWords and maxWord bound the unknown statuses that are remembered: how
-	// many, and the bytes of each.
+	// maxWords bounds how many unknown statuses are remembered, and maxWord the
+	// bytes of each.
 	maxWords = 10
 	maxWord  = 40
 )
 
-// Assessment counts the rules in one system's results by what they say. It is
-// the one judge of whether results have anything to show: the collector, the
-// check and the forwarder all ask it.
+// Assessment counts the rules in one system's results by class and status. It
+// alone decides whether results have anything to show: the collector, the check
+// and the forwarder all ask it. The zero value has counted nothing.
 type Assessment struct {
-	// Rules counts all rules: what an appliance calls issues.
+	// Rules counts all rules, which an appliance calls issues.
 	Rules int
-	// Unlicensed counts those that were left out for want of a licence.
+	// Unlicensed counts the rules that were not assessed for want of a licence.
 	Unlicensed int
 
-	by [Vulnerability + 1]outcomes
+	byClass [Vulnerability + 1]outcomes
 }
 
 // outcomes counts the rules of one class.
 type outcomes struct {
 	all, assessed, unlicensed, unknown int
-	words                              []string // statuses that are not known, as they came
+	words                              []string // the unknown statuses, as they came
 }
 
 // Add counts one rule.
 func (a *Assessment) Add(i *Issue) {
-	by := &a.by[ClassOf(i.Profile)]
+	by := &a.byClass[ClassOf(i.Profile)]
 	a.Rules++
 	by.all++
 	switch status := ParseStatus(i.Status); {
@@ -56,15 +56,16 @@ func (o *outcomes) note(word string) {
 	}
 }
 
-// Assessed counts the rules of a class that can be shown: they have an id and a
-// result, that is a status which is known and not UNLICENSED.
-func (a *Assessment) Assessed(c Class) int { return a.by[c].assessed }
+// Assessed returns how many rules of a class can be shown: rules with an id and
+// with a known status other than UNLICENSED.
+func (a *Assessment) Assessed(c Class) int { return a.byClass[c].assessed }
 
-// UnlicensedOf counts the rules of a class that were left out for want of a licence.
-func (a *Assessment) UnlicensedOf(c Class) int { return a.by[c].unlicensed }
+// UnlicensedOf returns how many rules of a class were not assessed for want of a
+// licence.
+func (a *Assessment) UnlicensedOf(c Class) int { return a.byClass[c].unlicensed }
 
-// Empty returns why results say nothing at all about their system, so that they
-// are not worth to be kept: no rule, or nothing but UNLICENSED. Nil: they do.
+// Empty returns why the results must not be archived, since they say nothing about
+// their system: they hold no rule, or only UNLICENSED rules. Nil: they say something.
 func (a *Assessment) Empty() *fault.Error {
 	switch {
 	case a.Rules == 0:
@@ -77,18 +78,18 @@ func (a *Assessment) Empty() *fault.Error {
 	return nil
 }
 
-// Nothing returns why results have nothing to show, and what was found instead.
-// Nil: a rule of a security profile, or of a class asked for beside these, was
-// assessed.
-func (a *Assessment) Nothing(beside ...Class) *fault.Error {
-	wanted := append([]Class{Security}, beside...)
+// Nothing returns why results have nothing to show, and what they hold instead.
+// Nil: they have at least one assessed rule of a security profile, or of one of the
+// additional classes that the caller shows.
+func (a *Assessment) Nothing(additional ...Class) *fault.Error {
+	shown := append([]Class{Security}, additional...)
 	var sum outcomes
-	for _, c := range wanted {
-		sum.all += a.by[c].all
-		sum.assessed += a.by[c].assessed
-		sum.unlicensed += a.by[c].unlicensed
-		sum.unknown += a.by[c].unknown
-		for _, word := range a.by[c].words {
+	for _, c := range shown {
+		sum.all += a.byClass[c].all
+		sum.assessed += a.byClass[c].assessed
+		sum.unlicensed += a.byClass[c].unlicensed
+		sum.unknown += a.byClass[c].unknown
+		for _, word := range a.byClass[c].words {
 			sum.note(word)
 		}
 	}
@@ -99,7 +100,7 @@ func (a *Assessment) Nothing(beside ...Class) *fault.Error {
 	case empty != nil:
 		return empty
 	case sum.all == 0:
-		return &fault.Error{Class: fault.Reject, What: "no rule of a security profile is in its results, but only " + a.others(wanted),
+		return &fault.Error{Class: fault.Reject, What: "no rule of a security profile is in its results, but only " + a.others(shown),
 			Cure: "enable security profiles for it in the appliance (Settings > Knowledge Profiles), then analyse it again"}
 	case sum.unknown > 0:
 		return &fault.Error{Class: fault.Reject, What: sum.found() + "; not known is: " + sum.quoted(),
@@ -111,7 +112,7 @@ func (a *Assessment) Nothing(beside ...Class) *fault.Error {
 	return &fault.Error{Class: fault.Reject, What: sum.found(), Cure: "report the appliance's version to the maintainers of this function"}
 }
 
-// found says what the rules are that cannot be shown.
+// found says for a person why the rules cannot be shown, with numbers.
 func (o *outcomes) found() string {
 	var parts []string
 	for _, p := range []struct {
@@ -125,7 +126,7 @@ func (o *outcomes) found() string {
 	return fmt.Sprintf("of %d rules that could be shown %s", o.all, strings.Join(parts, ", "))
 }
 
-// quoted lists the statuses that are not known.
+// quoted returns the unknown statuses in quotes, separated by commas.
 func (o *outcomes) quoted() string {
 	quoted := make([]string, len(o.words))
 	for i, word := range o.words {
@@ -134,11 +135,11 @@ func (o *outcomes) quoted() string {
 	return strings.Join(quoted, ", ")
 }
 
-// others counts the rules of all other classes: "3 of KB, 12 of VUL".
-func (a *Assessment) others(wanted []Class) string {
+// others says how many rules each class has that is not shown: "3 of KB, 12 of VUL".
+func (a *Assessment) others(shown []Class) string {
 	var parts []string
 	for c := range Vulnerability + 1 {
-		if n := a.by[c].all; n > 0 && !slices.Contains(wanted, c) {
+		if n := a.byClass[c].all; n > 0 && !slices.Contains(shown, c) {
 			parts = append(parts, fmt.Sprintf("%d of %s", n, c))
 		}
 	}

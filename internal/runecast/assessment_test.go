@@ -58,7 +58,7 @@ func TestNothingToShow(t *testing.T) {
 	}
 }
 
-// However many and long the words are, what is said of them is short.
+// The error about unknown statuses stays short, however many and long they are.
 func TestUnknownWordsAreBounded(t *testing.T) {
 	t.Parallel()
 	var a Assessment
@@ -70,8 +70,8 @@ func TestUnknownWordsAreBounded(t *testing.T) {
 	}
 }
 
-// A part without a licence is counted by class: of knowledge-base articles
-// nobody expects a posture.
+// Unlicensed rules are counted by class, since knowledge-base articles are not part
+// of the posture.
 func TestUnlicensedRulesAreCountedByClass(t *testing.T) {
 	t.Parallel()
 	a := assessed("CIS|PASS|1", "CIS|unlicensed|2", "DORA|UNLICENSED|3", "KB|UNLICENSED|4", "VUL|FAIL|5")

@@ -10,31 +10,31 @@ import (
 
 var errTaken = errors.New("copy element: it was read already")
 
-// Element is one system's results while they stream past: an element of v1's
-// results[], or a document of v2. Its fields fill as their members pass; all
-// are final when the element has ended, that is after WriteTo, or after the
-// visit.
+// Element is one system's results while they are read: an element of v1's
+// results[], or a document of v2. A field is set when its member is read. All
+// fields are final when the element has been read to its end: after WriteTo, or
+// after the visit.
 type Element struct {
-	// ID is the system's uid in v1 and its ecosystem's id in v2, known from the
-	// beginning.
+	// ID is the system's uid in v1 and its ecosystem's id in v2. It is set before
+	// the visit.
 	ID string
 	// Index is the element's place in results[], from 0; -1 in v2.
 	Index int
-	// Name is the first of name, viewName, displayName and address that is
-	// there; no appliance is proven to send one.
+	// Name is the first of the members name, viewName, displayName and address
+	// that is not empty. It is not proven that an appliance sends any of them.
 	Name string
-	// Scan is the element's own scan status.
+	// Scan is the status of the scan that the element is the result of.
 	Scan Scan
-	// Assessment counts its rules.
+	// Assessment counts the element's rules.
 	Assessment Assessment
 
-	kind  evidence
+	kind  evidence // of the system's type
 	r     *results
-	step  func() error // reads on, by a member or more
-	head  bytes.Buffer // bytes that passed before the visit
-	known bool         // v2: it has a member that makes it a scan
-	ended bool
-	taken bool
+	step  func() error // reads the next member, or all of them
+	head  bytes.Buffer // bytes that were read before the visit
+	known bool         // v2: a member was read that only a scan has
+	ended bool         // the element was read to its end
+	taken bool         // WriteTo was called
 }
 
 // results is a document of results that is being read.
@@ -52,12 +52,13 @@ func newResults(r io.Reader, chunk int) *results {
 
 // visit shows an element to its visitor.
 func (r *results) visit(e *Element, visit func(*Element) error) error {
-	r.visited = visit(e)
-	return r.visited
+	r.visitErr = visit(e)
+	return r.visitErr
 }
 
-// Type is one of the Type constants, by the evidence that has passed. Before
-// the element is taken, it looks ahead into its first 256 KiB.
+// Type returns the system's type, one of the Type constants, by the members read
+// so far. Before WriteTo it also looks at the next 256 KiB of the document, or
+// somewhat more.
 func (e *Element) Type() string {
 	if !e.ended && !e.taken && !e.kind.decided() {
 		e.kind = e.foresee().kind
@@ -65,23 +66,24 @@ func (e *Element) Type() string {
 	return typeOf(e.ID, e.kind)
 }
 
-// Foretold returns the element's scan before the element is taken, if that stands
-// in its first 256 KiB; false: it is not known yet. What the element says to its
-// end may still be another.
+// Foretold returns the element's scan before WriteTo, if its status and its time
+// stand in the next 256 KiB of the document; false: they do not. The scan at the
+// element's end may still be another, since members may come twice.
 func (e *Element) Foretold() (Scan, bool) {
 	whole := func(s Scan) bool { return s.Status != "" && s.Timestamp != "" }
 	if e.ended || e.taken || whole(e.Scan) {
 		return e.Scan, whole(e.Scan)
 	}
 	probe := e.foresee()
-	e.kind = probe.kind // so that Type need not look ahead once more
+	e.kind = probe.kind // so that Type need not look ahead again
 	return probe.Scan, whole(probe.Scan)
 }
 
-// foresee reads what is to come as a document of its own, up to where it
-// breaks off.
+// foresee looks ahead without reading on: it parses the bytes that follow as a
+// document of its own, and returns an element with what they say. The bytes
+// mostly end in the middle of the element, and their parsing with them.
 func (e *Element) foresee() *Element {
-	begun := ""
+	begun := "" // v1: a member in front, since a comma follows
 	if e.r.InputOffset() > 0 {
 		begun = `{"":0`
 	}
@@ -93,7 +95,7 @@ func (e *Element) foresee() *Element {
 		}
 		probe.step = probe.v1
 	}
-	_ = probe.finish() // it ends where the view does
+	_ = probe.finish() // an error: the bytes end, or are not JSON, which the real reading reports
 	return probe
 }
 
@@ -107,15 +109,16 @@ func (e *Element) finish() error {
 	return nil
 }
 
-// release frees what only the reading needed: the element may be kept for its
-// fields.
+// release frees the memory that only reading needs, since a visitor may keep the
+// element for its fields.
 func (e *Element) release() {
 	e.r.redirect(nil)
 	e.head, e.r, e.step, e.ended = bytes.Buffer{}, nil, nil, true
 }
 
-// WriteTo copies the element to dst, byte for byte. An error may be dst's or
-// the stream's; the download itself ends with the stream's.
+// WriteTo copies the element to dst, byte for byte, and returns how many bytes dst
+// took. It can be called once, during the visit. An error is dst's or the
+// document's; an error of the document also ends ReadV1 or ReadV2.
 func (e *Element) WriteTo(dst io.Writer) (int64, error) {
 	if e.taken || e.ended {
 		return 0, errTaken
@@ -137,7 +140,7 @@ func (e *Element) WriteTo(dst io.Writer) (int64, error) {
 	return out.n, nil
 }
 
-// text reads a text that stays as it was first sent.
+// text reads a text, and keeps it in a field that is still empty.
 func (e *Element) text(into *string) error {
 	text, err := e.r.Text()
 	if *into == "" {

@@ -6,11 +6,11 @@ import (
 	"runecast-ingest/internal/jsonread"
 )
 
-// member is what a text of an affected object is kept as.
+// member is the field of an object or of a result value in which a text is kept.
 type member byte
 
 const (
-	nothing member = iota
+	nothing member = iota // the text is not kept
 	systemUID
 	moid
 	name
@@ -20,8 +20,8 @@ const (
 	value
 )
 
-// memberOf returns what the text of a member is kept as, of an object or of one of
-// its result values.
+// memberOf returns the field in which the text of the member called word is kept.
+// inValue says whether it is a member of a result value or of the object itself.
 func memberOf(word []byte, inValue bool) member {
 	switch string(word) {
 	case "description":
@@ -46,6 +46,7 @@ func memberOf(word []byte, inValue bool) member {
 	return nothing
 }
 
+// outer returns m, which is a field of the object itself; nothing in a result value.
 func outer(m member, inValue bool) member {
 	if inValue {
 		return nothing
@@ -53,52 +54,56 @@ func outer(m member, inValue bool) member {
 	return m
 }
 
-// step is a text of an object: what is written before it, from the text before up
-// to its quote, and what it is.
+// step is one text in the form of an object.
 type step struct {
+	// before are the bytes between the text before and this one, with the closing
+	// quote of the one and the opening quote of the other.
 	before []byte
-	is     member
+	// is says in which field the text is kept.
+	is member
 }
 
-// form is how an object is written, but for its texts. An appliance writes the
-// objects of a list alike, so that most of them need not be read token by token:
-// where the bytes between their texts are those of an object that was, they say
-// the same. All else, and every text in which something is escaped or is no ASCII,
-// is left to the reader of tokens.
+// form is how an object is written: all of its bytes but those of its texts. An
+// appliance writes most objects of a list alike. If the bytes between the texts of
+// an object are the same as in an object that was read token by token, the texts
+// belong to the same members, and the object need not be read token by token. The
+// token reader reads every other object, and each in which a text has an escape or
+// a byte that is no ASCII.
 type form struct {
-	head []step // of the object, up to its result values
-	open []byte // before the first of these, with the bracket; nil: there are none
-	each []step // of a result value
-	shut []byte // behind one
-	tail []step // of the object, behind its result values
-	end  []byte
+	head []step // the texts of the object before its result values
+	open []byte // the bytes between head and the first result value; nil: the object has no list of them
+	each []step // the texts of one result value
+	shut []byte // the bytes from the last text of a result value to its closing brace
+	tail []step // the texts of the object behind its result values
+	end  []byte // the bytes behind the last text of the object
 }
 
-// maxForm is how long an object is at most whose form is learned.
+// maxForm bounds the length of an object whose form is learned, in bytes.
 const maxForm = 16 << 10
 
 const (
-	// maxForms are known at a time.
+	// maxForms bounds how many forms are known at a time.
 	maxForms = 4
-	// leastUse is how many objects a form is to serve. Where it did not, the next
-	// patience objects of no known form are not learned from.
+	// leastUse is how many objects must have been read by known forms since the last
+	// form was learned. If there were fewer, and maxForms are known, learning pays
+	// too little: the next patience objects of unknown form are not learned from.
 	leastUse, patience = 16, 64
 )
 
-// forms are what an IssueReader knows of the forms of objects.
+// forms are the forms of objects that an IssueReader has learned.
 type forms struct {
-	known []*form // what served last comes first
-	// idle counts down the objects that are not learned from.
+	known []*form // the one used last comes first
+	// idle is how many objects of unknown form are still not to be learned from.
 	idle int
-	// served counts the objects that were of a known form; before are those of the
-	// time when the last was learned.
-	served, before int
-	// usual is how long the object was that was learned from.
+	// served counts the objects that were read by a known form. servedBefore is the
+	// same count at the time when the last form was learned.
+	served, servedBefore int
+	// usual is the length in bytes of the object that was learned from last.
 	usual int
 }
 
-// quick reads the object at hand by a form that is known, and reports whether that
-// did. What it reads is what readObject would.
+// quick reads the next object by a known form, and reports whether a form fitted.
+// It holds the same as readObject would.
 func (r *IssueReader) quick() bool {
 	known := r.forms.known
 	if len(known) == 0 {
@@ -116,7 +121,8 @@ func (r *IssueReader) quick() bool {
 	return false
 }
 
-// byForm reads the object at hand if it is of a form.
+// byForm reads the next object, with which b begins, and reports whether it is of
+// the form f. If it is not, nothing is read.
 func (r *IssueReader) byForm(f *form, b []byte) bool {
 	text, values := len(r.text), len(r.values)
 	o := heldObject{values: span{from: uint32(values)}, plain: true}
@@ -143,8 +149,8 @@ func (r *IssueReader) byForm(f *form, b []byte) bool {
 	return true
 }
 
-// list reads the result values that begin at a place, and returns where their list
-// ends, before its bracket.
+// list reads the result values from b[at] on, and returns where their list ends,
+// before its closing bracket; false: they are not of the form f.
 func (r *IssueReader) list(f *form, b []byte, at int) (int, bool) {
 	if !bytes.HasPrefix(b[at:], f.open) {
 		return at, false
@@ -161,13 +167,14 @@ func (r *IssueReader) list(f *form, b []byte, at int) (int, bool) {
 		}
 		r.values = append(r.values, v)
 		if at += len(f.shut); at >= len(b) || b[at] != ',' {
-			return at, true // what stands there instead is not for this to say
+			return at, true // the caller compares what follows
 		}
 		at++
 	}
 }
 
-// steps reads texts of an object or of a result value from a place on.
+// steps reads the texts of an object (o) or of a result value (v) from b[at] on,
+// and returns where the last one ends; false: they are not as the steps say.
 func (r *IssueReader) steps(b []byte, at int, steps []step, o *heldObject, v *heldValue) (int, bool) {
 	for i := range steps {
 		s := &steps[i]
@@ -189,6 +196,7 @@ func (r *IssueReader) steps(b []byte, at int, steps []step, o *heldObject, v *he
 	return at, true
 }
 
+// set keeps the place of a text in the field m of an object or of a result value.
 func set(m member, s span, o *heldObject, v *heldValue) {
 	switch m {
 	case systemUID:
@@ -208,9 +216,9 @@ func set(m member, s span, o *heldObject, v *heldValue) {
 	}
 }
 
-// wanted reports whether the form of an object that was not of the one known is to
-// be learned.
-func (f *forms) wanted() bool {
+// mayLearn reports whether a form is to be learned from the next object, which is
+// of no known form. Each call counts one such object.
+func (f *forms) mayLearn() bool {
 	if f.idle > 0 {
 		f.idle--
 		return false
@@ -218,9 +226,10 @@ func (f *forms) wanted() bool {
 	return true
 }
 
-// learn takes the form of an object that was read.
+// learn adds the form of an object, given as it is written, to the known forms. The
+// one that was not used for the longest time may make room for it.
 func (f *forms) learn(object []byte) {
-	if len(f.known) == maxForms && f.served-f.before < leastUse {
+	if len(f.known) == maxForms && f.served-f.servedBefore < leastUse {
 		f.idle = patience
 	}
 	f.usual = len(object)
@@ -230,19 +239,20 @@ func (f *forms) learn(object []byte) {
 		f.idle = patience
 		return
 	}
-	f.before = f.served
+	f.servedBefore = f.served
 	f.known = append([]*form{learned}, f.known[:min(len(f.known), maxForms-1)]...)
 }
 
-// learner reads an object, which is JSON, for its form.
+// learner finds the form of an object, whose bytes are known to be JSON.
 type learner struct {
 	Walker
 	object []byte
-	at     int // behind the last text
-	// seen are the members that were read, of the object and of a result value.
+	at     int // where the bytes begin that are not in the form yet
+	// seen has a bit for each member that was read, of the object and of a result
+	// value.
 	seen uint
-	// other: the object has no form.
-	other bool
+	// formless: the object has no form.
+	formless bool
 }
 
 // form returns the object's form; false: it has none.
@@ -251,17 +261,18 @@ func (l *learner) form() (f *form, ok bool) {
 	into := &f.head
 	err := l.Members(func(word []byte) error {
 		if string(word) == "resultValues" && l.PeekKind() == '[' {
-			l.other = l.other || f.open != nil
+			l.formless = l.formless || f.open != nil // a second list
 			into = &f.tail
 			return l.list(f)
 		}
 		return l.text(into, memberOf(word, false))
 	})
 	f.end = l.object[l.at:]
-	return f, err == nil && !l.other
+	return f, err == nil && !l.formless
 }
 
-// list reads the result values, of which the first says how all are written.
+// list reads the result values. The form has the texts of the first one, since all
+// are expected to be written like it.
 func (l *learner) list(f *form) error {
 	if _, err := l.ReadToken(); err != nil {
 		return err
@@ -271,7 +282,7 @@ func (l *learner) list(f *form) error {
 	for l.PeekKind() != ']' {
 		if l.PeekKind() != '{' || f.shut != nil {
 			if f.shut == nil {
-				l.other = true
+				l.formless = true
 			}
 			if err := l.Skip(); err != nil {
 				return err
@@ -289,20 +300,21 @@ func (l *learner) list(f *form) error {
 	return err
 }
 
-// text reads the value of a member. Where it is kept, numbers and truth are texts,
-// too, and of two members of a name the last counts: such an object has no form.
+// text reads the value of a member. An object has no form if it has a member twice
+// that is kept, since the last one counts; nor if such a member is a number or a
+// boolean, which the token reader keeps as a text.
 func (l *learner) text(into *[]step, is member) error {
 	bit := uint(1) << is
-	l.other = l.other || is != nothing && l.seen&bit != 0
+	l.formless = l.formless || is != nothing && l.seen&bit != 0
 	l.seen |= bit
 	if l.PeekKind() != '"' {
-		l.other = l.other || is != nothing && l.PeekKind() != 'n'
+		l.formless = l.formless || is != nothing && l.PeekKind() != 'n'
 		return l.Skip()
 	}
 	text, plain, err := l.ReadString()
 	end := int(l.InputOffset()) - len(`"`)
 	*into = append(*into, step{l.object[l.at : end-len(text)], is})
 	l.at = end
-	l.other = l.other || !plain
+	l.formless = l.formless || !plain
 	return err
 }

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// told is all that is read of a list of issues, and how that ends. Of objects by
-// their form, or token by token.
+// told returns everything that is read from a list of issues with the error that
+// ends the reading, and how many objects were read by their form. Without byForm
+// all are read token by token.
 func told(issues string, o IssueOptions, byForm bool) (text string, quick int) {
 	w := NewWalker(strings.NewReader("[" + issues + "]"))
 	r := NewIssueReader(w, o)
@@ -35,7 +36,7 @@ func told(issues string, o IssueOptions, byForm bool) (text string, quick int) {
 	return fmt.Sprint(all.String(), err), r.forms.served
 }
 
-// Objects are read by their form as they are token by token.
+// Objects that are read by their form are the same as those read token by token.
 func TestForms(t *testing.T) {
 	t.Parallel()
 	usual := `{"vcUid":"v","moid":"m-1","name":"n","type":"T","resultValues":[{"description":"d","value":"x"},{"description":"e","value":"y"}],"status":"FAIL"}`
@@ -101,7 +102,7 @@ func TestFormsOfNoUse(t *testing.T) {
 	}
 }
 
-// Whatever objects there are, their forms change nothing.
+// For any objects, reading by forms makes no difference.
 func FuzzForms(f *testing.F) {
 	f.Add(`{"moid":"a","resultValues":[{"value":"v","description":"d"}]}`, `{"moid":"b","resultValues":[{"value":"w","description":"e"},{"value":"w","description":"e"}]}`, "x")
 	f.Add(`{"moid":"a","x":[1,"y"]}`, `{"moid":"b","x":[1,"z"]}`, `\u00e4`)

@@ -7,18 +7,19 @@ import "strconv"
 type Issue struct {
 	// ID and DisplayID identify the rule; either may be missing.
 	ID, DisplayID string
-	// Profile is the code of the profile it belongs to (member type); see ClassOf.
+	// Profile is the code of the profile that the rule belongs to (member type); see
+	// ClassOf.
 	Profile string
 	// Severity and Status are words of open sets; see ParseStatus.
 	Severity, Status      string
 	Title, URL, AppliesTo string
 	Products              []string
-	// Count is affectedObjectsCount; -1 if missing.
+	// Count is affectedObjectsCount; -1 if that is missing or no number.
 	Count int64
 }
 
-// ShownID is the id that people see: the display id, else its id; empty if it
-// has neither.
+// ShownID returns the id that people see: the display id, else the id; empty if
+// the issue has neither.
 func (i *Issue) ShownID() string {
 	if i.DisplayID != "" {
 		return i.DisplayID
@@ -26,21 +27,21 @@ func (i *Issue) ShownID() string {
 	return i.ID
 }
 
-// issueWalker reads the members of issues, in v1 flat, in v2 with a member
-// issue that holds what defines the rule.
+// issueWalker reads the members of issues. In v1 an issue is one flat object; in
+// v2 it has a member issue, an object that defines the rule.
 type issueWalker struct {
 	Walker
 	// brief leaves out what an Assessment does not need: severity, texts, count.
 	brief bool
-	// Issue is what was read of the current issue.
+	// Issue holds the members of the current issue that were read so far.
 	Issue Issue
-	last  Issue // of which equal texts are taken: most issues share most words
-	text  []byte
-	depth int // in how many objects of the issue the next token is
+	last  Issue  // the issue before: its texts are used again where they are equal
+	text  []byte // memory for a text that is compared
+	depth int    // how many objects of the issue are open: 2 within the member issue
 }
 
-// begin steps into the next issue. A value that is no object is an issue
-// without members.
+// begin begins the next issue. A value that is no object is an issue without
+// members.
 func (r *issueWalker) begin() error {
 	r.last, r.Issue = r.Issue, Issue{Count: -1, Products: r.last.Products[:0]}
 	if r.PeekKind() != '{' {
@@ -52,8 +53,8 @@ func (r *issueWalker) begin() error {
 }
 
 // members reads up to the end of the issue, or up to the value of a member
-// affectedObjects: then it reports true, and wants to be called again once that
-// is read.
+// affectedObjects: then it returns true, and the caller calls it again after
+// reading that value.
 func (r *issueWalker) members() (objects bool, err error) {
 	for r.depth > 0 {
 		if r.PeekKind() == '}' {
@@ -77,7 +78,8 @@ func (r *issueWalker) members() (objects bool, err error) {
 	return false, nil
 }
 
-// member reads a member of an issue. A definition has no status of this system.
+// member reads a member of an issue. A status within the member issue is skipped:
+// the definition of a rule has no status on this system.
 func (r *issueWalker) member(name []byte) (err error) {
 	i, last, inner := &r.Issue, &r.last, r.depth > 1
 	switch string(name) {
@@ -146,7 +148,8 @@ func (r *issueWalker) product() error {
 	})
 }
 
-// word reads a text, and takes the memory of an equal one.
+// word reads a text. If the text equals known, it returns known, which needs no
+// new memory.
 func (r *issueWalker) word(known string) (string, error) {
 	if r.PeekKind() == '"' && known != "" {
 		text, plain, err := r.ReadString()

@@ -103,14 +103,15 @@ func (w Walker) Text() (string, error) {
 	return string(text), err
 }
 
-// rest passes over what is left of the object or array that was begun.
+// rest passes over the rest of the object or array that the next token is in.
 func (w Walker) rest() error { return w.Leave(w.StackDepth() - 1) }
 
-// ErrFollowed: a document is followed by something else than white space.
+// ErrFollowed is returned by End if a document is followed by anything but white
+// space.
 var ErrFollowed = errors.New("something follows the JSON document")
 
-// End checks that nothing but white space follows, up to a clean end; else it
-// is ErrFollowed, or the decoder's or reader's error.
+// End returns nil if nothing but white space follows up to the end of the source.
+// Otherwise it returns ErrFollowed, or the decoder's or reader's error.
 func (w Walker) End() error {
 	if w.PeekKind() != 0 {
 		return ErrFollowed
@@ -126,12 +127,14 @@ const (
 	ownAddress   = "check RUNECAST_URL: the appliance's own address, https, nothing in between that asks for a login; a login page also means that the token is not valid"
 )
 
-// NotJSON is the error about an answer that is something for people instead.
+// NotJSON returns the error for an answer that is made for people instead of
+// programs; what names it, as "an HTML page".
 func NotJSON(what string) *fault.Error {
 	return &fault.Error{Class: fault.Config, What: "the answer is " + what + " instead of JSON", Cure: ownAddress}
 }
 
-// position keeps a decoding error's place: its text could quote the document.
+// position reduces a decoding error to its place in the document, which its text
+// could quote. Any other error comes back unchanged.
 func position(err error) error {
 	if s, ok := errors.AsType[*json.SemanticError](err); ok {
 		return fmt.Errorf("at %s", s.JSONPointer)
@@ -146,7 +149,7 @@ func position(err error) error {
 // and of analyzers.
 const maxSmall = 8 << 20
 
-// small decodes a document of limited size.
+// small decodes a document of at most 8 MiB; the rest of a longer one is not read.
 func small(r io.Reader, into any) error {
 	var whole strings.Builder
 	if err := CopyDocument(&whole, io.LimitReader(r, maxSmall)); err != nil {
@@ -179,8 +182,8 @@ func (t *text) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
-// loose is a text that nothing depends on: any value that is no string and no
-// number is empty.
+// loose is a text that is only shown. A value that is no string and no number is
+// read as empty.
 type loose string
 
 // UnmarshalJSONFrom reads any value.

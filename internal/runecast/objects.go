@@ -13,26 +13,29 @@ const maxHeld = 4 << 20
 // Object is an affected object of an issue. Its texts are valid until the next
 // object is read.
 type Object struct {
+	// SystemUID, MOID, Name and Type are the members vcUid, moid, name and type;
+	// each may be empty.
 	SystemUID, MOID, Name, Type []byte
 	// Status is the object's own; empty in v1.
 	Status []byte
 	Values []ResultValue
-	// Raw is the object as the appliance sent it, if it is kept.
+	// Raw is the object as the appliance sent it; empty without IssueOptions.KeepRaw.
 	Raw []byte
-	// Plain: all its texts are known to be ASCII, without a control, a quote or a
-	// backslash, as most are. Without, it was not looked at.
+	// Plain reports whether all texts of the object are known to be ASCII without a
+	// control, a quote or a backslash. False: they were not checked.
 	Plain bool
 }
 
-// ResultValue is what the appliance found at an object.
+// ResultValue is one thing that the appliance found at an object; either text may
+// be empty.
 type ResultValue struct{ Description, Value []byte }
 
-// span is where something is in the memory of an issue, which ends before 4
-// GiB: beyond maxHeld objects are not held.
+// span is a range in the memory of an issue, which is far shorter than 4 GiB: of
+// the objects about maxHeld bytes are held.
 type span struct{ from, to uint32 }
 
-// heldObject is an object as it is held. Objects are many: without pointers
-// the garbage collector need not look at them, and they take a third.
+// heldObject is an object that is held. There are many of them: without pointers
+// the garbage collector need not scan them, and each takes a third of the memory.
 type heldObject struct {
 	systemUID, moid, name, kind, status, raw, values span
 
@@ -43,18 +46,19 @@ type heldValue struct{ description, value span }
 
 // IssueOptions say how issues are read.
 type IssueOptions struct {
-	// KeepRaw keeps each object's own JSON.
+	// KeepRaw keeps each object's own JSON, as Object.Raw.
 	KeepRaw bool
-	// CountOnly passes over objects and keeps none.
+	// CountOnly counts the objects and holds none.
 	CountOnly bool
 	// HoldAll holds all objects of an issue, however many.
 	HoldAll bool
 }
 
 // IssueReader reads the issues of a system one after the other into the same
-// memory: Read, then what is wanted of Issue and Objects, then Finish. An
-// issue's objects come before its other members or after them. So they are held
-// while the issue is read, up to 4 MiB; then Read ends early, see More.
+// memory. For each issue the caller calls Read, uses Issue and Objects as it needs,
+// and calls Finish. The list of an issue's objects may stand before the issue's
+// other members or after them. So Read holds the objects in memory until the issue
+// ends. Beyond 4 MiB of objects Read ends early, see More.
 type IssueReader struct {
 	issueWalker
 	o IssueOptions
@@ -62,23 +66,25 @@ type IssueReader struct {
 	text    []byte
 	objects []heldObject
 	values  []heldValue
-	// object and evidence are what at returns.
+	// object and evidence are the memory of what at returns.
 	object   Object
 	evidence []ResultValue
-	// passed counts the objects of the issue that are not held any more, and the
-	// bytes that they took.
+	// passed counts the objects of the issue that are no longer held, and
+	// passedBytes the bytes that they took in memory.
 	passed      int
 	passedBytes int
-	more        bool
-	forms       forms
+	// more: Read ended within the list of objects.
+	more  bool
+	forms forms
 }
 
-// NewIssueReader reads from w, which stands before an issue at each Read.
+// NewIssueReader makes a reader of w. Before each call of Read, the next value of w
+// must be an issue.
 func NewIssueReader(w Walker, o IssueOptions) *IssueReader {
 	return &IssueReader{issueWalker: issueWalker{Walker: w}, o: o}
 }
 
-// Read reads the next issue, and as many of its objects as are held.
+// Read reads the next issue, and holds its objects up to the bound.
 func (r *IssueReader) Read() error {
 	r.drop()
 	r.passed, r.passedBytes, r.more = 0, 0, false
@@ -93,10 +99,10 @@ func (r *IssueReader) Read() error {
 // Finish.
 func (r *IssueReader) More() bool { return r.more }
 
-// Listed is how many objects of the current issue were read so far.
+// Listed returns how many objects of the current issue were read so far.
 func (r *IssueReader) Listed() int { return r.passed + len(r.objects) }
 
-// First is the first of the objects held; nil if there is none.
+// First returns the first of the objects held; nil if there is none.
 func (r *IssueReader) First() *Object {
 	if len(r.objects) == 0 {
 		return nil
@@ -104,9 +110,9 @@ func (r *IssueReader) First() *Object {
 	return r.at(0)
 }
 
-// Objects returns the objects of the current issue, those held and then those
-// that follow in the document. It can be read through once if there are more
-// than are held.
+// Objects returns the objects of the current issue: first those held, then those
+// that follow in the document. If there are more than are held, the sequence can
+// be read only once.
 func (r *IssueReader) Objects() iter.Seq2[*Object, error] {
 	return func(yield func(*Object, error) bool) {
 		for i := range r.objects {
@@ -118,7 +124,7 @@ func (r *IssueReader) Objects() iter.Seq2[*Object, error] {
 			return
 		}
 		r.drop()
-		r.text, r.objects, r.values = nil, nil, nil // from now on there is room for one
+		r.text, r.objects, r.values = nil, nil, nil // from now on one object is held at a time
 		for r.PeekKind() != ']' {
 			r.drop()
 			if err := r.readObject(); err != nil {
@@ -132,8 +138,8 @@ func (r *IssueReader) Objects() iter.Seq2[*Object, error] {
 	}
 }
 
-// Finish passes over what Read has left of the current issue, and reads the
-// members that follow its objects.
+// Finish reads to the end of the current issue: it passes over the objects that
+// were not read yet, and reads the members that follow them.
 func (r *IssueReader) Finish() error {
 	if !r.more {
 		return nil
@@ -178,7 +184,7 @@ func (r *IssueReader) resume() error {
 	}
 }
 
-// hold reads a list of objects, up to the bound.
+// hold reads a list of objects and holds them, up to the bound.
 func (r *IssueReader) hold() error {
 	if r.PeekKind() != '[' {
 		return r.Skip()
@@ -202,7 +208,8 @@ func (r *IssueReader) hold() error {
 	return err
 }
 
-// size is what the objects read so far take in memory, or would take.
+// size returns how many bytes of memory the objects read so far take, or would
+// take if all were held.
 func (r *IssueReader) size() int {
 	return r.passedBytes + len(r.text) +
 		len(r.objects)*int(unsafe.Sizeof(heldObject{})) + len(r.values)*int(unsafe.Sizeof(heldValue{}))
@@ -214,7 +221,7 @@ func (r *IssueReader) drop() {
 	r.text, r.objects, r.values = r.text[:0], r.objects[:0], r.values[:0]
 }
 
-// at returns an object that is held, until the next call.
+// at returns the held object at index i; it is valid until the next call.
 func (r *IssueReader) at(i int) *Object {
 	h := &r.objects[i]
 	r.evidence = r.evidence[:0]
@@ -227,7 +234,8 @@ func (r *IssueReader) at(i int) *Object {
 
 func (r *IssueReader) of(s span) []byte { return r.text[s.from:s.to] }
 
-// readObject reads one affected object and holds it. What is no object is skipped.
+// readObject reads one affected object and holds it. A value that is no object is
+// skipped.
 func (r *IssueReader) readObject() error {
 	if r.PeekKind() != '{' {
 		return r.Skip()
@@ -235,7 +243,7 @@ func (r *IssueReader) readObject() error {
 	if r.quick() {
 		return nil
 	}
-	learns := r.forms.wanted()
+	learns := r.forms.mayLearn()
 	if r.o.KeepRaw || learns {
 		r.Pin()
 	}
@@ -259,8 +267,8 @@ func (r *IssueReader) readObject() error {
 	return nil
 }
 
-// fields reads the members of an object. This loop and that of resultValue are
-// what most of the time is spent in: they do without Members.
+// fields reads the members of an object. Most of the time of a reading is spent in
+// this loop and in that of resultValue: so neither uses Members, which is slower.
 func (r *IssueReader) fields(o *heldObject) error {
 	_, err := r.ReadToken()
 	for err == nil {
@@ -315,7 +323,7 @@ func (r *IssueReader) resultValue() error {
 	return err
 }
 
-// keep reads a text into the issue's memory, and returns where it is.
+// keep reads a text into the issue's memory, and returns its place there.
 func (r *IssueReader) keep() (span, error) {
 	begin := len(r.text)
 	var err error

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// read reads all issues of a list; of each what its members and objects say.
+// read reads all issues of a list, and returns the members and objects of each.
 func read(t *testing.T, list string, o IssueOptions) []string {
 	t.Helper()
 	w := NewWalker(strings.NewReader(list))
@@ -72,8 +72,8 @@ func TestIssues(t *testing.T) {
 	}
 }
 
-// An issue with more objects than are held is read on while they are taken, or
-// passed over; its other members are known in the end.
+// In an issue with more objects than are held, the others are read one by one or
+// passed over; the issue's other members are known in the end.
 func TestMoreObjectsThanAreHeld(t *testing.T) {
 	t.Parallel()
 	const n = 3000

@@ -12,15 +12,16 @@ const (
 	// Security: a profile of a standard, such as CIS or PCI DSS. The codes are an
 	// open set: every one that is none of the others.
 	Security
-	// Knowledge: a knowledge-base article of the vendor, KB.
+	// Knowledge: a knowledge-base article of the vendor, code KB.
 	Knowledge
-	// BestPractice: BP.
+	// BestPractice: a best practice of the vendor, code BP.
 	BestPractice
-	// Vulnerability: VUL.
+	// Vulnerability: a known vulnerability of a product, code VUL.
 	Vulnerability
 )
 
-// String is the code of a class that has one of its own.
+// String returns the profile code of a class that has one code alone, else words
+// for people.
 func (c Class) String() string {
 	switch c {
 	case Knowledge:
@@ -35,8 +36,8 @@ func (c Class) String() string {
 	return "no profile"
 }
 
-// NormalCode is a profile code in the form in which codes are compared: without
-// white space around it, in upper case.
+// NormalCode returns a profile code in the form in which codes are compared: in
+// upper case, without white space around it.
 func NormalCode(code string) string { return strings.ToUpper(strings.TrimSpace(code)) }
 
 // ClassOf returns the class of a profile code.

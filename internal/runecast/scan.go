@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// success is the only status of a finished scan that public clients prove.
+// success is the status of a finished scan, the only one that public client scripts
+// use.
 const success = "FINISHED_SUCCESSFULLY"
 
 // Scan is what the appliance says about a system's last analysis. The zero
@@ -22,28 +23,31 @@ type Scan struct {
 	Found string
 	// Rules is how many rules v2 lists; 0 in v1.
 	Rules int
-	// Trouble is why the scan could not be read, this time.
+	// Trouble says for a person why the scan could not be read this time; empty: it
+	// was read.
 	Trouble string
 }
 
 // Succeeded reports whether the results are complete.
 func (s Scan) Succeeded() bool { return strings.EqualFold(s.Status, success) }
 
-// Failed reports whether the scan ended without results. The words are not public;
-// a status that holds none of these is taken for a scan still running.
+// Failed reports whether the scan ended without results. The appliance's words for
+// that are not public: a status that holds none of those listed here is taken for
+// that of a scan still running.
 func (s Scan) Failed() bool { return says(s.Status, "FAIL", "ERROR", "CANCEL", "ABORT") }
 
 // Final reports whether the scan has ended.
 func (s Scan) Final() bool { return s.Succeeded() || s.Failed() }
 
-// Silent reports whether the appliance leaves open if the scan goes on, as in
-// v2: its time may be that of its start, and its results may grow. Such a scan
-// has ended when its results do not change any more.
+// Silent reports whether the appliance does not say if the scan goes on, as in v2:
+// the scan's time may be that of its start, and its results may still grow. Such a
+// scan counts as ended when its results do not change any more.
 func (s Scan) Silent() bool {
 	return s.Found != "" && !s.Failed() && !says(s.Status, "RUN", "PROGRESS", "QUEUE", "PENDING", "WAIT", "START")
 }
 
-// Key is one text of all by which two looks at a system's last scan differ.
+// Key returns a text that two looks at a system's last scan have in common if the
+// scan has not changed between them: its time, and in v2 its counts.
 func (s Scan) Key() string {
 	if s.Found == "" {
 		return s.Timestamp
@@ -51,8 +55,9 @@ func (s Scan) Key() string {
 	return fmt.Sprintf("%s %s %d", s.Timestamp, s.Found, s.Rules)
 }
 
-// Shows reports whether results read after the look s are those that it saw. A download
-// with all objects may list more rules than the look did, never fewer.
+// Shows reports whether read, the scan in results that were downloaded after s was
+// looked at, is the same scan as s. A download with all objects may list more rules
+// than the look did, never fewer.
 func (s Scan) Shows(read Scan) bool {
 	return read.Status == s.Status && read.Timestamp == s.Timestamp && read.Found == s.Found && read.Rules >= s.Rules
 }

@@ -18,7 +18,7 @@ const (
 	StatusNotRelevant          // NOT_RELEVANT: not for the system's products and versions
 	StatusNotApplicable        // NOT_APPLICABLE: the system has no such object
 	StatusFiltered             // FILTERED: left out by a filter in the appliance
-	StatusUnlicensed           // UNLICENSED: not assessed
+	StatusUnlicensed           // UNLICENSED: not assessed for want of a licence
 )
 
 // KnownStatuses lists the words of all known statuses, for people.

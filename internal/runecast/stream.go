@@ -11,32 +11,33 @@ import (
 )
 
 const (
-	// chunkSize is read from the network, and written to a sink, at once.
+	// chunkSize is how many bytes are read from the network, and written to a sink,
+	// at a time.
 	chunkSize = 64 << 10
-	// aheadSize bounds what is looked at before it is read.
+	// aheadSize bounds how far a look ahead goes, in bytes; see stream.ahead.
 	aheadSize = 256 << 10
-	// maxValue bounds one string or number: the decoder must hold it whole.
+	// maxValue bounds one string or number, in bytes: the decoder must hold it whole.
 	maxValue = 16 << 20
 )
 
-// stream is an answer that is read and copied at once: the part between begin
-// and end goes to a sink, verbatim and without being held. That rests on one
-// property of the decoder: it asks for more bytes only while the token that it
-// works on is incomplete. So at every refill all earlier bytes lie before that
-// token's end, and while a copy goes on they belong to it.
+// stream parses an answer and copies a part of it at the same time: the part
+// between begin and end goes to a sink, verbatim and without being held. That
+// rests on one property of the decoder: it asks for more bytes only while the
+// token that it works on is incomplete. So at every refill all earlier bytes lie
+// before that token's end, and during a copy all of them belong to the copied part.
 type stream struct {
 	Walker
 	src   io.Reader
 	chunk []byte // last bytes from src
-	given int    // of chunk, handed to the decoder
+	given int    // how many bytes of chunk the decoder has taken
 	base  int64  // offset of chunk in the stream
 	err   error  // of src; sticky
 
 	sink    io.Writer // nil: nothing is copied
-	from    int       // in chunk: what comes before is copied, or no part of the copy
-	sinkErr error
+	from    int       // place in chunk where the bytes begin that are still to be copied
+	sinkErr error     // the sink's first error; nothing is written after it
 
-	visited error // what a visitor returned
+	visitErr error // what a visitor returned
 }
 
 // newStream reads src in chunks of a size in bytes.
@@ -61,6 +62,7 @@ func (c chunks) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// refill copies the rest of the chunk to the sink, and reads the next chunk.
 func (s *stream) refill() error {
 	s.copyTo(len(s.chunk))
 	if s.err != nil {
@@ -90,10 +92,10 @@ func (s *stream) begin(offset int64, sink io.Writer) {
 	s.sink, s.sinkErr, s.from = sink, nil, int(offset-s.base)
 }
 
-// redirect copies what follows to another sink; nil drops it.
+// redirect copies the bytes that follow to another sink; nil: they are not copied.
 func (s *stream) redirect(sink io.Writer) { s.sink, s.sinkErr = sink, nil }
 
-// flush copies what the decoder has passed of the current chunk.
+// flush copies the bytes of the current chunk up to the end of the last token.
 func (s *stream) flush() { s.copyTo(int(s.InputOffset() - s.base)) }
 
 // end finishes a copy behind the last token.
@@ -102,8 +104,8 @@ func (s *stream) end() {
 	s.sink = nil
 }
 
-// copyTo passes chunk[from:to] to the sink. After a failed write nothing is
-// written any more, while the stream goes on.
+// copyTo writes chunk[from:to] to the sink. After a failed write nothing more is
+// written, and the reading goes on.
 func (s *stream) copyTo(to int) {
 	if s.sink != nil && s.sinkErr == nil && to > s.from {
 		_, s.sinkErr = s.sink.Write(s.chunk[s.from:to])
@@ -111,9 +113,9 @@ func (s *stream) copyTo(to int) {
 	s.from = to
 }
 
-// ahead shows what follows the last token, without reading it: what is left of
-// the current chunk, and up to 256 KiB more. What a broken stream cannot show is
-// missing.
+// ahead returns the bytes that follow the last token, without reading on: the rest
+// of the current chunk, and up to 256 KiB more. If the source fails, bytes are
+// missing at the end; the next read reports its error.
 func (s *stream) ahead() io.Reader {
 	left := bytes.NewReader(s.chunk[max(0, s.InputOffset()-s.base):])
 	if s.err != nil {
@@ -128,13 +130,13 @@ func (s *stream) ahead() io.Reader {
 	return io.MultiReader(left, bytes.NewReader(more))
 }
 
-// explain names what an error means: a broken connection (the reader's own
-// error), an answer that ends too early, one that is for people, or one that is
-// not JSON. Errors of a visitor and of a sink come back as they are.
+// explain returns what an error means: a broken connection (the reader's own
+// error), an answer that ends too early, an HTML page, or an answer that is not
+// JSON. Errors of a visitor and of a sink come back as they are.
 func (s *stream) explain(err error) error {
 	_, named := errors.AsType[*fault.Error](err)
 	switch {
-	case err == nil || s.visited != nil || named:
+	case err == nil || s.visitErr != nil || named:
 		return err
 	case s.sinkErr != nil && errors.Is(err, s.sinkErr):
 		return err
@@ -151,7 +153,10 @@ func (s *stream) explain(err error) error {
 	return &fault.Error{Class: fault.Reject, What: "the answer is not valid JSON", Err: position(err), Cure: otherService}
 }
 
-// CopyDocument copies one JSON document and makes sure that it is whole.
+// CopyDocument copies one JSON document of any size to dst, byte for byte. It
+// returns nil only if src held one whole document and nothing but white space
+// around it. Errors are those of dst and of src, and faults of class Retry for a
+// document that is cut, of class Reject or Config for one that is not JSON.
 func CopyDocument(dst io.Writer, src io.Reader) error {
 	s := newStream(src, chunkSize)
 	s.begin(0, dst)
@@ -168,8 +173,8 @@ func CopyDocument(dst io.Writer, src io.Reader) error {
 // limited is a buffer with a bound.
 type limited struct {
 	buf  *bytes.Buffer
-	most int
-	what string
+	most int    // in bytes
+	what string // what the buffer holds, for its error
 }
 
 func (l *limited) Write(p []byte) (int, error) {
@@ -180,7 +185,7 @@ func (l *limited) Write(p []byte) (int, error) {
 	return l.buf.Write(p)
 }
 
-// counted counts what dst took.
+// counted counts the bytes that dst has taken.
 type counted struct {
 	dst io.Writer
 	n   int64

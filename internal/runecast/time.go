@@ -11,9 +11,9 @@ import (
 const maxMilli = 253_402_300_799_999
 
 // ParseTime reads a time in the forms that appliances are known or likely to
-// use: ISO 8601 with or without a zone (then UTC), with a T or a space, or a date
-// alone; epoch milliseconds, also as 1.69E12, as some encoders write them. The
-// time is UTC. False: it is none of these.
+// use: ISO 8601 with a T, with or without a zone (then UTC); date and time with a
+// space between, or a date alone, UTC; epoch milliseconds, also as 1.69E12, as some
+// encoders write them. It returns the time in UTC. False: the text is none of these.
 func ParseTime(text string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05", time.DateTime, time.DateOnly} {
 		if t, err := time.Parse(layout, text); err == nil { // with any fraction of a second

@@ -20,11 +20,13 @@ const (
 	TypeUnknown    = "UNKNOWN"
 )
 
-// evidence is what shows a system's type. API v1 names none; the first decisive
-// product of its issues does, then the form of its objects' ids.
+// evidence holds the types that a system's results show, "" if they show none. API
+// v1 does not name a system's type. product is the type that the first telling
+// product of its issues shows, object the type that the first telling id of an
+// object shows; product counts more.
 type evidence struct{ product, object string }
 
-// typeOf returns the type of a system by its id and what was seen in its results.
+// typeOf returns the type of a system by its id, else by its results.
 func typeOf(id string, seen evidence) string {
 	switch {
 	case strings.HasPrefix(id, "cluster-"): // how public inventories show Kubernetes clusters
@@ -37,7 +39,7 @@ func typeOf(id string, seen evidence) string {
 	return TypeUnknown
 }
 
-// decided reports whether nothing better can be found out.
+// decided reports whether reading on cannot change the type.
 func (k *evidence) decided() bool { return k.product != "" }
 
 func (k *evidence) products(names []string) {
@@ -48,7 +50,7 @@ func (k *evidence) products(names []string) {
 	}
 }
 
-// objects looks at a list of objects.
+// objects reads a list of affected objects up to the first telling id.
 func (k *evidence) objects(w Walker) error {
 	if k.product != "" || k.object != "" {
 		return w.Skip()
@@ -69,10 +71,10 @@ func (k *evidence) objects(w Walker) error {
 }
 
 // productType returns the type that a product's name shows, "" if it shows none.
-// A name says what a product is before it says whose it is ("Amazon EKS", "Amazon
-// Linux"), so the more specific word counts; where it runs or what it goes with
-// ("OpenShift on AWS", "vSphere with Tanzu") is no evidence of what it is. Words are
-// whole: "Lawson" is no AWS.
+// In "Amazon EKS" and "Amazon Linux" the word for the product counts before the
+// vendor's: the list below is in that order. The words behind "on" and "with" do
+// not count: "OpenShift on AWS" and "vSphere with Tanzu" are not AWS and Tanzu.
+// Words are whole: "Lawson" is no AWS.
 func productType(product string) string {
 	words := strings.FieldsFunc(strings.ToLower(product), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	for i, word := range words {
@@ -107,6 +109,8 @@ func productType(product string) string {
 	return ""
 }
 
+// objectType returns the type that the form of an object's id shows, "" if it shows
+// none.
 func objectType(moid string) string {
 	switch {
 	case strings.HasPrefix(moid, "/subscriptions/"):

@@ -2,7 +2,7 @@ package runecast
 
 import "testing"
 
-// What a product is outranks where it runs and whose it is.
+// The word for the product counts before those for its platform and its vendor.
 func TestProductType(t *testing.T) {
 	t.Parallel()
 	for product, want := range map[string]string{

@@ -8,20 +8,21 @@ import (
 )
 
 const (
-	// maxHead bounds what is held of an element until its uid has passed.
+	// maxHead bounds the bytes of an element that are held until its uid is read.
 	maxHead = 1 << 20
-	// maxEntry bounds one entry of the catalogue where it is put together.
+	// maxEntry bounds one entry of a catalogue that Join writes, in bytes.
 	maxEntry = 1 << 20
 )
 
 // ReadV1 reads a v1 results document and calls visit for every element of
-// results[] that has a uid, in order. visit may take the element with WriteTo;
-// what it leaves is skipped. An error of visit ends the reading and comes back.
-// profile is called with the profile code of each issue; nil: nobody wants it.
+// results[] that has a uid, in order. visit may copy the element with WriteTo; an
+// element that it does not copy is passed over. An error of visit ends the reading
+// and is returned. profile is called with the profile code of each issue; may be nil.
 //
-// Nothing is held but one token and, until its uid has passed, 1 MiB of an
-// element. A document that is cut, malformed, followed by anything, or no
-// results document at all, is an error; a single text over 16 MiB, too.
+// In memory are only one token and, until an element's uid is read, at most 1 MiB
+// of the element. A document that is cut, malformed, followed by anything, or no
+// results document at all, is an error, as are a single text over 16 MiB and an
+// element whose uid stands behind its first 1 MiB.
 func ReadV1(r io.Reader, profile func(code string), visit func(*Element) error) error {
 	doc := newResults(r, chunkSize)
 	doc.profile = profile
@@ -47,6 +48,8 @@ func (r *results) v1(visit func(*Element) error) error {
 	return r.explain(err)
 }
 
+// element reads one element of results[]: up to its uid, then the visit, then the
+// rest.
 func (r *results) element(index int, visit func(*Element) error) error {
 	if r.PeekKind() != '{' {
 		return r.Skip()
@@ -120,11 +123,12 @@ func (e *Element) scanStatus() error {
 // VCenter is an entry of v1's list of vCenters.
 type VCenter struct {
 	UID string
-	// Address is its name in the network; empty if the appliance names none.
+	// Address is the vCenter's name in the network; empty if the appliance names none.
 	Address string
 }
 
-// DecodeVCenters reads v1's list of vCenters.
+// DecodeVCenters reads v1's list of vCenters, of at most 8 MiB. A document without
+// a list has no vCenters; one that is cut or not JSON is an error.
 func DecodeVCenters(r io.Reader) ([]VCenter, error) {
 	var doc struct {
 		VCenters []struct {
@@ -140,21 +144,22 @@ func DecodeVCenters(r io.Reader) ([]VCenter, error) {
 	return list, err
 }
 
-// Join writes one catalogue, {"issues":[…]}, of the entries of several.
+// Join writes one catalogue, {"issues":[…]}, from the entries of several.
 type Join struct {
 	dst  io.Writer
-	open bool
+	open bool  // the catalogue's beginning is written
 	err  error // of dst
 }
 
 // NewJoin makes a Join that writes to dst.
 func NewJoin(dst io.Writer) *Join { return &Join{dst: dst} }
 
-// Err is the first error of the destination.
+// Err returns the first error of the destination.
 func (j *Join) Err() error { return j.err }
 
-// Add copies the entries of one document. Of a document that breaks off, the
-// entries before remain: each is written when it was whole.
+// Add copies the entries of one catalogue. An entry is written only after it was
+// read whole, so that the entries before the end of a cut catalogue stay. An entry
+// over 1 MiB is an error.
 func (j *Join) Add(body io.Reader) error {
 	s := newStream(body, chunkSize)
 	var entry bytes.Buffer
@@ -200,7 +205,7 @@ func (j *Join) add(entry []byte) error {
 	return j.err
 }
 
-// End writes the end of the catalogue.
+// End writes the end of the catalogue. Without entries it is {"issues":[]}.
 func (j *Join) End() error {
 	if !j.open {
 		j.write([]byte(`{"issues":[`))

@@ -126,7 +126,7 @@ func TestSplitRefuses(t *testing.T) {
 	}
 }
 
-// Both what the network says and what a visitor says come back as they are.
+// Errors of the network and of a visitor come back as they are.
 func TestSplitErrorsComeThrough(t *testing.T) {
 	t.Parallel()
 	doc := `{"results":[{"uid":"a"},{"uid":"b"}]}`
@@ -204,7 +204,7 @@ func TestElementCounts(t *testing.T) {
 	}
 }
 
-// naive is what Split promises, by other means and in memory.
+// naive does what ReadV1 promises, by other means and in memory.
 func naive(doc []byte) (elements []string, ok bool) {
 	lenient := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 	dec := jsontext.NewDecoder(bytes.NewReader(doc), lenient...)

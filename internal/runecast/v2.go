@@ -8,13 +8,13 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// summary are the counts by which v2 sums up a scan, in the order of Scan.Found.
+// summary lists the members in which v2 sums up a scan, in the order of Scan.Found.
 var summary = []string{"foundCriticalIssuesCount", "foundMajorIssuesCount", "foundMediumIssuesCount", "foundLowIssuesCount", "foundVulnerabilitiesCount"}
 
 // ReadV2 reads a v2 config-scans/latest document of the system id and calls
-// visit for it, as the only element. WriteTo copies the whole body, white space
-// around it included, and succeeds only if the document and the stream came to
-// their end. Errors are as those of ReadV1.
+// visit for it, as the only element. WriteTo copies the whole body, with the white
+// space around it, and succeeds only if the document and the stream ended as they
+// should. Errors are as those of ReadV1.
 func ReadV2(r io.Reader, id string, visit func(*Element) error) error {
 	return newResults(r, chunkSize).v2(id, visit)
 }
@@ -36,7 +36,7 @@ func (e *Element) whole(visit func(*Element) error) error {
 			return err
 		}
 		if !e.taken {
-			r.redirect(nil) // nobody wants its bytes
+			r.redirect(nil) // visit did not copy it
 		}
 		if err := e.finish(); err != nil {
 			return err
@@ -50,7 +50,7 @@ func (e *Element) whole(visit func(*Element) error) error {
 	return nil
 }
 
-// v2 reads all of a document: there is nothing to stop for.
+// v2 reads a whole document, which has one element only.
 func (e *Element) v2() error {
 	err := e.r.Members(func(name []byte) error {
 		switch string(name) {
@@ -61,8 +61,8 @@ func (e *Element) v2() error {
 			return e.summary()
 		case "scannedIssues":
 			e.known = true
-			return e.r.Elements(e.wanted)
-		case "status", "scanStatus": // not proven
+			return e.r.Elements(e.issueIfCopied)
+		case "status", "scanStatus": // it is not proven that an appliance sends either
 			return e.status()
 		}
 		return e.r.Skip()
@@ -77,15 +77,16 @@ func (e *Element) v2() error {
 	return nil
 }
 
-// wanted reads one issue, unless the copy has failed: nothing else follows.
-func (e *Element) wanted() error {
+// issueIfCopied reads one issue, unless the copy has failed. Then it returns the
+// sink's error: the document has no other element to read on for.
+func (e *Element) issueIfCopied() error {
 	if err := e.r.sinkErr; err != nil {
 		return err
 	}
 	return e.issue()
 }
 
-// status reads a word, or v1's object.
+// status reads the scan's status, which may be a word, or an object as in v1.
 func (e *Element) status() error {
 	if e.r.PeekKind() == '{' {
 		return e.r.Members(func(name []byte) (err error) {
@@ -117,6 +118,7 @@ func (e *Element) summary() error {
 	return err
 }
 
+// found returns the text of Scan.Found, with a hyphen for a count that is missing.
 func found(counts map[string]string) string {
 	list := make([]string, len(summary))
 	for i, name := range summary {
@@ -125,8 +127,8 @@ func found(counts map[string]string) string {
 	return strings.Join(list, "/")
 }
 
-// DecodeInfo reads v2's list of analyzers, of which the first describes the
-// appliance itself. An empty list is the zero value.
+// DecodeInfo reads v2's list of analyzers, of at most 8 MiB. Its first entry
+// describes the appliance itself. An empty list gives the zero value.
 func DecodeInfo(r io.Reader) (Info, error) {
 	var doc struct {
 		RCAInstances []struct {
@@ -147,13 +149,14 @@ func DecodeInfo(r io.Reader) (Info, error) {
 // Ecosystem is an entry of v2's list of systems.
 type Ecosystem struct {
 	ID string
-	// Name is what the appliance shows; may be empty.
+	// Name is the name that the appliance shows; may be empty.
 	Name string
 	// Type is one of the Type constants; empty if the appliance names none that is known.
 	Type string
 }
 
-// DecodeEcosystems reads v2's list of systems. A document without one is an error.
+// DecodeEcosystems reads v2's list of systems, of at most 8 MiB. A document without
+// a list is an error, as is one that is cut or not JSON.
 func DecodeEcosystems(r io.Reader) ([]Ecosystem, error) {
 	var doc struct {
 		Ecosystems *[]struct {

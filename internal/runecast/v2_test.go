@@ -64,7 +64,7 @@ func TestLatestCopiesVerbatim(t *testing.T) {
 	}
 }
 
-// Whatever is missing, nothing is taken for whole.
+// A document of which any part is missing is never taken for whole.
 func TestLatestCutAnywhere(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("connection reset")
@@ -118,7 +118,7 @@ func TestLatestCounts(t *testing.T) {
 	}
 }
 
-// The type is known before the element is taken, and costs no byte of it.
+// The type is known before the element is copied, and the copy still has every byte.
 func TestTypeIsForeseen(t *testing.T) {
 	t.Parallel()
 	issues := `"issues":[{"status":"PASS","products":[{"name":"NSX-T"}]}]`
@@ -197,8 +197,8 @@ func TestScanKeys(t *testing.T) {
 	}
 }
 
-// FuzzLatest: no panic; what is taken for whole is JSON, and was copied to the
-// last byte.
+// FuzzLatest looks for panics. A document that is taken for whole is JSON, and was
+// copied to the last byte.
 func FuzzLatest(f *testing.F) {
 	for _, seed := range []string{
 		scan7, ` {"createdTs":"2023-01-11T02:00:41Z","status":{"status":"X"},"scannedIssues":[{"affectedObjects":[{"moid":"m"}]},null]} `,

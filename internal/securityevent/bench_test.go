@@ -6,7 +6,7 @@ import (
 	"runecast-ingest/internal/securityevent"
 )
 
-// BenchmarkAppend encodes findings of one rule; MB/s is of output.
+// BenchmarkAppend encodes findings of one rule; its MB/s are those of the output.
 func BenchmarkAppend(b *testing.B) {
 	for name, f := range map[string]securityevent.Finding{
 		"vSphere": {ObjectID: []byte("44c4a75d-4430-4953-90e0-481747a41c6c/host-81"), ObjectName: []byte("esx1.example"), ObjectType: []byte("HostSystem"), Evidence: []byte(`[{"type":"AUTOMATIC","description":"SSH service","value":"on"}]`)},

@@ -5,22 +5,24 @@ import "cmp"
 // Fields say how much of a finding is sent. Other events are few, and always whole.
 type Fields string
 
-// All that is known, or what somebody reads: LeanFields leaves out of a finding
-// what no reader in Dynatrace reads, what one reads only where another field is
-// missing, and what follows from others. FIELDS.md lists both, with their readers.
+// The values of Fields. AllFields sends all that is known. LeanFields leaves out of a
+// finding every field that no reader in Dynatrace reads, that a reader reads only
+// where another field is missing, or that follows from other fields.
+// mapping/FIELDS.md lists what lean has and leaves out, with the readers.
 const (
 	AllFields  Fields = "all"
 	LeanFields Fields = "lean"
 )
 
-// SetFields says which fields the findings have; before the first rule. Without, all.
+// SetFields sets which fields the findings have. It must be called before the first
+// SetRule. Without it the findings have all fields.
 func (e *Encoder) SetFields(f Fields) { e.lean = f == LeanFields }
 
-// leanRule writes what the findings of a rule share, for LeanFields. What is left
-// out: event.name, event.category and event.version, product.version, finding.status
-// and the appliance's own words, but for a severity that is not known. Where the
-// fields of the dashboard are there, they say the result, and their metadata the
-// link and the appliance's id.
+// leanRule writes what the findings of a rule share, for LeanFields. It leaves out
+// event.name, event.category and event.version, product.version, finding.status and
+// the appliance's own words, except for an unknown severity. Models with the fields
+// of the dashboard also go without finding.result, finding.url and runecast.issue.id:
+// the dashboard's fields hold the result, and its metadata the link and the id.
 func (e *Encoder) leanRule(r *Rule) {
 	o := object(append(e.shared[:0], '{'))
 	o = o.text("event.kind", "SECURITY_EVENT")

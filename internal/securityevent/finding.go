@@ -82,10 +82,10 @@ type Rule struct {
 
 // Finding is one rule on one object.
 type Finding struct {
-	// ObjectID, ObjectName and ObjectType are the resource's; without a name its
-	// id within the system is shown as one. The id is "<system>/<id within it>", or
-	// an ARN or Azure resource id as it is; what it proves becomes aws.*, azure.*,
-	// gcp.* and k8s.* members (both).
+	// ObjectID, ObjectName and ObjectType describe the object. An object without a
+	// name is shown by its id within the system. The id is "<system>/<id within it>",
+	// or an ARN or Azure resource id as it is; what the id proves about the object's
+	// place becomes aws.*, azure.*, gcp.* and k8s.* members (both).
 	// object.id, object.name, object.type (both),
 	// compliance.result.object.name and .type (xspm): string, types are open.
 	ObjectID, ObjectName, ObjectType []byte
@@ -93,14 +93,14 @@ type Finding struct {
 	// compliance.result.object.evidence_json (xspm): string that holds
 	// [{"type":"AUTOMATIC" or "MANUAL","description":…,"value":…}].
 	Evidence []byte
-	// QuotedEvidence is that as a JSON string already, and goes before Evidence; may
-	// be empty.
+	// QuotedEvidence is the evidence encoded as a JSON string. It is used instead of
+	// Evidence unless it is empty.
 	QuotedEvidence []byte
 	// Original is the appliance's own JSON as text; empty: left out.
 	// event.original_content (both): string.
 	Original []byte
-	// Plain: the object's id, name and type are known to be ASCII, without a control,
-	// a quote or a backslash. Without, they are looked at.
+	// Plain reports whether the object's id, name and type are known to be ASCII
+	// without a control, a quote or a backslash. False: they are checked.
 	Plain bool
 }
 
@@ -119,14 +119,15 @@ type Encoder struct {
 	phrase []byte // the beginning of event.description, encoded
 	ruleID string
 
-	id         []byte // what finding ids are made of; begins with the system
-	system     int    // how much of id is the system
+	id         []byte // what a finding id is the hash of: namespace, system, object, rule
+	system     int    // length of the part of id that is the same for the whole system
 	name, kind []byte // of the object, encoded
-	milli      int64  // the time that stamp holds
-	stamp      []byte
+	milli      int64  // the time in stamp, in milliseconds since 1970
+	stamp      []byte // the time of sending, encoded
 }
 
-// NewEncoder begins the findings of a scan, whose ID must be a UUID.
+// NewEncoder makes an encoder for the findings of a scan, whose ID should be a UUID:
+// the ids of events are made of it, or else of a UUID derived from it.
 func NewEncoder(model Model, scan *Scan) *Encoder {
 	scanID, err := uuid.Parse(scan.ID)
 	if err != nil {
@@ -139,7 +140,7 @@ func NewEncoder(model Model, scan *Scan) *Encoder {
 	return e
 }
 
-// SetRule begins the findings of a rule.
+// SetRule begins the findings of a rule. It must be called before Append.
 func (e *Encoder) SetRule(r *Rule) {
 	e.ruleID = r.RuleID
 	if e.lean {
@@ -177,8 +178,8 @@ func (e *Encoder) SetRule(r *Rule) {
 	e.shared = o
 }
 
-// risk adds the risk of a finding. One of an unknown severity is not available,
-// and has no score: readers hold the score against the level.
+// risk adds the risk of a finding. If the severity is unknown, the level is
+// NOT_AVAILABLE and there is no score, since readers compare the score with the level.
 func (o object) risk(r *Rule) object {
 	switch {
 	case r.Status != Failed && r.Status != Manual:
@@ -189,6 +190,7 @@ func (o object) risk(r *Rule) object {
 	return o.text("dt.security.risk.level", string(r.Severity)).number("dt.security.risk.score", r.Severity.RiskScore())
 }
 
+// xspm adds what the findings of a rule share in the model of the dashboard.
 func (o object) xspm(r *Rule) object {
 	o = o.dashboardRule(r)
 	o = o.id("compliance.standard.short_name", r.StandardShortName)
@@ -215,6 +217,7 @@ func (o object) dashboardResult(r *Rule) object {
 	return o.number("compliance.result.status.score", r.Status.Score())
 }
 
+// external adds what the findings of a rule share in the external model.
 func (o object) external(r *Rule) object {
 	o = o.verdict(r)
 	o = o.optional("rule.description", r.Description)
@@ -243,10 +246,11 @@ func (e *Encoder) Append(dst []byte, f *Finding, at time.Time) []byte {
 	return e.AppendOwn(append(dst, e.shared...), f, at)
 }
 
-// Shared is what the findings of the current rule begin with, until the next rule.
+// Shared returns the beginning that all findings of the current rule have in common.
+// It is valid until the next SetRule.
 func (e *Encoder) Shared() []byte { return e.shared }
 
-// AppendOwn appends what follows Shared in one finding, as Append does the whole.
+// AppendOwn appends the part of a finding that follows Shared; see Append.
 func (e *Encoder) AppendOwn(dst []byte, f *Finding, at time.Time) []byte {
 	finding := e.findingID(f.ObjectID)
 	o := appendUUID(append(dst, `,"finding.id":`...), finding)
@@ -267,6 +271,7 @@ func (e *Encoder) AppendOwn(dst []byte, f *Finding, at time.Time) []byte {
 	return append(o, '}')
 }
 
+// resource adds the finding's object, and the description that names it.
 func (e *Encoder) resource(o object, f *Finding) object {
 	if f.isPlain() {
 		return e.plainResource(o, f)
@@ -289,12 +294,12 @@ func (e *Encoder) resource(o object, f *Finding) object {
 	return append(o, label[1:]...)
 }
 
-// isPlain reports whether the texts of the object are written as they are: nothing
-// is to be escaped in them, nor cut.
+// isPlain reports whether the texts of the object need neither escapes nor cuts.
 func (f *Finding) isPlain() bool {
 	return f.Plain && len(f.ObjectID) <= maxText && len(f.ObjectName) <= maxText && len(f.ObjectType) <= maxText
 }
 
+// plainResource does what resource does, for an object whose texts are plain.
 func (e *Encoder) plainResource(o object, f *Finding) object {
 	name := f.shownName()
 	o = append(append(o, `,"object.id":"`...), f.ObjectID...)
@@ -311,13 +316,14 @@ func (e *Encoder) plainResource(o object, f *Finding) object {
 	return append(o, '"')
 }
 
-// plainResult is what a result says of an object whose texts are plain.
+// plainResult adds the name and type of an object whose texts are plain.
 func (o object) plainResult(f *Finding) object {
 	o = append(append(o, `,"compliance.result.object.name":"`...), f.shownName()...)
 	o = append(append(o, `","compliance.result.object.type":"`...), f.ObjectType...)
 	return append(o, '"')
 }
 
+// result adds what the model of the dashboard says of the finding's object.
 func (e *Encoder) result(o object, f *Finding) object {
 	switch {
 	case e.lean:
@@ -336,8 +342,8 @@ func (e *Encoder) result(o object, f *Finding) object {
 	return o.json("compliance.result.object.evidence_json", f.Evidence)
 }
 
-// shownName returns the object's name; of one without its id within the system,
-// since readers need a name.
+// shownName returns the object's name. An object without a name is shown by its id
+// within the system, since readers need a name.
 func (f *Finding) shownName() []byte {
 	if len(f.ObjectName) > 0 {
 		return f.ObjectName
@@ -345,14 +351,15 @@ func (f *Finding) shownName() []byte {
 	return f.native()
 }
 
-// findingID is the same for the same system, object and rule, for ever.
+// findingID returns an id that is the same for the same system, object and rule, for
+// ever.
 func (e *Encoder) findingID(objectID []byte) uuid.UUID {
 	e.id = append(e.id[:e.system], objectID...)
 	e.id = append(append(e.id, 0), e.ruleID...)
 	return version5(e.id)
 }
 
-// eventID is another one in every generation of a delivery.
+// eventID returns an id that is another one in every generation of a delivery.
 func (e *Encoder) eventID(finding uuid.UUID) uuid.UUID {
 	var b [32]byte
 	copy(b[:], e.scanID[:])
@@ -360,7 +367,8 @@ func (e *Encoder) eventID(finding uuid.UUID) uuid.UUID {
 	return version5(b[:])
 }
 
-// stampOf makes stamp the time at; most events share theirs with the one before.
+// stampOf encodes the time at into stamp, unless stamp holds it already, as it does
+// for most events.
 func (e *Encoder) stampOf(at time.Time) {
 	if milli := at.UnixMilli(); milli != e.milli || len(e.stamp) == 0 {
 		e.milli = milli

@@ -8,7 +8,7 @@ import (
 	"runecast-ingest/internal/securityevent"
 )
 
-// Whatever the texts hold, the event is valid, and says what they say.
+// Whatever the texts hold, the event is valid, and its members have those texts.
 func TestHostileTexts(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
@@ -81,7 +81,7 @@ func TestJSONIsNotCut(t *testing.T) {
 	}
 }
 
-// Whatever an object is called and wherever it seems to be, its event is valid.
+// Whatever the name and the id of an object are, its event is valid.
 func FuzzFinding(f *testing.F) {
 	for _, id := range []string{"44c4a75d/host-81", "arn:aws:s3:::b", "arn:aws:iam::111122223333:role/r", "/subscriptions/1/resourceGroups/rg/providers/a/b/c", "s/i-0123abcd", "s///x.googleapis.com/projects/p/z", "s/0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"} {
 		f.Add(id, "shop/cart", "Pod", "AWS")

@@ -6,14 +6,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// space is the namespace of finding ids; a constant, so that ids are the same for ever.
+// space returns the namespace of this project's name-based UUIDs. It never changes,
+// so that ids stay the same for ever.
 func space() uuid.UUID {
 	return uuid.UUID{0xb3, 0xa3, 0xf2, 0xa0, 0x7f, 0x0e, 0x5d, 0x52, 0x9a, 0x55, 0x6d, 0x6f, 0x6e, 0x64, 0x61, 0x79}
 }
 
-// version5 is the name-based UUID (RFC 9562, version 5) of a namespace and a
-// name that follow each other in b. Unlike uuid.NewSHA1 it does not allocate:
-// two are made for every finding.
+// version5 returns the name-based UUID (RFC 9562, version 5) of a namespace and a
+// name that follow each other in b. Unlike uuid.NewSHA1 it does not allocate: it is
+// called twice for every finding.
 func version5(b []byte) (id uuid.UUID) {
 	sum := sha1.Sum(b)
 	copy(id[:], sum[:])
@@ -22,7 +23,7 @@ func version5(b []byte) (id uuid.UUID) {
 	return id
 }
 
-// named is the UUID of parts in the project's own namespace.
+// named returns the UUID of a name, given in parts, in the project's own namespace.
 func named(parts ...string) uuid.UUID {
 	s := space()
 	b := s[:]

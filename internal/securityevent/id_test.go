@@ -19,11 +19,11 @@ func TestIDs(t *testing.T) {
 	if a["finding.id"] != b["finding.id"] || a["event.id"] != b["event.id"] {
 		t.Error("ids depend on more than scan, system, object and rule")
 	}
-	// Pinned: they must be the same in every release, or dedup by them ends.
+	// These ids must be the same in every release: queries remove duplicates by them.
 	if a["finding.id"] != "ef7b0ef9-52d4-5ae7-898e-f6bf6a4d3862" {
 		t.Errorf("finding.id %v", a["finding.id"])
 	}
-	// Name-based, as RFC 9562 has them: others can compute them.
+	// They are name-based UUIDs of RFC 9562, which others can compute, too.
 	id := uuid.NewSHA1(uuid.MustParse("b3a3f2a0-7f0e-5d52-9a55-6d6f6e646179"), []byte("44c4a75d\x00o\x00CIS-1"))
 	if a["finding.id"] != id.String() || a["event.id"] != uuid.NewSHA1(uuid.MustParse(scan().ID), id[:]).String() {
 		t.Errorf("finding.id %v, event.id %v", a["finding.id"], a["event.id"])
@@ -36,8 +36,8 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-// Systems share rules and the ids of objects within them, generations share
-// findings: no two events share an id.
+// No two events have the same id, although systems share rules and ids of objects, and
+// generations share findings.
 func TestIDsAreUnique(t *testing.T) {
 	t.Parallel()
 	systems, rules, objects := 5, 100, 1000 // twice: one million

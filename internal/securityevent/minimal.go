@@ -9,12 +9,13 @@ import (
 // maxMinimal bounds a text of a minimal event in bytes.
 const maxMinimal = 512
 
-// Minimal reduces an event to what is needed to count it: ids, scan, severity,
-// status, standard, object id and type, times; and who may read it. No free text is
-// left but the component's name; the id of the rule, or of the vulnerability, is its
-// title; texts are ASCII and at most 512 bytes, but for dt.security_context, which a
-// policy compares: it stays as it is. It is what a refused event is tried as once
-// more. Nil: it is no flat JSON object.
+// Minimal returns an event in minimal form, in which a refused event is sent once
+// more. It keeps what is needed to count the event: ids, scan, severity, status,
+// standard, object id and type, and times; and dt.security_context, which says who may
+// read it. No free text is left but the component's name. The title is the id of the
+// rule or of the vulnerability. Texts are ASCII and at most 512 bytes long, except for
+// dt.security_context, which stays as it is because policies compare it. Nil: the
+// event is no JSON object.
 func Minimal(event []byte) []byte {
 	return reduce(event, func(name string, value jsontext.Value) (jsontext.Value, bool) {
 		switch name {
@@ -36,8 +37,8 @@ func Minimal(event []byte) []byte {
 	})
 }
 
-// WithoutEvidence takes the evidence and the appliance's own JSON out of a
-// finding that is too large. Nil: it is no flat JSON object.
+// WithoutEvidence returns a finding that was too large without its evidence and
+// without the appliance's own JSON. Nil: the event is no JSON object.
 func WithoutEvidence(event []byte) []byte {
 	return reduce(event, func(name string, value jsontext.Value) (jsontext.Value, bool) {
 		switch name {
@@ -50,8 +51,8 @@ func WithoutEvidence(event []byte) []byte {
 	})
 }
 
-// reduce copies the members that keep wants, with the values that it returns; a nil
-// value stands for the id of the rule or of the vulnerability.
+// reduce copies the members for which keep returns true, with the values that keep
+// returns. A nil value stands for the id of the rule or of the vulnerability.
 func reduce(event []byte, keep func(string, jsontext.Value) (jsontext.Value, bool)) []byte {
 	type member struct {
 		name  string
@@ -90,7 +91,7 @@ func reduce(event []byte, keep func(string, jsontext.Value) (jsontext.Value, boo
 	return append(o, '}')
 }
 
-// plain makes a text ASCII, and cuts it; other values stay.
+// plain returns a text as ASCII, cut at 512 bytes; other values stay as they are.
 func plain(v jsontext.Value) jsontext.Value {
 	if v.Kind() != '"' {
 		return v.Clone()

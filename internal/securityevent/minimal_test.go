@@ -38,7 +38,7 @@ func TestMinimal(t *testing.T) {
 	}
 }
 
-// team is what a policy may compare: it is not cut, and not ASCII.
+// team is a value of dt.security_context that is not ASCII, and stays as it is.
 var team = "Team Süd " + strings.Repeat("x", 200)
 
 // guarded is a scan that one team alone may read.
@@ -69,7 +69,7 @@ func TestReducingWhatIsNoEvent(t *testing.T) {
 	}
 }
 
-// What follows the findings has a minimal form as well.
+// Coverage and vulnerabilities have a minimal form as well.
 func TestMinimalExtrasFitTheSchema(t *testing.T) {
 	t.Parallel()
 	v := newValidator(t)

@@ -12,11 +12,11 @@ import (
 // Limits of texts in bytes. Dynatrace publishes none for security events; the
 // limit of its logs is 32 kB per value.
 const (
-	// maxText bounds what is for people: titles, names, links, descriptions. A
-	// longer text is cut after a whole character and ends in "…".
+	// maxText bounds texts for people: titles, names, links, descriptions. A longer
+	// text is cut after a whole character and ends in "…".
 	maxText = 4 << 10
-	// maxID bounds what identifies. A longer id is cut and ends in "#" and the
-	// hash of the whole, so that two ids stay two.
+	// maxID bounds ids. A longer id is cut and ends in "#" and the hash of the whole
+	// id, so that two different ids stay different.
 	maxID = 16 << 10
 )
 
@@ -36,10 +36,10 @@ func (o object) key(name string) object {
 // text adds a text for people.
 func (o object) text(name, value string) object { return quoteText(o.key(name), value) }
 
-// bytes adds a text of an object.
+// bytes adds a text for people that is given as bytes.
 func (o object) bytes(name string, value []byte) object { return quoteText(o.key(name), value) }
 
-// id adds a text that identifies.
+// id adds a text that identifies something.
 func (o object) id(name, value string) object { return quoteID(o.key(name), value) }
 
 // json adds JSON text as a string; it is never cut.
@@ -48,6 +48,7 @@ func (o object) json(name string, text []byte) object { return quote(o.key(name)
 // quoted adds a JSON string that is encoded already.
 func (o object) quoted(name string, value []byte) object { return append(o.key(name), value...) }
 
+// optional adds a text for people unless it is empty.
 func (o object) optional(name, value string) object {
 	if value == "" {
 		return o
@@ -63,6 +64,7 @@ func (o object) integer(name string, value int64) object {
 	return strconv.AppendInt(o.key(name), value, 10)
 }
 
+// time adds a time unless it is zero.
 func (o object) time(name string, t time.Time) object {
 	if t.IsZero() {
 		return o
@@ -89,11 +91,12 @@ func appendUUID(dst []byte, id uuid.UUID) object {
 	return dst
 }
 
-// uuidPlaces are where the bytes of a UUID stand in its text.
+// uuidPlaces has, for each byte of a UUID, the place of its two digits in the text.
 var uuidPlaces = [16]uint8{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34}
 
 const hexDigits = "0123456789abcdef"
 
+// quoteText appends a text for people, cut at maxText, as a JSON string.
 func quoteText[B ~string | ~[]byte](dst []byte, s B) []byte {
 	if len(s) <= maxText {
 		return quote(dst, s)
@@ -102,6 +105,7 @@ func quoteText[B ~string | ~[]byte](dst []byte, s B) []byte {
 	return append(dst[:len(dst)-1], `…"`...)
 }
 
+// quoteID appends an id, cut at maxID, as a JSON string.
 func quoteID[B ~string | ~[]byte](dst []byte, s B) []byte {
 	if len(s) <= maxID {
 		return quote(dst, s)
@@ -112,7 +116,7 @@ func quoteID[B ~string | ~[]byte](dst []byte, s B) []byte {
 	return append(hex.AppendEncode(dst, whole[:]), '"')
 }
 
-// boundary is the last place up to limit where a character of s begins.
+// boundary returns the last place up to limit where a character of s begins.
 func boundary[B ~string | ~[]byte](s B, limit int) int {
 	for i := limit; i > limit-utf8.UTFMax; i-- {
 		if utf8.RuneStart(s[i]) {

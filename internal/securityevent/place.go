@@ -2,8 +2,8 @@ package securityevent
 
 import "bytes"
 
-// Platform says how the ids of a system's objects are to be read, where they do
-// not say themselves what they are as ARNs and Azure's do.
+// Platform says how to read the ids of a system's objects. ARNs and Azure resource
+// ids are recognised on any platform.
 type Platform int
 
 const (
@@ -18,9 +18,9 @@ const (
 )
 
 // place adds what an object's own id and type prove about where it is:
-// aws.region, azure.subscription, k8s.namespace.name … Some are fields by which
-// Dynatrace permits reading, so a wrong one is worse than a missing one: nothing
-// is guessed, and ids of other forms add nothing.
+// aws.region, azure.subscription, k8s.namespace.name … Dynatrace's permissions may
+// depend on some of these fields, so a wrong value is worse than a missing one:
+// nothing is guessed, and ids of other forms add nothing.
 func (o object) place(s *Scan, f *Finding) object {
 	id := f.native()
 	switch {
@@ -40,7 +40,7 @@ func (o object) place(s *Scan, f *Finding) object {
 	return o
 }
 
-// native is the object's id within its system: what follows the system's id.
+// native returns the object's id within its system: what follows the system's id.
 func (f *Finding) native() []byte {
 	if i := bytes.IndexByte(f.ObjectID, '/'); i > 0 && !hasPrefix(f.ObjectID, "arn:") {
 		return f.ObjectID[i+1:]
@@ -71,7 +71,7 @@ func (o object) arn(s *Scan, arn []byte) object {
 		o = o.bytes("aws.account.id", account)
 	}
 	switch string(service) {
-	case "s3", "sns", "sqs": // no kind in front
+	case "s3", "sns", "sqs": // the resource has no kind in front
 	default:
 		resource = resource[bytes.IndexFunc(resource, func(r rune) bool { return r == '/' || r == ':' })+1:]
 	}
@@ -84,7 +84,7 @@ func (o object) arn(s *Scan, arn []byte) object {
 // isAccount reports whether b is an AWS account number: 12 digits.
 func isAccount(b []byte) bool { return len(b) == 12 && only(b, isDigit) }
 
-// only reports whether all bytes of b are of a kind.
+// only reports whether all bytes of b are of the kind.
 func only(b []byte, kind func(byte) bool) bool {
 	for _, c := range b {
 		if !kind(c) {
@@ -98,9 +98,8 @@ func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' }
 func isHex(c byte) bool    { return isDigit(c) || c >= 'a' && c <= 'f' }
 
-// ec2 reads the ids of EC2: letters, a hyphen, and 8 or 17 hexadecimal digits.
-// An instance has no other name than its tag "Name", which is what
-// aws.resource.name holds.
+// ec2 reads the ids of EC2: letters, a hyphen, and 8 or 17 hexadecimal digits. The
+// name of an instance is its tag "Name", which aws.resource.name is meant for.
 func (o object) ec2(id, name []byte) object {
 	kind, number, _ := bytes.Cut(id, []byte{'-'})
 	if len(kind) == 0 || !only(kind, isLetter) || len(number) != 8 && len(number) != 17 || !only(number, isHex) {
@@ -145,8 +144,8 @@ func (o object) gcp(id []byte) object {
 	return o
 }
 
-// kubernetes reads an object's kind, its UID, and its name, which stands alone
-// or below its namespace: neither can hold a slash.
+// kubernetes reads an object's kind, its UID, and its name. The name stands alone, or
+// as <namespace>/<name>: neither can hold a slash.
 func (o object) kubernetes(id []byte, f *Finding) object {
 	var name, uid string
 	switch string(f.ObjectType) {

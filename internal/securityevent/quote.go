@@ -6,9 +6,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// quote appends a JSON string; bytes that are not UTF-8 become U+FFFD. Nearly
-// all texts are ASCII with nothing to escape but the quotes of JSON in a
-// string: these are copied in runs, all else is left to jsontext.
+// quote appends a text as a JSON string; bytes that are not UTF-8 become U+FFFD.
+// Nearly all texts are ASCII, in which at most quotes and backslashes must be escaped:
+// quote does that itself, and leaves all other texts to jsontext.
 func quote[B ~string | ~[]byte](dst []byte, s B) []byte {
 	begin := len(dst)
 	dst = append(dst, '"')
@@ -30,9 +30,10 @@ func quote[B ~string | ~[]byte](dst []byte, s B) []byte {
 	return out
 }
 
-// AppendNested appends a text as a JSON string within a JSON string, whose quotes
-// are the caller's. It returns how long the inner string is by itself, in bytes, and
-// the memory to give it the next time.
+// AppendNested appends a text to dst as a JSON string within a JSON string; the caller
+// writes the quotes of the outer string. memory is used on the way. It returns dst, the
+// memory to pass with the next call, and how many bytes the inner string is long by
+// itself, with its quotes.
 func AppendNested(dst, memory, text []byte) (nested, used []byte, inner int) {
 	if unescaped(text) == len(text) { // nearly always
 		dst = append(append(append(dst, '\\', '"'), text...), '\\', '"')
@@ -45,17 +46,17 @@ func AppendNested(dst, memory, text []byte) (nested, used []byte, inner int) {
 	return dst, memory, len(memory)
 }
 
-// unescaped is how many bytes at the beginning of b are ASCII and no control,
-// quote or backslash. It looks at eight at a time.
+// unescaped returns how many bytes at the beginning of b are ASCII and no control,
+// quote or backslash. It looks at eight bytes at a time.
 func unescaped(b []byte) int {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
 	n := 0
 	for ; len(b)-n >= 8; n += 8 {
 		word := binary.LittleEndian.Uint64(b[n:])
 		quotes, slashes := word^'"'*ones, word^'\\'*ones
-		// A byte below 1 (a quote, a backslash) or 0x20 borrows into its highest
-		// bit; one that had it already is no ASCII. A borrow reaches no byte below,
-		// so the first that is found is one.
+		// Each subtraction sets the highest bit of a byte that is too small for it: one
+		// below 0x20, or one that the XOR has made 0 (a quote, a backslash). A byte that
+		// is no ASCII has that bit already. The loop below finds which byte it is.
 		if ((word-' '*ones)|(quotes-ones)|(slashes-ones)|word)&high != 0 {
 			break
 		}

@@ -19,8 +19,8 @@ type Scan struct {
 	// ProductVersion is the appliance's: "6.9.12.0"; may be empty.
 	// product.version (both): string.
 	ProductVersion string
-	// Started is when the analysis was started, where that is known, and never
-	// after Completed, when it ended; zero: left out.
+	// Started is when the analysis began, if that is known, and never after
+	// Completed. Completed is when the analysis ended. Zero: left out.
 	// scan.time.started, scan.time.completed (scan events, both): timestamp.
 	Started, Completed time.Time
 	// Archived is the start of the run that archived the results.
@@ -41,7 +41,7 @@ type Scan struct {
 	// Original is the appliance's own JSON about the scan; empty: left out.
 	// event.original_content (scan events of the system, both): string.
 	Original []byte
-	// Context are the members that depend on the system's type.
+	// Context are the members that say where the system is and who may read its rows.
 	Context []Context
 }
 
@@ -60,7 +60,7 @@ func (s *Scan) has(key string) bool {
 	return false
 }
 
-// created is finding.time.created of a finding that is sent at a time.
+// created returns finding.time.created of a finding that is sent at a time.
 func (s *Scan) created(at time.Time) time.Time {
 	switch {
 	case !s.Completed.IsZero():
@@ -71,7 +71,8 @@ func (s *Scan) created(at time.Time) time.Time {
 	return at
 }
 
-// ScanName is the name of a scan for people.
+// ScanName returns the name of a scan for people: the system, and when the scan was
+// completed, if that is known.
 func ScanName(system string, completed time.Time) string {
 	if completed.IsZero() {
 		return system
@@ -79,10 +80,10 @@ func ScanName(system string, completed time.Time) string {
 	return strings.TrimSpace(system + " " + completed.UTC().Format(time.RFC3339))
 }
 
-// Summary is the posture of one scan: scan.result.summary_json. Its figures
-// are those that the dashboard shows over the rows sent.
+// Summary is the posture of one scan: scan.result.summary_json. Its figures are those
+// that the dashboard computes from the rows sent.
 type Summary struct {
-	// CompliancePercentage is the posture over all standards: 0 to 100.
+	// CompliancePercentage is the posture over all standards, in per cent: 0 to 100.
 	CompliancePercentage int `json:"compliancePercentage"`
 	// Standards is the posture by standard.
 	Standards []StandardSummary `json:"standardResultSummaries"`
@@ -90,13 +91,13 @@ type Summary struct {
 	// with what was indexed, since a 202 is given before the indexing.
 	Rows map[Status]int64 `json:"rows"`
 	// Unlicensed is the number of rules that the appliance has not assessed for
-	// want of a licence, by standard. They are in no other figure: the posture is
-	// over the others alone. Nil: there are none.
+	// want of a licence, by standard. No other figure includes these rules. Nil:
+	// there are none.
 	Unlicensed map[string]int `json:"unlicensed,omitzero"`
 }
 
-// UnlicensedRules is the number of rules not assessed for want of a licence, of
-// all standards.
+// UnlicensedRules returns the number of rules of all standards that were not assessed
+// for want of a licence.
 func (s *Summary) UnlicensedRules() int {
 	all := 0
 	for _, n := range s.Unlicensed {
@@ -105,18 +106,21 @@ func (s *Summary) UnlicensedRules() int {
 	return all
 }
 
-// StandardSummary is the posture by one standard: rules, not rows.
+// StandardSummary is the posture by one standard. Its numbers count rules, not rows;
+// rules that are not relevant are not counted.
 type StandardSummary struct {
+	// StandardCode is the standard's short name, as "DISA STIG".
 	StandardCode         string `json:"standardCode"`
 	CompliancePercentage int    `json:"compliancePercentage"`
 	Passed               int    `json:"passed"`
 	Manual               int    `json:"manual"`
 	Failed               int    `json:"failed"`
-	Rules                int    `json:"rules"`
+	// Rules is the sum of Passed, Manual and Failed.
+	Rules int `json:"rules"`
 }
 
-// Posture is floor(passed / (passed + manual + failed) * 100) in floating point,
-// as the dashboard computes it: 29 of 100 are 28 %. 0 without rules.
+// Posture returns floor(passed / (passed + manual + failed) * 100) in floating point,
+// as the dashboard computes it: 29 of 100 are 28 %. Without rules it returns 0.
 func Posture(passed, manual, failed int) int {
 	if all := passed + manual + failed; all > 0 {
 		return int(math.Floor(float64(passed) / float64(all) * 100))
@@ -124,8 +128,9 @@ func Posture(passed, manual, failed int) int {
 	return 0
 }
 
-// AppendCompleted appends the COMPLIANCE_SCAN_COMPLETED event: the commit of a
-// scan. The dashboard shows the findings of the newest one per system only.
+// AppendCompleted appends the scan event, COMPLIANCE_SCAN_COMPLETED, which makes the
+// findings of its scan visible: of each system the dashboard shows only the findings of
+// the newest scan event. An error means that the summary could not be encoded.
 func AppendCompleted(dst []byte, s *Scan, sum Summary, at time.Time) ([]byte, error) {
 	text, err := json.Marshal(sum, json.Deterministic(true))
 	if err != nil {
@@ -137,17 +142,18 @@ func AppendCompleted(dst []byte, s *Scan, sum Summary, at time.Time) ([]byte, er
 	o = o.time("timestamp", at)
 	o = o.times(s)
 	o = o.json("scan.result.summary_json", text)
-	// Beside the summary, whose JSON not every reader opens.
-	// runecast.rules.unlicensed (both): integer. 0 is sent, too: a query that takes
-	// the last value of a system would else find that of an older scan.
+	// The number is also in the summary, but not every reader opens that JSON.
+	// runecast.rules.unlicensed (both): integer. 0 is sent, too: without it a query for
+	// the last value of a system would find the value of an older scan.
 	o = o.integer("runecast.rules.unlicensed", int64(sum.UnlicensedRules()))
 	o = o.system(s)
 	return append(o, '}'), nil
 }
 
-// AppendCoverage appends a COMPLIANCE_SCAN event of the external model: this
-// object was looked at; nil: the system itself. Its id does not depend on the
-// scan's generation, so that a repetition is recognised: key names the scan.
+// AppendCoverage appends a COMPLIANCE_SCAN event of the external model. It says that
+// the object of f was looked at, or the system itself if f is nil. key names the scan;
+// the event's id is made of it and does not depend on the generation, so that a
+// repeated event is recognised.
 func AppendCoverage(dst []byte, s *Scan, f *Finding, key string, at time.Time) []byte {
 	o := begin(dst, TypeCoverage, "Compliance scan event")
 	o = o.scan(s)
@@ -175,7 +181,7 @@ func (o object) scan(s *Scan) object {
 	return o.optional("product.version", s.ProductVersion).scanOf(s)
 }
 
-// scanOf says of which scan an event is, and of where.
+// scanOf adds the members that name an event's scan and its place.
 func (o object) scanOf(s *Scan) object {
 	o = o.text("scan.id", s.ID)
 	o = o.optional("scan.name", s.Name)

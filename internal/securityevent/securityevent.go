@@ -1,13 +1,13 @@
 // Package securityevent is the Dynatrace event model of this project: findings,
-// completed scans and coverage, and their JSON. It promises flat dotted keys,
-// constant types, numbers as numbers, valid UTF-8, and valid JSON text in the
-// *_json members, whatever the values hold. events.schema.json says the same
-// for other programs.
+// scan events, coverage and vulnerabilities, and their JSON. It promises flat dotted
+// keys, constant types, numbers as numbers, valid UTF-8, and valid JSON text in the
+// *_json members, whatever the values hold. events.schema.json says the same for other
+// programs.
 //
 // Control characters, markup and right-to-left marks go through, escaped where
 // JSON asks for it; bytes that are not UTF-8 become U+FFFD. Texts for people
 // are cut at 4 KiB and end in "…", ids at 16 KiB and end in "#" and a hash, so
-// that two ids stay two. JSON in a string is never cut.
+// that two different ids stay different. JSON in a string is never cut.
 //
 // The comments on fields name the members they become, their type and values,
 // and the model that has them: xspm, external, or both for all models.
@@ -29,7 +29,7 @@ const (
 	External Model = "external"
 )
 
-// Names that every event carries.
+// Names in every event, and the types of events.
 const (
 	Provider      = "Runecast"          // event.provider, equal to product.vendor
 	ProductName   = "Runecast Analyzer" // product.name
@@ -54,7 +54,8 @@ const (
 	NotRelevant Status = "NOT_RELEVANT"
 )
 
-// Score orders statuses on the dashboard (compliance.result.status.score).
+// Score returns the number by which the dashboard sorts statuses
+// (compliance.result.status.score).
 func (s Status) Score() float64 {
 	switch s {
 	case Failed:
@@ -67,7 +68,7 @@ func (s Status) Score() float64 {
 	return 1
 }
 
-// result is finding.result, the cross-vendor word.
+// result returns finding.result, the cross-vendor word for a status; "" if there is none.
 func (s Status) result() string {
 	switch s {
 	case Failed:
@@ -80,7 +81,8 @@ func (s Status) result() string {
 	return ""
 }
 
-// lifecycle is finding.status: whether there is something to do.
+// lifecycle returns finding.status, which says whether there is something to do; "" for
+// a rule that is not relevant.
 func (s Status) lifecycle() string {
 	switch s {
 	case Failed, Manual:
@@ -91,7 +93,7 @@ func (s Status) lifecycle() string {
 	return ""
 }
 
-// phrase joins rule and object in event.description.
+// phrase returns the words between rule and object in event.description.
 func (s Status) phrase() string {
 	switch s {
 	case Failed:
@@ -104,10 +106,11 @@ func (s Status) phrase() string {
 	return " is not relevant to "
 }
 
-// Severity is how grave a rule is.
+// Severity says how serious it is if a rule fails.
 type Severity string
 
-// The severities that the dashboard's filter offers; a row with another is dropped by it.
+// The severities that the dashboard's filter offers. The filter drops a row with any
+// other severity.
 const (
 	Critical Severity = "CRITICAL"
 	High     Severity = "HIGH"
@@ -115,7 +118,8 @@ const (
 	Low      Severity = "LOW"
 )
 
-// RuleScore orders severities on the dashboard (compliance.rule.severity.score).
+// RuleScore returns the number by which the dashboard sorts severities
+// (compliance.rule.severity.score).
 func (s Severity) RuleScore() float64 {
 	switch s {
 	case Critical:
@@ -128,8 +132,8 @@ func (s Severity) RuleScore() float64 {
 	return 1
 }
 
-// RiskScore is the cross-vendor scale of dt.security.risk.score: the top of the
-// severity's band.
+// RiskScore returns dt.security.risk.score, on a scale that all vendors share: the
+// highest score of the severity's range.
 func (s Severity) RiskScore() float64 {
 	switch s {
 	case Critical:
@@ -142,7 +146,7 @@ func (s Severity) RiskScore() float64 {
 	return 3.9
 }
 
-// begin starts an event with what all events share.
+// begin begins an event with the members that all events have.
 func begin(dst []byte, eventType, eventName string) object {
 	o := object(append(dst, '{'))
 	o = o.text("event.kind", "SECURITY_EVENT")
@@ -155,6 +159,7 @@ func begin(dst []byte, eventType, eventName string) object {
 	return o.text("product.name", ProductName)
 }
 
+// category returns event.category of a type of event.
 func category(eventType string) string {
 	switch eventType {
 	case TypeVulnerability, TypeVulnerabilityScan:

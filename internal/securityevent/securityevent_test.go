@@ -142,7 +142,7 @@ func TestFinding(t *testing.T) {
 	}
 }
 
-// What is not known is left out, but for what consumers cannot do without.
+// A field without a known value is left out, unless consumers cannot do without it.
 func TestFindingWithoutOptionalTexts(t *testing.T) {
 	t.Parallel()
 	c := rule()
@@ -271,8 +271,7 @@ func TestSchemaRefuses(t *testing.T) {
 	}
 }
 
-// A finding of an object whose texts are known to be plain is written as one of
-// which that is not known.
+// A finding of an object with Plain set is written the same as one without.
 func TestPlainObjectsAreWrittenAsAnyOther(t *testing.T) {
 	t.Parallel()
 	plain := rapid.StringMatching(`[ !#-\[\]-~]{0,40}`)
