@@ -18,10 +18,10 @@ const width = 120
 // values have their value.
 func New(stage string, t Template, values Values) []byte {
 	var b bytes.Buffer
-	for _, line := range wrapped("Settings of the stage " + stage + ". Git ignores this file; keep a copy where your team keeps such things. " +
-		"What stands here is what the next `make deploy STAGE=" + stage + "` sets. A line that begins with # shows a parameter's default, which it has whatever the stack " +
-		"had before; take the # away to choose another value. A value is all behind the first colon and space: spaces and commas need nothing, a value that begins with one of " +
-		"* & ! % @ [ { or holds a # stands in 'single quotes', in which an apostrophe is written twice. Comments have lines of their own.") {
+	for _, line := range wrapped("Settings of the stage " + stage + ". Git ignores this file: keep a copy in a safe place. The next " +
+		"`make deploy STAGE=" + stage + "` sets these values. A line that begins with # shows a parameter's default: the deployment sets the default, whatever value the stack " +
+		"has now. To choose another value, remove the #. A value is the whole text after the first colon and space, and may hold spaces and commas. Put a value that begins " +
+		"with one of * & ! % @ [ { or holds a # in 'single quotes', and write an apostrophe in it twice. A comment needs a line of its own.") {
 		b.WriteString("# " + line + "\n")
 	}
 	group := ""
