@@ -3,8 +3,8 @@
 # expressions): a day that a month does not have rolls over into the next month.
 # cron(0 2 31 * ? *) gives 3 March for February and 1 May for April, in years
 # without 29 February cron(0 2 29 2 ? *) gives 1 March, and nothing is raised.
-# `L`, the last day, is right in every month. The schedule itself knows no such
-# days, so whoever foretells runs with this package announces some that never come.
+# `L`, the last day, is right in every month. The schedule itself skips such days,
+# so a forecast that is made with this package has runs that never come.
 #
 # Seen with node 20. Source: AwsCronParserNext, which hands day and month to
 # Date.UTC; AWS's guide to EventBridge cron expressions. Needs: node, npm, its

@@ -1,13 +1,13 @@
 #!/bin/sh
 # DuckDB 1.5.6 (npm @duckdb/node-api 1.5.6-r.1), read_json over JSON documents in
-# Hive-style folders such as raw/run=r1/a.json: where a folder and a member of
-# the documents have the same name, the folder's text takes the member's place
-# without a word. Nobody has to ask for it, since the folders are detected; the
-# member's type given in `columns` does not help, and the binder then says that
-# the column is no struct. Only hive_partitioning=false brings the member back,
-# and with it the folders' other columns are gone.
+# Hive-style folders such as raw/run=r1/a.json: if a folder and a member of the
+# documents have the same name, the folder's text replaces the member, and nothing
+# is said. This happens by default, since DuckDB detects the folders. To give the
+# member's type in `columns` does not help: the binder then says that the column is
+# no struct. Only hive_partitioning=false brings the member back, and it removes the
+# columns of all other folders.
 #
-# Beside it: an id that is a number in one document and text in another becomes
+# In addition: an id that is a number in one document and text in another becomes
 # a column of type JSON, whose text keeps its quotes when it is shown as text.
 # Seen with node 20. Source: DuckDB's documentation of read_json and of Hive
 # partitioning, which say nothing of a clash. Needs: node, npm, its registry

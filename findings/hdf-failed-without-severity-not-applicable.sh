@@ -5,7 +5,7 @@
 # an impact, unknown words into 0, and inspecjs takes impact 0 for "not
 # applicable" before it looks at the results, which still say "failed".
 #
-# It meets two ordinary inputs: XCCDF rules without a severity (the schema's
+# This affects two ordinary inputs: XCCDF rules without a severity (the schema's
 # default is "unknown") or with "info", and AWS Security Hub findings (ASFF) whose
 # label is INFORMATIONAL. The same rule at "low" is Failed.
 #

@@ -1,7 +1,7 @@
 #!/bin/sh
 # rain v1.24.4 (AWS's formatter for CloudFormation templates, `rain fmt`; its
-# library cft/format) takes the quotes off text that is only text because of
-# them: "off", "on", "no" and "12:30:45" come out bare, while "true" and a number
+# library cft/format) removes quotes that a text needs in order to be a text:
+# "off", "on", "no" and "12:30:45" come out bare, while "true" and a number
 # with a leading zero keep theirs. CloudFormation reads YAML 1.1, where the bare
 # words are false, true and the number 45045: a parameter whose allowed values
 # were "on" and "off" allows true and false after formatting.

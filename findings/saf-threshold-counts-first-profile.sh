@@ -8,7 +8,7 @@
 # order it ends with 1. `saf view summary` of the same file shows the first profile
 # alone, too. Nothing is said about the other.
 #
-# Beside it: the compliance that is compared is rounded to a whole number, so that
+# In addition: the compliance that is compared is rounded to a whole number, so that
 # 199 passed controls of 200 meet "compliance.min: 100"; 99 of 100 do not.
 # Seen with node 20, although the package asks for 22. Source: the command's
 # threshold.js, which takes contains[0], and calculateCompliance, which calls

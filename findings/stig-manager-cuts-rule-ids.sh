@@ -6,7 +6,7 @@
 # characters of the rule's own name are left, and different rules come out under
 # one id, with both verdicts. Nothing is said about the cut.
 #
-# Beside it: "fixed" (XCCDF 1.2: the rule had failed and was then made to pass)
+# In addition: "fixed" (XCCDF 1.2: the rule had failed and was then made to pass)
 # comes out as "notchecked", where MITRE's hdf-converters make it Passed.
 # Seen with node 20. Source: generateReview in ReviewParser.js; NISTIR 7275 rev. 4,
 # table of results. Needs: node, npm, its registry. Exits 1 if the behaviour has

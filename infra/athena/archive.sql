@@ -1,25 +1,26 @@
--- The raw results in the archive as a table of Amazon Athena, and five questions to it. Put the archive's name for BUCKET,
--- run the statements one by one (Athena runs one at a time), and narrow every query by dt: it is billed by what it reads.
+-- This file makes a table of Amazon Athena from the raw results in the archive, and has five queries to it. Replace BUCKET by
+-- the name of the archive's bucket, run the statements one by one (Athena runs one at a time), and narrow every query by dt:
+-- Athena bills what a query reads.
 --
--- A raw object is one document: the envelope of the collector, on one line, and in it the appliance's answer byte for byte.
--- OpenX takes one document per line, so the object is a row exactly if the appliance sends its answer on one line. One that
--- indents its JSON ends in HIVE_CURSOR_ERROR: Row is not a valid JSON Object, because ignore.malformed.json is off: rather
--- an error than a system that is missing. To see which it is:
---   aws s3 cp s3://BUCKET/raw/v1/dt=…/run=…/….json.gz - | gunzip | wc -l          0: one line
--- For answers over several lines, create the table with the SerDe of Amazon Ion, of which JSON is a part and which does not
--- care for lines. Instead of ROW FORMAT … write
+-- A raw object is one document: the envelope of the collector, on one line, with the appliance's answer in it byte for byte.
+-- OpenX reads one document per line, so it can read the object if the appliance sends its answer on one line. If the
+-- appliance indents its JSON, a query ends with HIVE_CURSOR_ERROR: Row is not a valid JSON Object. ignore.malformed.json is
+-- off on purpose: an error is better than a system that is missing. This shows how the appliance sends it, 0 is one line:
+--   aws s3 cp s3://BUCKET/raw/v1/dt=…/run=…/….json.gz - | gunzip | wc -l
+-- For answers over several lines, create the table with the SerDe of Amazon Ion, which also reads JSON, over any number of
+-- lines. Instead of ROW FORMAT … write
 --   ROW FORMAT SERDE 'com.amazon.ionhiveserde.IonHiveSerDe' STORED AS ION
--- It does not turn numbers into texts as OpenX does: affectedObjectsCount must then be bigint in both places.
+-- Unlike OpenX, it does not turn numbers into texts: affectedObjectsCount must then be bigint in both places.
 --
--- Athena's own limits are 32 MB for what is read of a row and 200 MB for a line. A system whose answer is larger cannot be
--- read like this: queries 4 and 5 leave the result alone and meet the second limit only; for the others, make events of the
--- object (runecast-ingest map FILE > events.ndjson, one event per line) and look into those.
+-- Athena's limits are 32 MB for what is read of a row and 200 MB for a line. Of a system with a larger answer, queries 1 to 3
+-- cannot be run; queries 4 and 5 do not read the result, so only the second limit is about them. Instead, make events of the
+-- raw object (runecast-ingest map FILE > events.ndjson, one event per line) and query these.
 --
--- dt is the day on which the run began, in UTC. The folder run=… below it is free text, which projection could only inject,
--- and then every query would have to name its runs. So dt alone is projected, Athena reads the folders below it, and the
--- run's id comes from the document. What was uploaded by hand (raw/manual/) has no envelope and is not in the table.
+-- dt is the day on which the run began, in UTC. The folder run=… below it is free text, for which Athena has only injected
+-- projection, with which every query would have to name its runs. So only dt is projected, Athena reads the folders below
+-- it, and the run's id comes from the document. Hand-made documents (raw/manual/) have no envelope and are not in the table.
 --
--- For a copy of the archive on one machine, duckdb.sql beside this asks the same in DuckDB's words.
+-- For a copy of the archive on one machine, duckdb.sql has the same queries in DuckDB's dialect.
 
 CREATE EXTERNAL TABLE IF NOT EXISTS runecast_raw (
   run struct<id:string, startedAt:string>,
@@ -49,8 +50,8 @@ TBLPROPERTIES (
   'storage.location.template' = 's3://BUCKET/raw/v1/dt=${dt}/'
 );
 
--- One row per rule and system of every run, of both generations of the API: v1 lists issues, v2 scannedIssues. The rule is
--- the appliance's own id; the events have the standard's prefix before it where it lacks one.
+-- One row per rule and system of every run, of both versions of the API: v1 lists issues, v2 scannedIssues. The rule is the
+-- appliance's own id; in events it has the standard's prefix, if the id does not have it already.
 CREATE OR REPLACE VIEW runecast_rules AS
 SELECT dt, run, started, system_id, system_name, profile, rule, severity, title, affected, objects,
   CASE
@@ -115,7 +116,7 @@ WHERE dt BETWEEN '2026-03-01' AND '2026-03-31' AND rule = 'CIS-66577' AND verdic
 GROUP BY system_name, o.type, o.name, o.moid
 ORDER BY days DESC, system_name, o.name;
 
--- 4. Since when which version of the appliance and of its definitions was at work.
+-- 4. The versions of the appliance and of its definitions, and since when each was in use.
 SELECT appliance.url AS url, appliance.version AS version, appliance.definitions AS definitions,
   min(dt) AS first_day, max(dt) AS last_day, count(DISTINCT run.id) AS runs
 FROM runecast_raw
@@ -123,7 +124,7 @@ WHERE dt >= '2026-01-01'
 GROUP BY appliance.url, appliance.version, appliance.definitions
 ORDER BY first_day, url;
 
--- 5. Size and cost of each run: what is stored, and US dollars a month at 0.023 a GB; set your region's price.
+-- 5. Stored size of each run, and its cost in US dollars a month at 0.023 per GB; set your region's price.
 SELECT dt, run.id AS run, count(*) AS systems, sum("$file_size") / 1e6 AS stored_mb, sum("$file_size") / 1e9 * 0.023 AS dollars_a_month
 FROM runecast_raw
 WHERE dt >= '2026-03-01'

@@ -1,6 +1,6 @@
-// Package athena holds the checks of the archive's table in Amazon Athena. They
-// promise that the table is where the collector writes and has the columns
-// that it writes, and that the queries name no others.
+// Package athena holds the checks of the SQL for the archive in Amazon Athena. They
+// promise that the table reads the folder to which the collector writes, has the
+// members of its documents as columns, and that queries name no other columns.
 package athena
 
 import (
@@ -42,7 +42,8 @@ func envelopePaths(kind reflect.Type) []string {
 	return paths
 }
 
-// occurring returns the dotted names that a value has, arrays aside.
+// occurring adds the dotted names of a JSON value to a set; an array adds the names of
+// its elements.
 func occurring(into map[string]bool, prefix string, value any) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -118,8 +119,8 @@ func TestTableIsWhereTheCollectorWrites(t *testing.T) {
 	}
 }
 
-// OpenX wants a document on one line: the collector adds no line end to what
-// the appliance sends, whatever the names of its systems hold.
+// OpenX reads a document from one line: the collector adds no line end to what the
+// appliance sends, whatever characters the names of systems have.
 func TestEnvelopeIsOneLine(t *testing.T) {
 	t.Parallel()
 	var head bytes.Buffer
@@ -131,7 +132,8 @@ func TestEnvelopeIsOneLine(t *testing.T) {
 	}
 }
 
-// What an array is unnested into is taken by position, not by name.
+// The columns of an unnested array are in the table's order: Athena assigns them by
+// position, not by name.
 func TestUnnestedColumnsAreInOrder(t *testing.T) {
 	t.Parallel()
 	_, view, queries := statements(t)
@@ -161,7 +163,7 @@ func TestUnnestedColumnsAreInOrder(t *testing.T) {
 	}
 }
 
-// viewColumns are what the view selects.
+// viewColumns returns the columns that the view selects.
 func viewColumns(view string) []string {
 	selected, _, _ := strings.Cut(view, "FROM (")
 	_, selected, _ = strings.Cut(selected, "SELECT")
@@ -189,7 +191,8 @@ func TestQueriesNameExistingColumns(t *testing.T) {
 	}
 }
 
-// readable returns the names of a query that what it reads from does not have.
+// readable returns the names in a query that neither the view nor the table has,
+// whichever it reads from.
 func readable(query, view string, columns column) []string {
 	if strings.Contains(query, "runecast_rules") {
 		return unknown(query, column{}, viewColumns(view))

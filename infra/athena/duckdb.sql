@@ -1,9 +1,10 @@
--- The table, the view and the five questions of archive.sql in the words of DuckDB, over a copy of the archive on this machine:
+-- This file has the table, the view and the five queries of archive.sql in DuckDB's dialect, over a copy of the archive on
+-- this machine:
 --   aws s3 sync s3://BUCKET/raw/v1/ archive/raw/v1/
 --   duckdb <infra/athena/duckdb.sql
--- Two things are other than in Athena. The folder run=… would take the place of the document's member run, so folders make no
--- columns (hive_partitioning = false), and dt is read off the path. And the types are written down: those that DuckDB finds by
--- itself differ from file to file, and an id that is a number here and a text there becomes JSON.
+-- Two things differ from Athena. DuckDB would put the folder run=… in place of the document's member run, so folders make no
+-- columns (hive_partitioning = false), and dt is taken from the path. And all types are given: those that DuckDB detects differ
+-- from file to file, and an id that is a number in one file and a text in another becomes JSON.
 
 CREATE OR REPLACE VIEW runecast_raw AS
 SELECT *, regexp_extract(filename, 'dt=([0-9-]+)', 1) AS dt
@@ -81,7 +82,7 @@ WHERE coalesce(upper(o.status), 'FAIL') IN ('FAIL', 'M_FAIL')
 GROUP BY system_name, o.type, o.name, o.moid
 ORDER BY days DESC, system_name, o.name;
 
--- 4. Since when which version of the appliance and of its definitions was at work.
+-- 4. The versions of the appliance and of its definitions, and since when each was in use.
 SELECT appliance.url AS url, appliance.version AS version, appliance.definitions AS definitions,
   min(dt) AS first_day, max(dt) AS last_day, count(DISTINCT run.id) AS runs
 FROM runecast_raw
@@ -89,7 +90,7 @@ WHERE dt >= '2026-01-01'
 GROUP BY appliance.url, appliance.version, appliance.definitions
 ORDER BY first_day, url;
 
--- 5. Size and cost of each run: what is stored, and US dollars a month at 0.023 a GB; set your region's price.
+-- 5. Stored size of each run, and its cost in US dollars a month at 0.023 per GB; set your region's price.
 SELECT dt, run.id AS run, count(*) AS systems, sum(size) / 1e6 AS stored_mb, sum(size) / 1e9 * 0.023 AS dollars_a_month
 FROM runecast_raw JOIN (SELECT filename, size FROM read_blob('archive/raw/v1/*/*/*.json.gz')) USING (filename)
 WHERE dt >= '2026-03-01'

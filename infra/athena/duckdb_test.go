@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// The questions to DuckDB stay those to Athena: the ones that both understand word
-// for word, and the same columns. That they run was tried by hand, with DuckDB 1.5.6 over
-// an archive of the local stack.
+// The queries for DuckDB are those for Athena: word for word where both understand them,
+// else with the same columns. That they run was tried by hand, with DuckDB 1.5.6 over an
+// archive of the local stack.
 func TestDuckDBAsksTheSame(t *testing.T) {
 	t.Parallel()
 	ours, err := os.ReadFile("duckdb.sql")

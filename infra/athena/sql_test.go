@@ -12,11 +12,11 @@ import (
 // column is a column of the table, or a member of one.
 type column struct {
 	name    string
-	members []column // in order; none for a text
+	members []column // in order; empty for a text
 }
 
-// find returns the column that a dotted path leads to, whatever the case: Athena
-// does not tell cases apart.
+// find returns the column that a dotted path leads to. As in Athena, case does not
+// matter.
 func (c column) find(path string) (column, bool) {
 	first, rest, more := strings.Cut(path, ".")
 	for _, m := range c.members {
@@ -31,7 +31,7 @@ func (c column) find(path string) (column, bool) {
 	return column{}, false
 }
 
-// paths returns the dotted paths of the texts.
+// paths returns the dotted paths of all members that are texts.
 func (c column) paths() []string {
 	var paths []string
 	for _, m := range c.members {
@@ -126,7 +126,8 @@ func (p *columnParser) expect(sign string) {
 	}
 }
 
-// statements cuts the file, without its comments: the table, the view, the queries.
+// statements returns the statements of the file, without comments: the table, the view
+// and the queries.
 func statements(t *testing.T) (table, view string, queries []string) {
 	t.Helper()
 	content, err := os.ReadFile("archive.sql")
@@ -181,8 +182,8 @@ func has(table column, path string) bool {
 
 func lastOf(path string) string { return path[strings.LastIndex(path, ".")+1:] }
 
-// sqlWords are the words and functions of SQL that the file uses, and the
-// column of Athena's own that holds the size of the object.
+// sqlWords returns the words and functions of SQL that the file uses, and Athena's own
+// column with the size of the object.
 func sqlWords() []string {
 	return strings.Fields(`ALL AND AS ASC BETWEEN BIGINT BOOL_OR BY CASE COALESCE COUNT COUNT_IF CREATE CROSS DESC DISTINCT E0 E6 E9 ELSE END
 		FLOOR FROM FROM_ISO8601_TIMESTAMP GROUP IN IS JOIN LAG MAX MIN NOT NULL ON OR ORDER OVER PARTITION REPLACE SELECT SUM THEN

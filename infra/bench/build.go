@@ -11,8 +11,9 @@ import (
 	"strings"
 )
 
-// buildCommit builds both functions as they are in a commit, in a work tree that
-// is gone afterwards. One that an interrupted run left behind is replaced.
+// buildCommit builds both functions of a commit into the folder bin. It makes a
+// work tree for that and removes it afterwards. A crash leaves the work tree: the
+// next run removes it first.
 func buildCommit(ctx context.Context, commit, bin string) (err error) {
 	tree := filepath.Join(work, "tree")
 	remove := func() error {
@@ -49,13 +50,13 @@ func build(ctx context.Context, root, bin string) error {
 	return nil
 }
 
-// buildCommand is what follows `go`, as the Makefile has it.
+// buildCommand returns the arguments of `go` for a build, as the Makefile has them.
 func buildCommand() []string {
 	return []string{"build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc,grpcnotrace", "-ldflags", "-s -w -buildid= -X main.version=bench"}
 }
 
-// output runs a command in this folder and returns what it prints, without the
-// last line's end; what it complains of is in the error.
+// output runs a command in this folder and returns its standard output without
+// space at both ends. The error has its standard error.
 func output(ctx context.Context, name string, args ...string) (string, error) {
 	out, err := exec.CommandContext(ctx, name, args...).Output()
 	if exit := new(exec.ExitError); errors.As(err, &exit) {

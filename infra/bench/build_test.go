@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Both sides are built as the functions are deployed.
+// Both sides are built with the flags with which the functions are deployed.
 func TestFlagsAreThoseOfTheMakefile(t *testing.T) {
 	t.Parallel()
 	makefile, err := os.ReadFile(filepath.Join("..", "..", "Makefile"))
@@ -21,7 +21,7 @@ func TestFlagsAreThoseOfTheMakefile(t *testing.T) {
 	}
 }
 
-// What a person asks for wrongly is said before anything is built.
+// Wrong arguments are refused before anything is built.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -1,7 +1,7 @@
-// Command bench measures the deployed functions of this work tree beside those
-// of another commit. It promises that only the binary differs: both are built
-// with the same flags, and driven by the benchmarks of this work tree, by turns,
-// so that whatever else the machine does meanwhile meets both.
+// Command bench compares the deployed functions of this work tree with those of
+// another commit. It promises that only the binaries differ: both are built with
+// the same flags and driven by the benchmarks of this work tree. They are measured
+// by turns, so that other work of the machine slows down both.
 package main
 
 import (
@@ -16,13 +16,14 @@ import (
 	"strings"
 )
 
-// measured are the functions, and their benchmarks that start the deployed binary.
+// measured has the functions, and patterns of their benchmarks that start the
+// deployed binary.
 var measured = []struct{ function, benchmarks string }{
 	{"collector", "^Benchmark(Archive|ManySystems)$"},
 	{"forwarder", "^Benchmark(Deliver|Triggers)$"},
 }
 
-// minTurns is the least number of pairs that a median is made of.
+// minTurns is the least number of turns, so that a median is made of enough values.
 const minTurns = 5
 
 // work is where everything is built, relative to the root.

@@ -16,11 +16,11 @@ const (
 	now
 )
 
-// metric is what a benchmark reports under a unit.
+// metric is a figure of a benchmark, which its unit names.
 type metric struct{ benchmark, unit string }
 
-// pairs are the values of all metrics of both sides: those with the same index
-// were measured one after the other.
+// pairs has the values of all metrics of both sides. Two values of a metric with
+// the same index were measured one after the other.
 type pairs struct {
 	metrics []metric // in the order in which they were first read
 	values  map[metric]*[2][]float64
@@ -30,8 +30,8 @@ type pairs struct {
 // processors, how often it ran, then values and units.
 var result = regexp.MustCompile(`^(Benchmark\S+?)(?:-\d+)?\s+\d+((?:\s+\S+ \S+)+)\s*$`)
 
-// read takes in what a benchmark has printed. The time of a whole iteration is
-// left out: it has that of the floor in it.
+// read adds the values of the lines that a benchmark has printed. It leaves out
+// ns/op, the time of a whole iteration, which includes that of the floor.
 func (p *pairs) read(side int, lines iter.Seq[string]) error {
 	for line := range lines {
 		m := result.FindStringSubmatch(line)

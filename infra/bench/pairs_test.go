@@ -27,8 +27,8 @@ func TestMedian(t *testing.T) {
 	}
 }
 
-// The ratio is that of the pairs, not of the medians: what slows the machine down
-// slows down both of a pair.
+// The ratio is the median of the pairs' ratios, not the ratio of the medians: a slow
+// moment of the machine slows down both values of a pair.
 func TestTableHasTheRatiosOfPairs(t *testing.T) {
 	t.Parallel()
 	p := new(pairs)

@@ -1,8 +1,8 @@
 // Command calendar runs another command, by default all tests, as if it were
-// another date. It promises that every Go program which that command builds
-// lives at the moment that was asked for: tests, the functions that they start,
-// the S3 server. Their clocks go on from there, and programs that were built
-// before are not touched: nothing of this gets into what is shipped.
+// another date. It promises that every Go program which that command builds has
+// the chosen moment as its time: tests, the functions that they start, the S3
+// server. Their clocks run on from that moment. Programs that were built before
+// are not changed, and nothing of this gets into a release.
 //
 //	go run ./infra/calendar                                   all tests, at a moment that the commit chooses
 //	go run ./infra/calendar -at 400d                          all tests, 400 days from now
@@ -10,9 +10,9 @@
 //	go run ./infra/calendar -at 2027-05-01T12:00:00Z -zone America/New_York
 //	go run ./infra/calendar -at spring go test ./internal/forward
 //
-// What is not a Go program has the real time. Files, too, are dated by it, but Go
-// programs read and set their dates in their own time: S3 is a folder here, and
-// the dates of its objects are those of files.
+// Other programs have the real time, and so have the dates of files. Go programs
+// read and set the dates of files in their own time: here S3 is a folder, and the
+// dates of its objects are those of files.
 package main
 
 import (
@@ -46,7 +46,7 @@ func main() {
 	}
 }
 
-// run runs a command at a moment.
+// run chooses the moment, and runs a command at it.
 func run(at, zone string, command []string) error {
 	ctx := context.Background()
 	if len(command) == 0 {

@@ -12,25 +12,25 @@ import (
 const (
 	// day is a day of the calendar in UTC.
 	day = 24 * time.Hour
-	// least is how far ahead a moment lies at least: fixtures with fixed dates
-	// have left every window that this project looks back by then.
+	// least is how far ahead a moment lies at least. By then a fixture with a fixed
+	// date has left every time window over which this project looks back.
 	least = 45 * day
 	// before is how long before a change of the calendar a run begins, so that
-	// tests run before it, across it and after it.
+	// tests run before, across and after the change.
 	before = 3 * time.Minute
 	// changing is the zone whose clocks are changed twice a year.
 	changing = "Europe/Berlin"
 )
 
-// moment is a point in time that programs can live at, and their local zone.
+// moment is a point in time at which programs can run, and their local zone.
 type moment struct {
 	name string
 	at   time.Time // UTC
 	zone string
 }
 
-// moments are those that a commit chooses from, as seen from now: any of them
-// finds a test that is bound to a date.
+// moments returns the moments that a commit chooses from, seen from now. Each of
+// them finds a test that is bound to a date.
 func moments(now time.Time) []moment {
 	from := now.UTC().Add(least)
 	return []moment{
@@ -43,7 +43,7 @@ func moments(now time.Time) []moment {
 	}
 }
 
-// names are those of the moments, for people.
+// names returns the names of the moments, separated by commas, for people.
 func names() string {
 	var all []string
 	for _, m := range moments(time.Now()) {
@@ -52,12 +52,13 @@ func names() string {
 	return strings.Join(all, ", ")
 }
 
+// ahead returns the moment that is so many days ahead.
 func ahead(name string, days int, now time.Time) moment {
 	return moment{name, now.UTC().Add(time.Duration(days) * day).Truncate(time.Second), "UTC"}
 }
 
-// choose finds the moment that is meant. An empty text is a choice by the
-// commit's id; without a commit it is 45 days ahead.
+// choose returns the moment that a text names. For an empty text the commit's id
+// chooses; without a commit the moment is 45 days ahead.
 func choose(text string, now time.Time, commit string) (moment, error) {
 	all := moments(now)
 	if text == "" {

@@ -34,7 +34,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// Each commit has one moment, and all moments are chosen by some.
+// Each commit always chooses the same moment, and every moment is chosen by some commit.
 func TestCommitsChoose(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 28, 19, 30, 0, 0, time.UTC)
@@ -52,8 +52,8 @@ func TestCommitsChoose(t *testing.T) {
 	}
 }
 
-// Whenever they are asked for, the moments are far enough ahead, and what they
-// are named after happens within minutes.
+// On any date the moments are far enough ahead, and the change of the calendar after
+// which a moment is named happens within minutes of it.
 func TestMomentsOfAnyDate(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

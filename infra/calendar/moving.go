@@ -6,8 +6,9 @@ import (
 	"runtime"
 )
 
-// secondsAhead is what is added to the package time. It reads the file in the way in
-// which that package reads the zones, since it cannot import os.
+// secondsAhead is source code that is added to the package time. It reads the file
+// with the functions by which that package reads the zones, since the package time
+// cannot import os. Its argument is the file's path.
 const secondsAhead = `
 // secondsAhead is how many seconds time.Now is ahead: the content of a file of infra/calendar.
 var secondsAhead = func() int64 {
@@ -23,16 +24,17 @@ var secondsAhead = func() int64 {
 func Ahead() Duration { return Duration(secondsAhead) * Second }
 `
 
-// move is one line of the standard library that reads or writes a time, and what
-// takes its place.
+// move is one line of the standard library that reads or writes a time, and the
+// line that replaces it.
 type move struct {
 	// file is below the folder src of the Go tree.
 	file, line, moved string
 }
 
-// moves: the clock, and the dates of files, which programs read and set in their
-// own time. The monotonic clock, and so timers and durations, are as before.
-// Synthetic time (testing/synctest) is moved by as much.
+// moves returns the changes of the standard library: the clock, and the dates of
+// files, which programs read and set in their own time. The monotonic clock, and so
+// timers and durations, stay as they are. Synthetic time (testing/synctest) moves
+// by as much.
 func moves() []move {
 	const read, set = "fs.modTime = time.Unix(fs.sys.Mtim.Unix())", "utimes[i] = syscall.NsecToTimespec(t.UnixNano())"
 	return []move{
@@ -42,8 +44,8 @@ func moves() []move {
 	}
 }
 
-// apply returns the source with its line moved by the seconds that a file holds
-// when a program starts.
+// apply returns a source file with its line replaced. seconds is the path of the
+// file that holds the number of seconds, which a program reads when it starts.
 func (m move) apply(source []byte, seconds string) ([]byte, error) {
 	if n := bytes.Count(source, []byte(m.line)); n != 1 {
 		return nil, fmt.Errorf("%s of %s treats times in another way than is known here: adapt infra/calendar/moving.go", m.file, runtime.Version())

@@ -20,24 +20,24 @@ import (
 // folder holds what is made here, in the repository's root.
 const folder = "out/calendar"
 
-// drift is how far a program's time may be from what is expected of it: it has
+// drift is how much later than the moment a program's time may be: the program has
 // to be built before it can say its time.
 const drift = 10 * time.Minute
 
-// world is an environment in which the go command builds programs that live at
-// another time. It is made by `go build -overlay`, with a time.Now, and dates of
-// files, that add the number of seconds which a file holds. The file's path is
-// part of the program and not of its environment, since children often get an
-// environment of their own. The flag is in the go command's file of settings
-// (GOENV) and not in GOFLAGS, which some builds clear.
+// world is an environment in which the go command builds programs that run at
+// another time. `go build -overlay` replaces files of the standard library, so that
+// time.Now and the dates of files add the number of seconds which a file holds. The
+// file's path is part of the program and not of its environment, since child
+// processes often get an environment of their own. The flag is in the go command's
+// file of settings (GOENV) and not in GOFLAGS, which some builds clear.
 type world struct {
-	dir  string // absolute path of the folder
-	root string // GOROOT
-	zone string
-	env  []string
+	dir  string   // absolute path of the folder
+	root string   // GOROOT
+	zone string   // name of the local zone
+	env  []string // of commands in this world, as NAME=value
 }
 
-// newWorld is a world with a local zone.
+// newWorld returns a world with a local zone. prepare must follow.
 func newWorld(ctx context.Context, zone string) (*world, error) {
 	if _, err := os.Stat("template.yaml"); err != nil {
 		return nil, errors.New("this is not the repository's root")
@@ -57,7 +57,7 @@ func newWorld(ctx context.Context, zone string) (*world, error) {
 	return w, nil
 }
 
-// goEnv asks for a setting of the go command.
+// goEnv returns a setting of the go command.
 func goEnv(ctx context.Context, name string) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "env", name).Output()
 	if err != nil {
@@ -66,7 +66,9 @@ func goEnv(ctx context.Context, name string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// prepare makes the environment, and the S3 server in it.
+// prepare writes the overlay and the settings of the go command, and builds the S3
+// server with them. A crash leaves files below out/calendar, which the next run
+// writes anew.
 func (w *world) prepare(ctx context.Context) error {
 	replace, contents := map[string]string{}, map[string][]byte{}
 	for _, m := range moves() {
@@ -79,7 +81,7 @@ func (w *world) prepare(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		name := strings.ReplaceAll(m.file, "/", "_") + ".txt" // by this name it is no part of ./... itself
+		name := strings.ReplaceAll(m.file, "/", "_") + ".txt" // with the ending .go it would be part of ./...
 		replace[source], contents[name] = w.file(name), moved
 	}
 	overlay, err := json.Marshal(map[string]map[string]string{"Replace": replace})
@@ -107,7 +109,7 @@ func (w *world) prepare(ctx context.Context) error {
 		}
 	}
 	w.env = append(w.env, "GOENV="+w.file("goenv"), "TZ="+zone, "RUNECAST_INGEST_S3_SERVER="+server, "VERSITYGW="+server)
-	if err := os.Remove(server); err != nil && !errors.Is(err, os.ErrNotExist) { // it may be that of another Go version
+	if err := os.Remove(server); err != nil && !errors.Is(err, os.ErrNotExist) { // another Go version may have built it
 		return fmt.Errorf("remove the S3 server: %w", err)
 	}
 	return w.run(ctx, "make", "--no-print-directory", "tools")
@@ -115,13 +117,14 @@ func (w *world) prepare(ctx context.Context) error {
 
 func (w *world) file(name string) string { return filepath.Join(w.dir, name) }
 
-// secondsFile holds how many seconds the programs are ahead.
+// secondsFile returns the path of the file that holds by how many seconds programs
+// are ahead.
 func (w *world) secondsFile() string { return w.file("seconds") }
 
-// settings are those of the go command as they are, with the overlay. Results
-// of tests are not taken from its cache, which knows nothing of the moment. The
-// paths are trimmed as in the functions' builds, so that what all builds have
-// in common is built once.
+// settings returns the go command's present settings with the overlay added. Results
+// of tests are not taken from its cache (-count=1), which does not know the moment.
+// Paths are trimmed as in the functions' builds, so that packages that all builds
+// have in common are built once.
 func (w *world) settings(ctx context.Context) ([]byte, error) {
 	flags, err := goEnv(ctx, "GOFLAGS")
 	if err != nil {
@@ -145,8 +148,8 @@ func (w *world) settings(ctx context.Context) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// zoneFile is what TZ has to be for the zone: a path, where the system does not
-// know the zone but Go does.
+// zoneFile returns the value of TZ for the zone: its name, or the path of a file
+// with the zone from the Go tree if the system does not know it.
 func (w *world) zoneFile() (string, error) {
 	if _, err := os.Stat("/usr/share/zoneinfo/" + w.zone); err == nil || w.zone == "UTC" {
 		return w.zone, nil
@@ -171,8 +174,8 @@ func (w *world) zoneFile() (string, error) {
 	return w.file("zone"), nil
 }
 
-// move sets the moment, and makes sure that programs live at it, also those
-// that are built without the flags of the environment.
+// move sets the moment. It then builds and asks a program to make sure that
+// programs have this time, also those that are built with an empty GOFLAGS.
 func (w *world) move(ctx context.Context, at time.Time) error {
 	if err := w.set(at); err != nil {
 		return err
@@ -191,7 +194,7 @@ func (w *world) move(ctx context.Context, at time.Time) error {
 	return w.set(at) // again, since building that program took its time
 }
 
-// set lets the moment be now.
+// set makes a moment the present time of all programs of this world.
 func (w *world) set(at time.Time) error {
 	seconds := int64(time.Until(at) / time.Second)
 	if err := os.WriteFile(w.secondsFile(), strconv.AppendInt(nil, seconds, 10), 0o644); err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// place writes a binary to where a function's lies.
+// place writes a content to the path of a function's binary, and returns the path.
 func place(t *testing.T, function string, content []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), function, "bootstrap")
@@ -29,7 +29,8 @@ func place(t *testing.T, function string, content []byte) string {
 	return path
 }
 
-// self is this test's own binary, which was linked from modules as a function's is.
+// self returns the path of this test's own binary, which was linked from modules as a
+// function's binary is.
 func self(t *testing.T) string {
 	t.Helper()
 	path, err := os.Executable()
@@ -165,8 +166,8 @@ func TestPackWritesWhatItSums(t *testing.T) {
 	}
 }
 
-// The template of a release differs from the product's in where the code lies
-// and in nothing else: no function is built from the folder it lies in.
+// The template of a release differs from the product's only in the place of the code,
+// and in the processor that it accepts. No function is built from the template's folder.
 func TestTemplateOfARelease(t *testing.T) {
 	t.Parallel()
 	source := read(t, "../..", "template.yaml")
@@ -203,7 +204,7 @@ func TestTemplateOfARelease(t *testing.T) {
 	}
 }
 
-// A release for the template's default processor has the names without one.
+// The files for the template's default processor have no processor in their names.
 func TestFilesOfAProcessor(t *testing.T) {
 	t.Parallel()
 	for want, got := range map[string]string{
@@ -215,7 +216,8 @@ func TestFilesOfAProcessor(t *testing.T) {
 	}
 }
 
-// bill lists both functions, as if they were linked from this test's modules.
+// bill returns a bill of materials that lists both functions, as if they were linked
+// from this test's modules.
 func bill(t *testing.T) []byte {
 	t.Helper()
 	b := newBOM("1.2.3")

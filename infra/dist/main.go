@@ -1,7 +1,8 @@
-// Command dist packs the functions for a release: a zip of each, for each
-// processor a template that deploys them, what the Serverless Application
-// Repository shows beside it, a bill of materials and the checksums of all. It
-// promises the same bytes for the same binaries, wherever and whenever it runs.
+// Command dist packs the functions for a release: a zip of each function, a
+// template for each processor that deploys the zips, the licence and README that
+// the Serverless Application Repository shows, a bill of materials, and the
+// checksums of all files. It promises the same bytes for the same binaries,
+// wherever and whenever it runs.
 package main
 
 import (
@@ -32,10 +33,10 @@ func main() {
 	}
 }
 
-// pack writes <function>.zip for each binary, which lies in a folder named
-// after its function, then template.yaml, licence and README that lie beside the
-// template, sbom.cdx.json and SHA256SUMS. The files of a processor but arm64 have its
-// name: collector-x86_64.zip, template-x86_64.yaml.
+// pack writes a release into the folder out: <function>.zip for each binary, whose
+// folder is named after its function; template.yaml; the LICENSE and README.md
+// beside the template; sbom.cdx.json and SHA256SUMS. Files for x86_64 have that in
+// their names: collector-x86_64.zip, template-x86_64.yaml.
 func pack(out, version, template string, binaries []string) error {
 	if len(binaries) == 0 {
 		return errors.New("name the binaries of the functions")
@@ -108,6 +109,7 @@ func pack(out, version, template string, binaries []string) error {
 	return nil
 }
 
+// digest returns the SHA-256 of a content in hexadecimal.
 func digest(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:])

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// processor is what a function is built for, in Lambda's words.
+// processor is the processor that a function is built for, in Lambda's words.
 type processor string
 
 const (
@@ -13,7 +13,7 @@ const (
 	x86 processor = "x86_64"
 )
 
-// processorOf returns what the Go linker has built a binary for.
+// processorOf returns the processor that a Go binary was linked for.
 func processorOf(path string) (processor, error) {
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {
@@ -30,8 +30,8 @@ func processorOf(path string) (processor, error) {
 	return "", fmt.Errorf("%s is built for no processor that Lambda has", path)
 }
 
-// suffix tells the files of one processor from those of another: arm64, the
-// template's default, has none.
+// suffix returns what the names of a processor's files have at their end; "" for
+// arm64, the template's default.
 func (p processor) suffix() string {
 	if p == arm {
 		return ""
@@ -39,8 +39,8 @@ func (p processor) suffix() string {
 	return "-" + string(p)
 }
 
-// maxZip is what a zip may have in bytes: a cold start has to load it. The same
-// source makes a tenth more code for x86_64 (measured: 8.5 MB for 7.7 MB).
+// maxZip returns the greatest size of a zip in bytes: a cold start has to load it.
+// The same source makes a tenth more code for x86_64 (measured: 8.5 MB for 7.7 MB).
 func (p processor) maxZip() int {
 	if p == x86 {
 		return 9_000_000
@@ -48,6 +48,7 @@ func (p processor) maxZip() int {
 	return 8_000_000
 }
 
-// zip is the file of a function, template that which deploys all of them.
+// zip returns the file name of a function's zip, template that of the template
+// which deploys the zips of this processor.
 func (p processor) zip(function string) string { return function + p.suffix() + ".zip" }
 func (p processor) template() string           { return "template" + p.suffix() + ".yaml" }

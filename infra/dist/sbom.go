@@ -25,9 +25,10 @@ const product = "runecast-ingest"
 type bom struct {
 	version   string
 	functions []cdx.Component
-	// modules are by purl: both functions use most of them.
+	// modules has the modules of all functions by their package URL (purl).
 	modules map[string]cdx.Component
-	uses    []cdx.Dependency
+	// uses has the modules that each function was linked from.
+	uses []cdx.Dependency
 }
 
 func newBOM(version string) *bom {
@@ -86,7 +87,7 @@ func sha256Hash(sum string) *[]cdx.Hash {
 	return &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: sum}}
 }
 
-// uses says that one component is made of others.
+// uses returns the statement that one component is made of others.
 func uses(ref string, others []cdx.Component) cdx.Dependency {
 	var refs []string
 	for _, o := range others {
@@ -95,7 +96,7 @@ func uses(ref string, others []cdx.Component) cdx.Dependency {
 	return cdx.Dependency{Ref: ref, Dependencies: &refs}
 }
 
-// marshal returns the document. Its serial number is made of its content.
+// marshal returns the document as JSON. Its serial number is made of its content.
 func (b *bom) marshal() ([]byte, error) {
 	components := append(slices.Clone(b.functions), slices.SortedFunc(maps.Values(b.modules), byRef)...)
 	dependencies := append([]cdx.Dependency{uses(product, b.functions)}, b.uses...)

@@ -6,15 +6,17 @@ import (
 	"strings"
 )
 
-// The parameter in the template that says for which processor functions are deployed.
+// The lines of the template's parameter Architecture: in the sources, and in a
+// release, whose zips are for one processor.
 const (
 	anyProcessor  = "    Default: arm64\n    AllowedValues: [arm64, x86_64]\n    ConstraintDescription: must be arm64 or x86_64\n"
 	thisProcessor = "    Default: %[1]s\n    AllowedValues: [%[1]s]\n    ConstraintDescription: must be %[1]s, for which this release's zips are built\n"
 )
 
-// released returns the template whose functions are the zips beside it: the SAM
-// CLI uploads a zip as it is, so what is deployed are the bytes that the
-// checksums name. Nothing is built from it, and it takes no other processor.
+// released returns the template of a release, whose functions are the zips beside
+// it. The SAM CLI uploads a zip as it is, so the deployed bytes are those of the
+// checksums. Nothing is built from this template, and it accepts no processor but
+// p.
 func released(template string, p processor, functions []string) (string, error) {
 	for _, function := range functions {
 		name := regexp.MustCompile(`(?m)^( +)FunctionName: !Sub \$\{AWS::StackName\}-` + regexp.QuoteMeta(function) + `\n`)

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// zipped returns the zip that Lambda takes: the binary alone, executable, under
-// the name that the runtime provided.al2023 starts. Nothing of the file but its
-// content gets in.
+// zipped returns a function's zip for Lambda: the binary alone, executable, under
+// the name that the runtime provided.al2023 starts. Of the file only the content
+// counts, not its time, mode or path.
 func zipped(path string) ([]byte, error) {
 	binary, err := os.Open(path)
 	if err != nil {

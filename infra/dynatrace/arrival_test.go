@@ -10,8 +10,8 @@ import (
 	"runecast-ingest/internal/grail"
 )
 
-// The query that the forwarder sends is the one that lies here, whose fields are
-// held against the events.
+// The query that the forwarder sends is that of arrival.dql, whose fields are compared
+// with the events.
 func TestArrivalIsTheForwardersQuery(t *testing.T) {
 	t.Parallel()
 	s := grail.Scans{

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// scope is the fields that a command sees.
+// scope is the set of fields that a command of DQL sees.
 type scope map[string]bool
 
 func (s scope) add(names ...string) {
@@ -16,8 +16,8 @@ func (s scope) add(names ...string) {
 	}
 }
 
-// checker follows the fields through a query: which are there, which a command
-// adds, and which it leaves.
+// checker follows the fields through a query: which there are at first, which a command
+// adds, and which it keeps.
 type checker struct {
 	sent    map[string]scope // fields by event type
 	summary schemaNode       // of scan.result.summary_json
@@ -28,7 +28,7 @@ func (c *checker) fault(format string, args ...any) {
 	c.faults = append(c.faults, fmt.Sprintf(format, args...))
 }
 
-// check returns the fields of a query's result.
+// check returns the fields of a query's result, and records faults.
 func (c *checker) check(query string) scope {
 	tokens, err := lex(query)
 	if err != nil {
@@ -82,7 +82,7 @@ func (c *checker) command(name string, args []token, s scope) scope {
 	return s
 }
 
-// bucketField is what Dynatrace adds to an event.
+// bucketField is a field that Dynatrace adds to every event.
 const bucketField = "dt.system.bucket"
 
 func (c *checker) fetch(args []token) scope {
@@ -97,7 +97,7 @@ func (c *checker) fetch(args []token) scope {
 	return s
 }
 
-// narrowed leaves the fields of the one event type that a filter asks for.
+// narrowed returns the fields of the one event type that a filter asks for.
 func (c *checker) narrowed(args []token, s scope) scope {
 	for i, t := range args {
 		if t.text != "event.type" || !at(args, i+1).is("==") {
@@ -193,7 +193,7 @@ func assigned(tokens []token) []string {
 	return names
 }
 
-// outputs returns what a list makes: the assigned names, and the plain ones.
+// outputs returns the fields that a list makes: the assigned names and the plain names.
 func outputs(list []token) scope {
 	s := scope{}
 	for _, item := range split(list, ",") {

@@ -14,13 +14,14 @@ import (
 
 var update = flag.Bool("update", false, "write the dashboard anew")
 
-// tile is a place of the dashboard: 24 columns wide, rows of the Dashboards app high.
+// tile is a tile of the dashboard. Its width is in columns, of which the dashboard has
+// 24; its height is in rows of the Dashboards app.
 type tile struct {
 	query, title, visualization string
 	x, width, height            int
 }
 
-// rows are the tiles from top to bottom.
+// rows returns the tiles, row by row from top to bottom.
 func rows() [][]tile {
 	return [][]tile{
 		{{query: "newest-scans", title: "Newest scan of each system", visualization: "table", width: 24, height: 6}},
@@ -65,7 +66,7 @@ func layout(x, y, w, h int) map[string]any {
 	return map[string]any{"x": x, "y": y, "w": w, "h": h}
 }
 
-// The dashboard is made of the queries. After a change of either:
+// The dashboard is made of the queries. After a change of a query or of a tile:
 // go test ./infra/dynatrace -run DashboardIsMade -update.
 func TestDashboardIsMadeOfTheQueries(t *testing.T) {
 	t.Parallel()
@@ -91,7 +92,8 @@ func TestDashboardIsMadeOfTheQueries(t *testing.T) {
 	}
 }
 
-// What is not on the dashboard is run by hand, by the workflow, or by the forwarder.
+// Every query is on the dashboard, or is known to be run by hand, by the workflow or by
+// the forwarder.
 func TestEveryQueryHasItsPlace(t *testing.T) {
 	t.Parallel()
 	placed := []string{"first-rows", "builtin-bucket", "arrival", workflowQuery}

@@ -40,7 +40,7 @@ func sentFields(t *testing.T) map[string]scope {
 	return sent
 }
 
-// schemaNode is what is read of the schema of an object.
+// schemaNode has the parts of a JSON Schema that are read.
 type schemaNode struct {
 	Properties    map[string]schemaNode `json:"properties"`
 	PropertyNames struct {
@@ -119,8 +119,8 @@ func TestQueriesReadWhatIsSent(t *testing.T) {
 	}
 }
 
-// A system that got another name between two analyses is the same system: with
-// its name among what the rules are grouped by, each would have newly failed.
+// A system that got another name between two analyses is the same system. If a query
+// grouped rules by the system's name, all failed rules would be newly failed.
 func TestRenamedSystemsAreCompared(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{"changed-rules": "by:{system, compliance.rule.id}", workflowQuery: "by:{compliance.rule.id}"} {

@@ -11,7 +11,7 @@ import (
 
 const workflowQuery = "newly-failed-critical"
 
-// workflow is what is checked of a workflow template.
+// workflow has the parts of a workflow template that are checked.
 type workflow struct {
 	Workflow struct {
 		Trigger struct {
@@ -78,8 +78,8 @@ func TestWorkflowHangsTogether(t *testing.T) {
 	}
 }
 
-// The trigger and the expressions read fields of the scan's event; the ticket
-// reads columns of the query.
+// The trigger and the expressions read fields that the scan event has; the ticket reads
+// columns that the query has.
 func TestWorkflowReadsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	w, content := readWorkflow(t)

@@ -1,7 +1,7 @@
-// Package mapfile maps what is saved in a file, a raw object of the archive or
-// what an appliance answered, on this machine: to events as NDJSON, or to the
-// dashboard that they would make. It promises to map as the forwarder does; it
-// needs no account and sends nothing.
+// Package mapfile maps a saved file on this machine: a raw object of the archive,
+// or an answer of an appliance. The result is events as NDJSON, or the dashboard
+// that the events would make. It promises to map as the forwarder does; it needs
+// no account and sends nothing.
 package mapfile
 
 import (
@@ -35,14 +35,15 @@ type Options struct {
 	// Catalog is the file with the check catalogue (/issues), plain or gzip, that
 	// belongs to the results; empty: there is none.
 	Catalog string
-	// System is the name of the system of a saved v2 scan, which names none.
+	// System is the name for the system of a saved v2 scan, which does not name it.
 	System string
 	// Getenv returns the mapping's settings by the names of the forwarder's
 	// environment variables.
 	Getenv func(string) string
-	// Events takes the events, one a line, without a Report.
+	// Events is where the events are written, one a line, if Report is empty.
 	Events io.Writer
-	// Notes takes a line on each scan: what came of it.
+	// Notes is where a line about each scan is written: its system, its numbers of
+	// events and its posture.
 	Notes io.Writer
 }
 
@@ -55,8 +56,8 @@ type work struct {
 	pool   dashboard.Pool
 }
 
-// Map maps the file. Every scan in it is shown, whatever its age. Errors name
-// the file, and what is wrong with it.
+// Map maps every scan of the file, whatever its age. Errors name the file, and
+// what is wrong with it or with the settings.
 func Map(file string, o Options) error {
 	settings, err := forwarderconfig.LoadMapping(o.Getenv)
 	if err != nil {
@@ -85,7 +86,8 @@ func Map(file string, o Options) error {
 	return w.write(filepath.Base(file))
 }
 
-// counted is what else was counted, as "; 3 not_compliance, 1 unlicensed".
+// counted returns a scan's counts by reason, such as "; 3 not_compliance, 1
+// unlicensed"; "" if there are none.
 func counted(reasons map[string]int64) string {
 	text := ""
 	for i, reason := range slices.Sorted(maps.Keys(reasons)) {
@@ -94,7 +96,7 @@ func counted(reasons map[string]int64) string {
 	return text
 }
 
-// scan maps one scan, and notes what came of it.
+// scan maps one scan, and writes a line about it to Notes.
 func (w *work) scan(p deliver.Part, source deliver.Source) error {
 	doc, done, err := p.Open(source)
 	if err != nil {
@@ -121,6 +123,7 @@ func (w *work) scan(p deliver.Part, source deliver.Source) error {
 	return w.emit(event)
 }
 
+// emit writes an event, or keeps it for the dashboard.
 func (w *work) emit(event []byte) error {
 	if w.Report == "" {
 		_, err := w.Events.Write(append(event, '\n'))
@@ -132,6 +135,7 @@ func (w *work) emit(event []byte) error {
 	return err
 }
 
+// write writes the dashboard of all events as HTML.
 func (w *work) write(title string) error {
 	f, err := os.Create(w.Report)
 	if err != nil {

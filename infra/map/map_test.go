@@ -146,8 +146,8 @@ func TestBadFiles(t *testing.T) {
 // unset is an environment with nothing in it.
 func unset(string) string { return "" }
 
-// Whoever names the wrong file reads which one that is, what is wrong with it, and
-// what to take instead.
+// The error about a wrong file says which file it is, what is wrong with it, and what to
+// take instead.
 func TestWrongFilesAreNamed(t *testing.T) {
 	t.Parallel()
 	for text, says := range map[string]string{
@@ -167,7 +167,7 @@ func TestWrongFilesAreNamed(t *testing.T) {
 	}
 }
 
-// What a scan has besides its events is told in words.
+// The note about a scan tells its counts in words.
 func TestNoteOfAScan(t *testing.T) {
 	t.Parallel()
 	var notes strings.Builder

@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// answer is what a function answered, as it came.
+// answer is the JSON that a function answered, as it came.
 type answer jsontext.Value
 
 // figures are the members of an answer that decide what is done next.
@@ -23,7 +23,8 @@ type figures struct {
 	Cursor   string `json:"cursor"`
 }
 
-// figures reads an answer. One that is no object has none.
+// figures returns the figures of an answer; zero ones of an answer that is no
+// object.
 func (a answer) figures() figures {
 	var f figures
 	if json.Unmarshal(a, &f) != nil {
@@ -32,7 +33,8 @@ func (a answer) figures() figures {
 	return f
 }
 
-// wellDone is the verdict on an answer to something that was to be done.
+// wellDone returns an error if the answer says that a check, a system or a
+// delivery failed.
 func (a answer) wellDone() error {
 	f := a.figures()
 	switch {
@@ -44,7 +46,8 @@ func (a answer) wellDone() error {
 	return nil
 }
 
-// lastRun is the verdict on the newest run of a collector's status.
+// lastRun returns an error if the collector's status says that a system of the
+// newest run failed, or that there was no run.
 func (a answer) lastRun() error {
 	var status struct {
 		Runs []jsontext.Value `json:"runs"`

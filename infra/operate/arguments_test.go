@@ -28,8 +28,8 @@ func (s *script) typed(t *testing.T, command string, env ...string) (output stri
 // quoted is a word as it is typed in a shell.
 func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
-// An apostrophe, a dollar or whatever else a key or a name may hold arrives as
-// it was typed.
+// A key or a name arrives as it was typed, also with an apostrophe, a dollar or
+// another special character.
 func TestOddValuesArriveAsTyped(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{
@@ -58,7 +58,7 @@ func TestOddValuesArriveAsTyped(t *testing.T) {
 	}
 }
 
-// unnumbered takes the id out of a replay's first payload.
+// unnumbered returns a replay's first payload without its id.
 func unnumbered(value any) any {
 	if m, ok := value.(map[string]any); ok {
 		if next, ok := m["next"].(string); ok && regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12} $`).MatchString(next) {
@@ -76,7 +76,7 @@ func decoded(t *testing.T, text string) (value any) {
 	return value
 }
 
-// What else the shell holds under a word that the program knows changes nothing.
+// A variable of the shell whose name is a word of the program changes nothing.
 func TestTheEnvironmentIsNoArgument(t *testing.T) {
 	t.Parallel()
 	var env []string
@@ -141,8 +141,8 @@ func TestWhichStack(t *testing.T) {
 	}
 }
 
-// What an unset variable of the shell leaves of a command must not do more than
-// was meant: a replay of everything, or an analysis of all systems.
+// An unset variable of the shell leaves an empty value in a command. The command
+// must not do more than was meant: replay everything, or analyse all systems.
 func TestEmptyValuesAreRefused(t *testing.T) {
 	for name, args := range map[string][]string{
 		"replay":     {"replay", "--key", ""},
@@ -169,7 +169,7 @@ func TestPayloadFromStandardInput(t *testing.T) {
 	}
 }
 
-// Files may lie anywhere, as for a user with a space in the name of the home.
+// Paths of files may hold spaces, as that of a home folder may.
 func TestMapTakesNamesWithSpaces(t *testing.T) {
 	t.Parallel()
 	home := filepath.Join(t.TempDir(), "my $files'")
@@ -227,7 +227,7 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// The functions' binaries hold nothing of the program's libraries.
+// The functions' binaries link none of the libraries of the operator's program.
 func TestFunctionsLinkNothingOfIt(t *testing.T) {
 	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "./functions/...")

@@ -24,7 +24,8 @@ const readTimeout = "910"
 // awsCLI is the program `aws`, version 1 or 2, as PATH finds it.
 type awsCLI struct{}
 
-// run calls it and returns its standard output. Its own message is the error's.
+// run calls the CLI and returns its standard output. The error has the CLI's own
+// message.
 func (awsCLI) run(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "aws", args...)
 	// One attempt: a replay must not start twice because an answer was lost.
@@ -35,14 +36,15 @@ func (awsCLI) run(ctx context.Context, args ...string) ([]byte, error) {
 	return out, explained(ctx, args, err, stderr.String())
 }
 
-// pass calls it and hands what it says on while it says it.
+// pass calls the CLI and passes its output on while it comes.
 func (awsCLI) pass(ctx context.Context, stdout, stderr io.Writer, args ...string) error {
 	cmd := exec.CommandContext(ctx, "aws", args...)
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	return explained(ctx, args, cmd.Run(), "")
 }
 
-// explained words how a call failed: by the CLI's own message, if there is one.
+// explained returns the error of a failed call: the CLI's own message, if there
+// is one, with its cure.
 func explained(ctx context.Context, args []string, err error, message string) error {
 	what := "aws " + strings.Join(args[:min(2, len(args))], " ")
 	switch {
@@ -59,8 +61,8 @@ func explained(ctx context.Context, args []string, err error, message string) er
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// cure is what helps against a failure that the CLI words for its programmers;
-// "": its own words are enough.
+// cure returns what helps against a failure whose message is for programmers;
+// "": the CLI's own message is enough.
 func cure(args []string, message string) string {
 	says := func(words ...string) bool {
 		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(strings.ToLower(message), strings.ToLower(word)) })
@@ -82,9 +84,10 @@ func cure(args []string, message string) string {
 	return ""
 }
 
-// atLeast refuses a CLI that is too old for a command. The versions are the
-// oldest of each major one that will do; zero: none does. A version that cannot
-// be read is let through: the CLI itself will say what it does not know.
+// atLeast refuses a CLI that is too old for a command. one and two are the oldest
+// versions of AWS CLI 1 and 2 that suffice; a zero one: no version of AWS CLI 1
+// does. A version that cannot be read is let through: the CLI itself then says
+// what it does not know.
 func (c awsCLI) atLeast(ctx context.Context, command string, one, two [3]int) error {
 	out, err := c.run(ctx, "--version")
 	if err != nil {
@@ -123,15 +126,15 @@ func (e *functionError) Error() string {
 	return e.function + ": " + text
 }
 
-// refused reports whether a function did nothing, since it cannot follow the payload:
-// the same payload would be refused again.
+// refused reports whether a function refused the payload, and so did nothing.
+// The function would refuse the same payload again.
 func refused(err error) bool {
 	var e *functionError
 	return errors.As(err, &e) && strings.HasPrefix(e.Message, "payload: ")
 }
 
-// invoke calls a function and waits for its answer. What goes wrong inside the
-// function is a *functionError.
+// invoke calls a function by its full name, waits for its answer and returns it.
+// An error of the function itself is a *functionError.
 func (c awsCLI) invoke(ctx context.Context, function string, payload []byte) (answer, error) {
 	dir, err := os.MkdirTemp("", self)
 	if err != nil {
@@ -154,7 +157,8 @@ func (c awsCLI) invoke(ctx context.Context, function string, payload []byte) (an
 	return answer(bytes.TrimSpace(text)), failure(function, meta, text)
 }
 
-// failure returns the function's error, nil if it answered.
+// failure returns the error with which a function ended; nil: it answered. meta is
+// what the CLI prints, text the function's output.
 func failure(function string, meta, text []byte) error {
 	var outcome struct {
 		FunctionError string
@@ -172,7 +176,8 @@ func failure(function string, meta, text []byte) error {
 	return e
 }
 
-// invoke calls one of the stack's functions.
+// invoke calls one of the stack's functions, collector or forwarder, and returns
+// its answer.
 func (s *session) invoke(ctx context.Context, function string, payload any) (answer, error) {
 	text, err := json.Marshal(payload)
 	if err != nil {

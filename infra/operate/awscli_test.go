@@ -18,10 +18,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// realCLIs are AWS CLIs of different versions, beside the one of this machine.
+// realCLIs has the paths of further AWS CLIs, in addition to that of this machine.
 var realCLIs = flag.String("aws", "", "paths of further AWS CLIs, separated by commas, in which what is printed for people is typed")
 
-// few are the commands that are typed without -aws: one of each form, since a
+// few returns the commands that are typed without -aws: one of each form, since a
 // CLI takes seconds to start.
 func few(commands map[string]string) map[string]string {
 	if *realCLIs == "" {
@@ -32,7 +32,7 @@ func few(commands map[string]string) map[string]string {
 	return commands
 }
 
-// clis returns the real AWS CLIs that are to be tried.
+// clis returns the paths of the real AWS CLIs under test.
 func clis(t *testing.T) []string {
 	t.Helper()
 	var all []string
@@ -50,8 +50,8 @@ func clis(t *testing.T) []string {
 	return all
 }
 
-// recorder is an AWS that answers each service with next to nothing, in the
-// service's own protocol.
+// recorder is a simulated AWS that records requests, and answers each with a
+// minimal answer in the protocol of its service.
 type recorder struct {
 	mu   sync.Mutex
 	seen []string // what was asked, and for Lambda the payload
@@ -158,8 +158,9 @@ func TestOutputsRunInEveryCLI(t *testing.T) {
 	}
 }
 
-// So are the AWS CLI's commands of the documents, and what the program itself
-// calls. An older CLI may lack a command: then the program says which it needs.
+// The AWS CLI's commands of the documents, and those of the program itself, run in
+// every CLI. An older CLI may lack a command: then the program says which version it
+// needs.
 func TestCommandsRunInEveryCLI(t *testing.T) {
 	if t.Parallel(); *realCLIs == "" {
 		t.Skip("takes minutes: go test ./infra/operate -run EveryCLI -aws /usr/bin/aws")

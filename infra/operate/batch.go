@@ -13,8 +13,8 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// batch is a replay of very many objects, as a job of S3 Batch Operations: of
-// all raw results under a prefix that were created since a day.
+// batch is a job of S3 Batch Operations that replays all raw objects under a
+// prefix that were stored since a day.
 type batch struct {
 	*session
 	prefix, since string
@@ -38,7 +38,7 @@ func (s *session) replayBatchCommand() *cobra.Command {
 	return c
 }
 
-// wrong says what the values must not be.
+// wrong returns an error if a flag has an impossible value.
 func (b *batch) wrong() error {
 	switch _, err := time.Parse(time.DateOnly, b.since); {
 	case !strings.HasPrefix(b.prefix, "raw/"):
@@ -49,9 +49,11 @@ func (b *batch) wrong() error {
 	return nil
 }
 
-// create makes the job, and says how it is confirmed.
+// create makes the job, and says how it is confirmed. A crash after the call that
+// makes the job leaves it waiting, and nothing is replayed: the operator sees it
+// in the S3 console and cancels it.
 func (b *batch) create(ctx context.Context) error {
-	// Older ones do not know the forwarder's arguments and the filter by prefix.
+	// Older versions know neither arguments for the forwarder nor the filter by prefix.
 	if err := b.aws.atLeast(ctx, "replay-batch", [3]int{1, 30, 6}, [3]int{2, 13, 39}); err != nil {
 		return err
 	}
@@ -72,7 +74,7 @@ func (b *batch) create(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write the job: %w", err)
 	}
-	// A repeated call of the same minute is the same job.
+	// The token makes S3 take a call that is repeated within a minute for the same job.
 	token := uuid.NewSHA1(uuid.Nil, append(job, b.now().UTC().Format("200601021504")...)).String()
 	out, err := b.aws.run(ctx, "s3control", "create-job", "--cli-input-json", string(job), "--output", "text", "--query", "JobId", "--client-request-token", token)
 	if err != nil {
@@ -87,7 +89,7 @@ func (b *batch) create(ctx context.Context) error {
 	return nil
 }
 
-// output reads one of the stack's outputs.
+// output returns the value of one of the stack's outputs; a missing one is an error.
 func (b *batch) output(ctx context.Context, name string) (string, error) {
 	out, err := b.aws.run(ctx, "cloudformation", "describe-stacks", "--stack-name", b.stack, "--output", "text",
 		"--query", "Stacks[0].Outputs[?OutputKey=='"+name+"'].OutputValue")
@@ -98,7 +100,8 @@ func (b *batch) output(ctx context.Context, name string) (string, error) {
 	return value, err
 }
 
-// job is the request CreateJob of S3 Control; archive, forwarder and role are ARNs.
+// job returns the request CreateJob of S3 Control; archive, forwarder and role are
+// ARNs.
 func (b *batch) job(account, archive, forwarder, role string) map[string]any {
 	return map[string]any{
 		"AccountId":            account,

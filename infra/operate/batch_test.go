@@ -83,7 +83,7 @@ func TestNothingIsAskedForNonsense(t *testing.T) {
 	}
 }
 
-// A CLI that is too old would refuse in words that help nobody.
+// A CLI that is too old is named, since its own error would not name the cure.
 func TestOldCLIIsNamed(t *testing.T) {
 	job := []string{"replay-batch", "--prefix", "raw/", "--since", "2026-11-01"}
 	for name, c := range map[string]struct {

@@ -18,7 +18,7 @@ const (
 	groupLocal = "local"
 )
 
-// program is the program's command line.
+// program returns the root command with all other commands.
 func (s *session) program() *cobra.Command {
 	program := &cobra.Command{
 		Use: self, Short: "Asks the functions of a deployed runecast-ingest stack, and looks into saved results", Version: version,
@@ -55,7 +55,8 @@ func (s *session) program() *cobra.Command {
 	return program
 }
 
-// work is what a command does once its flags are read and its arguments counted.
+// work is the body of a command. It runs after the flags are read and the
+// arguments are counted.
 type work func(ctx context.Context, args []string) error
 
 // local makes a command that needs no stack.
@@ -86,12 +87,12 @@ func (s *session) asking(use, short string, do work) *cobra.Command {
 	return c
 }
 
-// once makes a command that invokes a function once.
+// once makes a command that invokes a function once with a payload.
 func (s *session) once(use, short, function string, payload any) *cobra.Command {
 	return s.asking(use, short, func(ctx context.Context, _ []string) error { return s.must(ctx, function, payload) })
 }
 
-// arguments accepts exactly those that the usage names.
+// arguments accepts exactly as many arguments as the usage names.
 func arguments(wanted []string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		switch {
@@ -104,8 +105,9 @@ func arguments(wanted []string) cobra.PositionalArgs {
 	}
 }
 
-// noneEmpty refuses a flag with an empty value, such as a shell variable that
-// is not set leaves it: the command would do more than is meant.
+// noneEmpty refuses a flag or an argument with an empty value. A shell variable
+// that is not set leaves such a value, and the command would do more than is
+// meant: replay everything, for one.
 func noneEmpty(c *cobra.Command, args []string) error {
 	var all error
 	c.Flags().Visit(func(f *pflag.Flag) {
@@ -121,7 +123,7 @@ func noneEmpty(c *cobra.Command, args []string) error {
 	return all
 }
 
-// flagError words what is wrong with a flag for people.
+// flagError returns the error about a flag in words for people.
 func flagError(_ *cobra.Command, err error) error {
 	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		kind := map[string]string{"int": "a whole number", "int64": "a whole number", "float64": "a number", "duration": "a time such as 90s or 30m"}

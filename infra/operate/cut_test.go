@@ -13,8 +13,8 @@ import (
 // replayID is the id of a replay, as its first payload and every printed command have it.
 var replayID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
-// A call that is cut off, by whatever, ends with the command that goes on with
-// the same replay; nothing else has to be known, and every shell takes it.
+// A call that is cut off, for any reason, ends with the command that continues the
+// same replay. Nobody needs to know more, and every shell accepts the command.
 func TestCutReplayGoesOn(t *testing.T) {
 	const choice = `replay --system "O'Brien's vCenter" --since 2026-03-01 --rate 20000`
 	const expired = "An error occurred (ExpiredTokenException) when calling the Invoke operation: The security token included in the request is expired"
@@ -53,8 +53,8 @@ func TestCutReplayGoesOn(t *testing.T) {
 	}
 }
 
-// The same command once more would be another replay, and paid for again: it is
-// refused until the first has ended, or --anew says that this is meant.
+// The same command once more would be another replay, which costs the same again. It
+// is refused until the first replay has ended, or with --anew.
 func TestCutReplayIsNotBegunOnceMore(t *testing.T) {
 	s := &script{failure: "Connection was closed"}
 	again := func(code int, want string, args ...string) {
@@ -89,8 +89,8 @@ func TestCutReplayIsNotBegunOnceMore(t *testing.T) {
 	}
 }
 
-// A replay that the function refused has not begun: nobody is told to go on with it,
-// and what was remembered of one that has begun stays.
+// A replay that the function refuses has not begun: nobody is told to continue it.
+// The record of an earlier replay that has begun stays.
 func TestRefusedReplayIsNotBegun(t *testing.T) {
 	s := &script{}
 	const refusal = `!{"errorMessage":"payload: the replay is not clear: next is no cursor","errorType":"Error"}`
@@ -119,7 +119,7 @@ func TestRefusedReplayIsNotBegun(t *testing.T) {
 	}
 }
 
-// Of a replay whose call was cut off after it had sent everything, going on sends
+// To continue a replay whose call was cut off after everything was sent sends
 // nothing: the same scans stay in the same generation.
 func TestCutReplaySendsNothingTwice(t *testing.T) {
 	t.Parallel()
@@ -148,7 +148,7 @@ func TestCutReplaySendsNothingTwice(t *testing.T) {
 	}
 }
 
-// A cursor can be given back wherever one is printed.
+// Every command that prints a cursor also accepts one.
 func TestCursorsAreTaken(t *testing.T) {
 	for _, command := range []string{"replay --prefix raw/", "status", "quarantine"} {
 		s := &script{answers: []string{`{}`, `{}`}}

@@ -10,22 +10,24 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// field is a scalar by its name; a member of an object is named by both.
+// field is a scalar with its name; the name of a member of an object has the
+// object's name before it, as in committed.run.
 type field struct{ name, text string }
 
-// list is an array by its name.
+// list is an array with its name.
 type list struct {
 	name     string
 	elements []jsontext.Value
 }
 
-// lenient are the options for what a function may answer.
+// lenient returns options that accept duplicate names and invalid UTF-8, since an
+// answer is shown whatever a function sends.
 func lenient() json.Options {
 	return json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// flatten returns the scalars and arrays of a valid value, at any depth of
-// objects, in the order in which they came.
+// flatten returns the scalars and arrays of a valid value, from all depths of
+// nested objects, in the order in which they came. It leaves arrays as they are.
 func flatten(name string, v jsontext.Value) (fields []field, lists []list) {
 	switch v.Kind() {
 	case '{':
@@ -48,9 +50,9 @@ func flatten(name string, v jsontext.Value) (fields []field, lists []list) {
 	return fields, lists
 }
 
-// scalar is a value for people. Fractions are shortened: nobody reads sixteen
-// digits. Line breaks stay: a cell's lines are indented, so that they look like
-// nothing else.
+// scalar returns the text of a value for people. Fractions are shortened to four
+// digits. Line breaks stay: all lines of a cell are indented, so that a line from
+// outside cannot look like a line of the program.
 func scalar(v jsontext.Value) string {
 	token, err := jsontext.NewDecoder(bytes.NewReader(v), lenient()).ReadToken()
 	switch {
@@ -68,8 +70,9 @@ func scalar(v jsontext.Value) string {
 	return strings.Join(lines, "\n")
 }
 
-// plain keeps what comes from outside from moving the cursor, colouring the
-// terminal, or looking like lines of ours.
+// plain returns a text with spaces in place of characters that do not print. Text
+// from outside can then neither move the cursor nor colour the terminal, nor look
+// like a line of the program.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

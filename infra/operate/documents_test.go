@@ -13,8 +13,8 @@ import (
 // root is the module's folder.
 var root = filepath.Join("..", "..")
 
-// documents returns the paths of all Markdown files of the module by their
-// names within it. What is built and downloaded is none of them.
+// documents returns the paths of all Markdown files within the module, without
+// those in folders of built and downloaded files.
 func documents(t *testing.T) []string {
 	t.Helper()
 	var all []string
@@ -36,7 +36,7 @@ func documents(t *testing.T) []string {
 	return all
 }
 
-// runbook is where most commands stand.
+// runbook is the document with most commands.
 const runbook = "infra/operate/RUNBOOK.md"
 
 // read returns a document's text.
@@ -49,7 +49,8 @@ func read(t *testing.T, document string) string {
 	return string(text)
 }
 
-// step is a command of a document, and what is shown of its output.
+// step is a command of a document, and the lines that the document shows of its
+// output.
 type step struct {
 	section string
 	command string
@@ -57,10 +58,10 @@ type step struct {
 	shown   []string
 }
 
-// steps returns the commands of a document's console blocks, in order: what
-// stands behind a "$ ", up to the next one; "exit status 1" ends what is shown of
-// those that fail. No comment stands in them: an interactive zsh would take it for
-// arguments.
+// steps returns the commands of a document's console blocks, in order. A command
+// follows "$ "; the lines up to the next "$ " are its output, which ends with "exit
+// status 1" if the command fails. Commands have no comments, which an interactive
+// zsh would take for arguments.
 func steps(t *testing.T, document string) []step {
 	t.Helper()
 	var all []step
@@ -87,7 +88,8 @@ func steps(t *testing.T, document string) []step {
 	return all
 }
 
-// missing returns the lines that are shown, but are not in an output in this order.
+// missing returns the lines that the document shows and an output does not have in
+// this order.
 func (s step) missing(output string) []string {
 	lines := strings.Split(output, "\n")
 	var missing []string
@@ -109,8 +111,8 @@ func (s step) missing(output string) []string {
 	return missing
 }
 
-// pattern matches a line as it is shown: "…" stands for anything, times, runs
-// and ids for others of their kind, and space is space.
+// pattern returns what matches a line of a document: "…" matches anything; a time, a
+// run's id or another id matches any other of its kind; all space is the same.
 func pattern(line string) *regexp.Regexp {
 	text := regexp.QuoteMeta(strings.Join(strings.Fields(line), " "))
 	for _, kind := range []string{

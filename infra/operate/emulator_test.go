@@ -14,17 +14,17 @@ import (
 	"runecast-ingest/internal/simulate/receiver"
 )
 
-// Under AWS's own runtime emulator, both deployed binaries start, and answer
-// every payload file as they do elsewhere.
+// Under AWS's own runtime emulator, both deployed binaries start, and answer every
+// payload file as they do under the simulated runtime.
 func TestEveryPayloadFileUnderTheEmulator(t *testing.T) {
 	t.Parallel()
 	sendEveryPayloadFile(t, newRigOf(t, true))
 }
 
-// The emulator hands over a batch of a queue that is as large as a request may
-// be. Where Dynatrace does not answer, the forwarder stops in order before its
-// time is over; one that stands still is ended, and so may it be at any other
-// time. The next invocation has a new process.
+// The emulator delivers a batch of a queue of the greatest size. If Dynatrace does
+// not answer, the forwarder stops in an orderly way before its time is over. The
+// emulator ends a forwarder that does not stop; the next invocation has a new
+// process.
 func TestBatchTimeoutAndRestartUnderTheEmulator(t *testing.T) {
 	t.Parallel()
 	r := newRigOf(t, true)
@@ -71,7 +71,7 @@ func TestBatchTimeoutAndRestartUnderTheEmulator(t *testing.T) {
 	expect("after a restart", status, systems)
 }
 
-// stalls has Dynatrace give no answer until the returned function is called.
+// stalls makes Dynatrace give no answer until the returned function is called.
 func (r *rig) stalls() (release func()) {
 	stall := make(chan struct{})
 	set := func(to chan struct{}) {
@@ -83,7 +83,7 @@ func (r *rig) stalls() (release func()) {
 	return func() { set(nil); close(stall) }
 }
 
-// answers invokes the forwarder.
+// answers invokes the forwarder and returns its answer.
 func (r *rig) answers(payload []byte) string {
 	r.Helper()
 	res, err := r.invoke(r.Context(), forwarder, payload)
@@ -93,8 +93,8 @@ func (r *rig) answers(payload []byte) string {
 	return string(res.Payload)
 }
 
-// stalled waits as long as Dynatrace is to give no answer, and reports whether
-// it was to.
+// stalled waits while Dynatrace gives no answer, and reports whether there was such
+// a time.
 func (r *rig) stalled(req *http.Request) bool {
 	r.mu.Lock()
 	stall := r.stall
@@ -109,7 +109,7 @@ func (r *rig) stalled(req *http.Request) bool {
 	return true
 }
 
-// largeBatch is a batch of S3's events in a queue, of 6 MB in all.
+// largeBatch returns a batch of S3's events from a queue, of 6 MB in all.
 func largeBatch(t *testing.T, key string) []byte {
 	t.Helper()
 	const most, messages = 6 << 20, 10

@@ -21,8 +21,9 @@ import (
 	"runecast-ingest/internal/payload"
 )
 
-// outcomes are what the payload files of events/ come to, sent in this order
-// after a first run; "fails: " stands before those that a function refuses.
+// outcomes has the payload files of events/ and what their answers show, in the
+// order in which they are sent after a first run. "fails: " begins the outcome of a
+// payload that the function refuses.
 func outcomes() [][2]string {
 	return [][2]string{
 		{"collector-check", "ok true"},
@@ -50,7 +51,7 @@ func outcomes() [][2]string {
 		{"forwarder-replay-failed", "selected 0"},
 		{"forwarder-status", "systems:"},
 		{"forwarder-quarantine", "quarantined 0"},
-		{"forwarder-sweep", "complete 8"}, // of the scheduled run: its time is before the start's, so triggers leave it to the sweep
+		{"forwarder-sweep", "complete 8"}, // the scheduled run is older than that of collector-start, so triggers left it to the sweep
 		{"forwarder-verify", "storage:security.events:read"},
 		{"forwarder-verify-key", "storage:security.events:read"},
 	}
@@ -94,8 +95,8 @@ func (r *rig) putSample() {
 	r.putOlder("raw/v1/dt=2026-11-22/run="+newestRun+"/vc1.example-2ebce7c4.json.gz", newestRun, time.Date(2020, 1, 1, 2, 0, 0, 0, time.UTC))
 }
 
-// putOlder archives the first analysis of vc1.example under another key, as
-// that of another run.
+// putOlder archives the first analysis of vc1.example under another key, with the
+// id and the time of another run.
 func (r *rig) putOlder(key, run string, startedAt time.Time) {
 	r.Helper()
 	original := r.raw()[slices.IndexFunc(r.raw(), func(key string) bool { return strings.Contains(key, "/vc1.example-") })]
@@ -123,8 +124,8 @@ func (r *rig) putOlder(key, run string, startedAt time.Time) {
 	}
 }
 
-// samples returns the action of each file of events/; "" is an event of AWS, or
-// the collector's default.
+// samples returns the action of each file of events/; "" for an event of AWS, and
+// for a start without an action.
 func samples(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, "events", "*.json"))
@@ -146,7 +147,8 @@ func samples(t *testing.T) map[string]string {
 	return actions
 }
 
-// Whatever a function can be asked for has a file, and functions/README.md names them all.
+// Every action of a function has a payload file, and functions/README.md names all
+// files.
 func TestEveryActionHasAFile(t *testing.T) {
 	t.Parallel()
 	payloads := read(t, "functions/README.md")

@@ -14,11 +14,13 @@ import (
 	"runecast-ingest/internal/payload"
 )
 
-// firstRun shows after a deployment that the whole way works.
+// firstRun is the command that shows after a deployment that everything works:
+// both checks, a run without an analysis, and its delivery.
 type firstRun struct {
 	*session
+	// timeout is how long the run and its delivery may take.
 	timeout time.Duration
-	// every is the time between two looks at what is under way.
+	// every is the time between two requests for the state of the run or delivery.
 	every time.Duration
 }
 
@@ -34,8 +36,10 @@ func (s *session) firstRunCommand() *cobra.Command {
 	return c
 }
 
-// do checks, archives without an analysis, waits for the delivery, and says
-// where to look. A check that failed ends it, since all else would fail too.
+// do checks both functions, archives without an analysis, waits for the delivery,
+// and says where to look in Dynatrace. A failed check ends it, since the run would
+// fail as well. A crash of this program loses nothing: the functions continue, and
+// first-run can be repeated.
 func (r *firstRun) do(ctx context.Context) error {
 	if err := r.check(ctx); err != nil {
 		return err
@@ -59,7 +63,8 @@ func (r *firstRun) do(ctx context.Context) error {
 	return errors.Join(outcome, delivered)
 }
 
-// ended waits for the end of a run, and returns what is wrong with it.
+// ended waits for the end of the run that answer a is about. outcome says what
+// failed in the run; err says that its end could not be seen.
 func (r *firstRun) ended(ctx context.Context, a answer) (outcome, err error) {
 	waited := false
 	for a.figures().State == "running" {
@@ -77,7 +82,8 @@ func (r *firstRun) ended(ctx context.Context, a answer) (outcome, err error) {
 	return a.lastRun(), r.show(a)
 }
 
-// delivered waits until nothing waits to be delivered, and returns what is wrong.
+// delivered waits until no raw object is pending. outcome says which deliveries
+// failed; err says that their end could not be seen.
 func (r *firstRun) delivered(ctx context.Context) (outcome, err error) {
 	for {
 		a, err := r.invoke(ctx, forwarder, payload.Action{Action: payload.Status})
@@ -98,7 +104,8 @@ func (r *firstRun) delivered(ctx context.Context) (outcome, err error) {
 	}
 }
 
-// wait lets a while pass, or ends with the context.
+// wait waits for the time between two looks, or returns an error when the context
+// ends.
 func (r *firstRun) wait(ctx context.Context) error {
 	t := time.NewTimer(r.every)
 	defer t.Stop()

@@ -12,7 +12,8 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// invokeCommand is for what no other command covers, such as capture.
+// invokeCommand makes the command for payloads that no other command sends, such
+// as capture.
 func (s *session) invokeCommand() *cobra.Command {
 	c := s.asking("invoke FUNCTION FILE", "Invoke a function with a payload from a file, - is standard input", func(ctx context.Context, args []string) error {
 		text, err := s.payload(args[1])
@@ -25,7 +26,7 @@ func (s *session) invokeCommand() *cobra.Command {
 	return ofFunction(c)
 }
 
-// payload reads a file, or standard input.
+// payload returns the content of a file, or of standard input for "-".
 func (s *session) payload(file string) ([]byte, error) {
 	if file == "-" {
 		return io.ReadAll(s.in)
@@ -55,7 +56,8 @@ func (s *session) logsCommand() *cobra.Command {
 	return ofFunction(c)
 }
 
-// ofFunction makes a command's first argument one of the functions.
+// ofFunction makes a command accept only the name of a function as its first
+// argument, and complete it.
 func ofFunction(c *cobra.Command) *cobra.Command {
 	count := c.Args
 	c.Args = func(c *cobra.Command, args []string) error {

@@ -12,19 +12,20 @@ import (
 	"runecast-ingest/internal/fault"
 )
 
-// keptReplay is what is remembered of a replay until it has ended, in a file of
-// the operator's own. A crash of this machine leaves it: the same command then
-// does not begin, and pay for, the same replay once more. It lies beside no
-// stack's state: without it, the command that goes on was printed too.
+// keptReplay is the record of a replay that has begun and not ended. It is a JSON
+// file in the operator's cache folder. A crash of this machine leaves the file:
+// the same command is then refused, since it would send everything, and cost it,
+// again. No stack depends on the file; the command that continues the replay was
+// printed, too.
 type keptReplay struct {
 	// Choice is the stack, and the command without its cursor.
 	Choice string `json:"choice"`
-	// GoOn is the command that goes on.
+	// GoOn is the command that continues the replay.
 	GoOn string `json:"goOn"`
 }
 
-// keptFile is where a replay is kept, by what it chooses; "": this machine has no
-// place for it.
+// keptFile returns the path of the record of a replay with this choice; "": this
+// machine has no cache folder.
 func (s *session) keptFile(choice string) string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -33,11 +34,11 @@ func (s *session) keptFile(choice string) string {
 	return filepath.Join(dir, self, uuid.NewSHA1(uuid.Nil, []byte(choice)).String()+".replay.json")
 }
 
-// unfinished refuses to begin a replay that was cut off before.
+// unfinished returns an error if the same replay has begun before and not ended.
 func (s *session) unfinished(p replay) error {
 	var kept keptReplay
 	choice := s.choice(p)
-	_ = json.Unmarshal(s.kept(p), &kept) // what cannot be read remembers nothing
+	_ = json.Unmarshal(s.kept(p), &kept) // a record that cannot be read counts as none
 	if kept.Choice != choice {
 		return nil
 	}
@@ -45,10 +46,13 @@ func (s *session) unfinished(p replay) error {
 		Cure: fmt.Sprintf("go on with `%s`, which sends nothing twice; or begin once more with --anew", kept.GoOn)}
 }
 
-// choice is a replay's command without its cursor, the same on every day.
+// choice returns the stack and a replay's command without its cursor: the same text
+// whenever the same replay is asked for.
 func (s *session) choice(p replay) string { return self + " " + s.stack + " " + p.goOn("") }
 
-// keep remembers how a replay goes on. Where that fails, the printed command has to do.
+// keep records the command that continues a replay at a cursor. It writes the file
+// whole or not at all. If that fails, a note says so, and the printed command is
+// the only record.
 func (s *session) keep(p replay, cursor string) {
 	text, err := json.Marshal(keptReplay{Choice: s.choice(p), GoOn: s.onThisStack(p.goOn(cursor))})
 	if file := s.keptFile(s.choice(p)); err == nil && file != "" {
@@ -59,7 +63,7 @@ func (s *session) keep(p replay, cursor string) {
 	}
 }
 
-// kept returns what is remembered of a replay; nil: nothing is.
+// kept returns the record of a replay as JSON; nil: there is none.
 func (s *session) kept(p replay) []byte {
 	text, err := os.ReadFile(s.keptFile(s.choice(p)))
 	if err != nil {
@@ -68,7 +72,8 @@ func (s *session) kept(p replay) []byte {
 	return text
 }
 
-// restore remembers of a replay what was remembered before a call that was refused.
+// restore puts the record of a replay back to what it was before a call that the
+// function refused; before nil: there was none.
 func (s *session) restore(p replay, before []byte) {
 	if before == nil {
 		s.forget(p)
@@ -79,7 +84,8 @@ func (s *session) restore(p replay, before []byte) {
 	}
 }
 
-// forget ends what keep began.
+// forget removes the record of a replay that has ended. A crash before leaves the
+// record: --anew begins such a replay once more.
 func (s *session) forget(p replay) {
 	if err := os.Remove(s.keptFile(s.choice(p))); err != nil && !errors.Is(err, os.ErrNotExist) {
 		s.note("the ended replay stays remembered on this machine: %v", err)

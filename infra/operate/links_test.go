@@ -76,7 +76,7 @@ func TestLinksOfDocuments(t *testing.T) {
 	}
 }
 
-// Whoever reads one document can go to all others: each is linked from another.
+// Every document is linked from another document.
 func TestEveryDocumentIsLinked(t *testing.T) {
 	t.Parallel()
 	all := documents(t)

@@ -14,12 +14,14 @@ func (s *session) checkCommand() *cobra.Command {
 		func(ctx context.Context, _ []string) error { return s.check(ctx) })
 }
 
-// check tries both functions' ways. What is wrong with one does not hide the other.
+// check sends both functions their check. A failure of one does not keep the other
+// from being checked.
 func (s *session) check(ctx context.Context) error {
 	return s.both(func(function string) error { return s.must(ctx, function, payload.Action{Action: payload.Check}) })
 }
 
-// both does something with each function, under its title.
+// both calls do for each function, below a heading with the function's name, and
+// returns all errors.
 func (s *session) both(do func(function string) error) error {
 	var all error
 	for _, function := range []string{collector, forwarder} {

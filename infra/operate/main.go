@@ -1,11 +1,11 @@
-// Command runecast-ingest is the operator's program. It asks the two functions
+// Command runecast-ingest is the operator's program. It invokes the two functions
 // of a deployed stack by the AWS CLI and shows their answers as tables; its
-// command map needs no account. It promises an exit status to go by: 0 all is
-// well, 1 something is not and the text says what, 2 the command itself is
-// wrong. Values are its own arguments: of the environment it reads
-// RUNECAST_INGEST_STACK and RUNECAST_INGEST_STAGE, and for map the settings of
-// the forwarder's mapping. Region, profile and credentials are the AWS CLI's
-// own affair.
+// command map needs no account. It promises an exit status: 0 if all is well, 1
+// if something is not and the output says what, 2 if the command itself is
+// wrong. Of the environment it reads RUNECAST_INGEST_STACK,
+// RUNECAST_INGEST_STAGE and RUNECAST_INGEST_SETTINGS, and for map the settings
+// of the forwarder's mapping; all other values are arguments. The AWS CLI finds
+// region, profile and credentials by itself.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// self is what the program is called.
+// self is the program's name, and the name of the stack of the stage default.
 const self = "runecast-ingest"
 
 // version is set by the linker: the release, and the commit.
@@ -34,14 +34,15 @@ func main() {
 	os.Exit(code)
 }
 
-// Exit statuses.
+// Exit statuses: all is well; something is not, and the output says what; the
+// command itself is wrong.
 const (
 	exitFine  = 0
 	exitWrong = 1
 	exitUsage = 2
 )
 
-// run does one command and returns the exit status.
+// run executes one command line and returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	s := &session{in: stdin, out: stdout, notes: stderr, now: time.Now, newID: uuid.NewString}
 	program := s.program()

@@ -17,12 +17,12 @@ import (
 	"testing"
 )
 
-// bin holds the binaries of all tests: the functions', the program's, and the
-// stand-in's, by the names for which it stands.
+// bin is the folder with the binaries of all tests: the functions, the program, and
+// the stand-in under the names aws and sam.
 var bin string
 
-// binaryVariable may name another program to test where tests start it, in place of
-// the one that is built here: that of another commit, to hear what they say of it.
+// binaryVariable is an environment variable with the path of a program that tests
+// start in place of the one that is built here, such as that of another commit.
 const binaryVariable = "BINARY"
 
 func TestMain(m *testing.M) {
@@ -60,28 +60,28 @@ func build() {
 	}
 }
 
-// script is an AWS account that answers as a test says.
+// script is a simulated AWS account whose answers a test chooses.
 type script struct {
 	mu sync.Mutex
-	// asked are the calls: the function and the payload of an invocation, else
+	// asked has the calls: the function and the payload of an invocation, else
 	// the command's first two words and its last argument.
 	asked []string
-	// calls are all calls, as they came.
+	// calls has the arguments of all calls.
 	calls [][]string
-	// answers are given in turn to invocations; one that begins with "!" is the
-	// function's error.
+	// answers has the answers of the next invocations; an answer that begins with
+	// "!" is the function's error.
 	answers []string
-	// messages lie in the dead-letter queue.
+	// messages are those of the dead-letter queue.
 	messages []string
-	// input is what is typed, or piped in.
+	// input is the program's standard input.
 	input string
-	// version is the AWS CLI's; "": a new one.
+	// version is that of the AWS CLI; "": a new one.
 	version string
-	// failure is what the AWS CLI says when no answer is left.
+	// failure is the AWS CLI's error when no answer is left.
 	failure string
-	// home keeps what the program remembers.
+	// home is the folder in which the program keeps its records.
 	home string
-	// stacks is what CloudFormation says of a stack whole; "": there is none.
+	// stacks is CloudFormation's description of a stack, as JSON; "": there is none.
 	stacks string
 }
 
@@ -101,7 +101,7 @@ func (s *script) operate(t *testing.T, args ...string) (stdout, stderr string, c
 	return out.String(), err.String(), code
 }
 
-// cache is the folder of what is remembered, the same for all commands.
+// cache returns the operator's cache folder, the same for all commands of a script.
 func (s *script) cache(t *testing.T) string {
 	if s.home == "" {
 		s.home = t.TempDir()

@@ -20,7 +20,7 @@ func makefile(t *testing.T) string {
 	return string(text)
 }
 
-// targets are those that people type.
+// targets returns the targets that people type: those with a help text.
 func targets(t *testing.T) []string {
 	t.Helper()
 	var all []string
@@ -45,7 +45,7 @@ func would(t *testing.T, env []string, args ...string) string {
 	return string(out)
 }
 
-// Who wants to try or deploy this must see at a glance what there is.
+// The Makefile is short, so that a person finds the targets quickly.
 func TestMakefileIsShort(t *testing.T) {
 	t.Parallel()
 	if all := targets(t); len(all) > 14 {
@@ -53,8 +53,9 @@ func TestMakefileIsShort(t *testing.T) {
 	}
 }
 
-// A word that happens to be in the shell's environment must not change what is
-// built, tested or deployed. ARTIFACTS_DIR is what the SAM CLI calls make with.
+// A variable that happens to be in the shell's environment must not change what is
+// built, tested or deployed. Only ARTIFACTS_DIR counts, with which the SAM CLI calls
+// make.
 func TestMakeTakesNothingFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 	var poison []string
@@ -84,8 +85,9 @@ func TestMakeTakesNothingFromTheEnvironment(t *testing.T) {
 	}
 }
 
-// Values go to the SAM CLI in a file: behind --parameter-overrides they are cut
-// at spaces, and --guided writes them all into a file that git tracks.
+// Values go to the SAM CLI in a file. The SAM CLI cuts values that are typed behind
+// --parameter-overrides at spaces, and with --guided writes all values into a file
+// that git tracks.
 func TestDeployTakesValuesFromTheFileAlone(t *testing.T) {
 	t.Parallel()
 	for stage, want := range map[string]string{
@@ -125,7 +127,7 @@ func TestDeployTakesValuesFromTheFileAlone(t *testing.T) {
 	}
 }
 
-// A hardened machine lets nothing start that lies in its temporary folder. There
+// On a hardened machine no program in the temporary folder can be started. There
 // `go run` cannot start what it builds, nor `go test` the tests.
 func TestNothingStartsFromTheTemporaryFolder(t *testing.T) {
 	t.Parallel()

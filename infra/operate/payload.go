@@ -10,13 +10,13 @@ import (
 
 // paged is a payload whose answer may end with a cursor.
 type paged interface {
-	// from returns the same payload, going on by a cursor.
+	// from returns the same payload with a cursor, at which the call continues.
 	from(cursor string) paged
-	// goOn is the command that goes on by a cursor.
+	// goOn returns the command that continues at a cursor.
 	goOn(cursor string) string
 }
 
-// inspection asks the forwarder how deliveries stand, or what was refused.
+// inspection is a request for the forwarder's status or quarantine.
 type inspection struct {
 	Action string `json:"action"`
 	payload.QuarantineRequest
@@ -34,7 +34,7 @@ func (p inspection) goOn(cursor string) string {
 	return commandLine("status", flagValue{"system", p.System}, flagValue{"since", p.Since}, flagValue{"until", p.Until}, flagValue{"next", cursor})
 }
 
-// replay sends archived scans again.
+// replay is a request to send archived scans again.
 type replay struct{ payload.ReplayRequest }
 
 func (p replay) from(cursor string) paged {
@@ -57,10 +57,10 @@ func (p replay) goOn(cursor string) string {
 	return line
 }
 
-// flagValue is a flag with its value; an empty one is left out.
+// flagValue is a flag with its value; a flag with an empty value is left out.
 type flagValue struct{ flag, value string }
 
-// number is a number as it is typed, "" for zero.
+// number returns a number as it is typed, "" for zero.
 func number(n float64) string {
 	if n == 0 {
 		return ""
@@ -68,7 +68,8 @@ func number(n float64) string {
 	return strconv.FormatFloat(n, 'f', -1, 64)
 }
 
-// commandLine is a command as it is typed in a shell, whatever the values hold.
+// commandLine returns a command as it is typed in a shell; a value with special
+// characters is quoted.
 func commandLine(command string, values ...flagValue) string {
 	line := self + " " + command
 	for _, v := range values {

@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	// hidden is how long a message that was taken stays invisible to others, in
-	// seconds: longer than the invocation that it leads to.
+	// hidden is how long a received message stays invisible to other receivers, in
+	// seconds: longer than the invocation that the message leads to.
 	hidden = "960"
-	// longPoll is how long an empty queue is waited for, in seconds: a shorter
-	// look asks only some of SQS's servers.
+	// longPoll is how long a receive waits at an empty queue, in seconds. Without
+	// long polling SQS asks only some of its servers, and may miss a message.
 	longPoll = "5"
 	// scheduledTime stands in a schedule's input for the time of the occurrence.
 	scheduledTime = "<aws.scheduler.scheduled-time>"
@@ -38,14 +38,15 @@ func (s *session) redriveCommand() *cobra.Command {
 	return c
 }
 
-// glance is how long the messages that are looked through for one of them stay
-// invisible to others, in seconds.
+// glance is how long a message stays invisible to other receivers while the queue
+// is searched for one message, in seconds.
 const glance = "60"
 
-// discard deletes the one message of the dead-letter queue that can never
-// succeed. The others stay, and are visible again after a minute: of a queue that
-// takes longer than that to look through they come again, among those that have not
-// come yet. The look ends when as many came again in a row as were seen.
+// discard deletes one message of the dead-letter queue, by its id. The other
+// messages stay, and are visible again after a minute. In a queue that takes longer
+// than a minute to search, messages that were seen come again among new ones. The
+// search ends at an empty answer, or when more messages in a row came again than
+// were seen.
 func (s *session) discard(ctx context.Context, id string) error {
 	queue, err := s.deadLetters(ctx)
 	if err != nil {
@@ -74,9 +75,10 @@ func (s *session) discard(ctx context.Context, id string) error {
 	}
 }
 
-// redrive gives the functions again what the dead-letter queue keeps, one
-// message after the other. A message is deleted only when its function has
-// succeeded; the others are visible again after 16 minutes.
+// redrive invokes the functions again with the messages of the dead-letter queue,
+// one after the other. It deletes a message only when its function has succeeded;
+// the other messages are visible again after 16 minutes. A crash between success
+// and deletion leaves the message: the next redrive invokes its function again.
 func (s *session) redrive(ctx context.Context) error {
 	queue, err := s.deadLetters(ctx)
 	if err != nil {
@@ -98,7 +100,8 @@ func (s *session) redrive(ctx context.Context) error {
 	}
 }
 
-// succeeded is the verdict on what a message led to.
+// succeeded returns an error if the answer says that something failed, or, of the
+// forwarder, that objects are still pending.
 func (a answer) succeeded(function string) error {
 	if pending := a.figures().Pending; function == forwarder && pending > 0 {
 		return fmt.Errorf("%d objects are not delivered yet", pending)
@@ -106,14 +109,14 @@ func (a answer) succeeded(function string) error {
 	return a.wellDone()
 }
 
-// deadLetters is the address of the stack's queue.
+// deadLetters returns the URL of the stack's dead-letter queue.
 func (s *session) deadLetters(ctx context.Context) (string, error) {
 	out, err := s.aws.run(ctx, "cloudformation", "describe-stack-resource", "--stack-name", s.stack,
 		"--logical-resource-id", "DeadLetterQueue", "--query", "StackResourceDetail.PhysicalResourceId", "--output", "text")
 	return strings.TrimSpace(string(out)), err
 }
 
-// message is one of the dead-letter queue's.
+// message is a message of the dead-letter queue, as the AWS CLI prints it.
 type message struct {
 	ID         string `json:"MessageId"`
 	Receipt    string `json:"ReceiptHandle"`
@@ -123,8 +126,8 @@ type message struct {
 	} `json:"MessageAttributes"`
 }
 
-// receive takes a message, which others do not see for so many seconds; nil:
-// there is none.
+// receive returns a message of the queue, which other receivers do not see for so
+// many seconds; nil: the queue shows none.
 func (s *session) receive(ctx context.Context, queue, invisible string) (*message, error) {
 	out, err := s.aws.run(ctx, "sqs", "receive-message", "--queue-url", queue, "--max-number-of-messages", "1",
 		"--visibility-timeout", invisible, "--wait-time-seconds", longPoll, "--message-attribute-names", "All", "--output", "json")
@@ -141,7 +144,8 @@ func (s *session) receive(ctx context.Context, queue, invisible string) (*messag
 	return &answer.Messages[0], nil
 }
 
-// redriveOne invokes the function that a message was meant for.
+// redriveOne invokes the function that a message was meant for, and deletes the
+// message if the function succeeds.
 func (s *session) redriveOne(ctx context.Context, queue string, m *message) error {
 	function, payload, err := m.meant(s)
 	if err != nil {
@@ -165,10 +169,10 @@ func (s *session) redriveOne(ctx context.Context, queue string, m *message) erro
 	return err
 }
 
-// meant returns for which function a message was, and what it was invoked with.
-// There are three kinds: Lambda's record of a failed invocation, the input of
-// a schedule whose target could not be invoked (or the Invoke request with
-// it), and a notification of S3 that the object queue gave up.
+// meant returns the function that a message was meant for, and its payload.
+// There are three kinds of messages: Lambda's record of a failed invocation; the
+// input of a schedule whose target could not be invoked, or the Invoke request
+// with that input; and a notification of S3 that the object queue gave up.
 func (m *message) meant(s *session) (function string, payload jsontext.Value, err error) {
 	var body struct {
 		Request struct {
@@ -204,19 +208,20 @@ func (m *message) meant(s *session) (function string, payload jsontext.Value, er
 	return "", nil, m.unknown("it names no function")
 }
 
-// asRecord returns what an invocation had, as Lambda's record of it, without the
-// answer: by the id of the invocation that failed a replay knows what it had sent.
+// asRecord returns a payload as Lambda's record of a failed invocation, without the
+// answer. By the id of that invocation a replay knows what it had sent.
 func asRecord(id string, payload jsontext.Value) jsontext.Value {
 	quoted, _ := jsontext.AppendQuote(nil, id) // invalid UTF-8 in it is replaced
 	return slices.Concat(jsontext.Value(`{"requestContext":{"requestId":`), quoted, jsontext.Value(`},"requestPayload":`), payload, jsontext.Value(`}`))
 }
 
+// unknown returns the error about a message of no known kind.
 func (m *message) unknown(why string) error {
 	return &fault.Error{Class: fault.Reject, What: "is not understood: " + why, Cure: "look at it with the command in the stack's output DeadLetters"}
 }
 
-// named finds the function of an ARN among the stack's own: nothing else is
-// ever invoked because a message says so.
+// named returns the stack's function that an ARN names. An ARN of any other
+// function is an error: a message cannot have it invoked.
 func (s *session) named(arn string) (string, error) {
 	parts := strings.Split(arn, ":") // arn:aws:lambda:region:account:function:name:qualifier
 	for _, function := range []string{collector, forwarder} {

@@ -76,9 +76,9 @@ func TestRedrive(t *testing.T) {
 	}
 }
 
-// A replay that failed on its way, and is redriven, goes on behind what it has sent,
-// since it is known by the id of its first invocation. An earlier program handed over
-// its payload alone: that was another replay, which sent all again.
+// A replay that failed in the middle and is redriven continues after what it has sent,
+// since the id of its first invocation identifies it. The payload without this id would
+// be another replay, which sends everything again.
 func TestRedrivenReplayGoesOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -108,7 +108,7 @@ func TestRedrivenReplayGoesOn(t *testing.T) {
 	}
 }
 
-// One message that stays does not keep the next from being redriven.
+// A message that stays in the queue does not keep the next message from being redriven.
 func TestRedriveGoesOn(t *testing.T) {
 	s := &script{answers: []string{`{}`}, messages: []string{letter(t, "hello", nil), letter(t, `{"action":"sweep"}`, map[string]string{"TARGET_ARN": arn + "forwarder"})}}
 	stdout, stderr, code := s.operate(t, "redrive")

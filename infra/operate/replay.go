@@ -21,7 +21,7 @@ func (s *session) replayCommand() *cobra.Command {
 			if err := s.unfinished(p); err != nil && !anew {
 				return err
 			}
-			p.Next = s.newID() + " " // an empty place: it begins with the first
+			p.Next = s.newID() + " " // the id, and no position: the replay begins with the first object
 		}
 		return s.pages(ctx, p)
 	})
@@ -47,14 +47,16 @@ func (s *session) replayCommand() *cobra.Command {
 	return completing(c, "state", "complete", "superseded", "failed", "pending", "quarantined")
 }
 
-// pages asks the forwarder, and again with the cursor of each answer until one
-// has none. A failed scan does not keep the others from being asked for.
+// pages invokes the forwarder, and again with the cursor of each answer until an
+// answer has none. A failed scan does not keep the other scans from being sent.
 //
-// A call may be cut off while the function works on, and this machine with it.
-// So a replay gets its id here, before its first call: whoever calls again with
-// the cursor of a call goes on with the same replay, in which nothing is sent
-// twice. That command is printed before a replay's first call and whenever a
-// call fails.
+// A call, or this machine, may be cut off while the function continues to work.
+// So the id of a replay is made here, before its first call. A later call with the
+// cursor of an earlier one continues the same replay, in which nothing is sent
+// twice. The command for this is printed before the first call of a replay and
+// whenever a call fails, and recorded on this machine before every call. A crash
+// before a call leaves a record of a replay that has sent nothing yet; the recorded
+// command sends it.
 func (s *session) pages(ctx context.Context, p paged) error {
 	var failed error
 	r, replays := p.(replay)

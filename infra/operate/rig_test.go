@@ -41,9 +41,9 @@ const (
 // server whose events reach the forwarder, and the two simulators.
 type rig struct {
 	*testing.T
-	began     time.Time     // the present of what is typed here
+	began     time.Time     // when the rig was started
 	dir       string        // the S3 server's folder
-	timeout   time.Duration // of an invocation
+	timeout   time.Duration // how long an invocation may take
 	emulated  bool          // the functions run under AWS's own emulator
 	s3        *s3server.Server
 	vault     *secrets.Manager
@@ -61,12 +61,12 @@ type rig struct {
 	refuse    func(body []byte) int // gives a status to refuse with, or 0
 	stall     chan struct{}         // Dynatrace does not answer until it is closed; nil: it does
 	dead      []message
-	hidden    map[string]bool // messages that were received
-	handled   map[string]int  // S3's events by key
+	hidden    map[string]bool // messages that were received, by id
+	handled   map[string]int  // the number of S3's events that were handled, by key
 	changed   *sync.Cond
 }
 
-// function is one that is deployed.
+// function is a deployed function.
 type function interface {
 	Invoke(ctx context.Context, payload []byte) (lambda.Result, error)
 	io.Closer
@@ -95,7 +95,7 @@ func newRigOf(t *testing.T, emulated bool) *rig {
 	return r
 }
 
-// endpoints starts the appliance and Dynatrace's ingest, and keeps their secrets.
+// endpoints starts the appliance and Dynatrace's ingest, and stores their secrets.
 func (r *rig) endpoints() {
 	r.Helper()
 	a, err := appliance.New(appliance.Options{Seed: 1, Findings: 600, ScanTime: time.Millisecond, Token: runecastToken})
@@ -125,8 +125,7 @@ func (r *rig) keep(name, token string) (arn string) {
 	return r.vault.Put(name, string(text))
 }
 
-// dynatrace stands for a Dynatrace that may have changed: another token, an
-// outage, an event that it does not like.
+// dynatrace answers as the receiver does, or as refuse and stall say.
 func (r *rig) dynatrace(w http.ResponseWriter, req *http.Request) {
 	if r.stalled(req) {
 		return
@@ -149,14 +148,15 @@ func (r *rig) dynatrace(w http.ResponseWriter, req *http.Request) {
 	ingest.ServeHTTP(w, req)
 }
 
-// refuses makes Dynatrace answer so; nil: it is well again.
+// refuses makes Dynatrace answer requests with a status by their body; nil: it
+// answers normally again.
 func (r *rig) refuses(refuse func(body []byte) int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.refuse = refuse
 }
 
-// storage starts S3, whose events go to the forwarder.
+// storage starts S3, and sends its events to the forwarder.
 func (r *rig) storage() {
 	r.Helper()
 	hook := trigger.New(trigger.Options{
@@ -189,7 +189,7 @@ func (r *rig) storage() {
 	}
 }
 
-// deploy starts a function anew with its settings.
+// deploy starts a function again with its present settings.
 func (r *rig) deploy(name string) {
 	r.Helper()
 	o := lambda.Options{
@@ -220,8 +220,8 @@ func (r *rig) invoke(ctx context.Context, name string, payload []byte) (lambda.R
 	return f.Invoke(ctx, payload)
 }
 
-// events is the forwarder as S3 sees it. A failed invocation ends in the
-// dead-letter queue, as Lambda's record of it.
+// events takes S3's events and invokes the forwarder with them. It puts the record
+// of a failed invocation into the dead-letter queue.
 type events struct{ *rig }
 
 func (e events) Invoke(ctx context.Context, payload []byte) (lambda.Result, error) {
@@ -248,7 +248,8 @@ func (e events) Invoke(ctx context.Context, payload []byte) (lambda.Result, erro
 	return lambda.Result{}, err
 }
 
-// bury puts the record of a failed invocation, which had an id, into the dead-letter queue.
+// bury puts the record of a failed invocation into the dead-letter queue; request is
+// the invocation's id.
 func (r *rig) bury(request string, payload []byte, res lambda.Result) {
 	record, err := json.Marshal(map[string]any{
 		"version": "1.0", "timestamp": "2026-11-22T02:20:10.012Z",
@@ -316,7 +317,7 @@ func (r *rig) serveTLS(authority *pki.Authority, h http.Handler) string {
 	return server.URL
 }
 
-// logBuffer keeps a function's log.
+// logBuffer collects a function's log.
 type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -17,7 +17,7 @@ import (
 
 const rotatedToken = "dt0c01.ROTATED"
 
-// What the documents show for what exists here only under other names.
+// The documents' examples, which stand for a run or a key of the rig.
 const (
 	newestRun = "20261122T020000Z-4f3a"
 	marchRun  = "20260314T020000Z-77b1"
@@ -25,7 +25,8 @@ const (
 	marchKey  = "raw/v1/dt=2026-03-14/run=" + marchRun + "/vc1.example-95c91577.json.gz"
 )
 
-// troubles are what befalls the stack before a section of a document is typed.
+// troubles has what happens to the stack before the commands of a section are typed,
+// by the section's heading.
 func troubles() map[string]func(*rig) {
 	return map[string]func(*rig){
 		"Settings": func(r *rig) { // all as it was deployed first
@@ -87,7 +88,7 @@ func troubles() map[string]func(*rig) {
 	}
 }
 
-// archiveAgain is a run that archives these systems once more, or all.
+// archiveAgain starts a run that archives these systems once more, or all systems.
 func (r *rig) archiveAgain(systems ...string) {
 	r.Helper()
 	r.nextSecond()
@@ -103,15 +104,15 @@ func (r *rig) archiveAgain(systems ...string) {
 	r.settle()
 }
 
-// nextSecond comes with the next second: a run's id tells no less, and a replay
-// finds the newest analysis by it.
+// nextSecond waits for the next second. A replay finds the newest analysis by the
+// run's id, in which seconds are the smallest unit.
 func (r *rig) nextSecond() {
 	now := time.Now()
 	<-time.After(now.Truncate(time.Second).Add(time.Second).Sub(now))
 }
 
-// march is the month that stands for the documents' March: one in which the
-// rig has archived nothing.
+// march returns the beginning of the month that stands for the documents' March. The
+// rig has archived nothing in it.
 func (r *rig) march() time.Time {
 	return time.Date(r.began.Year(), r.began.Month()-8, 1, 0, 0, 0, 0, time.UTC)
 }
@@ -124,7 +125,8 @@ func (r *rig) archiveMarch() {
 	r.settle()
 }
 
-// fill puts what exists here in the place of the documents' examples.
+// fill returns a command with the rig's own keys, runs and addresses in place of the
+// documents' examples.
 func (r *rig) fill(command string) string {
 	first := r.march()
 	day := first.AddDate(0, 0, 13)
@@ -141,9 +143,9 @@ func (r *rig) fill(command string) string {
 	return strings.NewReplacer(pairs...).Replace(command)
 }
 
-// Every command of the documents' console blocks is typed here, in order, against
-// the stack, after what the section is about has happened to it: first the
-// README's, which deploys, then the runbook's and all others'.
+// Every command of the documents' console blocks is typed here, in order, against the
+// stack: first those of the README, which deploy, then those of the runbook and of all
+// other documents. Before the commands of a section its trouble happens to the stack.
 func TestCommandsOfDocuments(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -179,7 +181,8 @@ func TestCommandsOfDocuments(t *testing.T) {
 	r.ended()
 }
 
-// shell runs a command as an operator types it, who then enters a token.
+// shell runs a command as an operator types it. A command that asks for a token gets
+// one.
 func (r *rig) shell(env []string, command string) (output string, failed bool) {
 	token := rotatedToken
 	switch {
@@ -194,7 +197,7 @@ func (r *rig) shell(env []string, command string) (output string, failed bool) {
 	return string(out), err != nil
 }
 
-// ended expects that after all this nothing is lost, and nothing is counted twice.
+// ended expects that in the end nothing is lost and nothing is counted twice.
 func (r *rig) ended() {
 	r.Helper()
 	if st := r.receiver.Stats(); st.DuplicateFindings+st.ShapeErrors+st.Stale > 0 {

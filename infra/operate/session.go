@@ -21,32 +21,31 @@ const (
 	forwarder = "forwarder"
 )
 
-// What the program reads of the environment.
+// Environment variables that name the stack or the stage.
 const (
 	stackVariable = "RUNECAST_INGEST_STACK"
 	stageVariable = "RUNECAST_INGEST_STAGE"
 )
 
-// session is what every command works with.
+// session is the state of one command: its streams, its stack and its flags.
 type session struct {
 	aws          awsCLI
 	stack, stage string
-	// raw shows answers as they came, one a line.
+	// raw: --json was given, so that answers are shown as they came, one a line.
 	raw bool
-	// wide shows all columns of tables.
+	// wide: --wide was given, so that tables have all columns.
 	wide  bool
-	in    io.Reader
-	out   io.Writer
+	in    io.Reader // standard input
+	out   io.Writer // standard output
 	notes io.Writer // standard error
 	now   func() time.Time
-	newID func() string
-	// began reports whether the arguments were right and work has begun.
+	newID func() string // a new UUID
+	// began: the arguments were right and the command has begun its work.
 	began bool
 }
 
-// find settles which stack is meant: by --stack, by --stage, by the
-// environment, else the default stage's. A stage's stack is named after it, as
-// the Makefile does it.
+// find sets the stack's name: from --stack, --stage or the environment, else that
+// of the default stage. A stage's stack is named as in the Makefile.
 func (s *session) find(flags *pflag.FlagSet) error {
 	switch {
 	case flags.Changed("stack") && flags.Changed("stage"):
@@ -60,7 +59,7 @@ func (s *session) find(flags *pflag.FlagSet) error {
 	return s.stackName()
 }
 
-// stackName returns what is wrong with the stack's name.
+// stackName returns an error if the stack's name cannot be that of a stack.
 func (s *session) stackName() error {
 	if regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-]{0,127}$`).MatchString(s.stack) {
 		return nil
@@ -79,10 +78,10 @@ func stackOf(stage string) string {
 	return self + "-" + stage
 }
 
-// function is the full name of one of the stack's functions.
+// function returns the full name of one of the stack's functions.
 func (s *session) function(name string) string { return s.stack + "-" + name }
 
-// ask invokes a function and shows its answer.
+// ask invokes a function, shows its answer and returns it.
 func (s *session) ask(ctx context.Context, function string, payload any) (answer, error) {
 	a, err := s.invoke(ctx, function, payload)
 	if err != nil {
@@ -91,7 +90,8 @@ func (s *session) ask(ctx context.Context, function string, payload any) (answer
 	return a, s.show(a)
 }
 
-// must invokes a function; what its answer says to have failed is an error.
+// must invokes a function and shows its answer. It returns an error also if the
+// answer says that something failed.
 func (s *session) must(ctx context.Context, function string, payload any) error {
 	a, err := s.ask(ctx, function, payload)
 	if err != nil {
@@ -100,7 +100,7 @@ func (s *session) must(ctx context.Context, function string, payload any) error 
 	return a.wellDone()
 }
 
-// show prints an answer.
+// show prints an answer: as tables, or with --json as it came.
 func (s *session) show(a answer) error {
 	if s.raw {
 		_, err := fmt.Fprintf(s.out, "%s\n", a)
@@ -109,7 +109,7 @@ func (s *session) show(a answer) error {
 	return writeTables(s.out, a, s.wide)
 }
 
-// title stands above what follows.
+// title prints a heading above the next output; not with --json.
 func (s *session) title(format string, args ...any) { s.say("\n== "+format, args...) }
 
 // note prints something to standard error, with --json too.
@@ -117,7 +117,8 @@ func (s *session) note(format string, args ...any) {
 	_, _ = fmt.Fprintf(s.notes, format+"\n", args...)
 }
 
-// onThisStack completes a command line by the stack that is worked on.
+// onThisStack returns a command line with the flag that names this stack, if it
+// is not the default one.
 func (s *session) onThisStack(line string) string {
 	if s.stack == self {
 		return line

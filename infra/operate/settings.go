@@ -28,7 +28,8 @@ func (s *session) settingsCommand() *cobra.Command {
 	return c
 }
 
-// onFile makes a command about a stage's settings file.
+// onFile makes a command about a stage's settings file. It has no flag for the
+// stack, which is the stage's.
 func (s *session) onFile(f *stageFile, use, short string, do work) *cobra.Command {
 	f.session = s
 	c := s.local(use, short, do)

@@ -14,7 +14,7 @@ const (
 	theTemplate = "../../template.yaml"
 )
 
-// desk is where an operator keeps settings files.
+// desk is an operator's folder of settings files, with a simulated account.
 type desk struct {
 	*testing.T
 	script
@@ -29,7 +29,8 @@ func newDesk(t *testing.T) *desk {
 	return d
 }
 
-// settings types a command about the settings, which must end so, and say this.
+// settings runs a command about the settings, and expects its exit status and a text
+// in its output.
 func (d *desk) settings(code int, want string, args ...string) {
 	d.Helper()
 	stdout, stderr, got := d.operate(d.T, append(append([]string{"settings"}, args...), "--template", theTemplate)...)
@@ -55,7 +56,7 @@ func (d *desk) filled(stage string) {
 		"RunecastSecretArn="+secretARN, "OpenPipelineSecretArn="+secretARN)
 }
 
-// deployed is what CloudFormation says of a stack.
+// deployed sets CloudFormation's description of the stack to one with these parameters.
 func (d *desk) deployed(parameters string) {
 	d.stacks = `{"Stacks":[{"StackId":"arn:aws:cloudformation:eu-central-1:123456789012:stack/s/1","StackStatus":"UPDATE_COMPLETE","Parameters":[` + parameters + `]}]}`
 }
@@ -119,7 +120,7 @@ func TestSettingsAgainstTheStack(t *testing.T) {
 	}
 }
 
-// A stack of before gets its file by what it has: nothing changes by that.
+// A settings file can be made from a deployed stack. Its deployment changes nothing.
 func TestSettingsOfAStackAreAdopted(t *testing.T) {
 	d := newDesk(t)
 	d.settings(exitWrong, "there is no stack runecast-ingest-prod", "new", "--stage", "prod", "--from-stack")

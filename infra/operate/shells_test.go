@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// shells are those in which the documents' lines are typed: bash is needed, the
-// others are tried where they are installed.
+// shells returns the shells in which the documents' commands are typed: bash, which is
+// required, and others that are installed.
 func shells(t *testing.T) []string {
 	t.Helper()
 	found := []string{"bash"}
@@ -29,7 +29,7 @@ func shells(t *testing.T) []string {
 	return found
 }
 
-// What a document has people type holds no comment: an interactive zsh takes it for
+// The commands of documents have no comments: an interactive zsh takes them for
 // arguments.
 func TestLinesHoldNoComments(t *testing.T) {
 	t.Parallel()
@@ -48,8 +48,8 @@ func TestLinesHoldNoComments(t *testing.T) {
 	}
 }
 
-// A line that asks for a token stores what was typed, and nothing if nothing was
-// typed, whatever the variable held before: in every shell.
+// In every shell a command that asks for a token stores what was typed. If nothing was
+// typed it stores nothing, whatever the variable held before.
 func TestLinesThatReadATokenInEveryShell(t *testing.T) {
 	t.Parallel()
 	var lines []string
@@ -122,7 +122,7 @@ func TestCommandsMeanTheSameInEveryShell(t *testing.T) {
 	}
 }
 
-// blocks returns the commands that stand in plain blocks, a block a text.
+// blocks returns the text of each plain block with commands.
 func blocks(t *testing.T, document string) []string {
 	t.Helper()
 	var all []string
@@ -132,8 +132,8 @@ func blocks(t *testing.T, document string) []string {
 	return all
 }
 
-// What the README has for a self-signed appliance shows its certificate, and
-// the pin of its key, in every shell.
+// The README's commands for a self-signed appliance show its certificate and the pin
+// of its key, in every shell.
 func TestLinesThatShowACertificate(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("openssl"); err != nil {

@@ -29,7 +29,7 @@ func (f *stageFile) path() string {
 	return filepath.Join(cmp.Or(os.Getenv(settingsVariable), ".settings"), f.stage+".yaml")
 }
 
-// parameters reads the template.
+// parameters returns the parameters of the template.
 func (f *stageFile) parameters() (settings.Template, error) {
 	t, err := settings.ReadTemplate(f.template)
 	if errors.Is(err, os.ErrNotExist) {
@@ -38,7 +38,7 @@ func (f *stageFile) parameters() (settings.Template, error) {
 	return t, err
 }
 
-// read reads the file and the template.
+// read returns the text and the values of the file, and the template's parameters.
 func (f *stageFile) read() (text []byte, values settings.Values, t settings.Template, err error) {
 	if t, err = f.parameters(); err != nil {
 		return nil, nil, nil, err
@@ -56,7 +56,9 @@ func (f *stageFile) read() (text []byte, values settings.Values, t settings.Temp
 	return text, values, t, err
 }
 
-// create makes the file. One that is there is never overwritten.
+// create makes the file, with adopt from the values of the stage's stack. It never
+// overwrites a file. A crash while it writes leaves a part of the file: the
+// operator deletes the file and repeats the command.
 func (f *stageFile) create(ctx context.Context, adopt bool) error {
 	t, err := f.parameters()
 	if err != nil {
@@ -101,7 +103,8 @@ func (f *stageFile) create(ctx context.Context, adopt bool) error {
 	return nil
 }
 
-// set changes values in the file, all of them or none.
+// set changes values in the file: all that args name as NAME=VALUE, or none if one
+// of them is wrong.
 func (f *stageFile) set(args []string) error {
 	text, _, t, err := f.read()
 	if err != nil {
@@ -129,7 +132,8 @@ func (f *stageFile) set(args []string) error {
 	return nil
 }
 
-// replaceFile writes a file whole or not at all.
+// replaceFile writes a file whole or not at all: a crash leaves the old file, and
+// perhaps a file with the ending .part, which the next write replaces.
 func replaceFile(path string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
@@ -145,13 +149,13 @@ func replaceFile(path string, text []byte) error {
 	return nil
 }
 
-// deployedStack is what is read of a stack.
+// deployedStack has the region and the parameters' values of a stack.
 type deployedStack struct {
 	region string
 	values settings.Values
 }
 
-// deployed asks for the stage's stack; nil: there is none yet.
+// deployed returns the stage's stack; nil: there is none yet.
 func (f *stageFile) deployed(ctx context.Context) (*deployedStack, error) {
 	out, err := f.aws.run(ctx, "cloudformation", "describe-stacks", "--stack-name", f.stack, "--output", "json")
 	switch {
@@ -174,7 +178,7 @@ func (f *stageFile) deployed(ctx context.Context) (*deployedStack, error) {
 		return nil, fmt.Errorf("read what the AWS CLI says about the stack %s: %w", f.stack, cmp.Or(err, errors.New("it names no stack, or several")))
 	}
 	stack := answer.Stacks[0]
-	if stack.Status == "REVIEW_IN_PROGRESS" { // its first change set was made and not deployed
+	if stack.Status == "REVIEW_IN_PROGRESS" { // the first change set was made and not deployed
 		return nil, nil
 	}
 	d := &deployedStack{values: settings.Values{}}
@@ -187,7 +191,8 @@ func (f *stageFile) deployed(ctx context.Context) (*deployedStack, error) {
 	return d, nil
 }
 
-// compare shows where the file and the stack differ, and returns at how many places.
+// compare shows where the file and the stack differ, and returns the number of
+// differences.
 func (f *stageFile) compare(ctx context.Context) (int, error) {
 	_, values, t, err := f.read()
 	if err != nil {
@@ -220,7 +225,8 @@ func (f *stageFile) compare(ctx context.Context) (int, error) {
 	return len(all), f.show(doc)
 }
 
-// prepare checks and compares, and writes the values for the SAM CLI.
+// prepare checks the file, shows its differences from the stack, and writes the
+// values for the SAM CLI into the file out.
 func (f *stageFile) prepare(ctx context.Context, out string) error {
 	if _, err := f.compare(ctx); err != nil {
 		return err

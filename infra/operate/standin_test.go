@@ -13,7 +13,7 @@ import (
 
 const queueURL = "https://sqs.eu-central-1.amazonaws.com/123456789012/runecast-ingest-DeadLetterQueue-1A2B3C4D5E6F"
 
-// asked is one call of a CLI; said is what it is answered.
+// asked is one call of a CLI; said is the output that the CLI prints.
 type asked struct {
 	Program string
 	Args    []string
@@ -24,8 +24,8 @@ type said struct {
 	Exit           int
 }
 
-// environment is this process's own, with the stand-ins in front of PATH,
-// nothing of a real account, and a first run that does not wait long.
+// environment returns this process's environment, with the stand-ins first in PATH,
+// and without variables of a real account. In it first-run looks every 100 ms.
 func (r *rig) environment() []string {
 	r.Helper()
 	hasty := r.TempDir()
@@ -37,7 +37,7 @@ func (r *rig) environment() []string {
 	return append(env, "PATH="+hasty+":"+bin+":"+os.Getenv("PATH"), "STAND_IN="+r.serve(r), settingsVariable+"="+filepath.Join(r.TempDir(), ".settings"), "XDG_CACHE_HOME="+r.TempDir())
 }
 
-// stackOutputs are what `aws cloudformation describe-stacks` is asked for.
+// stackOutputs returns the stack's outputs that the program asks for.
 func stackOutputs() map[string]string {
 	return map[string]string{
 		"ArchiveBucketName":  bucketName,
@@ -46,7 +46,7 @@ func stackOutputs() map[string]string {
 	}
 }
 
-// output answers for the output that a call asks for.
+// output returns the value of the stack's output that a call asks for.
 func output(args []string) said {
 	for name, value := range stackOutputs() {
 		if strings.Contains(strings.Join(args, " "), "'"+name+"'") {
@@ -56,7 +56,7 @@ func output(args []string) said {
 	return said{}
 }
 
-// ServeHTTP answers for the AWS and the SAM CLI.
+// ServeHTTP answers the calls of the stand-ins for the AWS CLI and the SAM CLI.
 func (r *rig) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	var a asked
 	if err := json.NewDecoder(req.Body).Decode(&a); err != nil {
@@ -66,8 +66,8 @@ func (r *rig) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	_ = json.NewEncoder(w).Encode(r.answer(req, a))
 }
 
-// options are the options that each command of the AWS CLI may be given here:
-// the real ones, as versions 1.45 and 2 know them.
+// options returns the options that each command of the AWS CLI accepts here. They
+// are options that versions 1.45 and 2 know.
 func options() map[string]string {
 	return map[string]string{
 		"--version":                              "",
@@ -86,7 +86,7 @@ func options() map[string]string {
 	}
 }
 
-// answer does what a call asks for.
+// answer does what a call of the AWS CLI asks for, and returns the output.
 func (r *rig) answer(req *http.Request, a asked) said {
 	if a.Program == "sam" {
 		return r.sam(a.Args)
@@ -166,8 +166,8 @@ func (r *rig) lambdaInvoke(req *http.Request, given map[string]string, rest []st
 	return said{Stdout: string(text) + "\n"}
 }
 
-// receiveMessage returns the first message that nobody has received. As the CLI
-// does, it says nothing at all when there is none.
+// receiveMessage prints the first message that nobody has received. If there is none
+// it prints nothing, as the CLI does.
 func (r *rig) receiveMessage(queue string) said {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -195,8 +195,8 @@ func (r *rig) deleteMessage(receipt string) said {
 	return said{}
 }
 
-// variables are those parameters that a document changes, each the variable of
-// one function.
+// variables returns the function and the variable of each parameter that a document
+// changes.
 func variables() map[string][2]string {
 	return map[string][2]string{
 		"RunecastUrl": {collector, "RUNECAST_URL"}, "RunecastSystems": {collector, "RUNECAST_SYSTEMS"},
@@ -204,8 +204,8 @@ func variables() map[string][2]string {
 	}
 }
 
-// sam deploys the values of the file that it is given. The first deployment is
-// that of the stack which is there.
+// sam does what a call of the SAM CLI asks for: it deploys the values of a file. The
+// first deployment makes the stack known, whose functions run already.
 func (r *rig) sam(args []string) said {
 	if args[0] != "deploy" {
 		return said{Stdout: args[0] + ": done\n"}
@@ -234,7 +234,7 @@ func (r *rig) sam(args []string) said {
 	return said{Stdout: "deploy: done\n"}
 }
 
-// stack is what CloudFormation says of the stack and its parameters.
+// stack prints CloudFormation's description of a stack with its parameters.
 func (r *rig) stack(name string) said {
 	if name != self || r.deployed == nil {
 		return said{Stderr: "\nAn error occurred (ValidationError) when calling the DescribeStacks operation: Stack with id " + name + " does not exist\n", Exit: 254}
@@ -249,7 +249,7 @@ func (r *rig) stack(name string) said {
 	return said{Stdout: string(text)}
 }
 
-// set deploys a function with another setting, by other means than a document.
+// set deploys a function with another setting, without the settings file.
 func (r *rig) set(function, variable, value string) {
 	for name, v := range variables() {
 		if v == [2]string{function, variable} && r.deployed != nil {

@@ -24,7 +24,7 @@ func (s *session) startCommand() *cobra.Command {
 	return completing(c, "mode", payload.Analyze, payload.Latest)
 }
 
-// names splits a list at its commas.
+// names returns the elements of a list that is separated by commas.
 func names(list string) []string {
 	var all []string
 	for name := range strings.SplitSeq(list, ",") {

@@ -12,21 +12,22 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// widest is where the text of a cell goes on in the next line, in characters.
-// Words, such as keys, stay whole.
+// widest is the width of a cell, in characters, beyond which its text continues in
+// the next line. Words, such as keys, stay whole.
 const widest = 60
 
-// page is one document on its way to the reader.
+// page is the text that shows one document.
 type page struct {
 	strings.Builder
-	// wide shows the columns, too, that few want and all would have to scroll past.
+	// wide shows the seldom needed columns, too.
 	wide bool
-	// left are the columns that were left out.
+	// left has the names of the columns that were left out.
 	left []string
 }
 
-// writeTables shows a document: its scalars a line each, then each array as a
-// table, and at the very end what its member "next" says to do.
+// writeTables writes a document: each scalar on a line, then each array as a
+// table, and at the very end its member "next", which says what to do. A document
+// that is not JSON is written as it is.
 func writeTables(w io.Writer, doc []byte, wide bool) error {
 	v, name := jsontext.Value(doc), ""
 	if !v.IsValid(lenient()) {
@@ -61,7 +62,8 @@ func writeTables(w io.Writer, doc []byte, wide bool) error {
 	return err
 }
 
-// list shows an array; the arrays in its rows follow as tables of their own.
+// list writes an array as a table. The arrays in its elements follow as tables of
+// their own.
 func (p *page) list(l list) {
 	if len(l.elements) == 0 {
 		return
@@ -118,8 +120,8 @@ func (p *page) shows(name string) bool {
 	return false
 }
 
-// align writes rows of cells in columns, indented. A row has as many lines as
-// its longest cell.
+// align writes rows of cells in columns, indented. A row has as many lines as the
+// cell with the most lines.
 func (p *page) align(rows [][]string) {
 	var text bytes.Buffer
 	columns := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
@@ -145,8 +147,8 @@ func (p *page) align(rows [][]string) {
 	}
 }
 
-// wrap breaks a text at its line breaks, and between words into lines of the
-// widest cell.
+// wrap returns the lines of a text: broken at its line breaks, and between words
+// where a line would be wider than widest.
 func wrap(text string) []string {
 	var lines []string
 	for paragraph := range strings.SplitSeq(text, "\n") {

@@ -45,7 +45,7 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// Whatever a function answers, nothing reaches the terminal but print.
+// Whatever a function answers, only characters that print reach the terminal.
 func TestTablesAreHarmless(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

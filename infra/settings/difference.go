@@ -5,19 +5,21 @@ import (
 	"slices"
 )
 
-// Difference is a parameter that the file and a deployed stack have otherwise.
+// Difference is a parameter whose values in the file and in a deployed stack differ.
 type Difference struct {
 	Parameter string `json:"parameter"`
 	// File is what the next deployment sets.
 	File string `json:"file"`
-	// Stack is what the stack has now; empty also where it does not know the parameter yet.
+	// Stack is what the stack has now; empty also if it does not know the parameter yet.
 	Stack string `json:"stack"`
-	// What is told of it: that it is the template's default, new, or gone.
+	// Note says, for people, that the default holds, or that the parameter is new or
+	// gone; empty otherwise.
 	Note string `json:"note,omitzero"`
 }
 
-// Differences compares the file's values with those of a stack: what the next
-// deployment changes, in the order of the template.
+// Differences returns where the file's values and those of a stack differ, which is
+// what the next deployment changes: in the order of the template, then parameters
+// that the template does not have, sorted.
 func (t Template) Differences(file, stack Values) []Difference {
 	var all []Difference
 	for _, p := range t {

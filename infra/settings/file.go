@@ -13,14 +13,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Values are a stage's values, by the parameters' names. A parameter that is
+// Values has a stage's values by the names of the parameters. A parameter that is
 // not among them has its default.
 type Values map[string]string
 
-// Parse reads a settings file: a YAML mapping of parameters to values. A value
-// is the text as it stands there, be it a number or a word such as "on"; a
-// sequence is a list separated by commas, a mapping is JSON. What could be read
-// in two ways is refused, as is a name that is none of the template's.
+// Parse reads a settings file: a YAML mapping of parameters to values. A value is
+// the text as it is written, also of a number or a word such as "on"; a sequence
+// becomes a list separated by commas, a mapping becomes JSON. Errors name the
+// lines: a value that could be read in two ways, a name that is no parameter of the
+// template, a name that comes twice. Values are not checked against the template's
+// bounds; Complete does that.
 func Parse(text []byte, t Template) (Values, error) {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	var doc, second yaml.Node
@@ -54,7 +56,8 @@ func Parse(text []byte, t Template) (Values, error) {
 	return values, all
 }
 
-// valueOf returns the text of a value.
+// valueOf returns the text of a value. A comment on the line of a plain value is
+// refused: it may be a part of the value that lacks quotes.
 func valueOf(node *yaml.Node) (string, error) {
 	if node.LineComment != "" && node.Kind == yaml.ScalarNode && node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 {
 		return "", fmt.Errorf("%q ends before %q: put quotes around it all if that belongs to the value, else the comment into a line of its own", node.Value, node.LineComment)
@@ -86,7 +89,7 @@ func valueOf(node *yaml.Node) (string, error) {
 	return "", errors.New("anchors and aliases are not read: write the value out")
 }
 
-// object returns a mapping, whose values are texts or mappings again.
+// object returns a YAML mapping as a Go map, whose values are texts or maps.
 func object(node *yaml.Node) (map[string]any, error) {
 	out := map[string]any{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
@@ -107,7 +110,9 @@ func object(node *yaml.Node) (map[string]any, error) {
 	return out, nil
 }
 
-// Complete returns a value for every parameter, and what is wrong with them.
+// Complete returns a value for every parameter of the template, the default for
+// those that v does not have. The error joins all that is wrong: values outside
+// the template's bounds, and ARNs of several regions.
 func (t Template) Complete(v Values) (Values, error) {
 	all, wrong := Values{}, error(nil)
 	for _, p := range t {
@@ -121,9 +126,9 @@ func (t Template) Complete(v Values) (Values, error) {
 	return all, errors.Join(wrong, oneRegion(all))
 }
 
-// oneRegion returns an error if ARNs are of several regions: an alarm finds its
+// oneRegion returns an error if ARNs are of several regions. An alarm finds its
 // topic, a function its secret, and a bucket its key in the stack's own region
-// only, and CloudFormation notices that late or never.
+// only, and CloudFormation reports another region late or never.
 func oneRegion(v Values) error {
 	first, of := "", ""
 	for _, name := range slices.Sorted(maps.Keys(v)) {

@@ -19,7 +19,7 @@ func template(t testing.TB) Template {
 	return all
 }
 
-// needed are values for what has no default.
+// needed returns values for the parameters without a default.
 func needed() Values {
 	const secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:runecast-ingest/"
 	return Values{
@@ -28,7 +28,7 @@ func needed() Values {
 	}
 }
 
-// A value is the text that stands there, in every form that YAML has for it.
+// A value is the text as it is written, in every form that YAML has for a text.
 func TestFileIsRead(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]Values{
@@ -71,8 +71,8 @@ func TestFileIsRead(t *testing.T) {
 	}
 }
 
-// What could be read in two ways, or was meant otherwise, is refused: with the
-// line, and what to do.
+// A value that could be read in two ways, or was probably meant otherwise, is refused.
+// The error has the line and the cure.
 func TestMistakesInFiles(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -95,7 +95,7 @@ func TestMistakesInFiles(t *testing.T) {
 	}
 }
 
-// A new file shows every parameter; all that it shows is what the template says.
+// A new file shows every parameter as the template has it.
 func TestNewFile(t *testing.T) {
 	t.Parallel()
 	all := template(t)
@@ -126,7 +126,7 @@ func TestNewFile(t *testing.T) {
 	if _, err := all.Complete(got); err != nil {
 		t.Error(err)
 	}
-	// Without an answer to what has no default, all of it is named at once.
+	// All parameters that have neither a value nor a default are named together.
 	if _, err := all.Complete(Values{}); err == nil || strings.Count(err.Error(), "has no value: ") != 4 {
 		t.Errorf("%v", err)
 	}
@@ -189,7 +189,7 @@ func TestSet(t *testing.T) {
 	}
 }
 
-// What an ARN of another region would break, late or never told.
+// ARNs of several regions are refused: CloudFormation reports them late or never.
 func TestOneRegion(t *testing.T) {
 	t.Parallel()
 	all := template(t)

@@ -10,17 +10,18 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// width is how long the lines of comments are, in characters.
+// width is the greatest length of a comment's line, in characters.
 const width = 120
 
-// New returns a settings file: every parameter of the template with its
-// meaning, its bounds and its default, those of values with their value.
+// New returns the text of a settings file for a stage. It has every parameter of
+// the template, with its meaning, bounds and default as comments; parameters in
+// values have their value.
 func New(stage string, t Template, values Values) []byte {
 	var b bytes.Buffer
-	for _, line := range wrapped("Settings of the stage " + stage + ". Git ignores this file; keep a copy where your team keeps such things. " +
-		"What stands here is what the next `make deploy STAGE=" + stage + "` sets. A line that begins with # shows a parameter's default, which it has whatever the stack " +
-		"had before; take the # away to choose another value. A value is all behind the first colon and space: spaces and commas need nothing, a value that begins with one of " +
-		"* & ! % @ [ { or holds a # stands in 'single quotes', in which an apostrophe is written twice. Comments have lines of their own.") {
+	for _, line := range wrapped("Settings of the stage " + stage + ". Git ignores this file: keep a copy in a safe place. The next " +
+		"`make deploy STAGE=" + stage + "` sets these values. A line that begins with # shows a parameter's default: the deployment sets the default, whatever value the stack " +
+		"has now. To choose another value, remove the #. A value is the whole text after the first colon and space, and may hold spaces and commas. Put a value that begins " +
+		"with one of * & ! % @ [ { or holds a # in 'single quotes', and write an apostrophe in it twice. A comment needs a line of its own.") {
 		b.WriteString("# " + line + "\n")
 	}
 	group := ""
@@ -47,7 +48,7 @@ func New(stage string, t Template, values Values) []byte {
 	return b.Bytes()
 }
 
-// bounds says in words what a value may be.
+// bounds returns in words what a value must be, and the default.
 func (p *Parameter) bounds() string {
 	must := strings.ToUpper(p.Must[:1]) + p.Must[1:] + "."
 	switch {
@@ -59,7 +60,7 @@ func (p *Parameter) bounds() string {
 	return must + " Default: " + p.Default
 }
 
-// wrapped returns a text in lines.
+// wrapped returns the lines of a text that is broken between words.
 func wrapped(text string) []string {
 	var lines []string
 	current := ""
@@ -72,7 +73,7 @@ func wrapped(text string) []string {
 	return append(lines, current)
 }
 
-// line returns the line, or lines, that give a parameter a value.
+// line returns the YAML that gives a parameter a value: one line, or several.
 func line(name, value string) string {
 	style := yaml.Style(0)
 	if value == "" || !regexp.MustCompile(`^[A-Za-z0-9/]([^#:'"\\\n]|:[^ ])*$`).MatchString(value) {
@@ -89,8 +90,9 @@ func line(name, value string) string {
 	return b.String()
 }
 
-// Set returns the file with another value of a parameter. All else stays as it
-// was written, comments too.
+// Set returns the text of a settings file with another value of a parameter. All
+// else stays as it was written, comments too. It is an error if the value is
+// outside the template's bounds, or if the parameter's line cannot be found.
 func Set(text []byte, t Template, name, value string) ([]byte, error) {
 	p, err := t.find(name)
 	if err == nil {
@@ -110,7 +112,7 @@ func Set(text []byte, t Template, name, value string) ([]byte, error) {
 		out += "\n"
 	}
 	out += line(name, value) + strings.Join(lines[end:], "")
-	// A file that a person wrote in a form of their own is not changed by guess.
+	// A file in an unusual form may now say something else than was meant: it is refused.
 	after, err := Parse([]byte(out), t)
 	before[name] = value
 	if err != nil || len(after) != len(before) || after[name] != value {
@@ -119,8 +121,9 @@ func Set(text []byte, t Template, name, value string) ([]byte, error) {
 	return []byte(out), nil
 }
 
-// place returns which lines give a parameter its value: those that do, else the
-// line that shows the default, else none at the end.
+// place returns which lines, from begin up to end, give a parameter its value. If
+// there are none, it is the line that shows the default, else an empty range at the
+// end.
 func place(lines []string, name string) (begin, end int) {
 	for _, prefix := range []string{name + ":", "#" + name + ":", "# " + name + ":"} {
 		begin = slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, prefix) })

@@ -1,7 +1,8 @@
-// Package settings keeps the values of a stage in one file of its own: it makes
-// the file from the template's parameters, reads it, says what is wrong with it
-// before anything is deployed, hands it to the SAM CLI in a form in which every
-// value arrives as it was written, and shows where a deployed stack differs.
+// Package settings reads and writes a stage's settings file, which has the values
+// of the template's parameters. It makes the file from the template, names what is
+// wrong with it before anything is deployed, writes the values for the SAM CLI, and
+// shows where a deployed stack differs. It promises that every value arrives at
+// CloudFormation as it was written.
 package settings
 
 import (
@@ -18,31 +19,32 @@ import (
 
 // Parameter is a parameter of the template.
 type Parameter struct {
+	// Name and Description are those of the template.
 	Name, Description string
 	// Group is the heading under which the template lists it.
 	Group string
 	// Default is the value of a parameter that has no line in the file.
 	Default string
-	// Required reports whether there is no default.
+	// Required: the parameter has no default.
 	Required bool
-	// Allowed are the only values; none: others bound it.
+	// Allowed has the only possible values; empty: other bounds hold.
 	Allowed []string
 	// Must says in words what a value must be: "must be true or false".
 	Must string
 
-	// list is a comma-separated list, whose elements are bounded each.
+	// list: the value is a comma-separated list, and the bounds are those of an element.
 	list     bool
-	pattern  *regexp.Regexp
-	longest  int // in characters; 0: not bounded
-	from, to *float64
+	pattern  *regexp.Regexp // nil: not bounded
+	longest  int            // in characters; 0: not bounded
+	from, to *float64       // least and greatest number; nil: not bounded
 }
 
-// Template is what is read of template.yaml: its parameters, in the order in
-// which their groups list them.
+// Template has the parameters of template.yaml, in the order of the template's
+// groups.
 type Template []Parameter
 
-// ReadTemplate reads the parameters of a template. They are those of
-// CloudFormation: a type, a default, and bounds.
+// ReadTemplate reads the parameters of a CloudFormation template that is a file:
+// their types, defaults and bounds. A template without parameters is an error.
 func ReadTemplate(path string) (Template, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -78,7 +80,7 @@ func ReadTemplate(path string) (Template, error) {
 	return all, nil
 }
 
-// parameter is a parameter as the template has it.
+// parameter is a parameter as it is written in the template.
 type parameter struct {
 	Type        string   `yaml:"Type"`
 	Description string   `yaml:"Description"`
@@ -91,6 +93,7 @@ type parameter struct {
 	Must        string   `yaml:"ConstraintDescription"`
 }
 
+// named returns the parameter under its name and the heading of its group.
 func (p parameter) named(name, group string) (Parameter, error) {
 	out := Parameter{
 		Name: name, Description: p.Description, Group: group, Required: p.Default == nil, Allowed: p.Allowed, Must: p.Must,
@@ -109,7 +112,8 @@ func (p parameter) named(name, group string) (Parameter, error) {
 	return out, err
 }
 
-// Check returns what is wrong with a value; nil: CloudFormation would take it.
+// Check returns an error that says what is wrong with a value; nil: CloudFormation
+// accepts it.
 func (p *Parameter) Check(value string) error {
 	elements := []string{value}
 	if p.list {
@@ -126,6 +130,7 @@ func (p *Parameter) Check(value string) error {
 	return nil
 }
 
+// takes reports whether a value, or an element of a list, is within the bounds.
 func (p *Parameter) takes(value string) bool {
 	switch {
 	case len(p.Allowed) > 0:
@@ -139,7 +144,8 @@ func (p *Parameter) takes(value string) bool {
 	return err == nil && n >= *p.from && n <= *p.to
 }
 
-// find returns a parameter by its name, and an error that names the nearest.
+// find returns a parameter by its name. The error for an unknown name has the right
+// one, if only case, hyphens, underscores or spaces differ.
 func (t Template) find(name string) (*Parameter, error) {
 	i := slices.IndexFunc(t, func(p Parameter) bool { return p.Name == name })
 	if i >= 0 {

@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// ForSAM returns the values as a TOML file for `sam deploy --parameter-overrides
-// file://…`, in which each value arrives as it is. The file is ASCII: the SAM CLI
-// (1.152 and newer) reads it in the encoding of the machine.
+// ForSAM returns the text of a TOML file for `sam deploy --parameter-overrides
+// file://…`, with which each value arrives as it is. v must have a value for every
+// parameter. The file is ASCII, since the SAM CLI (1.152 and newer) reads it in the
+// encoding of the machine.
 func (t Template) ForSAM(v Values) []byte {
 	var b bytes.Buffer
 	b.WriteString("# Made by runecast-ingest for the SAM CLI, anew for each deployment: change the settings file instead.\n")
@@ -18,16 +19,16 @@ func (t Template) ForSAM(v Values) []byte {
 	return b.Bytes()
 }
 
-// passes is how often the SAM CLI unquotes a value of such a file: where it has
-// read the file, and once more among all overrides (samcli/cli/types.py,
+// passes is how often the SAM CLI unquotes a value of such a file: once when it has
+// read the file, and once more with all overrides (samcli/cli/types.py,
 // CfnParameterOverridesType.convert, which calls itself for a file).
 const passes = 2
 
-// guarded returns what the SAM CLI turns into a value. It takes a pair of quotes
-// around a value away, and a backslash before a space, an apostrophe or a quote.
-// Most values have none of them, and need nothing: they arrive as they are
-// however often that is done. To others are added for each pass a pair of quotes
-// and the backslashes that it takes away.
+// guarded returns a text that the SAM CLI turns into value. In each pass the SAM CLI
+// removes a pair of quotes around a text, and a backslash before a space, an
+// apostrophe or a quote. A value with neither arrives as it is, and is returned
+// unchanged. To other values guarded adds, for each pass, the quotes and backslashes
+// that the pass removes.
 func guarded(value string) string {
 	r := strings.NewReplacer(` `, `\ `, `"`, `\"`, `'`, `\'`)
 	quoted := value != "" && strings.ContainsRune(`"'`, rune(value[0])) && value[0] == value[len(value)-1]
@@ -40,7 +41,7 @@ func guarded(value string) string {
 	return value
 }
 
-// tomlText is a basic string of TOML 1.0.
+// tomlText returns a text as a basic string of TOML 1.0, in ASCII.
 func tomlText(text string) string {
 	var b strings.Builder
 	b.WriteByte('"')

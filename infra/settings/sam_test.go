@@ -47,8 +47,8 @@ func samUnquoted(value string) string {
 	return value
 }
 
-// samTyped restates what it makes of one Name=value that is typed: the shell has
-// taken the quotes, and it splits at spaces again.
+// samTyped restates what the SAM CLI makes of a typed Name=value. The shell has
+// removed the quotes, and the SAM CLI splits the text at spaces again.
 func samTyped(typed string) map[string]string {
 	out := map[string]string{}
 	const value = `("(?:\\.|[^"\\]+)*"|'(?:\\.|[^'\\]+)*'|(?:\\.|[^ "\\]+)+)`
@@ -58,7 +58,8 @@ func samTyped(typed string) map[string]string {
 	return out
 }
 
-// Why there is a file: what is typed behind --parameter-overrides is cut.
+// The SAM CLI cuts values that are typed behind --parameter-overrides, which is why
+// values go to it in a file.
 func TestTypedValuesAreCut(t *testing.T) {
 	t.Parallel()
 	for typed, want := range map[string]map[string]string{
@@ -75,7 +76,7 @@ func TestTypedValuesAreCut(t *testing.T) {
 	}
 }
 
-// odd are values that something on the way might cut or change.
+// odd returns values that something on the way might cut or change.
 func odd() []string {
 	return []string{
 		"", " ", "Prod vCenter,Lab", "PCI DSS,VUL", "cron(0 4 * * ? *)", `{"X":{"name":"My \"own\" standard","url":"https://x.example/?a=b&c=d#e"}}`,
@@ -100,7 +101,7 @@ func FuzzValuesReachTheSAMCLI(f *testing.F) {
 	})
 }
 
-// What most values look like arrives however often they are unquoted.
+// Values without quotes and escapes, as most are, are written unchanged.
 func TestPlainValuesStayAsTheyAre(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"", "Prod vCenter,Lab", "cron(0 4 * * ? *)", `{"X":{"name":"My standard"}}`, "O'Brien", `C:\team`} {

@@ -47,7 +47,7 @@ func alarmsAreFed(template node) {
 	}
 }
 
-// widget is what the checks read of a dashboard's.
+// widget is what the checks read of a widget of the CloudWatch dashboard.
 type widget struct {
 	Type       string `json:"type"`
 	X          int    `json:"x"`
@@ -105,7 +105,7 @@ func dashboardIsFed(template node) {
 	}
 }
 
-// Milliseconds become GB-seconds by the memory of each function.
+// The dashboard computes GB-seconds from milliseconds and each function's memory.
 func dashboardCostsMemory(template node) {
 	body := template.properties("Dashboard").at("DashboardBody")
 	for function, name := range map[string]string{"CollectorFunction": "collector", "ForwarderFunction": "forwarder"} {
@@ -116,8 +116,8 @@ func dashboardCostsMemory(template node) {
 	}
 }
 
-// troubleRings: what the operator must hear of, by namespace, metric and
-// dimension.
+// troubleRings expects an alarm for each metric of a trouble that the operator must
+// know of, by namespace, metric and dimension.
 func troubleRings(template node) {
 	var got []string
 	for _, alarm := range template.resources("AWS::CloudWatch::Alarm") {
@@ -149,8 +149,8 @@ func troubleRings(template node) {
 	}, got)
 }
 
-// An alarm over several metrics rings by one expression that names each of them, and
-// takes one without figures for 0.
+// An alarm over several metrics has one expression that adds all of them up, and
+// takes a metric without figures for 0.
 func alarmsAddUp(template node) {
 	for _, alarm := range template.resources("AWS::CloudWatch::Alarm") {
 		if !alarm.has("Metrics") {
@@ -180,8 +180,8 @@ func watched(metric node) string {
 	return metric.at("Namespace").text() + " " + metric.at("MetricName").text() + " " + dimensions[0].at("Value").text()
 }
 
-// The alarm on what did not happen: nothing at all counts, too, and it looks as
-// far back as the operator says.
+// The alarm on a missing commit also rings if the metric has no figures at all, and
+// looks as far back as StaleAfterHours says.
 func silenceRings(template node) {
 	alarm := template.properties("NothingCommittedAlarm")
 	for member, want := range map[string]string{

@@ -46,7 +46,7 @@ func archiveIsPrivate(template node) {
 
 func archiveSurvives(template node) {
 	for _, resource := range []string{"ArchiveBucket", "ArchiveBucketPolicy"} {
-		// A stack whose creation fails takes them along: they are empty, and would stand in the way of the next attempt.
+		// If the stack's creation fails, both are removed: they are empty, and would block the next attempt.
 		template.at("Resources", resource, "DeletionPolicy").want("RetainExceptOnCreate")
 		template.at("Resources", resource, "UpdateReplacePolicy").want("Retain")
 	}

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Every operation of AWS that the sources name stands in calls.json, so that
-// its right is proven; and none stands there that nobody calls.
+// calls.json has every operation of AWS that the sources name, so that its right is
+// proven, and no operation that nobody calls.
 func TestEveryOperationOfTheCodeIsDecided(t *testing.T) {
 	t.Parallel()
 	called := map[string]bool{}

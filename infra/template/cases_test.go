@@ -2,10 +2,9 @@ package template
 
 import "testing"
 
-// A schedule that starts runs more often than one may take is refused where the timeout
-// was left as it is, and the collector is told of the schedule, so that it refuses
-// whatever rules cannot compute. An earlier template took any timeout, and told the
-// collector of no schedule.
+// A schedule that starts runs more often than a run may take is refused if the timeout
+// has its default. The collector has the schedule as a variable, so that it can refuse
+// the cases that a rule of the template cannot compute.
 func TestTimeoutBelongsToTheSchedule(t *testing.T) {
 	t.Parallel()
 	value, err := parse(readTemplate(t))

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// check looks at a template, and says what it finds wrong.
+// check looks at a template, and records what it finds wrong.
 type check func(template node)
 
 // checks are all checks of the template, by what they prove.
@@ -42,7 +42,8 @@ func TestTemplate(t *testing.T) {
 	}
 }
 
-// missing returns the members of want that got lacks, and the other way round.
+// missing returns the members of want that got lacks, and the members of got that
+// want lacks.
 func missing(want, got []string) (lacks, extra []string) {
 	for _, w := range want {
 		if !slices.Contains(got, w) {

@@ -1,8 +1,8 @@
 // Package template holds the checks of template.yaml, the one place where the
 // settings, the rights and the triggers of both functions are written down. It
 // promises that the template and the code agree, and that no right is wider
-// than the archive's contract. A check looks at a parsed template and says what
-// it finds wrong, so that gates/mutants.yaml can prove that each of them looks.
+// than the archive's contract. A check looks at a parsed template and records what
+// it finds wrong. gates/mutants.yaml proves that each check finds its errors.
 package template
 
 import (
@@ -17,8 +17,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// templatePath is the template that is tested. It may be that of another commit, to
-// hear what these tests say of it: go test ./infra/template -template PATH
+// templatePath is the template that is tested. Another template, such as that of
+// another commit, is tested by go test ./infra/template -template PATH
 var templatePath = flag.String("template", "../../template.yaml", "the template that is tested")
 
 func readTemplate(t *testing.T) string {
@@ -86,8 +86,8 @@ func untagged(n *yaml.Node) (any, error) {
 // findings collects what a check finds wrong.
 type findings struct{ list []string }
 
-// node is a value of the template, and the path to it. What is missing or of
-// another kind is a finding, and reads as empty.
+// node is a value of the template, and the path to it. A missing value, or one of
+// another kind than is asked for, is recorded as a finding and reads as empty.
 type node struct {
 	value any
 	path  string
@@ -115,7 +115,7 @@ func (n node) at(names ...string) node {
 	return n
 }
 
-// names of a mapping's members, sorted.
+// names returns the names of a mapping's members, sorted.
 func (n node) names() []string {
 	m, ok := n.value.(map[string]any)
 	if !ok {
@@ -136,7 +136,7 @@ func (n node) list() []node {
 	return out
 }
 
-// text shows a value in the way of !Sub: a reference is ${Name}.
+// text returns a value as !Sub writes it: a reference is ${Name}.
 func (n node) text() string {
 	switch v := n.value.(type) {
 	case string:
@@ -172,8 +172,8 @@ func (n node) texts() []string {
 	return out
 }
 
-// branches are the values that an !If can give, AWS::NoValue left out; without
-// an !If the value itself.
+// branches returns the values that an !If can give, without AWS::NoValue; for a
+// value that is no !If the value itself.
 func (n node) branches() []node {
 	m, _ := n.value.(map[string]any)
 	branches, ok := m["Fn::If"].([]any)
@@ -190,7 +190,8 @@ func (n node) branches() []node {
 	return out
 }
 
-// when reports whether a value stands only under a condition: !If [name, value, AWS::NoValue].
+// when returns the value of !If [name, value, AWS::NoValue]. It is a finding if the
+// node is anything else.
 func (n node) when(name string) node {
 	m, _ := n.value.(map[string]any)
 	branches, ok := m["Fn::If"].([]any)
@@ -201,7 +202,7 @@ func (n node) when(name string) node {
 	return node{branches[1], n.path, n.found}
 }
 
-// want compares text.
+// want records a finding if the node's text is another than want.
 func (n node) want(want string) {
 	if got := n.text(); got != want {
 		n.wrong("is %q, not %q", got, want)
@@ -225,7 +226,8 @@ func (n node) resources(kind string) map[string]node {
 
 func (n node) properties(resource string) node { return n.at("Resources", resource, "Properties") }
 
-// statements of a policy document, those that depend on a condition included.
+// statements returns the statements of a policy document, also those that depend on a
+// condition.
 func (n node) statements() []node {
 	var out []node
 	for _, s := range n.at("Statement").list() {

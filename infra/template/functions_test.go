@@ -45,7 +45,8 @@ func failuresAreKept(template node) {
 	template.properties("ObjectQueue").at("RedrivePolicy", "deadLetterTargetArn").want("${DeadLetterQueue.Arn}")
 }
 
-// A small account has ten: a reservation would fail the deployment.
+// No function reserves concurrency: a small account has ten concurrent executions, of
+// which none can be reserved, and the deployment would fail.
 func nothingIsReserved(template node) {
 	for _, function := range template.resources("AWS::Serverless::Function") {
 		if function.has("ReservedConcurrentExecutions") || function.has("ProvisionedConcurrencyConfig") {
@@ -54,8 +55,8 @@ func nothingIsReserved(template node) {
 	}
 }
 
-// A proxy inside a VPC is reached from inside it only, so that a function outside
-// does not take it.
+// A proxy inside a VPC is reached only from inside, so a function outside a VPC must
+// not use it.
 func functionsAreInVPCs(template node) {
 	for function, names := range map[string][2]string{"CollectorFunction": {"UseVpc", ""}, "ForwarderFunction": {"UseForwarderVpc", "Forwarder"}} {
 		vpc := template.properties(function).at("VpcConfig").when(names[0])
@@ -82,7 +83,8 @@ func logsAreOwn(template node) {
 	}
 }
 
-// Two stacks of one account, with the same constant name, would not both deploy.
+// Names contain the stack's name: of two stacks in one account that use the same name
+// the second cannot be deployed.
 func namesHoldTheStack(template node) {
 	resources := template.at("Resources")
 	for _, resource := range resources.names() {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// readJSON reads a file that stands beside the template.
+// readJSON reads a JSON file of this folder.
 func readJSON(path string) (any, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -20,8 +20,8 @@ func readJSON(path string) (any, error) {
 	return value, nil
 }
 
-// CloudWatch Logs, and S3 when it sends to the queue, use the key as
-// themselves: only the key's own policy can let them.
+// CloudWatch Logs, and S3 when it sends to the queue, use the key without a role of the
+// stack: only the key's own policy can allow that.
 func keyPolicyLetsIn(template node) {
 	const path = "key-policy.json"
 	if !strings.Contains(template.at("Parameters", "KmsKeyArn", "Description").text(), "infra/template/"+path) {
@@ -45,8 +45,8 @@ func keyPolicyLetsIn(template node) {
 	}
 }
 
-// An alarm, and EventBridge with a notice, publish as themselves: only the
-// topic's own policy, and that of its key, can let them. EventBridge comes to an
+// Alarms, and EventBridge with a notice, publish without a role of the stack: only the
+// policies of the topic and of its key can allow that. EventBridge comes to an
 // encrypted topic without naming its source (SNS developer guide, "Managing
 // encryption keys"), so its statements have no condition.
 func topicPolicyLetsIn(template node) {

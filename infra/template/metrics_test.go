@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// metric is one that the code emits: its unit, and the functions that do, as
+// metric is a metric that the code emits: its unit, and the functions that emit it, as
 // the template names them.
 type metric struct {
 	unit      string
@@ -27,7 +27,7 @@ func (m metrics) unit(name, function string) (string, bool) {
 	return found.unit, ok && slices.Contains(found.functions, function)
 }
 
-// emitters are the functions into which a package is built.
+// emitters returns the functions into which a package is built.
 func emitters(dir string) []string {
 	switch filepath.Base(dir) {
 	case "collect", "collector":
@@ -38,8 +38,8 @@ func emitters(dir string) []string {
 	return []string{"${CollectorFunction}", "${ForwarderFunction}"}
 }
 
-// emittedMetrics reads from the sources which metrics the functions emit: the
-// calls of telemetry.Count, Bytes and Seconds with a name in quotes.
+// emittedMetrics returns the metrics that the functions emit, by the sources: the calls
+// of telemetry.Count, Bytes and Seconds with a name in quotes.
 func emittedMetrics() (metrics, error) {
 	units := map[string]string{"Count": "Count", "Bytes": "Bytes", "Seconds": "Seconds"}
 	found := metrics{}

@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// runGates lets the gates prove themselves, too: go test -run Mutants ./infra/template -gates
+// runGates makes the test try the gates, too: go test -run Mutants ./infra/template -gates
 var runGates = flag.Bool("gates", false, "run gates/validate on the errors that it alone has to find (minutes)")
 
 // mutant is a deliberate error in the template.
@@ -39,7 +39,8 @@ func readMutants(t *testing.T) []mutant {
 	return all
 }
 
-// apply makes the error; one that is no longer possible is an error itself.
+// apply returns a template with the deliberate error. It fails if the template does not
+// have the text that the mutant replaces.
 func (m mutant) apply(text string) (string, error) {
 	if n := strings.Count(text, m.Old); n != max(m.Times, 1) || m.Old == m.New {
 		return "", fmt.Errorf("%s: its text stands %d times in the template, not %d", m.Name, n, max(m.Times, 1))
@@ -47,7 +48,7 @@ func (m mutant) apply(text string) (string, error) {
 	return strings.ReplaceAll(text, m.Old, m.New), nil
 }
 
-// Every check finds the errors that it is there for.
+// Every check finds the deliberate errors that are assigned to it.
 func TestMutantsAreFound(t *testing.T) {
 	t.Parallel()
 	text, all := readTemplate(t), checks()

@@ -34,8 +34,8 @@ func noticeGoesOut(template node) {
 
 func scanNoticeGoesOut(template node) { goesToTopic(template, "ScanNoticeRule", "$.detail.") }
 
-// goesToTopic wants a rule to send title and text, which lie under a path of
-// the event, as a custom notification of a chat service.
+// goesToTopic expects that a rule sends title and text, which are under a path of the
+// event, as a custom notification for chats.
 func goesToTopic(template node, rule, path string) {
 	template.at("Resources", rule, "Condition").want("UseNotice")
 	for _, target := range template.properties(rule).at("Targets").list() {
@@ -87,7 +87,8 @@ func scanNoticeIsTheStacks(template node) {
 	pattern.same("members", []string{"bucket", "changed"}, pattern.at("detail").names())
 }
 
-// What the forwarder may, it does, and what it does, it may.
+// With a notice topic the forwarder sends notices and has the right to; without a topic
+// neither.
 func noticesFollowTheTopic(template node) {
 	variable := functionVariables(template, "ForwarderFunction").at("NOTICES")
 	branches := variable.branches()
@@ -118,8 +119,8 @@ func noticeRightsAreTold(template node) {
 	}
 }
 
-// The rule's pattern is looked up in the events that the code sends: it takes
-// those that say that something changed, and no others.
+// The rule's pattern matches the events of the code that say that something changed,
+// and no others.
 func TestScanNoticeRuleTakesWhatTheForwarderSends(t *testing.T) {
 	t.Parallel()
 	template, err := parse(readTemplate(t))

@@ -36,8 +36,8 @@ func outputsAreCommands(template node) {
 	}
 }
 
-// Each partition has a console under a name of its own, which is not that of
-// its services.
+// The console of each partition has a host of its own, in another domain than the
+// services.
 func pageIsOnConsole(template node) {
 	page := template.at("Outputs", "DashboardPage", "Value", "Fn::Sub").list()
 	if len(page) != 2 {

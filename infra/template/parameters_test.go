@@ -47,7 +47,7 @@ func parametersAreGrouped(template node) {
 	template.same("parameter groups", template.at("Parameters").names(), grouped)
 }
 
-// values that a parameter's pattern must take, and must not.
+// values has texts that a parameter's pattern must match, and texts that it must not.
 type values struct{ good, bad []string }
 
 func patternCases() map[string]values {
@@ -132,8 +132,8 @@ func patternsHold(template node) {
 	}
 }
 
-// Lambda takes 4 KB of names and values; what does not fit fails the deployment
-// half way.
+// Lambda accepts 4 KB of names and values of variables. More would fail in the middle of
+// a deployment.
 func environmentFits(template node) {
 	const limit = 4096
 	for _, function := range []string{"CollectorFunction", "ForwarderFunction"} {
@@ -151,7 +151,7 @@ func environmentFits(template node) {
 	}
 }
 
-// longest is how many bytes a variable's value can have.
+// longest returns the greatest length of a variable's value, in bytes.
 func longest(template node, value string) int {
 	const bucketName, number = 63, 20
 	parameter, ok := strings.CutPrefix(value, "${")
@@ -179,7 +179,8 @@ func longest(template node, value string) int {
 	return n
 }
 
-// attempts at a deployment: what a rule must refuse, and what it must take.
+// attempts has the parameters of deployments that a rule must refuse, and of deployments
+// that it must accept.
 type attempts struct{ refused, taken map[string][]string }
 
 func ruleCases() map[string]attempts {
@@ -257,8 +258,8 @@ func combinationsAreRefused(template node) {
 	}
 }
 
-// defaultHourExists: on every day in every time zone, since clocks go forward
-// between 0 and 3.
+// defaultHourExists expects a default hour that exists on every day in every time zone:
+// clocks go forward between 0 and 3.
 func defaultHourExists(template node) {
 	expression := template.at("Parameters", "ScheduleExpression", "Default")
 	fields := strings.Fields(expression.text())

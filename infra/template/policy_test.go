@@ -11,16 +11,16 @@ import (
 
 const archiveARN = "arn:${AWS::Partition}:s3:::${AWS::StackName}-${AWS::AccountId}-${AWS::Region}"
 
-// call is something that a role tries at AWS. calls.json has those that the
-// code and the services make, and others that must fail.
+// call is a call of AWS by a role. calls.json has the calls that the code and the
+// services make, and calls that must fail.
 type call struct {
 	Role string `json:"role"`
-	// Operation of the AWS SDK that makes the call; empty: a service, or nobody.
+	// Operation is that of the AWS SDK which makes the call; empty: a service makes it, or nobody.
 	Operation string `json:"operation"`
 	Action    string `json:"action"`
-	// Resource in the way of !Sub; "archive" stands for the bucket's ARN.
+	// Resource is written as !Sub does; "archive" stands for the bucket's ARN.
 	Resource string `json:"resource"`
-	// Context holds the condition keys of the request, beside those of TLS.
+	// Context has the condition keys of the request, without those of TLS.
 	Context map[string]string `json:"context"`
 	Allowed bool              `json:"allowed"`
 	Why     string            `json:"why"`
@@ -47,8 +47,8 @@ func readCalls() ([]call, error) {
 	return calls, nil
 }
 
-// allows decides as IAM does: a Deny of the role or of the bucket wins, and
-// what nobody allows is denied.
+// allows reports whether IAM allows a call: a Deny of the role or of the bucket wins, and
+// a call that no statement allows is denied.
 func (n node) allows(c call) bool {
 	allowed := false
 	for _, s := range n.roleStatements(c.Role) {
@@ -115,8 +115,8 @@ func (n node) compare(operator, want, value string, present bool) bool {
 	return false
 }
 
-// glob is IAM's: a star stands for anything, slashes too. A question mark, which
-// stands for one character, is not used.
+// glob reports whether a value matches a pattern of IAM, in which a star stands for any
+// text, slashes too. A question mark, which stands for one character, is not supported.
 func glob(pattern, value string) bool {
 	parts := strings.Split(pattern, "*")
 	first, last := parts[0], parts[len(parts)-1]
@@ -137,7 +137,7 @@ func glob(pattern, value string) bool {
 	return true
 }
 
-// service of an action: s3 of s3:GetObject.
+// service returns the service of an action: s3 for s3:GetObject.
 func service(action string) string {
 	name, _, _ := strings.Cut(action, ":")
 	return name

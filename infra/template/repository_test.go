@@ -11,9 +11,9 @@ func repositoryChecks() map[string]check {
 	return map[string]check{"the application repository is told what this is": repositoryIsTold}
 }
 
-// repositoryIsTold holds the metadata against the bounds of the Serverless
-// Application Repository (API reference, CreateApplication): lengths, characters,
-// and a version, licence and README that are there.
+// repositoryIsTold compares the metadata with the bounds of the Serverless Application
+// Repository (API reference, CreateApplication): lengths and characters. The version
+// must be that of the release, and the files of licence and README must exist.
 func repositoryIsTold(template node) {
 	m := template.at("Metadata", "AWS::ServerlessRepo::Application")
 	for member, pattern := range map[string]string{

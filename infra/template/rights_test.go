@@ -18,7 +18,7 @@ func rightChecks() map[string]check {
 	}
 }
 
-// The archive's contract says who writes what; these are its rights, whole.
+// Each role has exactly the rights on the archive that the archive's contract gives it.
 func archiveRights(template node) {
 	for role, want := range map[string]map[string][]string{
 		"CollectorRole": {

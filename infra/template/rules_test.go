@@ -2,14 +2,14 @@ package template
 
 import "slices"
 
-// deployment is what an operator asks for: some parameters, the others with
-// their defaults.
+// deployment has the parameters that an operator chooses; the other parameters have their
+// defaults.
 type deployment struct {
 	parameters node
 	given      map[string][]string
 }
 
-// allowed reports whether a rule of the template takes the deployment.
+// allowed reports whether a rule of the template accepts the deployment.
 func (d deployment) allowed(rule node) bool {
 	if !d.holds(rule.at("RuleCondition")) {
 		return true
@@ -22,8 +22,8 @@ func (d deployment) allowed(rule node) bool {
 	return true
 }
 
-// holds evaluates the functions that CloudFormation has for rules, as far as
-// the template uses them.
+// holds reports whether a condition of a rule is true. It knows those of CloudFormation's
+// rule functions that the template uses.
 func (d deployment) holds(condition node) bool {
 	for _, function := range condition.names() {
 		args := condition.at(function).list()
@@ -45,7 +45,7 @@ func (d deployment) holds(condition node) bool {
 	return false
 }
 
-// values returns a value, or that of the parameter which it names.
+// values returns the texts of a value, or of the parameter that it refers to.
 func (d deployment) values(value node) []string {
 	if !value.has("Ref") {
 		return value.texts()

@@ -8,8 +8,8 @@ import (
 	"unicode"
 )
 
-// The table of permissions in SECURITY.md is the template's, word for word: it is made
-// here, and printed when it differs.
+// The table of permissions in SECURITY.md agrees with the template word for word. The
+// test makes the table from the template, and prints it if SECURITY.md differs.
 func TestSecurityHasThePermissions(t *testing.T) {
 	t.Parallel()
 	template, err := parse(readTemplate(t))
@@ -29,7 +29,7 @@ func TestSecurityHasThePermissions(t *testing.T) {
 	}
 }
 
-// permissions shows the roles' rights as a table, one row a statement.
+// permissions returns the roles' rights as a Markdown table, one row per statement.
 func permissions(template node) string {
 	var b strings.Builder
 	b.WriteString("| who | to | may | where |\n|---|---|---|---|\n")
@@ -58,7 +58,7 @@ func permission(statement node) string {
 	return fmt.Sprintf("%s | %s | %s |", purpose, may, strings.Join(places(s), ", "))
 }
 
-// places says in words where a right holds.
+// places returns in words the resources and conditions of a right.
 func places(s node) []string {
 	var all []string
 	if s.has("Condition") && s.at("Condition").has("StringLikeIfExists") {
@@ -108,7 +108,7 @@ func place(resource string) string {
 	return resource
 }
 
-// parameterOf names the parameter that a condition looks at.
+// parameterOf returns the parameter on which a condition depends.
 func parameterOf(condition string) string {
 	known := map[string]string{
 		"UseKey": "KmsKeyArn", "UseSecretsKey": "SecretsKmsKeyArn", "UseVpc": "VpcSubnetIds", "UseForwarderVpc": "ForwarderVpcSubnetIds", "UseNotice": "NoticeTopicArn", "UseQueue": "Trigger queue",
@@ -116,7 +116,7 @@ func parameterOf(condition string) string {
 	return "`" + known[condition] + "`"
 }
 
-// words of a statement's id: ReadToken is "read token".
+// words returns the words of a statement's id: "read token" for ReadToken.
 func words(id string) string {
 	var b strings.Builder
 	for i, r := range id {

@@ -18,7 +18,7 @@ func settingChecks() map[string]check {
 	}
 }
 
-// settings of one function as it reads them.
+// settings has the variables of one function, as the function reads them.
 type settings struct {
 	variables []string
 	load      func(get func(string) string) error
@@ -43,8 +43,8 @@ func variablesAreRead(template node) {
 	}
 }
 
-// possible values of a variable: both of one that depends on a condition, else
-// those that its parameter allows, its default first.
+// possible returns the possible values of a variable: both values of one that depends on
+// a condition, else those that its parameter allows, the default first.
 func possible(template, variable node) []string {
 	if branches := variable.branches(); len(branches) > 1 {
 		if branches[0].text() == "${ProxyUrl}" {
@@ -112,7 +112,7 @@ func variablesHoldNoSecret(template node) {
 	}
 }
 
-// Metrics are log lines of level INFO: a stricter filter would drop them.
+// Log filters let metrics pass, which are log lines of level INFO.
 func metricsPassLogFilters(template node) {
 	filter := template.at("Globals", "Function", "LoggingConfig")
 	filter.at("LogFormat").want("JSON")
@@ -121,7 +121,7 @@ func metricsPassLogFilters(template node) {
 	}
 }
 
-// How much memory a function used is told nowhere but in Lambda's own report.
+// Log filters let Lambda's own reports pass: only they say how much memory was used.
 func reportsPassLogFilters(template node) {
 	template.at("Globals", "Function", "LoggingConfig", "SystemLogLevel").want("INFO")
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Each stage is a stack of its own, whose name becomes part of the archive's.
+// Each stage has a stack of its own, whose name is part of the archive's name.
 func TestStages(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../samconfig.toml")
@@ -26,8 +26,8 @@ func TestStages(t *testing.T) {
 			t.Errorf("no stage has the stack runecast-ingest%s, which the Makefile asks for", stage)
 		}
 	}
-	// No value stands in a file that git tracks: a change of it would make every
-	// version dirty, and the next plain deployment would bring old values back.
+	// No value of a parameter is in a file that git tracks: a change of it would mark every
+	// version as dirty, and the next deployment from git would bring old values back.
 	if strings.Contains(string(text), "parameter_overrides") {
 		t.Error("samconfig.toml holds values of parameters")
 	}

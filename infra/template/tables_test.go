@@ -89,12 +89,12 @@ func TestRunbookHasTheAlarms(t *testing.T) {
 	}
 }
 
-// setting is a row of a table of settings.
+// setting is a row of a table of settings: whose variable it is, and the cells.
 type setting struct{ who, variable, parameter, allowed, standard string }
 
 type settingTable []setting
 
-// of returns the variables of a function, or of both.
+// of returns the variables of collector, of forwarder, or of "both".
 func (all settingTable) of(who string) []string {
 	var names []string
 	for _, s := range all {

@@ -18,7 +18,7 @@ func triggerChecks() map[string]check {
 	}
 }
 
-// schedule is one of the stack's, with the sample of what it sends.
+// schedule is a schedule of the stack: its function, and the payload file of what it sends.
 type schedule struct{ function, sample string }
 
 func schedules() map[string]schedule {
@@ -106,7 +106,8 @@ func onlyRawTriggers(template node) {
 	}
 }
 
-// S3 tries the destination when the notification is set.
+// The bucket depends on the permission, since S3 tests the destination when the
+// notification is set.
 func notificationWaits(template node) {
 	bucket := template.at("Resources", "ArchiveBucket")
 	bucket.same("dependencies", []string{"ForwarderPermission", "ObjectQueuePolicy"}, bucket.at("DependsOn").texts())

@@ -13,8 +13,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// doubtful is what CloudFormation and SAM, which read YAML 1.1, take for a truth
-// value, a number or a date, while our tests, and most people, take it for text:
+// doubtful matches words that CloudFormation and SAM, which read YAML 1.1, take for a
+// truth value, a number or a date, while these tests, and most people, take them for text:
 // y and on, 0755, 22:30, 1_000, 2012-10-17 (yaml.org/type: bool, int, float,
 // timestamp). Words that every reader takes for the same are not doubtful: true,
 // false, null, plain numbers.
@@ -22,7 +22,7 @@ var doubtful = regexp.MustCompile(`^(?i:y|n|yes|no|on|off)$|` +
 	`^[-+]?0[0-9_]+$|^[-+]?0b[01_]+$|^[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$|^[-+]?[0-9]+_[0-9_]*(\.[0-9_]*)?$|` +
 	`^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?$`)
 
-// unquoted returns what is doubtful and not quoted in a document, with its line.
+// unquoted returns the doubtful words without quotes in a document, with their lines.
 func unquoted(n *yaml.Node) (found []string) {
 	if n.Kind == yaml.ScalarNode && n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0 && doubtful.MatchString(n.Value) {
 		found = append(found, fmt.Sprintf("line %d: %s", n.Line, n.Value))
@@ -41,7 +41,7 @@ func unquotedIn(text []byte) ([]string, error) {
 	return unquoted(&doc), nil
 }
 
-// templates are the files that CloudFormation or SAM reads, with their texts.
+// templates returns the texts of the files that CloudFormation or SAM reads, by path.
 func templates(t *testing.T) map[string][]byte {
 	t.Helper()
 	root, all := os.DirFS("../.."), map[string][]byte{}
@@ -67,8 +67,8 @@ func templates(t *testing.T) map[string][]byte {
 	return all
 }
 
-// No word of a template means one thing here and another to CloudFormation. Earlier, a
-// default of on that lost its quotes, and was true from then on, passed all tests.
+// Every word of a template means the same to these tests and to CloudFormation. A default
+// of "on" without its quotes would be true to CloudFormation, and pass all other tests.
 func TestTemplatesMeanTheSameInYAML11(t *testing.T) {
 	t.Parallel()
 	for path, text := range templates(t) {
@@ -79,7 +79,8 @@ func TestTemplatesMeanTheSameInYAML11(t *testing.T) {
 	}
 }
 
-// Whatever loses its quotes in the template and changes its meaning by that is found.
+// Every word of the template whose meaning changes without its quotes is found if it
+// loses them.
 func TestLostQuotesAreFound(t *testing.T) {
 	t.Parallel()
 	text, lost := readTemplate(t), 0

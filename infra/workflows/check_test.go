@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// workflow is what is checked of a workflow.
+// workflow has the parts of a workflow file that are checked.
 type workflow struct {
 	Permissions yaml.Node
 	Concurrency yaml.Node
@@ -31,7 +31,7 @@ type step struct {
 	With map[string]any `yaml:"with"`
 }
 
-// writeRights are those that a job may have, and for what.
+// writeRights returns the rights to write that a job may have.
 func writeRights() []string {
 	return []string{"id-token", "attestations", "contents"} // sign or take a role, attest, publish
 }
@@ -55,7 +55,7 @@ func check(content string, targets []string) ([]string, error) {
 	return append(faults, pins(content)...), nil
 }
 
-// rights checks what every job may do that does not say otherwise.
+// rights returns what is wrong with the rights of all jobs that have none of their own.
 func (w *workflow) rights() []string {
 	granted := map[string]string{}
 	if w.Permissions.IsZero() || w.Permissions.Decode(&granted) != nil {
@@ -108,8 +108,8 @@ func (s step) check(targets []string) []string {
 	return faults
 }
 
-// pins checks that actions are named by the full hash of a commit, which nobody
-// can move, and by the version for the reader.
+// pins returns the actions that are not named by the full hash of a commit, which nobody
+// can move, with the version as a comment.
 func pins(content string) []string {
 	var faults []string
 	for _, m := range regexp.MustCompile(`(?m)uses: (\S+)(.*)$`).FindAllStringSubmatch(content, -1) {

@@ -30,7 +30,8 @@ func script(t *testing.T, job, name string) string {
 	return ""
 }
 
-// run runs a step's script as the runner does, with programs that say this.
+// run runs a step's script as the runner does. programs has the output of each program
+// that the script calls.
 func run(t *testing.T, text string, programs map[string]string, env ...string) (string, error) {
 	t.Helper()
 	bin := t.TempDir()
@@ -46,9 +47,9 @@ func run(t *testing.T, text string, programs map[string]string, env ...string) (
 	return string(out), err
 }
 
-// Nothing but dev is deployed without a person: a reviewer of its environment,
-// else whoever starts the workflow by hand. A plan without such rules, and an
-// API that cannot be asked, mean that there is no reviewer.
+// Only dev is deployed without a person. Every other stage waits for a reviewer of its
+// environment, or is started by hand. A plan without such rules, or an API that does not
+// answer, counts as no reviewer.
 func TestProductionWaitsForAPerson(t *testing.T) {
 	t.Parallel()
 	text := script(t, "approval", "Ask who approves")
@@ -78,7 +79,7 @@ func TestProductionWaitsForAPerson(t *testing.T) {
 	}
 }
 
-// What the query for reviewers makes of GitHub's answer.
+// The query of deploy.yml counts the reviewers in GitHub's answer.
 func TestReviewersAreCounted(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("jq"); err != nil {
@@ -101,7 +102,7 @@ func TestReviewersAreCounted(t *testing.T) {
 	}
 }
 
-// Only the subject of the token is shown, in either form.
+// The step shows only the subject of the token, in both forms.
 func TestSubjectIsShown(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("jq"); err != nil {
@@ -119,7 +120,7 @@ func TestSubjectIsShown(t *testing.T) {
 	}
 }
 
-// The zips that were released are deployed, not others; settings come whole.
+// The released zips are deployed and no others, with the stage's whole settings file.
 func TestTheReleaseIsDeployed(t *testing.T) {
 	t.Parallel()
 	all := readAll(t)["deploy.yml"]
@@ -142,7 +143,7 @@ func TestTheReleaseIsDeployed(t *testing.T) {
 	}
 }
 
-// Where a plan has no attestations, both steps are left out, and nothing else.
+// With ATTESTATIONS=off both steps about attestations are left out, and no other step.
 func TestAttestationsCanBeLeftOut(t *testing.T) {
 	t.Parallel()
 	for file, step := range map[string]string{

@@ -34,7 +34,7 @@ func read(t *testing.T, file string) string {
 	return string(content)
 }
 
-// targets are those of the Makefile.
+// targets returns the targets of the Makefile.
 func targets(t *testing.T) []string {
 	t.Helper()
 	var names []string
@@ -60,7 +60,7 @@ func TestWorkflows(t *testing.T) {
 	}
 }
 
-// The checker tells one workflow; what must agree between all is looked at here.
+// check looks at one workflow; this test compares all workflows with each other.
 func TestWorkflowsAgree(t *testing.T) {
 	t.Parallel()
 	all := readAll(t)
@@ -106,7 +106,8 @@ func TestReleasesGoToTheirOwnStage(t *testing.T) {
 	}
 }
 
-// Make takes values of the environment under the product's own prefix only.
+// The pipeline sets values for make as environment variables with the product's prefix,
+// since make reads no others.
 func TestMakeTakesThePipelinesValues(t *testing.T) {
 	t.Parallel()
 	for name, content := range readAll(t) {
@@ -122,7 +123,7 @@ func TestMakeTakesThePipelinesValues(t *testing.T) {
 	}
 }
 
-// On the pipeline's machines every tool can be had, so no gate may be left out.
+// On the pipeline's machines every tool is available, so no gate may be left out.
 func TestNoGateIsLeftOut(t *testing.T) {
 	t.Parallel()
 	if !regexp.MustCompile(`run: \.ci/run\n +env:\n +STRICT: 1\b`).MatchString(readAll(t)["ci.yml"]) {

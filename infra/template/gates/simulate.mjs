@@ -1,5 +1,5 @@
-// Asks an IAM simulator whether each call of calls.json is decided as it says, by the roles and the archive's policy of the
-// transformed template. Usage: node simulate.mjs <folder with node_modules> <template.json> <calls.json>
+// Asks an IAM simulator whether the roles and the bucket's policy of the transformed template allow or deny each call as
+// calls.json says. Usage: node simulate.mjs <folder with node_modules> <template.json> <calls.json>
 import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -14,7 +14,7 @@ const calls = JSON.parse(fs.readFileSync(callsFile));
 
 const account = '123456789012';
 const archive = `arn:aws:s3:::stack-${account}-eu-central-1`;
-// What !Sub, !Ref and !GetAtt stand for, as far as policies name it.
+// The values of !Sub, !Ref and !GetAtt, as far as policies use them.
 const names = {
   'AWS::Partition': 'aws', 'AWS::StackName': 'stack', 'AWS::AccountId': account, 'AWS::Region': 'eu-central-1', 'AWS::URLSuffix': 'amazonaws.com',
   'ArchiveBucket.Arn': archive,
@@ -31,7 +31,7 @@ const names = {
 };
 const sub = (text) => text.replace(/\$\{([^}]+)\}/g, (_, name) => names[name] ?? `unknown-${name}`);
 
-// render gives a policy as IAM would get it with every condition of the stack true.
+// render returns a policy as IAM gets it if every condition of the stack is true.
 function render(value) {
   if (Array.isArray(value)) return value.map(render).filter((v) => v !== undefined);
   if (value === null || typeof value !== 'object') return value;

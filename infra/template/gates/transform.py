@@ -17,7 +17,7 @@ try:
 except ImportError as error:
     sys.exit(f"transform.py: {error}: pip install cfn-lint==1.51.0, for the python3 that runs this")
 
-# The translator wants code to lie in S3, where `sam deploy` puts it.
+# The translator requires that the code is in S3, where `sam deploy` puts it.
 CODE = "s3://artifacts/code.zip"
 
 
@@ -27,7 +27,7 @@ def transform(path):
         template = yaml_parse(file)
     template["Globals"]["Function"]["CodeUri"] = CODE
     session = boto3.Session(region_name="eu-central-1")
-    # No managed policies: the template's roles are its own.
+    # The template uses no managed policies.
     return Translator({}, Parser(), boto_session=session).translate(template, {})
 
 

@@ -1,6 +1,6 @@
-// Command standin stands for the AWS CLI and the SAM CLI in a test: it hands
-// over its name and arguments to the test, and says what it is answered. What
-// the CLI would read from standard input is handed over in its place.
+// Command standin stands for the AWS CLI and the SAM CLI in a test. It sends its
+// name and arguments to the test, and prints the test's answer. If the CLI would
+// read an argument from standard input, it sends that content in its place.
 package main
 
 import (
