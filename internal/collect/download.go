@@ -263,7 +263,15 @@ func (v *invocation) archive(ctx, work context.Context, s *archive.RunSystem, sc
 	default:
 		return fmt.Errorf("archive %s: %w", s.Name, err)
 	}
-	v.o.Log.InfoContext(ctx, "system "+s.State, "run", v.run.ID, "system", s.ID, "name", s.Name, "key", s.RawKey, "bytes", s.Bytes)
+	switch s.State {
+	case archive.SystemArchived:
+	case archive.SystemFailed: // fail has logged it
+		v.unsaved++
+		return v.saveSome(ctx, unsavedMost)
+	default: // it is archived in another round
+		return nil
+	}
+	v.o.Log.InfoContext(ctx, "system archived", "run", v.run.ID, "system", s.ID, "name", s.Name, "key", s.RawKey, "bytes", s.Bytes)
 	v.unsaved++
 	return v.saveSome(ctx, unsavedMost)
 }

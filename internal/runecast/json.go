@@ -1,10 +1,10 @@
 package runecast
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -149,13 +149,13 @@ func position(err error) error {
 // and of analyzers.
 const maxSmall = 8 << 20
 
-// small decodes a document of at most 8 MiB; the rest of a longer one is not read.
+// small decodes a document of at most 8 MiB. A longer one is a fault of class Reject.
 func small(r io.Reader, into any) error {
-	var whole strings.Builder
-	if err := CopyDocument(&whole, io.LimitReader(r, maxSmall)); err != nil {
+	var whole bytes.Buffer
+	if err := CopyDocument(&limited{&whole, maxSmall, "the answer"}, r); err != nil {
 		return err
 	}
-	err := json.Unmarshal([]byte(whole.String()), into, lenient())
+	err := json.Unmarshal(whole.Bytes(), into, lenient())
 	if err != nil {
 		return &fault.Error{Class: fault.Reject, What: "the answer has another shape than known", Err: position(err), Cure: otherService}
 	}

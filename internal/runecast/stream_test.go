@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"runecast-ingest/internal/fault"
 )
 
 // endless produces a results document of about size bytes with one element
@@ -116,5 +118,27 @@ func BenchmarkIssues(b *testing.B) {
 		if err := ReadV1(doc, nil, func(e *Element) error { _, err := e.WriteTo(io.Discard); return err }); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// A list that is longer than what is held at once is no list that was cut: the appliance
+// is not to blame for a restart.
+func TestListsAreBounded(t *testing.T) {
+	t.Parallel()
+	long := func(entry string) io.Reader {
+		return strings.NewReader("[" + strings.Repeat(entry+",", 9<<20/len(entry)) + entry + "]")
+	}
+	for name, decode := range map[string]func() error{
+		"vCenters":   func() error { _, err := DecodeVCenters(long(`{"uid":"a","address":"b"}`)); return err },
+		"ecosystems": func() error { _, err := DecodeEcosystems(long(`{"id":1,"name":"b"}`)); return err },
+		"licences":   func() error { _, err := DecodeLicences(long(`{"name":"b"}`)); return err },
+		"analyzers":  func() error { _, err := DecodeInfo(long(`{"name":"b"}`)); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if err := decode(); fault.ClassOf(err) != fault.Reject || !strings.Contains(err.Error(), "over 8 MiB") {
+				t.Errorf("class %s: %v", fault.ClassOf(err), err)
+			}
+		})
 	}
 }

@@ -33,7 +33,7 @@ const (
 func (s *Store) Head(ctx context.Context, key string) (archive.RawInfo, error) {
 	out, err := s.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: &key})
 	if err != nil {
-		if status(err) == http.StatusNotFound {
+		if isMissing(err) {
 			return archive.RawInfo{}, fmt.Errorf("head %s: %w", key, ErrMissing)
 		}
 		return archive.RawInfo{}, fmt.Errorf("head object: %w", s.explain(err, "s3:GetObject and s3:ListBucket", key))
@@ -51,7 +51,7 @@ func (s *Store) Start(ctx context.Context, key string) (archive.RawInfo, []byte,
 	case status(err) == http.StatusRequestedRangeNotSatisfiable: // the object is empty
 		info, err := s.Head(ctx, key)
 		return info, nil, err
-	case status(err) == http.StatusNotFound:
+	case isMissing(err):
 		return archive.RawInfo{}, nil, fmt.Errorf("read %s: %w", key, ErrMissing)
 	default:
 		return archive.RawInfo{}, nil, fmt.Errorf("read object: %w", s.explain(err, "s3:GetObject and s3:ListBucket", key))
@@ -183,7 +183,7 @@ func (r *resuming) open() error {
 		return nil
 	case status(err) == http.StatusPreconditionFailed:
 		return fmt.Errorf("read %s: %w", r.info.Key, ErrChanged)
-	case status(err) == http.StatusNotFound:
+	case isMissing(err):
 		return fmt.Errorf("read %s: %w", r.info.Key, ErrMissing)
 	}
 	return fmt.Errorf("read object: %w", r.s.explain(err, "s3:GetObject and s3:ListBucket", r.info.Key))

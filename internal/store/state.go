@@ -45,7 +45,7 @@ func Load[T any, P document[T]](ctx context.Context, s *Store, key string) (Doc[
 	d := Doc[T]{Key: key}
 	out, err := s.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key})
 	if err != nil {
-		if status(err) == http.StatusNotFound && !isNoBucket(err) {
+		if isMissing(err) {
 			return d, nil
 		}
 		return d, fmt.Errorf("read state: %w", s.explain(err, "s3:GetObject and s3:ListBucket", key))
@@ -95,7 +95,7 @@ func Save[T any, P document[T]](ctx context.Context, s *Store, d *Doc[T]) error 
 	switch code := status(err); {
 	case code == http.StatusPreconditionFailed:
 		return fmt.Errorf("write state %s: %w", d.Key, ErrConflict)
-	case code == http.StatusConflict, code == http.StatusNotFound && d.Exists() && !isNoBucket(err):
+	case code == http.StatusConflict, isMissing(err) && d.Exists():
 		return fmt.Errorf("write state %s: %w", d.Key, ErrRace)
 	case code >= 400 && code < 500:
 		return fmt.Errorf("write state: %w", s.explain(err, "s3:PutObject", d.Key))

@@ -98,6 +98,11 @@ func (s *Store) explain(err error, right, key string) error {
 // once is an option for writes that the SDK must not repeat.
 func once(o *s3.Options) { o.RetryMaxAttempts = 1 }
 
+// isMissing reports whether S3 says that the object does not exist. A bucket that does
+// not exist has the same status. S3 tells them apart only where its answer has a body,
+// so not in the answer to a HEAD.
+func isMissing(err error) bool { return status(err) == http.StatusNotFound && !isNoBucket(err) }
+
 func isNoBucket(err error) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && api.ErrorCode() == "NoSuchBucket"

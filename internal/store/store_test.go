@@ -293,9 +293,15 @@ func TestErrorsHaveClassAndCure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := store.Load[archive.Register](t.Context(), store.New(c.api, bucket), "systems/x.json")
-			if err == nil || fault.ClassOf(err) != c.class || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("class %s: %v", fault.ClassOf(err), err)
+			s := store.New(c.api, bucket)
+			for call, do := range map[string]func() error{
+				"Load":  func() error { _, err := store.Load[archive.Register](t.Context(), s, "systems/x.json"); return err },
+				"Start": func() error { _, _, err := s.Start(t.Context(), "raw/v1/x"); return err },
+				"Open":  func() error { _, err := s.Open(t.Context(), archive.RawInfo{Key: "raw/v1/x", Size: 1}); return err },
+			} {
+				if err := do(); err == nil || errors.Is(err, store.ErrMissing) || fault.ClassOf(err) != c.class || !strings.Contains(err.Error(), c.says) {
+					t.Errorf("%s: class %s: %v", call, fault.ClassOf(err), err)
+				}
 			}
 		})
 	}
