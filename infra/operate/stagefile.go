@@ -92,7 +92,8 @@ func (f *stageFile) create(ctx context.Context, adopt bool) error {
 	}
 	_, err = file.Write(settings.New(f.stage, t, values))
 	if err = errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", f.path(), err)
+		// A part of it would be taken for all that the stage sets.
+		return fmt.Errorf("write %s: %w", f.path(), errors.Join(err, os.Remove(f.path())))
 	}
 	f.say("%s is made: each parameter with its meaning.", f.path())
 	for _, p := range t {
