@@ -103,6 +103,7 @@ type object struct {
 func (f *Forwarder) objects(event []byte) ([]object, error) {
 	var e struct {
 		Event   string                 `json:"Event"`
+		Action  string                 `json:"action"`
 		Records []events.S3EventRecord `json:"Records"`
 		eventBridge
 		failedInvocation
@@ -117,6 +118,9 @@ func (f *Forwarder) objects(event []byte) ([]object, error) {
 		return f.objects(e.RequestPayload)
 	case e.Source == "aws.s3":
 		return f.created(&e.eventBridge)
+	case e.Action != "":
+		return nil, &fault.Error{Class: fault.Reject, Where: "payload", What: fmt.Sprintf("cannot be followed: it asks for the action %q by way of a queue of S3 events", e.Action),
+			Cure: "invoke the function with it; `runecast-ingest redrive` does that with dead letters"}
 	case len(e.Records) == 0 || e.Records[0].EventSource != "aws:s3":
 		return nil, unknownPayload("it is no S3 event and has no action")
 	}
