@@ -244,3 +244,24 @@ func TestFunctionsLinkNothingOfIt(t *testing.T) {
 		}
 	}
 }
+
+// A value that a variable which is not set has left empty is refused before anything
+// is asked: a list of commas, and a bound of 0, would be none.
+func TestValuesOfNothingAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ command, says string }{
+		"systems between commas": {`start --systems "$A,$B"`, "--systems is empty"},
+		"blanks for a system":    {`replay --since 2026-11-01 --system " "`, "--system is empty"},
+		"a limit of 0":           {"replay --prefix raw/ --limit 0", "--limit is 0"},
+		"a pace of 0":            {"replay --prefix raw/ --rate 0.0", "--rate is 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &script{answers: []string{`{"complete":1}`}}
+			out, code := s.typed(t, "runecast-ingest "+c.command)
+			if code != exitUsage || len(s.asked) != 0 || !strings.Contains(out, c.says) || !strings.Contains(out, "leave it out") {
+				t.Errorf("exit %d, asked %q: %s", code, s.asked, out)
+			}
+		})
+	}
+}

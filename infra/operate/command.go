@@ -105,12 +105,16 @@ func arguments(wanted []string) cobra.PositionalArgs {
 }
 
 // noneEmpty refuses a flag with an empty value, such as a shell variable that
-// is not set leaves it: the command would do more than is meant.
+// is not set leaves it: the command would do more than is meant. So it would with a
+// list of nothing but commas, and with a bound of 0, which would be none.
 func noneEmpty(c *cobra.Command, args []string) error {
 	var all error
 	c.Flags().Visit(func(f *pflag.Flag) {
-		if f.Value.String() == "" {
+		switch text := f.Value.String(); {
+		case strings.Trim(text, ", \t\r\n") == "":
 			all = errors.Join(all, fmt.Errorf("--%s is empty: give it a value, or leave it out", f.Name))
+		case text == "0" && (f.Name == "limit" || f.Name == "rate"):
+			all = errors.Join(all, fmt.Errorf("--%s is 0: give it another value, or leave it out, which means no limit", f.Name))
 		}
 	})
 	for i, arg := range args {

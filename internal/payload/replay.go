@@ -46,12 +46,15 @@ type ReplayRequest struct {
 const Quarantined = "quarantined"
 
 // ParseReplay reads a replay request. One that is not understood, chooses
-// nothing, or could choose something else than was intended is a fault of class
-// reject.
+// nothing, could choose something else than was intended, or has a member without
+// a value is a fault of class reject.
 func ParseReplay(text []byte) (ReplayRequest, error) {
 	var req ReplayRequest
 	if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
 		return req, BadReplay("it cannot be read (" + err.Error() + ")")
+	}
+	if err := saysNothing(text, "limit", "maxEventsPerSecond"); err != nil {
+		return req, err
 	}
 	return req, req.check()
 }

@@ -38,8 +38,9 @@ type RunRequest struct {
 // member, an action, a mode or a time that is not known is a fault of class
 // reject, and so is a member of a start beside another action: a cancel that names
 // systems would end the whole run. So is force beside an analysis, which archives what
-// it finds in any case, and a list of systems that names none. A scheduled time beside
-// another action says nothing, and is taken: a schedule of one's own may send it.
+// it finds in any case, and a member without a value, such as a list of systems that
+// names none. A scheduled time beside another action means nothing, and is taken: a
+// schedule of one's own may send it.
 func ParseRun(text []byte) (RunRequest, error) {
 	var req RunRequest
 	if text = bytes.TrimSpace(text); len(text) > 0 {
@@ -54,6 +55,9 @@ func ParseRun(text []byte) (RunRequest, error) {
 	if req.Action != Start && (req.Systems != nil || req.Mode != "" || req.Force) {
 		return req, badRun(fmt.Sprintf("systems, mode and force belong to a start, and %s has none of them", req.Action), nil)
 	}
+	if err := saysNothing(text); err != nil {
+		return req, err
+	}
 	req.Mode = cmp.Or(req.Mode, Analyze)
 	if req.Mode != Analyze && req.Mode != Latest {
 		return req, badRun(fmt.Sprintf("the mode %q is not known", req.Mode), nil)
@@ -61,9 +65,6 @@ func ParseRun(text []byte) (RunRequest, error) {
 	if req.Force && req.Mode != Latest {
 		return req, reject("cannot be used, force belongs to the mode latest: an analysis archives what it finds in any case",
 			`leave force out, or send {"action":"start","mode":"latest","force":true}, which archives again what the appliance has`, nil)
-	}
-	if req.Systems != nil && len(req.Systems) == 0 {
-		return req, reject("cannot be used, systems is an empty list", "name the systems that are meant, or leave systems out: that means all", nil)
 	}
 	if _, err := req.Scheduled(); err != nil {
 		return req, badRun("scheduledTime is not a time in RFC 3339", nil)

@@ -24,6 +24,9 @@ func ParseVerify(text []byte) (req VerifyRequest, err error) {
 	if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
 		return req, reject("cannot be understood: "+err.Error(), cure, nil)
 	}
+	if err := saysNothing(text); err != nil {
+		return req, err
+	}
 	if req.Key != "" && !strings.HasPrefix(req.Key, archive.RawPrefix) {
 		return req, reject("cannot be understood: key does not begin with "+archive.RawPrefix, cure, nil)
 	}
