@@ -96,6 +96,10 @@ func counted(reasons map[string]int64) string {
 
 // scan maps one scan, and notes what came of it.
 func (w *work) scan(p deliver.Part, source deliver.Source) error {
+	if err := p.Unfit(); err != nil {
+		_, _ = fmt.Fprintf(w.Notes, "%v\n  the forwarder would not commit this scan\n", err)
+		return nil
+	}
 	doc, done, err := p.Open(source)
 	if err != nil {
 		return err

@@ -176,3 +176,19 @@ func TestNoteOfAScan(t *testing.T) {
 		t.Errorf("%q, %v; want %q", notes.String(), err, want)
 	}
 }
+
+// A system whose analysis went on when the answer was saved is told of, and does not
+// keep the others from being shown.
+func TestUnfinishedScanIsToldOf(t *testing.T) {
+	t.Parallel()
+	const issues = `"issues":[{"id":"1","issueDisplayId":"CIS-1","severity":"Low","type":"CIS","title":"T","status":"PASS"}]`
+	file := saved(t, "x.json", func(w io.Writer) error {
+		_, err := io.WriteString(w, `{"results":[{"uid":"a","scanStatus":{"status":"RUNNING"},`+issues+`},{"uid":"b","name":"vc-b",`+issues+`}]}`)
+		return err
+	})
+	var notes, events strings.Builder
+	err := Map(file, Options{System: "saved", Getenv: unset, Events: &events, Notes: &notes})
+	if says := `a: when the document was saved, its analysis had the status "RUNNING"`; err != nil || !strings.Contains(notes.String(), says) || strings.Count(events.String(), "COMPLIANCE_SCAN_COMPLETED") != 1 {
+		t.Errorf("%v: %s", err, notes.String())
+	}
+}

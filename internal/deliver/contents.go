@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +25,13 @@ type Part struct {
 	element int
 	// handMade: it was uploaded by a person, in whatever way their program saves text.
 	handMade bool
+	// unfit is why the scan cannot be shown, although the document is sound; nil: it can.
+	unfit error
 }
+
+// Unfit returns why the scan cannot be shown: its analysis had not succeeded when the
+// document was saved. Nil: nothing is known against it.
+func (p *Part) Unfit() error { return p.unfit }
 
 // Contents lists the scans in a raw object. Only under raw/manual/ it may be
 // what an appliance answered, without an envelope; a v2 scan then gets its
@@ -56,8 +63,12 @@ func contents(open Source, key string) ([]Part, error) {
 	return nil, err
 }
 
-// Open opens the object at a scan; close ends the reading.
+// Open opens the object at a scan; close ends the reading. One that is unfit has
+// nothing to be read.
 func (p *Part) Open(open Source) (doc *mapping.Document, closing func() error, err error) {
+	if p.unfit != nil {
+		return nil, nil, p.unfit
+	}
 	if p.handMade {
 		open = open.text
 	}
@@ -80,7 +91,7 @@ func (p *Part) Open(open Source) (doc *mapping.Document, closing func() error, e
 // a v2 scan.
 func bareScans(open Source, key string) ([]Part, error) {
 	elements, err := bareElements(open, key, func(r io.Reader, visit func(*runecast.Element) error) error {
-		return runecast.ReadV1(r, nil, visit)
+		return runecast.ReadSavedV1(r, visit)
 	})
 	if err == nil {
 		return bareResults(elements, key)
@@ -138,27 +149,35 @@ func bareElements(open Source, key string, read func(io.Reader, func(*runecast.E
 }
 
 // bareResults lists the systems of saved v1 results. A system whose scan had not
-// succeeded is left out, since its results may be halves of two scans.
+// succeeded is unfit, since its results may be halves of two scans: it fails, and the
+// others are shown.
 func bareResults(elements []*runecast.Element, key string) ([]Part, error) {
 	var parts []Part
-	seen := map[string]bool{}
+	seen, fit := map[string]bool{}, false
 	for _, e := range elements {
 		if seen[e.ID] {
 			return nil, &fault.Error{Class: fault.Reject, Where: key, What: fmt.Sprintf("two elements have the uid %q", e.ID), Cure: "save what the appliance answers to /results"}
 		}
 		seen[e.ID] = true
-		if e.Scan.Status != "" && !e.Scan.Succeeded() {
-			continue
-		}
 		p := Part{bare: true, element: e.Index}
+		if e.Scan.Status != "" && !e.Scan.Succeeded() {
+			p.unfit = unfinished(e)
+		}
+		fit = fit || p.unfit == nil
 		p.Envelope.System = archive.System{ID: e.ID, Name: e.Name, Type: e.Type()}
 		p.Envelope.Scan = archive.EnvelopeScan{Status: e.Scan.Status, CompletedAt: e.Scan.Timestamp}
 		parts = append(parts, p)
 	}
-	if len(parts) == 0 {
+	if !fit {
 		return nil, &fault.Error{Class: fault.Reject, Where: key, What: "the document has no system with a finished scan", Cure: "save what the appliance answers to /results"}
 	}
 	return parts, nil
+}
+
+// unfinished says that a system's analysis had not succeeded when the document was saved.
+func unfinished(e *runecast.Element) error {
+	return &fault.Error{Class: fault.Reject, Where: cmp.Or(e.Name, e.ID), What: fmt.Sprintf("when the document was saved, its analysis had the status %.40q, and not FINISHED_SUCCESSFULLY", e.Scan.Status),
+		Cure: "once its analysis has succeeded, save the answer again, and upload that; the other systems do not wait for it"}
 }
 
 // ending notes that a reader came to its end.

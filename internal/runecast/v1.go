@@ -2,6 +2,7 @@ package runecast
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 
 	"runecast-ingest/internal/fault"
@@ -25,6 +26,15 @@ const (
 func ReadV1(r io.Reader, profile func(code string), visit func(*Element) error) error {
 	doc := newResults(r, chunkSize)
 	doc.profile = profile
+	return doc.v1(visit)
+}
+
+// ReadSavedV1 is ReadV1 of a document that a person saved, in which an element
+// without a uid is an error: nobody could say whose results they are, and they would
+// be missing without a word.
+func ReadSavedV1(r io.Reader, visit func(*Element) error) error {
+	doc := newResults(r, chunkSize)
+	doc.named = true
 	return doc.v1(visit)
 }
 
@@ -67,10 +77,14 @@ func (r *results) element(index int, visit func(*Element) error) error {
 		return r.sinkErr
 	}
 	r.redirect(nil)
-	if e.ID != "" {
+	switch {
+	case e.ID != "":
 		if err := r.visit(e, visit); err != nil {
 			return err
 		}
+	case r.named:
+		return &fault.Error{Class: fault.Reject, What: fmt.Sprintf("element %d of results has no uid, so that nobody knows of which system it is", e.Index+1),
+			Cure: "save what the appliance answers to /results, as it comes"}
 	}
 	return e.finish()
 }
