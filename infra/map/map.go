@@ -151,7 +151,7 @@ func readCatalog(path string) (*mapping.Catalog, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	text, err := archive.Text(f)
+	text, err := archive.Saved(f)
 	if err != nil {
 		return nil, err
 	}

@@ -133,7 +133,7 @@ func TestBadFiles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ file, says string }{
 		"missing":   {"/nowhere/x.json", "no such file"},
-		"html":      {saved(t, "x", func(w io.Writer) error { _, err := io.WriteString(w, "<html>"); return err }), "not valid JSON"},
+		"html":      {saved(t, "x", func(w io.Writer) error { _, err := io.WriteString(w, "<html>"); return err }), "is HTML or XML"},
 		"something": {saved(t, "x", func(w io.Writer) error { _, err := io.WriteString(w, `{"a":1}`); return err }), "schema"},
 	} {
 		err := Map(c.file, Options{System: "s", Getenv: unset, Events: io.Discard, Notes: t.Output()})
@@ -151,7 +151,7 @@ func unset(string) string { return "" }
 func TestWrongFilesAreNamed(t *testing.T) {
 	t.Parallel()
 	for text, says := range map[string]string{
-		"# Title":                         "not valid JSON at byte 0: look at what the appliance answered",
+		"# Title":                         "begins with \"# Title\", not with {: save the whole answer as it comes",
 		"":                                "it is empty: save it again",
 		`{"event.kind":"SECURITY_EVENT"}`: "neither a raw object, which has a \"schema\", nor results as an appliance answers them: take what it answers to /results",
 	} {
