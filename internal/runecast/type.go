@@ -20,6 +20,11 @@ const (
 	TypeUnknown    = "UNKNOWN"
 )
 
+// KnownTypes returns the types that a system may have, without the unknown one.
+func KnownTypes() []string {
+	return []string{TypeVCenter, TypeAWS, TypeAzure, TypeGCP, TypeKubernetes, TypeNSXT, TypeHorizon, TypeVCD, TypeWindows, TypeLinux}
+}
+
 // evidence is what shows a system's type. API v1 names none; the first decisive
 // product of its issues does, then the form of its objects' ids.
 type evidence struct{ product, object string }
