@@ -7,10 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/fault"
 )
@@ -95,6 +99,9 @@ func Parse(raw string) (Credential, error) {
 		if json.Unmarshal([]byte(text), &doc) != nil { // its error may quote the secret
 			return Credential{}, bad("it begins with { but is not a JSON object with string members", storeIt)
 		}
+		if err := checkMembers(text); err != nil {
+			return Credential{}, err
+		}
 		text = strings.TrimSpace(doc.Token)
 		if query := strings.TrimSpace(doc.QueryToken); query != "" {
 			if err := checkToken("query_token", query); err != nil {
@@ -109,6 +116,34 @@ func Parse(raw string) (Credential, error) {
 	}
 	c.Token = NewValue(text)
 	return c, nil
+}
+
+// checkMembers refuses a member whose name is nearly one of those that are read, in
+// other letters or with other signs between them: what it holds, a pin for one, would
+// be ignored without a word. Other members may be somebody else's.
+func checkMembers(text string) error {
+	var members map[string]jsontext.Value
+	if json.Unmarshal([]byte(text), &members) != nil {
+		return nil // it was read as an object before
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		for _, known := range []string{"token", "query_token", "ca_pem", "spki_sha256"} {
+			if name != known && plainly(name) == plainly(known) {
+				return bad(fmt.Sprintf("it has a member %q, which is not read", name), fmt.Sprintf("write its name as %q", known))
+			}
+		}
+	}
+	return nil
+}
+
+// plainly is a name without what is between its letters and digits, in small letters.
+func plainly(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, name)
 }
 
 // ErrNoQueryToken is a secret that holds no token that may query.
