@@ -32,7 +32,7 @@ func (f *Forwarder) Handle(ctx context.Context, text jsontext.Value) (any, error
 		failedInvocation
 	}
 	if err := json.Unmarshal(text, &probe); err != nil {
-		return nil, unknownPayload("it is not a JSON object (" + err.Error() + ")")
+		return nil, unknownPayload(payload.Wrong(err))
 	}
 	switch {
 	case len(probe.RequestPayload) > 0:
@@ -106,7 +106,7 @@ func (f *Forwarder) objects(event []byte) ([]object, error) {
 		failedInvocation
 	}
 	if err := json.Unmarshal(event, &e); err != nil {
-		return nil, unknownPayload(err.Error())
+		return nil, unknownPayload(payload.Wrong(err))
 	}
 	switch {
 	case e.Event == testEvent:

@@ -35,7 +35,7 @@ func saysNothing(text []byte, bounds ...string) error {
 		}
 		if what != "" {
 			return reject(fmt.Sprintf("cannot be used, %s %s", name, what),
-				fmt.Sprintf("give it a value; to have done what is done without it, leave %s out", name), nil)
+				fmt.Sprintf("give it a value; to have done what is done without it, leave %s out", name))
 		}
 	}
 	return nil

@@ -51,7 +51,7 @@ const Quarantined = "quarantined"
 func ParseReplay(text []byte) (ReplayRequest, error) {
 	var req ReplayRequest
 	if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
-		return req, BadReplay("it cannot be read (" + err.Error() + ")")
+		return req, BadReplay(Wrong(err))
 	}
 	if err := saysNothing(text, "limit", "maxEventsPerSecond"); err != nil {
 		return req, err
@@ -92,7 +92,7 @@ func (q *ReplayRequest) check() error {
 
 // BadReplay returns the error about a replay request that cannot be followed.
 func BadReplay(what string) error {
-	return reject("the replay is not clear: "+what, "see events/forwarder-replay.json", nil)
+	return reject("the replay is not clear: "+what, "see events/forwarder-replay.json")
 }
 
 // ReplayAnswer is what a replay answers.

@@ -45,29 +45,29 @@ func ParseRun(text []byte) (RunRequest, error) {
 	var req RunRequest
 	if text = bytes.TrimSpace(text); len(text) > 0 {
 		if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
-			return req, badRun("it is not understood", err)
+			return req, badRun("it is not understood (" + Wrong(err) + ")")
 		}
 	}
 	req.Action = cmp.Or(req.Action, Start)
 	if !slices.Contains(OfCollector(), req.Action) {
-		return req, badRun(fmt.Sprintf("the action %q is not known", req.Action), nil)
+		return req, badRun(fmt.Sprintf("the action %q is not known", req.Action))
 	}
 	if req.Action != Start && (req.Systems != nil || req.Mode != "" || req.Force) {
-		return req, badRun(fmt.Sprintf("systems, mode and force belong to a start, and %s has none of them", req.Action), nil)
+		return req, badRun(fmt.Sprintf("systems, mode and force belong to a start, and %s has none of them", req.Action))
 	}
 	if err := saysNothing(text); err != nil {
 		return req, err
 	}
 	req.Mode = cmp.Or(req.Mode, Analyze)
 	if req.Mode != Analyze && req.Mode != Latest {
-		return req, badRun(fmt.Sprintf("the mode %q is not known", req.Mode), nil)
+		return req, badRun(fmt.Sprintf("the mode %q is not known", req.Mode))
 	}
 	if req.Force && req.Mode != Latest {
 		return req, reject("cannot be used, force belongs to the mode latest: an analysis archives what it finds in any case",
-			`leave force out, or send {"action":"start","mode":"latest","force":true}, which archives again what the appliance has`, nil)
+			`leave force out, or send {"action":"start","mode":"latest","force":true}, which archives again what the appliance has`)
 	}
 	if _, err := req.Scheduled(); err != nil {
-		return req, badRun("scheduledTime is not a time in RFC 3339", nil)
+		return req, badRun("scheduledTime is not a time in RFC 3339")
 	}
 	return req, nil
 }
@@ -81,9 +81,9 @@ func (r *RunRequest) Scheduled() (time.Time, error) {
 	return at.UTC(), err
 }
 
-func badRun(what string, cause error) error {
+func badRun(what string) error {
 	return reject("cannot be used, "+what,
-		`send {} or {"action":"start","systems":["name"],"mode":"analyze|latest"}, {"action":"start","mode":"latest","force":true}, {"action":"tick"}, {"action":"status"}, {"action":"cancel"}, {"action":"check"} or {"action":"capture"}`, cause)
+		`send {} or {"action":"start","systems":["name"],"mode":"analyze|latest"}, {"action":"start","mode":"latest","force":true}, {"action":"tick"}, {"action":"status"}, {"action":"cancel"}, {"action":"check"} or {"action":"capture"}`)
 }
 
 // RunAnswer is what the collector answers to start, tick, status and cancel.

@@ -1,0 +1,75 @@
+package payload
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Wrong says in a person's words why a payload cannot be read into a value: an error
+// of the decoder, whose own text is about types of this program.
+func Wrong(err error) string {
+	if s, ok := errors.AsType[*json.SemanticError](err); ok {
+		member := place(s.JSONPointer)
+		switch {
+		case errors.Is(err, json.ErrUnknownName):
+			return fmt.Sprintf("the member %s is not known", member)
+		case errors.Is(s.Err, strconv.ErrRange):
+			return fmt.Sprintf("%s is %s, which is out of range", member, s.JSONValue)
+		case s.JSONKind == '0' && s.JSONValue != nil:
+			return fmt.Sprintf("%s is %s, and not %s", member, s.JSONValue, wanted(s.GoType))
+		case s.JSONKind != 0 && wanted(s.GoType) != "" && wanted(s.GoType) != kinds[s.JSONKind]:
+			return fmt.Sprintf("%s is %s, and not %s", member, kinds[s.JSONKind], wanted(s.GoType))
+		}
+		return fmt.Sprintf("%s cannot be read (%v)", member, s.Err)
+	}
+	s, ok := errors.AsType[*jsontext.SyntacticError](err)
+	switch {
+	case ok && errors.Is(err, jsontext.ErrDuplicateName):
+		return fmt.Sprintf("the member %s is there twice", place(s.JSONPointer))
+	case ok:
+		return fmt.Sprintf("it is not valid JSON at byte %d", s.ByteOffset)
+	}
+	return err.Error()
+}
+
+// place names where in a payload something is wrong.
+func place(at jsontext.Pointer) string {
+	if at == "" {
+		return "the payload"
+	}
+	return fmt.Sprintf("%q", string(at[1:]))
+}
+
+// kinds are what a value may be.
+var kinds = map[jsontext.Kind]string{
+	'n': "null", 'f': "true or false", 't': "true or false", '"': "a text", '0': "a number", '{': "a JSON object", '[': "a list",
+}
+
+// wanted is what a value of a type is written as; empty: it has no word.
+func wanted(t reflect.Type) string {
+	if t == nil {
+		return ""
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return wanted(t.Elem())
+	case reflect.Bool:
+		return kinds['t']
+	case reflect.String:
+		return kinds['"']
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
+		return kinds['0']
+	case reflect.Slice:
+		return kinds['[']
+	case reflect.Struct, reflect.Map:
+		return kinds['{']
+	}
+	return ""
+}
