@@ -12,8 +12,8 @@ import (
 )
 
 // allowed says that a member may be empty: the request then is as without it, and
-// does what is documented for that.
-var allowed = map[string]bool{"action": true, "mode": true, "scheduledTime": true}
+// does what is documented for that. A script that follows cursors begins with none.
+var allowed = map[string]bool{"action": true, "mode": true, "scheduledTime": true, "next": true}
 
 // saysNothing returns an error about the first member, by name, that is there and
 // has no value: null, an empty text or list, a list with such an element, or zero

@@ -266,7 +266,7 @@ func TestMembersWithoutAValueAreRefused(t *testing.T) {
 		"blanks for a run":               {`{"action":"replay","since":"2026-11-01","run":" \t"}`, replay, "run is an empty text"},
 		"null for a state":               {`{"action":"replay","prefix":"raw/","state":null}`, replay, "state is null"},
 		"null for a dry run":             {`{"action":"replay","prefix":"raw/","dryRun":null}`, replay, "dryRun is null"},
-		"a cursor that came to its end":  {`{"action":"replay","prefix":"raw/","next":""}`, replay, "next is an empty text"},
+		"no cursor yet":                  {`{"action":"replay","prefix":"raw/","next":""}`, replay, ""},
 		"a limit of nothing":             {`{"action":"replay","prefix":"raw/","limit":0}`, replay, "limit is 0"},
 		"null for a limit":               {`{"action":"replay","prefix":"raw/","limit":null}`, replay, "limit is null"},
 		"a pace of nothing":              {`{"action":"replay","prefix":"raw/","maxEventsPerSecond":0.0}`, replay, "maxEventsPerSecond is 0"},
