@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -91,6 +92,27 @@ func (a *Answer) MediaType() string {
 func (a *Answer) Page() bool {
 	kind := a.MediaType()
 	return kind == "text/html" || kind == "application/xhtml+xml"
+}
+
+// Target names where a redirect leads, without its query: it may hold a session.
+func (a *Answer) Target() string {
+	u, err := url.Parse(a.Header.Get("Location"))
+	if err != nil || u.Host+u.Path == "" {
+		return "nowhere"
+	}
+	return u.Host + u.Path
+}
+
+// Between says of an answer of an API that something else may have given it: of a
+// redirect where it leads, of a refusal with a page for people that there is one.
+func (a *Answer) Between(f *fault.Error) {
+	switch {
+	case a.Status >= 300 && a.Status < 400:
+		f.What += ", to " + a.Target()
+	case a.Status >= 400 && a.Status < 500 && a.Page():
+		f.What += ", with a page for people, as an API sends none"
+		f.Cure += "; first look at what proxy, firewall or portal stands between"
+	}
 }
 
 // Token is the token that the last request carried.
