@@ -169,6 +169,40 @@ func TestPayloadFromStandardInput(t *testing.T) {
 	}
 }
 
+// A payload that a Windows shell has saved is sent, and what is none is not.
+func TestPayloadsAsProgramsSaveThem(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ saved, says string }{
+		"a mark":      {"\ufeff{\"action\":\r\n\"tick\"}\r\n", ""},
+		"UTF-16":      {"\xff\xfe{\x00\"\x00a\x00c\x00t\x00i\x00o\x00n\x00\"\x00:\x00\"\x00t\x00i\x00c\x00k\x00\"\x00}\x00", ""},
+		"empty":       {" \n", "it is empty: let it hold one JSON object"},
+		"a word":      {"tick", "it is not valid JSON at byte 1"},
+		"a list":      {"[]", "the payload is a list, and not a JSON object"},
+		"null":        {"null", "it is null"},
+		"cut":         {`{"action":`, "it is not valid JSON at byte 10"},
+		"two of them": {`{"action":"tick"}{}`, "it is not valid JSON at byte 17"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "payload.json")
+			if err := os.WriteFile(file, []byte(c.saved), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s := &script{answers: []string{`{}`}}
+			out, code := s.typed(t, "runecast-ingest invoke collector "+file)
+			if c.says == "" {
+				if code != exitFine || !cmp.Equal(s.asked, []string{`runecast-ingest-collector {"action":"tick"}`}) {
+					t.Errorf("exit %d, asked %q, %s", code, s.asked, out)
+				}
+				return
+			}
+			if code != exitWrong || len(s.asked) != 0 || !strings.Contains(out, file+": "+c.says) || !strings.Contains(out, "events/") {
+				t.Errorf("exit %d, asked %q, %s", code, s.asked, out)
+			}
+		})
+	}
+}
+
 // Files may lie anywhere, as for a user with a space in the name of the home.
 func TestMapTakesNamesWithSpaces(t *testing.T) {
 	t.Parallel()
