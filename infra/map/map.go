@@ -65,7 +65,7 @@ func Map(file string, o Options) error {
 	w := work{Options: o, mapper: mapping.New(settings)}
 	if o.Catalog != "" {
 		if w.checks, err = readCatalog(o.Catalog); err != nil {
-			return err
+			return of(o.Catalog, err)
 		}
 	}
 	source := func() (io.ReadCloser, error) { return open(file) }
@@ -73,16 +73,21 @@ func Map(file string, o Options) error {
 	for i := 0; err == nil && i < len(parts); i++ {
 		err = w.scan(parts[i], source)
 	}
-	if _, named := errors.AsType[*fs.PathError](err); err != nil && !named {
-		err = fmt.Errorf("%s: %w", file, err)
-	}
 	if err != nil {
-		return err
+		return of(file, err)
 	}
 	if o.Report == "" {
 		return nil
 	}
 	return w.write(filepath.Base(file))
+}
+
+// of names the file that an error is about, unless it does so itself.
+func of(file string, err error) error {
+	if _, named := errors.AsType[*fs.PathError](err); named {
+		return err
+	}
+	return fmt.Errorf("%s: %w", file, err)
 }
 
 // counted is what else was counted, as "; 3 not_compliance, 1 unlicensed".

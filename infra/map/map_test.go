@@ -161,6 +161,13 @@ func TestWrongFilesAreNamed(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
+	results := saved(t, "results.json", func(w io.Writer) error { _, err := io.WriteString(w, `{"results":[]}`); return err })
+	for text, says := range map[string]string{"[]": "is a list", "PK\x03\x04": "packed by zip", `{"issues":[`: "cut off"} {
+		catalog := saved(t, "issues.json", func(w io.Writer) error { _, err := io.WriteString(w, text); return err })
+		if err := Map(results, Options{System: "saved", Catalog: catalog, Getenv: unset}); err == nil || !strings.HasPrefix(err.Error(), catalog+": ") || !strings.Contains(err.Error(), says) {
+			t.Errorf("catalogue %q: %v", text, err)
+		}
+	}
 	nowhere := filepath.Join(t.TempDir(), "nowhere")
 	if err := Map(nowhere, Options{System: "saved", Getenv: unset}); err == nil || strings.Count(err.Error(), nowhere) != 1 {
 		t.Errorf("%v", err)
