@@ -43,8 +43,8 @@ type results struct {
 	issues issueWalker
 	// profile is called with the profile code of each issue; may be nil.
 	profile func(code string)
-	// named: every element of v1 must have a uid.
-	named bool
+	// saved: by a person, see ReadSavedV1.
+	saved bool
 }
 
 func newResults(r io.Reader, chunk int) *results {

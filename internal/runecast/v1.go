@@ -29,12 +29,13 @@ func ReadV1(r io.Reader, profile func(code string), visit func(*Element) error) 
 	return doc.v1(visit)
 }
 
-// ReadSavedV1 is ReadV1 of a document that a person saved, in which an element
-// without a uid is an error: nobody could say whose results they are, and they would
-// be missing without a word.
+// ReadSavedV1 is ReadV1 of a document that a person saved, and may have sorted on
+// the way: the uid of an element may come as late as it likes, and the element cannot
+// be taken with WriteTo. An element without a uid is an error: nobody could say whose
+// results they are, and they would be missing without a word.
 func ReadSavedV1(r io.Reader, visit func(*Element) error) error {
 	doc := newResults(r, chunkSize)
-	doc.named = true
+	doc.saved = true
 	return doc.v1(visit)
 }
 
@@ -64,9 +65,11 @@ func (r *results) element(index int, visit func(*Element) error) error {
 	if _, err := r.ReadToken(); err != nil {
 		return err
 	}
-	e := &Element{Index: index, r: r}
+	e := &Element{Index: index, r: r, taken: r.saved}
 	e.step = e.v1
-	r.begin(r.InputOffset()-1, &limited{buf: &e.head, most: maxHead, what: "what comes before the uid of an element of results[]"})
+	if !r.saved { // else nobody wants its bytes
+		r.begin(r.InputOffset()-1, &limited{buf: &e.head, most: maxHead, what: "what comes before the uid of an element of results[]"})
+	}
 	defer e.release()
 	for e.ID == "" && !e.ended {
 		if err := e.step(); err != nil {
@@ -82,7 +85,7 @@ func (r *results) element(index int, visit func(*Element) error) error {
 		if err := r.visit(e, visit); err != nil {
 			return err
 		}
-	case r.named:
+	case r.saved:
 		return &fault.Error{Class: fault.Reject, What: fmt.Sprintf("element %d of results has no uid, so that nobody knows of which system it is", e.Index+1),
 			Cure: "save what the appliance answers to /results, as it comes"}
 	}
