@@ -90,9 +90,7 @@ func (p *Part) Open(open Source) (doc *mapping.Document, closing func() error, e
 // bareScans looks through a document as an appliance answered it: v1 results or
 // a v2 scan.
 func bareScans(open Source, key string) ([]Part, error) {
-	elements, err := bareElements(open, key, func(r io.Reader, visit func(*runecast.Element) error) error {
-		return runecast.ReadSavedV1(r, visit)
-	})
+	elements, err := bareElements(open, key, runecast.ReadSavedV1)
 	if err == nil {
 		return bareResults(elements, key)
 	}

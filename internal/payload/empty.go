@@ -22,9 +22,7 @@ var allowed = map[string]bool{"action": true, "mode": true, "scheduledTime": tru
 // meant: send every system's scans instead of one's, or send instead of count.
 func saysNothing(text []byte, bounds ...string) error {
 	var members map[string]jsontext.Value
-	if json.Unmarshal(text, &members) != nil {
-		return nil // whoever reads it says so better
-	}
+	_ = json.Unmarshal(text, &members) // an empty payload has none; others were read before
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if allowed[name] {
 			continue

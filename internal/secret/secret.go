@@ -123,9 +123,7 @@ func Parse(raw string) (Credential, error) {
 // be ignored without a word. Other members may be somebody else's.
 func checkMembers(text string) error {
 	var members map[string]jsontext.Value
-	if json.Unmarshal([]byte(text), &members) != nil {
-		return nil // it was read as an object before
-	}
+	_ = json.Unmarshal([]byte(text), &members) // it was read as an object before
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		for _, known := range []string{"token", "query_token", "ca_pem", "spki_sha256"} {
 			if name != known && plainly(name) == plainly(known) {
