@@ -14,6 +14,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/deliver"
+	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/store"
 )
@@ -45,6 +46,18 @@ func (f *Forwarder) created(e *eventBridge) ([]object, error) {
 	}
 	return []object{{key: key, size: e.Detail.Object.Size}}, nil
 }
+
+// notification is what SNS makes of an event on its way into a queue.
+type notification struct {
+	Type  string `json:"Type"`
+	Topic string `json:"TopicArn"`
+}
+
+func (n *notification) bySNS() bool { return n.Type == "Notification" && n.Topic != "" }
+
+// errSNS is the error about an event that came by SNS, which is none of the ways.
+var errSNS = &fault.Error{Class: fault.Reject, Where: "payload", What: "cannot be used: it is a notification of SNS, and the event in it is not read",
+	Cure: "let S3 invoke the function itself, by EventBridge or by SQS; on an SNS subscription of a queue turn raw message delivery on. The sweep delivers what was meant"}
 
 // failedInvocation is the record that Lambda keeps of a failed asynchronous
 // invocation, in a queue or another destination: what it was invoked with.
