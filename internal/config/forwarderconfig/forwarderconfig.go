@@ -49,7 +49,7 @@ func Load(getenv func(string) string) (Settings, error) {
 			Mapping:         mappingOf(e),
 		},
 	}
-	s.URL, s.URLNote = ingestURL(e.Endpoint("OPENPIPELINE_URL", s.AllowLoopback, "https://abc12345.live.dynatrace.com"))
+	s.URL, s.URLNote = ingestURL(e, e.Endpoint("OPENPIPELINE_URL", s.AllowLoopback, "https://abc12345.live.dynatrace.com"))
 	s.GrailURL = grailURL(e.OptionalEndpoint("GRAIL_URL", s.AllowLoopback, "https://abc12345.apps.dynatrace.com"), s.URL)
 	if s.URL != nil && strings.HasSuffix(s.URL.Path, ingestPath) {
 		s.GrailBucket = grail.Bucket
@@ -92,8 +92,11 @@ const ingestPath = "/platform/ingest/v1/security.events"
 
 // ingestURL completes an environment's base address to the ingest address, and
 // leads the web application's host to the API's: of Dynatrace's own labs first,
-// which have no .live. (x.sprint.apps.dynatracelabs.com). The note says what changed.
-func ingestURL(u *url.URL) (*url.URL, string) {
+// which have no .live. (x.sprint.apps.dynatracelabs.com). Of the API's host the path is
+// left out that is none of an ingest, as of a page or of another API. The note says what
+// changed. An ingest of other events than security events is refused: they would be
+// accepted with a token of its own, and no dashboard would show them.
+func ingestURL(e *config.Env, u *url.URL) (*url.URL, string) {
 	if u == nil {
 		return nil, ""
 	}
@@ -107,7 +110,15 @@ func ingestURL(u *url.URL) (*url.URL, string) {
 			u.Path, u.RawPath = "", "" // of a page of the web application, as a browser shows it
 		}
 	}
-	if !strings.Contains(u.Path, "/platform/ingest/") {
+	_, ingest, full := strings.Cut(u.Path, "/platform/ingest/")
+	switch {
+	case full && !strings.Contains(ingest, "security.events") && !strings.Contains(ingest, "events.security"):
+		e.Refuse("OPENPIPELINE_URL", fmt.Sprintf("its path %s is an ingest of other events than security events", u.Path), "leave the path out, or end it with "+ingestPath)
+	case full:
+	case u.Path != "" && strings.Contains(u.Host, ".live.dynatrace") && !strings.HasPrefix(u.Path, "/e/"):
+		note = fmt.Sprintf("OPENPIPELINE_URL: the path %s is none of an ingest, sending to %s", u.Path, u.Host+ingestPath)
+		u.Path, u.RawPath = ingestPath, ""
+	default:
 		u.Path += ingestPath
 	}
 	return u, note
