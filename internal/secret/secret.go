@@ -182,6 +182,12 @@ func checkToken(member, text string) error {
 	if first, _ := utf8.DecodeRuneInString(text); strings.ContainsRune("\"'`“”„‘’‚«»", first) {
 		return bad(named+" stands in quotes", "store the token without quotes around it")
 	}
+	switch {
+	case strings.ContainsRune("[<(", rune(text[0])):
+		return bad(named+" begins with a bracket", storeIt)
+	case strings.Contains(text, "://"):
+		return bad(named+" is an address", storeIt)
+	}
 	for _, r := range text {
 		switch {
 		case r <= ' ' || r == 0x7f:
