@@ -24,8 +24,7 @@ import (
 func (f *Forwarder) Handle(ctx context.Context, text jsontext.Value) (any, error) {
 	var probe struct {
 		Records []struct {
-			EventSource string         `json:"eventSource"`
-			SNS         jsontext.Value `json:"Sns"`
+			EventSource string `json:"eventSource"`
 		} `json:"Records"`
 		Tasks  []jsontext.Value `json:"tasks"`
 		Action string           `json:"action"`
@@ -46,8 +45,6 @@ func (f *Forwarder) Handle(ctx context.Context, text jsontext.Value) (any, error
 	switch {
 	case len(probe.Records) > 0 && probe.Records[0].EventSource == "aws:sqs":
 		return f.queue(ctx, text)
-	case len(probe.Records) > 0 && len(probe.Records[0].SNS) > 0:
-		return nil, errSNS
 	case len(probe.Tasks) > 0:
 		return f.batch(ctx, text)
 	case probe.Action == payload.Sweep:
@@ -107,7 +104,6 @@ func (f *Forwarder) objects(event []byte) ([]object, error) {
 		Records []events.S3EventRecord `json:"Records"`
 		eventBridge
 		failedInvocation
-		notification
 	}
 	if err := json.Unmarshal(event, &e); err != nil {
 		return nil, unknownPayload(payload.Wrong(err))
@@ -119,10 +115,8 @@ func (f *Forwarder) objects(event []byte) ([]object, error) {
 		return f.objects(e.RequestPayload)
 	case e.Source == "aws.s3":
 		return f.created(&e.eventBridge)
-	case e.bySNS():
-		return nil, errSNS
 	case len(e.Records) == 0 || e.Records[0].EventSource != "aws:s3":
-		return nil, unknownPayload("it is no S3 event and has no action")
+		return nil, noEvent(event)
 	}
 	var found []object
 	var foreign error

@@ -47,17 +47,23 @@ func (f *Forwarder) created(e *eventBridge) ([]object, error) {
 	return []object{{key: key, size: e.Detail.Object.Size}}, nil
 }
 
-// notification is what SNS makes of an event on its way into a queue.
-type notification struct {
-	Type  string `json:"Type"`
-	Topic string `json:"TopicArn"`
+// noEvent is the error about a payload that is neither an event of S3 nor an action.
+// One that came by SNS, into a queue or to the function, is told as that.
+func noEvent(text []byte) error {
+	var e struct {
+		Type    string `json:"Type"`
+		Topic   string `json:"TopicArn"`
+		Records []struct {
+			SNS jsontext.Value `json:"Sns"`
+		} `json:"Records"`
+	}
+	err := json.Unmarshal(text, &e)
+	if err == nil && (e.Type == "Notification" && e.Topic != "" || len(e.Records) > 0 && len(e.Records[0].SNS) > 0) {
+		return &fault.Error{Class: fault.Reject, Where: "payload", What: "cannot be used: it is a notification of SNS, and the event in it is not read",
+			Cure: "let S3 invoke the function itself, by EventBridge or by SQS; on an SNS subscription of a queue turn raw message delivery on. The sweep delivers what was meant"}
+	}
+	return unknownPayload("it is no S3 event and has no action")
 }
-
-func (n *notification) bySNS() bool { return n.Type == "Notification" && n.Topic != "" }
-
-// errSNS is the error about an event that came by SNS, which is none of the ways.
-var errSNS = &fault.Error{Class: fault.Reject, Where: "payload", What: "cannot be used: it is a notification of SNS, and the event in it is not read",
-	Cure: "let S3 invoke the function itself, by EventBridge or by SQS; on an SNS subscription of a queue turn raw message delivery on. The sweep delivers what was meant"}
 
 // failedInvocation is the record that Lambda keeps of a failed asynchronous
 // invocation, in a queue or another destination: what it was invoked with.
