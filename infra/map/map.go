@@ -66,7 +66,7 @@ func Map(file string, o Options) error {
 	w := work{Options: o, mapper: mapping.New(settings)}
 	if o.Catalog != "" {
 		if w.checks, err = readCatalog(o.Catalog); err != nil {
-			return err
+			return withFile(o.Catalog, err)
 		}
 	}
 	source := func() (io.ReadCloser, error) { return open(file) }
@@ -74,16 +74,21 @@ func Map(file string, o Options) error {
 	for i := 0; err == nil && i < len(parts); i++ {
 		err = w.scan(parts[i], source)
 	}
-	if _, named := errors.AsType[*fs.PathError](err); err != nil && !named {
-		err = fmt.Errorf("%s: %w", file, err)
-	}
 	if err != nil {
-		return err
+		return withFile(file, err)
 	}
 	if o.Report == "" {
 		return nil
 	}
 	return w.write(filepath.Base(file))
+}
+
+// withFile adds the name of a file to an error about it, unless the error has it already.
+func withFile(file string, err error) error {
+	if _, named := errors.AsType[*fs.PathError](err); named {
+		return err
+	}
+	return fmt.Errorf("%s: %w", file, err)
 }
 
 // counted returns a scan's counts by reason, such as "; 3 not_compliance, 1
@@ -98,6 +103,10 @@ func counted(reasons map[string]int64) string {
 
 // scan maps one scan, and writes a line about it to Notes.
 func (w *work) scan(p deliver.Part, source deliver.Source) error {
+	if err := p.Unfit(); err != nil {
+		_, _ = fmt.Fprintf(w.Notes, "%v\n  the forwarder would not commit this scan\n", err)
+		return nil
+	}
 	doc, done, err := p.Open(source)
 	if err != nil {
 		return err
@@ -151,7 +160,7 @@ func readCatalog(path string) (*mapping.Catalog, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	text, err := archive.Text(f)
+	text, err := archive.Saved(f)
 	if err != nil {
 		return nil, err
 	}

@@ -133,7 +133,7 @@ func TestBadFiles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ file, says string }{
 		"missing":   {"/nowhere/x.json", "no such file"},
-		"html":      {saved(t, "x", func(w io.Writer) error { _, err := io.WriteString(w, "<html>"); return err }), "not valid JSON"},
+		"html":      {saved(t, "x", func(w io.Writer) error { _, err := io.WriteString(w, "<html>"); return err }), "is HTML or XML"},
 		"something": {saved(t, "x", func(w io.Writer) error { _, err := io.WriteString(w, `{"a":1}`); return err }), "schema"},
 	} {
 		err := Map(c.file, Options{System: "s", Getenv: unset, Events: io.Discard, Notes: t.Output()})
@@ -151,7 +151,7 @@ func unset(string) string { return "" }
 func TestWrongFilesAreNamed(t *testing.T) {
 	t.Parallel()
 	for text, says := range map[string]string{
-		"# Title":                         "not valid JSON at byte 0: look at what the appliance answered",
+		"# Title":                         "begins with \"# Title\", not with {: save the whole answer as it comes",
 		"":                                "it is empty: save it again",
 		`{"event.kind":"SECURITY_EVENT"}`: "neither a raw object, which has a \"schema\", nor results as an appliance answers them: take what it answers to /results",
 	} {
@@ -159,6 +159,13 @@ func TestWrongFilesAreNamed(t *testing.T) {
 		err := Map(file, Options{System: "saved", Getenv: unset, Events: io.Discard, Notes: t.Output()})
 		if err == nil || !strings.HasPrefix(err.Error(), file+": ") || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v", text, err)
+		}
+	}
+	results := saved(t, "results.json", func(w io.Writer) error { _, err := io.WriteString(w, `{"results":[]}`); return err })
+	for text, says := range map[string]string{"[]": "is a list", "PK\x03\x04": "packed by zip", `{"issues":[`: "cut off"} {
+		catalog := saved(t, "issues.json", func(w io.Writer) error { _, err := io.WriteString(w, text); return err })
+		if err := Map(results, Options{System: "saved", Catalog: catalog, Getenv: unset}); err == nil || !strings.HasPrefix(err.Error(), catalog+": ") || !strings.Contains(err.Error(), says) {
+			t.Errorf("catalogue %q: %v", text, err)
 		}
 	}
 	nowhere := filepath.Join(t.TempDir(), "nowhere")
@@ -174,5 +181,21 @@ func TestNoteOfAScan(t *testing.T) {
 	err := Map("../../internal/mapping/testdata/vcenter.json", Options{System: "saved", Getenv: unset, Events: io.Discard, Notes: &notes})
 	if want := "events, 3 skipped, posture 22 %; 1 no_title, 3 not_compliance, "; err != nil || !strings.Contains(notes.String(), want) {
 		t.Errorf("%q, %v; want %q", notes.String(), err, want)
+	}
+}
+
+// A system whose analysis went on when the answer was saved is told of, and does not
+// keep the others from being shown.
+func TestUnfinishedScanIsToldOf(t *testing.T) {
+	t.Parallel()
+	const issues = `"issues":[{"id":"1","issueDisplayId":"CIS-1","severity":"Low","type":"CIS","title":"T","status":"PASS"}]`
+	file := saved(t, "x.json", func(w io.Writer) error {
+		_, err := io.WriteString(w, `{"results":[{"uid":"a","scanStatus":{"status":"RUNNING"},`+issues+`},{"uid":"b","name":"vc-b",`+issues+`}]}`)
+		return err
+	})
+	var notes, events strings.Builder
+	err := Map(file, Options{System: "saved", Getenv: unset, Events: &events, Notes: &notes})
+	if says := `a: when the document was saved, its analysis had the status "RUNNING"`; err != nil || !strings.Contains(notes.String(), says) || strings.Count(events.String(), "COMPLIANCE_SCAN_COMPLETED") != 1 {
+		t.Errorf("%v: %s", err, notes.String())
 	}
 }

@@ -169,6 +169,40 @@ func TestPayloadFromStandardInput(t *testing.T) {
 	}
 }
 
+// A payload that a Windows shell has saved is sent, and what is none is not.
+func TestPayloadsAsProgramsSaveThem(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ saved, says string }{
+		"a mark":      {"\ufeff{\"action\":\r\n\"tick\"}\r\n", ""},
+		"UTF-16":      {"\xff\xfe{\x00\"\x00a\x00c\x00t\x00i\x00o\x00n\x00\"\x00:\x00\"\x00t\x00i\x00c\x00k\x00\"\x00}\x00", ""},
+		"empty":       {" \n", "it is empty: let it hold one JSON object"},
+		"a word":      {"tick", "it is not valid JSON at byte 1"},
+		"a list":      {"[]", "the payload is a list, and not a JSON object"},
+		"null":        {"null", "it is null"},
+		"cut":         {`{"action":`, "it is not valid JSON at byte 10"},
+		"two of them": {`{"action":"tick"}{}`, "it is not valid JSON at byte 17"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "payload.json")
+			if err := os.WriteFile(file, []byte(c.saved), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s := &script{answers: []string{`{}`}}
+			out, code := s.typed(t, "runecast-ingest invoke collector "+file)
+			if c.says == "" {
+				if code != exitFine || !cmp.Equal(s.asked, []string{`runecast-ingest-collector {"action":"tick"}`}) {
+					t.Errorf("exit %d, asked %q, %s", code, s.asked, out)
+				}
+				return
+			}
+			if code != exitWrong || len(s.asked) != 0 || !strings.Contains(out, file+": "+c.says) || !strings.Contains(out, "events/") {
+				t.Errorf("exit %d, asked %q, %s", code, s.asked, out)
+			}
+		})
+	}
+}
+
 // Paths of files may hold spaces, as that of a home folder may.
 func TestMapTakesNamesWithSpaces(t *testing.T) {
 	t.Parallel()
@@ -242,5 +276,26 @@ func TestFunctionsLinkNothingOfIt(t *testing.T) {
 				t.Errorf("the functions link %s", dep)
 			}
 		}
+	}
+}
+
+// A value that a variable which is not set has left empty is refused before anything
+// is asked: a list of commas, and a bound of 0, would be none.
+func TestValuesOfNothingAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ command, says string }{
+		"systems between commas": {`start --systems "$A,$B"`, "--systems is empty"},
+		"blanks for a system":    {`replay --since 2026-11-01 --system " "`, "--system is empty"},
+		"a limit of 0":           {"replay --prefix raw/ --limit 0", "--limit is 0"},
+		"a pace of 0":            {"replay --prefix raw/ --rate 0.0", "--rate is 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &script{answers: []string{`{"complete":1}`}}
+			out, code := s.typed(t, "runecast-ingest "+c.command)
+			if code != exitUsage || len(s.asked) != 0 || !strings.Contains(out, c.says) || !strings.Contains(out, "leave it out") {
+				t.Errorf("exit %d, asked %q: %s", code, s.asked, out)
+			}
+		})
 	}
 }

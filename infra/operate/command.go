@@ -105,14 +105,17 @@ func arguments(wanted []string) cobra.PositionalArgs {
 	}
 }
 
-// noneEmpty refuses a flag or an argument with an empty value. A shell variable
-// that is not set leaves such a value, and the command would do more than is
-// meant: replay everything, for one.
+// noneEmpty refuses a flag or an argument with an empty value, a list of nothing but
+// commas, and a limit of 0. A shell variable that is not set leaves such a value, and the
+// command would do more than is meant: replay everything, for one.
 func noneEmpty(c *cobra.Command, args []string) error {
 	var all error
 	c.Flags().Visit(func(f *pflag.Flag) {
-		if f.Value.String() == "" {
+		switch text := f.Value.String(); {
+		case strings.Trim(text, ", \t\r\n") == "":
 			all = errors.Join(all, fmt.Errorf("--%s is empty: give it a value, or leave it out", f.Name))
+		case text == "0" && (f.Name == "limit" || f.Name == "rate"):
+			all = errors.Join(all, fmt.Errorf("--%s is 0: give it another value, or leave it out, which means no limit", f.Name))
 		}
 	})
 	for i, arg := range args {

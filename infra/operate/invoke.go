@@ -1,15 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
+	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 )
 
 // invokeCommand makes the command for payloads that no other command sends, such
@@ -26,12 +30,41 @@ func (s *session) invokeCommand() *cobra.Command {
 	return ofFunction(c)
 }
 
-// payload returns the content of a file, or of standard input for "-".
+// payload returns the content of a file, or of standard input for "-": one JSON object
+// as UTF-8, whatever encoding it was saved in.
 func (s *session) payload(file string) ([]byte, error) {
-	if file == "-" {
-		return io.ReadAll(s.in)
+	saved := s.in
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = f.Close() }() // reading is over
+		saved = f
 	}
-	return os.ReadFile(file)
+	text, err := archive.Text(saved)
+	if err != nil {
+		return nil, err
+	}
+	said, err := io.ReadAll(text)
+	if err != nil {
+		return nil, err
+	}
+	var members map[string]jsontext.Value
+	switch err := json.Unmarshal(said, &members); {
+	case len(bytes.TrimSpace(said)) == 0:
+		return nil, notSent(file, "it is empty")
+	case err != nil:
+		return nil, notSent(file, payload.Wrong(err))
+	case members == nil:
+		return nil, notSent(file, "it is null")
+	}
+	return said, nil
+}
+
+// notSent returns the fault of a file that holds no payload.
+func notSent(file, what string) error {
+	return &fault.Error{Class: fault.Config, Where: file, What: what, Cure: `let it hold one JSON object, as {"action":"status"}; the files in events/ are samples`}
 }
 
 func (s *session) logsCommand() *cobra.Command {

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"runecast-ingest/internal/fault"
 )
 
 func (s *session) settingsCommand() *cobra.Command {
@@ -39,9 +42,31 @@ func (s *session) onFile(f *stageFile, use, short string, do work) *cobra.Comman
 	c.PreRunE = func(c *cobra.Command, args []string) error {
 		s.stage = cmp.Or(s.stage, os.Getenv(stageVariable), "default")
 		s.stack = stackOf(s.stage)
-		return errors.Join(noneEmpty(c, args), s.stackName())
+		return errors.Join(noneEmpty(c, args), cmp.Or(s.stackName(), s.stageName()))
 	}
 	return c
+}
+
+// longestStack is the most characters of a stack's name. The archive's name is made of
+// it, the account and the region, and S3 allows 63 characters.
+const longestStack = 35
+
+// stageName returns what is wrong with the name of a stage whose stack is to be
+// deployed: the deployment would fail late, at the archive, whose name S3 refuses.
+func (s *session) stageName() error {
+	what := ""
+	switch most := longestStack - len(stackOf("x")) + 1; {
+	case strings.ToLower(s.stage) != s.stage:
+		what = "has capital letters"
+	case strings.Trim(s.stage, "-") != s.stage:
+		what = "begins or ends with a hyphen"
+	case s.stage != "default" && len(s.stage) > most:
+		what = fmt.Sprintf("has more than %d characters", most)
+	default:
+		return nil
+	}
+	return &fault.Error{Class: fault.Config, What: fmt.Sprintf("the stage's name %q %s, and S3 takes no archive of such a name", s.stage, what),
+		Cure: "name the stage by a few small letters and digits, as in --stage east"}
 }
 
 func (s *session) settingsNew() *cobra.Command {

@@ -91,6 +91,32 @@ func TestSettingsFile(t *testing.T) {
 	}
 }
 
+// A stage under whose name no archive can be made is refused before its file is made,
+// not by the end of its first deployment.
+func TestStagesThatCannotBeDeployed(t *testing.T) {
+	for name, c := range map[string]struct{ stage, says string }{
+		"capital letters":       {"Prod", "has capital letters"},
+		"a hyphen at its end":   {"east-", "begins or ends with a hyphen"},
+		"a hyphen at its front": {"-east", "begins or ends with a hyphen"},
+		"20 characters":         {strings.Repeat("a", 20), "has more than 19 characters"},
+		"19 characters":         {strings.Repeat("a", 19), ""},
+		"digits":                {"2", ""},
+		"the first":             {"default", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			code, says := exitUsage, c.says
+			if says == "" {
+				code, says = exitFine, ".yaml is made"
+			}
+			d.settings(code, says, "new", "--stage="+c.stage)
+			if _, err := os.Stat(filepath.Join(d.dir, c.stage+".yaml")); (err == nil) != (c.says == "") {
+				t.Errorf("its file: %v", err)
+			}
+		})
+	}
+}
+
 func TestSettingsAgainstTheStack(t *testing.T) {
 	d := newDesk(t)
 	d.filled("dev")

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"syscall"
 	"time"
@@ -59,7 +58,7 @@ func faultOf(method, path string, a *endpoint.Answer) fault.Error {
 	case code == http.StatusForbidden:
 		return fault.Error{What: "the token's user may not read this (403, " + request + ")", Cure: newToken}
 	case code >= 300 && code < 400:
-		return fault.Error{What: fmt.Sprintf("%s was redirected to %s (%d)", request, target(a), code),
+		return fault.Error{What: fmt.Sprintf("%s was redirected to %s (%d)", request, a.Target(), code),
 			Cure: checkURL + "; a redirect to a login page also means that the token is not valid"}
 	case (code == http.StatusNotFound || code == http.StatusMethodNotAllowed) && post:
 		return fault.Error{What: fmt.Sprintf("the appliance does not know %s (%d)", request, code),
@@ -121,15 +120,6 @@ func excerpt(a *endpoint.Answer) error {
 		return nil
 	}
 	return errors.New(said)
-}
-
-// target returns where a redirect leads, without the query, which may hold a session id.
-func target(a *endpoint.Answer) string {
-	u, err := url.Parse(a.Header.Get("Location"))
-	if err != nil || u.Host+u.Path == "" {
-		return "nowhere"
-	}
-	return u.Host + u.Path
 }
 
 // connectWait returns the least wait before a request that got no answer is tried again:

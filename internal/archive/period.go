@@ -31,5 +31,5 @@ func moment(member, text string) (at time.Time, whole time.Duration, err error) 
 	if at, err = time.Parse(time.RFC3339, text); err == nil {
 		return at.UTC(), 0, nil
 	}
-	return at, 0, fmt.Errorf("%s is neither a time in RFC 3339 nor a date", member)
+	return at, 0, fmt.Errorf("%s is neither a time in RFC 3339 nor a date, but %.40q: write it as 2026-03-01T04:00:00Z, with its zone, or as 2026-03-01", member, text)
 }

@@ -36,9 +36,9 @@ func Text(r io.Reader) (io.Reader, error) {
 		mark, order = 2, little
 	case begins(0xfe, 0xff):
 		mark, order = 2, big
-	case begins('{', 0), begins('[', 0), begins('\r', 0), begins(' ', 0):
+	case begins('{', 0), begins('[', 0), begins('<', 0), begins('\r', 0), begins(' ', 0):
 		order = little
-	case begins(0, '{'), begins(0, '['), begins(0, '\r'), begins(0, ' '):
+	case begins(0, '{'), begins(0, '['), begins(0, '<'), begins(0, '\r'), begins(0, ' '):
 		order = big
 	}
 	if _, err := plain.Discard(mark); err != nil {

@@ -111,15 +111,25 @@ func joined[T ~string](words []T) string {
 	return strings.Join(all, ", ")
 }
 
-// List reads words separated by commas; nil: the setting is empty.
+// List reads words separated by commas; nil: the setting is empty. A word that begins
+// with a quote is refused, since it would be compared together with the quote.
 func (e *Env) List(name string) []string {
 	var out []string
 	for part := range strings.SplitSeq(e.text(name), ",") {
-		if part = strings.TrimSpace(part); part != "" {
+		switch part = strings.TrimSpace(part); {
+		case part == "":
+		case wrapped(part):
+			e.fail(name, fmt.Sprintf("%q stands in quotes", part), "write the words as they are, separated by commas: one,two words,three")
+		default:
 			out = append(out, part)
 		}
 	}
 	return out
+}
+
+// wrapped reports whether a text begins with a quote, or as a JSON list of texts does.
+func wrapped(text string) bool {
+	return strings.IndexAny(strings.TrimPrefix(text, "["), "\"'`“”„‘’‚«»") == 0
 }
 
 // Upper makes words upper case, in place.
@@ -189,6 +199,10 @@ func (e *Env) Level(name string) slog.Level {
 func (e *Env) Object(name string, into any) {
 	v := e.text(name)
 	if v == "" {
+		return
+	}
+	if v == "null" {
+		e.fail(name, "is null, and no JSON object", "leave it empty, or see the settings in functions/README.md")
 		return
 	}
 	if err := json.Unmarshal([]byte(v), into, json.RejectUnknownMembers(true)); err != nil {

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +27,13 @@ type Part struct {
 	// handMade: a person uploaded the document, whose text may be in another encoding
 	// than UTF-8.
 	handMade bool
+	// unfit is why the scan cannot be shown, although the document is sound; nil: it can.
+	unfit error
 }
+
+// Unfit returns why the scan cannot be shown: its analysis had not succeeded when the
+// document was saved. Nil: it can be shown.
+func (p *Part) Unfit() error { return p.unfit }
 
 // Contents lists the scans in a raw object. An object under raw/manual/ may be the
 // appliance's answer without an envelope; a v2 scan then gets its system from the
@@ -59,8 +66,11 @@ func contents(open Source, key string) ([]Part, error) {
 }
 
 // Open opens the object at the scan. The caller calls closing after the reading. Bad
-// input is a fault of class Reject.
+// input, and a scan that is unfit, is a fault of class Reject.
 func (p *Part) Open(open Source) (doc *mapping.Document, closing func() error, err error) {
+	if p.unfit != nil {
+		return nil, nil, p.unfit
+	}
 	if p.handMade {
 		open = open.text
 	}
@@ -82,9 +92,7 @@ func (p *Part) Open(open Source) (doc *mapping.Document, closing func() error, e
 // bareScans lists the scans in a document without an envelope: the results of API v1 or
 // a scan of API v2.
 func bareScans(open Source, key string) ([]Part, error) {
-	elements, err := bareElements(open, key, func(r io.Reader, visit func(*runecast.Element) error) error {
-		return runecast.ReadV1(r, nil, visit)
-	})
+	elements, err := bareElements(open, key, runecast.ReadSavedV1)
 	if err == nil {
 		return bareResults(elements, key)
 	}
@@ -143,27 +151,36 @@ func bareElements(open Source, key string, read func(io.Reader, func(*runecast.E
 }
 
 // bareResults lists the systems of v1 results without an envelope. A system whose scan
-// has not succeeded is left out, since its results may be a mix of two scans.
+// has not succeeded is unfit, since its results may be a mix of two scans: its delivery
+// fails, and the other systems are shown.
 func bareResults(elements []*runecast.Element, key string) ([]Part, error) {
 	var parts []Part
-	seen := map[string]bool{}
+	seen, fit := map[string]bool{}, false
 	for _, e := range elements {
 		if seen[e.ID] {
 			return nil, &fault.Error{Class: fault.Reject, Where: key, What: fmt.Sprintf("two elements have the uid %q", e.ID), Cure: "save what the appliance answers to /results"}
 		}
 		seen[e.ID] = true
-		if e.Scan.Status != "" && !e.Scan.Succeeded() {
-			continue
-		}
 		p := Part{bare: true, element: e.Index}
+		if e.Scan.Status != "" && !e.Scan.Succeeded() {
+			p.unfit = unfinished(e)
+		}
+		fit = fit || p.unfit == nil
 		p.Envelope.System = archive.System{ID: e.ID, Name: e.Name, Type: e.Type()}
 		p.Envelope.Scan = archive.EnvelopeScan{Status: e.Scan.Status, CompletedAt: e.Scan.Timestamp}
 		parts = append(parts, p)
 	}
-	if len(parts) == 0 {
+	if !fit {
 		return nil, &fault.Error{Class: fault.Reject, Where: key, What: "the document has no system with a finished scan", Cure: "save what the appliance answers to /results"}
 	}
 	return parts, nil
+}
+
+// unfinished returns the fault of a system whose analysis had not succeeded when the
+// document was saved.
+func unfinished(e *runecast.Element) error {
+	return &fault.Error{Class: fault.Reject, Where: cmp.Or(e.Name, e.ID), What: fmt.Sprintf("when the document was saved, its analysis had the status %.40q, and not FINISHED_SUCCESSFULLY", e.Scan.Status),
+		Cure: "once its analysis has succeeded, save the answer again, and upload that; the other systems do not wait for it"}
 }
 
 // eofReader notes whether its reader came to its end.

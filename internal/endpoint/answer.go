@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -93,6 +94,27 @@ func (a *Answer) MediaType() string {
 func (a *Answer) Page() bool {
 	kind := a.MediaType()
 	return kind == "text/html" || kind == "application/xhtml+xml"
+}
+
+// Target returns where a redirect leads, without the query, which may hold a session id.
+func (a *Answer) Target() string {
+	u, err := url.Parse(a.Header.Get("Location"))
+	if err != nil || u.Host+u.Path == "" {
+		return "nowhere"
+	}
+	return u.Host + u.Path
+}
+
+// Between adds to the fault of an API's answer what shows that something between may have
+// given the answer: where a redirect leads, or that a refusal came with a page for people.
+func (a *Answer) Between(f *fault.Error) {
+	switch {
+	case a.Status >= 300 && a.Status < 400:
+		f.What += ", to " + a.Target()
+	case a.Status >= 400 && a.Status < 500 && a.Page():
+		f.What += ", with a page for people, as an API sends none"
+		f.Cure += "; first look at what proxy, firewall or portal stands between"
+	}
 }
 
 // Token returns the token that the last request carried.

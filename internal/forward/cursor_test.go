@@ -123,3 +123,13 @@ func TestReplayComesBackToABusyScan(t *testing.T) {
 		}
 	}
 }
+
+// A cursor behind which nothing is left is told of: nothing was sent.
+func TestCursorBehindTheLastScan(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, site.Small)
+	r.Put(scan{System: "vc-a", Minute: 1, Failing: 1})
+	if a := r.replayed(`"prefix":"raw/","next":"5f0c ~"`); a.Objects != 0 || r.Requests != 0 || !strings.Contains(a.Next, "no scan is left") {
+		t.Errorf("%d objects, %d requests: %s", a.Objects, r.Requests, a.Next)
+	}
+}

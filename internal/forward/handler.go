@@ -33,7 +33,7 @@ func (f *Forwarder) Handle(ctx context.Context, text jsontext.Value) (any, error
 		failedInvocation
 	}
 	if err := json.Unmarshal(text, &probe); err != nil {
-		return nil, unknownPayload("it is not a JSON object (" + err.Error() + ")")
+		return nil, unknownPayload(payload.Wrong(err))
 	}
 	switch {
 	case len(probe.RequestPayload) > 0:
@@ -109,7 +109,7 @@ func (f *Forwarder) objects(event []byte) ([]object, error) {
 		failedInvocation
 	}
 	if err := json.Unmarshal(event, &e); err != nil {
-		return nil, unknownPayload(err.Error())
+		return nil, unknownPayload(payload.Wrong(err))
 	}
 	switch {
 	case e.Event == testEvent:
@@ -122,7 +122,7 @@ func (f *Forwarder) objects(event []byte) ([]object, error) {
 		return nil, &fault.Error{Class: fault.Reject, Where: "payload", What: fmt.Sprintf("cannot be followed: it asks for the action %q by way of a queue of S3 events", e.Action),
 			Cure: "invoke the function with it; `runecast-ingest redrive` does that with dead letters"}
 	case len(e.Records) == 0 || e.Records[0].EventSource != "aws:s3":
-		return nil, unknownPayload("it is no S3 event and has no action")
+		return nil, noEvent(event)
 	}
 	var found []object
 	var foreign error

@@ -134,6 +134,8 @@ func TestPayloadsThatAreNotUnderstood(t *testing.T) {
 		"array":                                 {`[]`, "not a JSON object"},
 		"bad escape":                            {s3Event(r.Bucket, "raw/%zz"), "cannot be understood"},
 		"other records":                         {`{"Records":[{"eventSource":"aws:sns"}]}`, "cannot be understood"},
+		"an S3 event by SNS":                    {`{"Records":[{"EventSource":"aws:sns","Sns":{"Type":"Notification","Message":"{}"}}]}`, "a notification of SNS, and the event in it is not read: let S3 invoke the function itself"},
+		"an S3 event by SNS, in a dead letter":  {`{"requestPayload":{"Type":"Notification","TopicArn":"arn:aws:sns:eu-central-1:123456789012:t","Message":"{}"}}`, "turn raw message delivery on"},
 		"member of an action beside S3's event": {strings.TrimSuffix(s3Event(r.Bucket, "raw/x"), "}") + `,"dryRun":true}`, `leave "dryRun" out`},
 		"member of an action beside a queue's event": {`{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"{}"}],"force":true}`, `"force" has no meaning`},
 		"action beside a task":                       {`{"tasks":[{"taskId":"1"}],"action":"sweep"}`, `"action" has no meaning`},

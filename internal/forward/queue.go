@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"runecast-ingest/internal/deliver"
+	"runecast-ingest/internal/payload"
 )
 
 const (
@@ -30,7 +31,7 @@ func (f *Forwarder) queue(ctx context.Context, event []byte) (events.SQSEventRes
 	res := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	var batch events.SQSEvent
 	if err := json.Unmarshal(event, &batch); err != nil {
-		return res, unknownPayload(err.Error())
+		return res, unknownPayload(payload.Wrong(err))
 	}
 	win := deliver.WindowOf(ctx, f.o.Now())
 	room := semaphore.NewWeighted(atOnce)

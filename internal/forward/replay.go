@@ -146,6 +146,8 @@ func (r *replay) advice() string {
 		return fmt.Sprintf("call again with \"next\":%q: what is done is not sent again", a.Cursor) + counted
 	case a.Selected == 0:
 		return "nothing: no raw object is chosen; {\"action\":\"status\"} shows what the archive holds, by the names of the systems"
+	case a.Objects == 0 && a.DryRun == nil:
+		return "nothing: behind the place that \"next\" names no scan is left; to begin anew, leave it out"
 	case r.req.PricePerGiB > 0:
 		return "send it with the same payload without dryRun and pricePerGiB"
 	case a.DryRun != nil:

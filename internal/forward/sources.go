@@ -14,6 +14,7 @@ import (
 
 	"runecast-ingest/internal/archive"
 	"runecast-ingest/internal/deliver"
+	"runecast-ingest/internal/fault"
 	"runecast-ingest/internal/payload"
 	"runecast-ingest/internal/store"
 )
@@ -45,6 +46,24 @@ func (f *Forwarder) created(e *eventBridge) ([]object, error) {
 		return nil, err
 	}
 	return []object{{key: key, size: e.Detail.Object.Size}}, nil
+}
+
+// noEvent returns the fault of a payload that is neither an event of S3 nor an action. It
+// names a notification of SNS, which comes by a queue or to the function itself.
+func noEvent(text []byte) error {
+	var e struct {
+		Type    string `json:"Type"`
+		Topic   string `json:"TopicArn"`
+		Records []struct {
+			SNS jsontext.Value `json:"Sns"`
+		} `json:"Records"`
+	}
+	err := json.Unmarshal(text, &e)
+	if err == nil && (e.Type == "Notification" && e.Topic != "" || len(e.Records) > 0 && len(e.Records[0].SNS) > 0) {
+		return &fault.Error{Class: fault.Reject, Where: "payload", What: "cannot be used: it is a notification of SNS, and the event in it is not read",
+			Cure: "let S3 invoke the function itself, by EventBridge or by SQS; on an SNS subscription of a queue turn raw message delivery on. The sweep delivers what was meant"}
+	}
+	return unknownPayload("it is no S3 event and has no action")
 }
 
 // failedInvocation is the record that Lambda sends of a failed asynchronous invocation,
@@ -115,7 +134,7 @@ func (f *Forwarder) batch(ctx context.Context, event []byte) (events.S3BatchJobR
 		Tasks        []batchTask `json:"tasks"`
 	}
 	if err := json.Unmarshal(event, &job); err != nil {
-		return events.S3BatchJobResponse{}, unknownPayload(err.Error())
+		return events.S3BatchJobResponse{}, unknownPayload(payload.Wrong(err))
 	}
 	res := events.S3BatchJobResponse{InvocationSchemaVersion: job.Schema, InvocationID: job.InvocationID, TreatMissingKeysAs: batchTemporary}
 	win, request := deliver.WindowOf(ctx, f.o.Now()), f.batchRequest(&job.Job)

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/fault"
+	"runecast-ingest/internal/payload"
 )
 
 // actionMembers names the members of the forwarder's actions. Beside an event they have no
@@ -23,7 +24,7 @@ var actionMembers = map[string]bool{
 func stray(event jsontext.Value) error {
 	var members map[string]jsontext.Value
 	if err := json.Unmarshal(event, &members); err != nil {
-		return unknownPayload(err.Error())
+		return unknownPayload(payload.Wrong(err))
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if actionMembers[name] {

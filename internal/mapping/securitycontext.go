@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -29,6 +30,9 @@ const maxSecurityContext = 256
 // of a system. A value of more than 256 bytes is an error.
 func ParseSecurityContext(text string) (SecurityContext, error) {
 	c := SecurityContext{All: text}
+	if strings.IndexAny(text, "\"'[") == 0 {
+		return SecurityContext{}, errors.New("it begins with a quote or a bracket, which every event would carry")
+	}
 	if len(text) > 0 && text[0] == '{' {
 		c.All = ""
 		if err := json.Unmarshal([]byte(text), &c.Of); err != nil {

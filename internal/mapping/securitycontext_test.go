@@ -30,7 +30,7 @@ func TestSecurityContext(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
-	for _, wrong := range []string{`{"a":1}`, `{"a"`, `{"a":["b"]}`, strings.Repeat("x", 257), `{"a":"` + strings.Repeat("x", 257) + `"}`} {
+	for _, wrong := range []string{`"team-a"`, "'team-a'", `["team-a"]`, `{"a":1}`, `{"a"`, `{"a":["b"]}`, strings.Repeat("x", 257), `{"a":"` + strings.Repeat("x", 257) + `"}`} {
 		if _, err := ParseSecurityContext(wrong); err == nil {
 			t.Errorf("%.20s is taken", wrong)
 		}

@@ -101,6 +101,7 @@ func (c *Client) explain(a answer) error {
 	if a.detail != "" {
 		f.What += ", " + a.detail
 	}
+	a.Between(&f)
 	return a.Refused(f)
 }
 
@@ -138,7 +139,7 @@ func (c *Client) cure(a answer) string {
 	}
 	switch {
 	case a.Status >= 300 && a.Status < 400:
-		return "redirects are not followed: set OPENPIPELINE_URL to the final address"
+		return "redirects are not followed: set OPENPIPELINE_URL to the final address, which is the API's own, as https://<environment>.live.dynatrace.com; a login page there means that the address is the web application's, or that a portal stands between"
 	case a.Class() == fault.Config:
 		return "check OPENPIPELINE_URL: is it the security-events ingest?"
 	}

@@ -89,11 +89,12 @@ func start() *clock { return &clock{now: time.Date(2026, 11, 22, 3, 0, 0, 0, tim
 
 // reply answers the n-th request.
 type reply struct {
-	status int
-	header string // Retry-After
-	body   string
-	hangUp bool // read the body, then cut the connection
-	breaks bool // cut it before the body of the answer
+	status   int
+	header   string // Retry-After
+	location string
+	body     string
+	hangUp   bool // read the body, then cut the connection
+	breaks   bool // cut it before the body of the answer
 }
 
 func serve(t *testing.T, replies ...reply) (*httptest.Server, func() []string) {
@@ -111,6 +112,9 @@ func serve(t *testing.T, replies ...reply) (*httptest.Server, func() []string) {
 		}
 		if a.header != "" {
 			w.Header().Set("Retry-After", a.header)
+		}
+		if a.location != "" {
+			w.Header().Set("Location", a.location)
 		}
 		if a.status == http.StatusTemporaryRedirect {
 			w.Header().Set("Location", "http://127.0.0.1:1/elsewhere")
@@ -167,7 +171,10 @@ func TestSend(t *testing.T) {
 		"413":                      {replies: []reply{{status: 413}}, outcome: TooLarge, requests: 1, class: fault.Reject},
 		"403":                      {replies: []reply{{status: 403}}, outcome: Unusable, requests: 1, class: fault.Auth, says: "openpipeline.events_security"},
 		"404":                      {replies: []reply{{status: 404}}, outcome: Unusable, requests: 1, class: fault.Config, says: "OPENPIPELINE_URL"},
-		"redirect":                 {replies: []reply{{status: 307}}, outcome: Unusable, requests: 1, class: fault.Config, says: "redirects"},
+		"redirect":                 {replies: []reply{{status: 307}}, outcome: Unusable, requests: 1, class: fault.Config, says: "to 127.0.0.1:1/elsewhere: redirects"},
+		"redirect to a login":      {replies: []reply{{status: 302, location: "https://sso.example/login?session=PRIVATE"}}, outcome: Unusable, requests: 1, class: fault.Config, says: "302 Found, to sso.example/login: redirects are not followed: set OPENPIPELINE_URL to the final address"},
+		"403 of a firewall":        {replies: []reply{{status: 403, body: "<html>blocked</html>"}}, outcome: Unusable, requests: 1, class: fault.Auth, says: "with a page for people, as an API sends none"},
+		"401 of a portal":          {replies: []reply{{status: 401, body: "<html>log in</html>"}}, outcome: Unusable, requests: 1, class: fault.Auth, says: "first look at what proxy, firewall or portal stands between"},
 		"401 for ever":             {replies: []reply{{status: 401}}, outcome: Unusable, requests: 1, class: fault.Auth, says: "401 Unauthorized to the access token, and the secret holds no other token: put an access token (dt0c01.…) with the scope openpipeline.events_security or a platform token (dt0s16.…)"},
 	}
 	for name, c := range cases {

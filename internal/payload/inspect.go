@@ -61,17 +61,17 @@ func ParseQuarantine(text []byte) (QuarantineRequest, error) {
 // parseInspection decodes a request for status or quarantine.
 func parseInspection(text []byte, into any) error {
 	if err := json.Unmarshal(text, into, json.RejectUnknownMembers(true)); err != nil {
-		return BadInspection("it is not understood", err)
+		return BadInspection("it is not understood (" + Wrong(err) + ")")
 	}
 	return nil
 }
 
 // BadInspection returns a fault of class reject about a request for status or quarantine
-// that cannot be followed; what says why, cause may be nil.
-func BadInspection(what string, cause error) error {
+// that cannot be followed; what says why.
+func BadInspection(what string) error {
 	return reject("cannot be used: "+what,
 		`send {"action":"status"} or {"action":"quarantine"}, with any of "since", "until" (times in RFC 3339 or dates), "system", "prefix", "limit" and "next" (the cursor of an earlier answer); `+
-			`{"action":"quarantine","key":"raw/…","index":7} shows one refused event`, cause)
+			`{"action":"quarantine","key":"raw/…","index":7} shows one refused event`)
 }
 
 // ScanCounts are scans by the state of their delivery. An archived object is one

@@ -56,7 +56,7 @@ type CheckRequest struct {
 // known is a fault of class reject.
 func ParseCheck(text []byte) (req CheckRequest, err error) {
 	if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
-		return req, reject("cannot be understood: "+err.Error(), `send {"action":"check"} or {"action":"check","sendTestEvent":true}`, nil)
+		return req, reject("cannot be understood: "+Wrong(err), `send {"action":"check"} or {"action":"check","sendTestEvent":true}`)
 	}
 	return req, nil
 }
@@ -65,15 +65,15 @@ func ParseCheck(text []byte) (req CheckRequest, err error) {
 // action: another one, such as a replay's dryRun, is a fault of class reject.
 func ParseSweep(text []byte) (req Action, err error) {
 	if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
-		return req, reject("cannot be understood: "+err.Error(),
-			`send {"action":"sweep"}, which delivers all that is open; to choose, or only to count, send a replay, as {"action":"replay","state":"pending","dryRun":true}`, nil)
+		return req, reject("cannot be understood: "+Wrong(err),
+			`send {"action":"sweep"}, which delivers all that is open; to choose, or only to count, send a replay, as {"action":"replay","state":"pending","dryRun":true}`)
 	}
 	return req, nil
 }
 
 // reject returns a fault of class reject about a payload.
-func reject(what, cure string, cause error) error {
-	return &fault.Error{Class: fault.Reject, Where: "payload", What: what, Cure: cure, Err: cause}
+func reject(what, cure string) error {
+	return &fault.Error{Class: fault.Reject, Where: "payload", What: what, Cure: cure}
 }
 
 // Stamp writes a time as answers show it: RFC 3339, UTC, whole seconds.

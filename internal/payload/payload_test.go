@@ -251,6 +251,53 @@ func TestMembersWithoutMeaningAreRefused(t *testing.T) {
 	}
 }
 
+// A member that is there and has no value, as a template or a script leaves it whose
+// variable was not set, is refused: without it more would be done.
+func TestMembersWithoutAValueAreRefused(t *testing.T) {
+	t.Parallel()
+	run, replay, verify := only(payload.ParseRun), only(payload.ParseReplay), only(payload.ParseVerify)
+	for name, c := range map[string]struct {
+		text  string
+		parse func([]byte) error
+		says  string // empty: it is taken
+	}{
+		"no system of a replay":          {`{"action":"replay","prefix":"raw/","system":""}`, replay, "system is an empty text"},
+		"blanks for a run":               {`{"action":"replay","since":"2026-11-01","run":" \t"}`, replay, "run is an empty text"},
+		"null for a state":               {`{"action":"replay","prefix":"raw/","state":null}`, replay, "state is null"},
+		"null for a dry run":             {`{"action":"replay","prefix":"raw/","dryRun":null}`, replay, "dryRun is null"},
+		"no cursor yet":                  {`{"action":"replay","prefix":"raw/","next":""}`, replay, ""},
+		"a limit of nothing":             {`{"action":"replay","prefix":"raw/","limit":0}`, replay, "limit is 0"},
+		"null for a limit":               {`{"action":"replay","prefix":"raw/","limit":null}`, replay, "limit is null"},
+		"a pace of nothing":              {`{"action":"replay","prefix":"raw/","maxEventsPerSecond":0.0}`, replay, "maxEventsPerSecond is 0"},
+		"a dry run that is none":         {`{"action":"replay","prefix":"raw/","dryRun":false,"force":false}`, replay, ""},
+		"a price of nothing":             {`{"action":"replay","prefix":"raw/","dryRun":true,"pricePerGiB":0}`, replay, ""},
+		"a replay with its first cursor": {`{"action":"replay","prefix":"raw/","next":"0b6f3a56-3b8f-4a55-9d58-3f0a5b1f0c11 "}`, replay, ""},
+		"null for the systems":           {`{"systems":null}`, run, "systems is null"},
+		"no systems":                     {`{"action":"start","systems":[]}`, run, "systems is an empty list"},
+		"a system without a name":        {`{"systems":["vc1",""]}`, run, "systems has an element that is an empty text"},
+		"a system that is null":          {`{"systems":[null]}`, run, "systems has an element that is null"},
+		"null for the force":             {`{"mode":"latest","force":null}`, run, "force is null"},
+		"an action left to the default":  {`{"action":"","mode":null}`, run, ""},
+		"no key to verify":               {`{"action":"verify","key":""}`, verify, "key is an empty text"},
+		"null for a key to verify":       {`{"action":"verify","key":null}`, verify, "key is null"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := c.parse([]byte(c.text))
+			if c.says == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			member, _, _ := strings.Cut(c.says, " ")
+			if fault.ClassOf(err) != fault.Reject || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "leave "+member+" out") {
+				t.Errorf("%s: %v, want a refusal that says %q and its cure", c.text, err, c.says)
+			}
+		})
+	}
+}
+
 // No payload makes a parser panic, and what it accepts is a request that the
 // function can follow.
 func FuzzRequests(f *testing.F) {

@@ -48,11 +48,15 @@ type ReplayRequest struct {
 const Quarantined = "quarantined"
 
 // ParseReplay reads a replay request. It returns a fault of class reject if the request
-// cannot be understood, chooses nothing, or has members that contradict each other.
+// cannot be understood, chooses nothing, or has a member without a value or members that
+// contradict each other.
 func ParseReplay(text []byte) (ReplayRequest, error) {
 	var req ReplayRequest
 	if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
-		return req, BadReplay("it cannot be read (" + err.Error() + ")")
+		return req, BadReplay(Wrong(err))
+	}
+	if err := checkValues(text, "limit", "maxEventsPerSecond"); err != nil {
+		return req, err
 	}
 	return req, req.check()
 }
@@ -91,7 +95,7 @@ func (q *ReplayRequest) check() error {
 // BadReplay returns a fault of class reject about a replay request that cannot be
 // followed; what says why.
 func BadReplay(what string) error {
-	return reject("the replay is not clear: "+what, "see events/forwarder-replay.json", nil)
+	return reject("the replay is not clear: "+what, "see events/forwarder-replay.json")
 }
 
 // ReplayAnswer is the answer to a replay.

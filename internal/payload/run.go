@@ -38,35 +38,36 @@ type RunRequest struct {
 // of class reject: an unknown member, action or mode; a scheduledTime that is not RFC
 // 3339; systems, mode or force beside another action than start, since a cancel that
 // names systems would end the whole run; force without the mode latest, since an
-// analysis archives its results in any case; an empty list of systems. A scheduledTime
-// beside another action is accepted and ignored: a schedule of the user's may send it.
+// analysis archives its results in any case; a member without a value, as an empty list
+// of systems. A scheduledTime beside another action is accepted and ignored: a schedule
+// of the user's may send it.
 func ParseRun(text []byte) (RunRequest, error) {
 	var req RunRequest
 	if text = bytes.TrimSpace(text); len(text) > 0 {
 		if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
-			return req, badRun("it is not understood", err)
+			return req, badRun("it is not understood (" + Wrong(err) + ")")
 		}
 	}
 	req.Action = cmp.Or(req.Action, Start)
 	if !slices.Contains(OfCollector(), req.Action) {
-		return req, badRun(fmt.Sprintf("the action %q is not known", req.Action), nil)
+		return req, badRun(fmt.Sprintf("the action %q is not known", req.Action))
 	}
 	if req.Action != Start && (req.Systems != nil || req.Mode != "" || req.Force) {
-		return req, badRun(fmt.Sprintf("systems, mode and force belong to a start, and %s has none of them", req.Action), nil)
+		return req, badRun(fmt.Sprintf("systems, mode and force belong to a start, and %s has none of them", req.Action))
+	}
+	if err := checkValues(text); err != nil {
+		return req, err
 	}
 	req.Mode = cmp.Or(req.Mode, Analyze)
 	if req.Mode != Analyze && req.Mode != Latest {
-		return req, badRun(fmt.Sprintf("the mode %q is not known", req.Mode), nil)
+		return req, badRun(fmt.Sprintf("the mode %q is not known", req.Mode))
 	}
 	if req.Force && req.Mode != Latest {
 		return req, reject("cannot be used, force belongs to the mode latest: an analysis archives what it finds in any case",
-			`leave force out, or send {"action":"start","mode":"latest","force":true}, which archives again what the appliance has`, nil)
-	}
-	if req.Systems != nil && len(req.Systems) == 0 {
-		return req, reject("cannot be used, systems is an empty list", "name the systems that are meant, or leave systems out: that means all", nil)
+			`leave force out, or send {"action":"start","mode":"latest","force":true}, which archives again what the appliance has`)
 	}
 	if _, err := req.Scheduled(); err != nil {
-		return req, badRun("scheduledTime is not a time in RFC 3339", nil)
+		return req, badRun("scheduledTime is not a time in RFC 3339")
 	}
 	return req, nil
 }
@@ -81,9 +82,9 @@ func (r *RunRequest) Scheduled() (time.Time, error) {
 }
 
 // badRun returns a fault of class reject about a request to the collector.
-func badRun(what string, cause error) error {
+func badRun(what string) error {
 	return reject("cannot be used, "+what,
-		`send {} or {"action":"start","systems":["name"],"mode":"analyze|latest"}, {"action":"start","mode":"latest","force":true}, {"action":"tick"}, {"action":"status"}, {"action":"cancel"}, {"action":"check"} or {"action":"capture"}`, cause)
+		`send {} or {"action":"start","systems":["name"],"mode":"analyze|latest"}, {"action":"start","mode":"latest","force":true}, {"action":"tick"}, {"action":"status"}, {"action":"cancel"}, {"action":"check"} or {"action":"capture"}`)
 }
 
 // RunAnswer is the collector's answer to start, tick, status and cancel.

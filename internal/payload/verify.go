@@ -22,10 +22,13 @@ type VerifyRequest struct {
 func ParseVerify(text []byte) (req VerifyRequest, err error) {
 	const cure = `send {"action":"verify"}, or {"action":"verify","key":"raw/…"}`
 	if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
-		return req, reject("cannot be understood: "+err.Error(), cure, nil)
+		return req, reject("cannot be understood: "+Wrong(err), cure)
+	}
+	if err := checkValues(text); err != nil {
+		return req, err
 	}
 	if req.Key != "" && !strings.HasPrefix(req.Key, archive.RawPrefix) {
-		return req, reject("cannot be understood: key does not begin with "+archive.RawPrefix, cure, nil)
+		return req, reject("cannot be understood: key does not begin with "+archive.RawPrefix, cure)
 	}
 	return req, nil
 }

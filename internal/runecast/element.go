@@ -43,6 +43,8 @@ type results struct {
 	issues issueWalker
 	// profile is called with the profile code of each issue; may be nil.
 	profile func(code string)
+	// saved: the document was saved by a person; see ReadSavedV1.
+	saved bool
 }
 
 func newResults(r io.Reader, chunk int) *results {

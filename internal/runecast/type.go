@@ -20,6 +20,11 @@ const (
 	TypeUnknown    = "UNKNOWN"
 )
 
+// KnownTypes returns the types that a system may have, without the unknown one.
+func KnownTypes() []string {
+	return []string{TypeVCenter, TypeAWS, TypeAzure, TypeGCP, TypeKubernetes, TypeNSXT, TypeHorizon, TypeVCD, TypeWindows, TypeLinux}
+}
+
 // evidence holds the types that a system's results show, "" if they show none. API
 // v1 does not name a system's type. product is the type that the first telling
 // product of its issues shows, object the type that the first telling id of an

@@ -29,6 +29,15 @@ func ReadV1(r io.Reader, profile func(code string), visit func(*Element) error) 
 	return doc.v1(visit)
 }
 
+// ReadSavedV1 is ReadV1 for a document that a person saved, whose members a program may
+// have sorted: the uid of an element may stand anywhere in it. The elements cannot be
+// copied with WriteTo.
+func ReadSavedV1(r io.Reader, visit func(*Element) error) error {
+	doc := newResults(r, chunkSize)
+	doc.saved = true
+	return doc.v1(visit)
+}
+
 func (r *results) v1(visit func(*Element) error) error {
 	found := false
 	err := r.Members(func(name []byte) error {
@@ -57,9 +66,11 @@ func (r *results) element(index int, visit func(*Element) error) error {
 	if _, err := r.ReadToken(); err != nil {
 		return err
 	}
-	e := &Element{Index: index, r: r}
+	e := &Element{Index: index, r: r, taken: r.saved}
 	e.step = e.v1
-	r.begin(r.InputOffset()-1, &limited{buf: &e.head, most: maxHead, what: "what comes before the uid of an element of results[]"})
+	if !r.saved { // the bytes are copied
+		r.begin(r.InputOffset()-1, &limited{buf: &e.head, most: maxHead, what: "what comes before the uid of an element of results[]"})
+	}
 	defer e.release()
 	for e.ID == "" && !e.ended {
 		if err := e.step(); err != nil {

@@ -7,10 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"runecast-ingest/internal/fault"
 )
@@ -95,6 +99,9 @@ func Parse(raw string) (Credential, error) {
 		if json.Unmarshal([]byte(text), &doc) != nil { // its error may quote the secret
 			return Credential{}, bad("it begins with { but is not a JSON object with string members", storeIt)
 		}
+		if err := checkMembers(text); err != nil {
+			return Credential{}, err
+		}
 		text = strings.TrimSpace(doc.Token)
 		if query := strings.TrimSpace(doc.QueryToken); query != "" {
 			if err := checkToken("query_token", query); err != nil {
@@ -109,6 +116,32 @@ func Parse(raw string) (Credential, error) {
 	}
 	c.Token = NewValue(text)
 	return c, nil
+}
+
+// checkMembers refuses a member whose name differs from one that is read only in case or
+// in the signs between its letters: what it holds, as a pin, would be ignored. Members of
+// other names are ignored, since they may belong to another program.
+func checkMembers(text string) error {
+	var members map[string]jsontext.Value
+	_ = json.Unmarshal([]byte(text), &members) // it was read as an object before
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		for _, known := range []string{"token", "query_token", "ca_pem", "spki_sha256"} {
+			if name != known && lettersOf(name) == lettersOf(known) {
+				return bad(fmt.Sprintf("it has a member %q, which is not read", name), fmt.Sprintf("write its name as %q", known))
+			}
+		}
+	}
+	return nil
+}
+
+// lettersOf returns the letters and digits of a name, in lower case.
+func lettersOf(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, name)
 }
 
 // ErrNoQueryToken means that the secret holds no token that may query.
@@ -150,6 +183,12 @@ func checkToken(member, text string) error {
 	}
 	if first, _ := utf8.DecodeRuneInString(text); strings.ContainsRune("\"'`“”„‘’‚«»", first) {
 		return bad(named+" stands in quotes", "store the token without quotes around it")
+	}
+	switch {
+	case strings.ContainsRune("[<(", rune(text[0])):
+		return bad(named+" begins with a bracket", storeIt)
+	case strings.Contains(text, "://"):
+		return bad(named+" is an address", storeIt)
 	}
 	for _, r := range text {
 		switch {

@@ -87,15 +87,15 @@ func limitOf(q *payload.QuarantineRequest) (int, error) {
 	window.Limit = 0
 	switch {
 	case q.Key == "": // and an index: a request with neither goes to Refusals
-		return 0, payload.BadInspection("index is of an event of one raw object, and there is no key: name it beside index", nil)
+		return 0, payload.BadInspection("index is of an event of one raw object, and there is no key: name it beside index")
 	case !strings.HasPrefix(q.Key, archive.RawPrefix):
-		return 0, payload.BadInspection(fmt.Sprintf("key %q is not under %s", q.Key, archive.RawPrefix), nil)
+		return 0, payload.BadInspection(fmt.Sprintf("key %q is not under %s", q.Key, archive.RawPrefix))
 	case window != (payload.StatusRequest{}):
-		return 0, payload.BadInspection("key names one object, so there is nothing to select by since, until, system, prefix or next", nil)
+		return 0, payload.BadInspection("key names one object, so there is nothing to select by since, until, system, prefix or next")
 	case q.Limit < 0 || q.Limit > maxRefused:
-		return 0, payload.BadInspection(fmt.Sprintf("limit is %d, not 1 to %d", q.Limit, maxRefused), nil)
+		return 0, payload.BadInspection(fmt.Sprintf("limit is %d, not 1 to %d", q.Limit, maxRefused))
 	case q.Index != nil && *q.Index < 0:
-		return 0, payload.BadInspection("index is below 0", nil)
+		return 0, payload.BadInspection("index is below 0")
 	case q.Limit == 0:
 		return maxRefused, nil
 	}

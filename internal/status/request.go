@@ -38,9 +38,9 @@ func scopeOf(r payload.StatusRequest, now time.Time) (scope, error) {
 	asked.Limit, asked.Next = 0, ""
 	switch {
 	case r.Limit < 0 || r.Limit > mostLimit:
-		return scope{}, payload.BadInspection(fmt.Sprintf("limit is %d, not 1 to %d", r.Limit, mostLimit), nil)
+		return scope{}, payload.BadInspection(fmt.Sprintf("limit is %d, not 1 to %d", r.Limit, mostLimit))
 	case r.Prefix != "" && !strings.HasPrefix(r.Prefix, archive.RawPrefix):
-		return scope{}, payload.BadInspection(fmt.Sprintf("prefix %q does not begin with %s, as all raw objects do", r.Prefix, archive.RawPrefix), nil)
+		return scope{}, payload.BadInspection(fmt.Sprintf("prefix %q does not begin with %s, as all raw objects do", r.Prefix, archive.RawPrefix))
 	case r.Next != "":
 		return goOn(r.Next, asked)
 	}
@@ -53,7 +53,7 @@ func begin(asked payload.StatusRequest, now time.Time) (scope, error) {
 	s := scope{Asked: asked, Until: now}
 	since, until, err := archive.ParsePeriod(asked.Since, asked.Until)
 	if err != nil {
-		return s, payload.BadInspection(err.Error(), nil)
+		return s, payload.BadInspection(err.Error())
 	}
 	if !until.IsZero() && until.Before(now) {
 		s.Until = until
@@ -65,7 +65,7 @@ func begin(asked payload.StatusRequest, now time.Time) (scope, error) {
 		s.Since = s.Until.Add(-usualWindow)
 	}
 	if !s.Since.Before(s.Until) {
-		return s, payload.BadInspection(fmt.Sprintf("since, %s, is not before until, %s", payload.Stamp(s.Since), payload.Stamp(s.Until)), nil)
+		return s, payload.BadInspection(fmt.Sprintf("since, %s, is not before until, %s", payload.Stamp(s.Since), payload.Stamp(s.Until)))
 	}
 	return s, nil
 }
@@ -80,9 +80,9 @@ func goOn(cursor string, asked payload.StatusRequest) (scope, error) {
 	}
 	switch {
 	case err != nil || s.After != "" && !strings.HasPrefix(s.After, archive.RawPrefix) || !s.Since.Before(s.Until):
-		return s, payload.BadInspection("next is no cursor of an earlier answer", nil)
+		return s, payload.BadInspection("next is no cursor of an earlier answer")
 	case asked != (payload.StatusRequest{}) && asked != s.Asked:
-		return s, payload.BadInspection("next belongs to a request with other members", nil)
+		return s, payload.BadInspection("next belongs to a request with other members")
 	}
 	return s, nil
 }

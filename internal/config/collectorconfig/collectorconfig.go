@@ -4,12 +4,15 @@ package collectorconfig
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"runecast-ingest/internal/appliance"
 	"runecast-ingest/internal/config"
+	"runecast-ingest/internal/runecast"
 )
 
 // Settings are the settings of the collector.
@@ -61,9 +64,25 @@ func Load(getenv func(string) string) (Settings, error) {
 		e.Refuse("SCAN_TIMEOUT", fmt.Sprintf("%s is longer than the %s between two starts of the schedule %s: one system that hangs would keep all others from being analysed",
 			s.ScanTimeout, s.Period, s.Schedule), "set it to less than "+s.Period.String()+", or let the schedule start less often")
 	}
-	e.Object("RUNECAST_SYSTEM_TYPES", &s.SystemTypes)
+	s.SystemTypes = systemTypes(e)
 	s.URL = e.Endpoint("RUNECAST_URL", s.AllowLoopback, "https://runecast.example.com")
 	return s, e.Err()
+}
+
+// systemTypes reads the types of systems, in upper or lower case, and refuses a type
+// that is not known.
+func systemTypes(e *config.Env) map[string]string {
+	const variable = "RUNECAST_SYSTEM_TYPES"
+	var types map[string]string
+	e.Object(variable, &types)
+	for _, system := range slices.Sorted(maps.Keys(types)) {
+		kind := strings.ToUpper(strings.TrimSpace(types[system]))
+		if !slices.Contains(runecast.KnownTypes(), kind) {
+			e.Refuse(variable, fmt.Sprintf("the type %q of %q is not known", types[system], system), "use one of "+strings.Join(runecast.KnownTypes(), ", "))
+		}
+		types[system] = kind
+	}
+	return types
 }
 
 // Variables returns the names of all variables that Load reads, sorted.

@@ -2,6 +2,7 @@ package collectorconfig
 
 import (
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +35,30 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 		"RUNECAST_SYSTEM_TYPES", "RUNECAST_URL", "RUNECAST_SCAN_PATH", "S3_PATH_STYLE"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not named in: %v", name, err)
+		}
+	}
+}
+
+// A system gets no other type than the dashboard knows.
+func TestSystemTypes(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		text string
+		want map[string]string // nil: it is refused
+	}{
+		"by name and id": {`{"vc1.example":"VCENTER","2788":"KUBERNETES_CLUSTER"}`, map[string]string{"vc1.example": "VCENTER", "2788": "KUBERNETES_CLUSTER"}},
+		"in small print": {`{"vc1":" vcenter "}`, map[string]string{"vc1": "VCENTER"}},
+		"not known":      {`{"vc1":"VSPHERE"}`, nil},
+		"none":           {`{"vc1":""}`, nil},
+		"null":           {`{"vc1":null}`, nil},
+		"the unknown":    {`{"vc1":"UNKNOWN"}`, nil},
+	} {
+		s, err := Load(getter(map[string]string{"ARCHIVE_BUCKET": "b", "RUNECAST_URL": "https://rc.example", "RUNECAST_SECRET_ID": "s", "RUNECAST_SYSTEM_TYPES": c.text}))
+		if c.want != nil && (err != nil || !maps.Equal(s.SystemTypes, c.want)) {
+			t.Errorf("%s: %v, %v", name, s.SystemTypes, err)
+		}
+		if c.want == nil && (err == nil || !strings.Contains(err.Error(), `of "vc1" is not known: use one of VCENTER, AWS`)) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

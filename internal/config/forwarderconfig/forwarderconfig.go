@@ -51,7 +51,7 @@ func Load(getenv func(string) string) (Settings, error) {
 			Mapping:         mappingOf(e),
 		},
 	}
-	s.URL, s.URLNote = ingestURL(e.Endpoint("OPENPIPELINE_URL", s.AllowLoopback, "https://abc12345.live.dynatrace.com"))
+	s.URL, s.URLNote = ingestURL(e, e.Endpoint("OPENPIPELINE_URL", s.AllowLoopback, "https://abc12345.live.dynatrace.com"))
 	s.GrailURL = grailURL(e.OptionalEndpoint("GRAIL_URL", s.AllowLoopback, "https://abc12345.apps.dynatrace.com"), s.URL)
 	if s.URL != nil && strings.HasSuffix(s.URL.Path, ingestPath) {
 		s.GrailBucket = grail.Bucket
@@ -95,9 +95,11 @@ const ingestPath = "/platform/ingest/v1/security.events"
 
 // ingestURL completes an environment's base address to the ingest address, and replaces
 // the host of the web application by that of the API. The hosts of Dynatrace's own labs
-// have no ".live." (x.sprint.apps.dynatracelabs.com). The note names a host that was
-// replaced.
-func ingestURL(u *url.URL) (*url.URL, string) {
+// have no ".live." (x.sprint.apps.dynatracelabs.com). A path of the API's host that is no
+// ingest's is replaced, too, as that of a page or of another API. The note says what was
+// replaced. An ingest of other events than security events is refused: no dashboard
+// would show what it accepts.
+func ingestURL(e *config.Env, u *url.URL) (*url.URL, string) {
 	if u == nil {
 		return nil, ""
 	}
@@ -111,7 +113,15 @@ func ingestURL(u *url.URL) (*url.URL, string) {
 			u.Path, u.RawPath = "", "" // the path is that of a page of the web application
 		}
 	}
-	if !strings.Contains(u.Path, "/platform/ingest/") {
+	_, ingest, full := strings.Cut(u.Path, "/platform/ingest/")
+	switch {
+	case full && !strings.Contains(ingest, "security.events") && !strings.Contains(ingest, "events.security"):
+		e.Refuse("OPENPIPELINE_URL", fmt.Sprintf("its path %s is an ingest of other events than security events", u.Path), "leave the path out, or end it with "+ingestPath)
+	case full:
+	case u.Path != "" && strings.Contains(u.Host, ".live.dynatrace") && !strings.HasPrefix(u.Path, "/e/"):
+		note = fmt.Sprintf("OPENPIPELINE_URL: the path %s is none of an ingest, sending to %s", u.Path, u.Host+ingestPath)
+		u.Path, u.RawPath = ingestPath, ""
+	default:
 		u.Path += ingestPath
 	}
 	return u, note

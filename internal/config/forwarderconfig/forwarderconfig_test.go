@@ -58,6 +58,16 @@ func TestValues(t *testing.T) {
 			check: func(f Settings) bool { return f.URL.Host == "abc.sprint.dynatracelabs.com" && f.URLNote != "" }},
 		"lab's host": {env: map[string]string{"OPENPIPELINE_URL": "https://abc.sprint.dynatracelabs.com"},
 			check: func(f Settings) bool { return f.URL.Host == "abc.sprint.dynatracelabs.com" && f.URLNote == "" }},
+		"another API's path": {env: map[string]string{"OPENPIPELINE_URL": "https://abc.live.dynatrace.com/api/v2/"},
+			check: func(f Settings) bool {
+				return f.URL.Path == "/platform/ingest/v1/security.events" && strings.Contains(f.URLNote, "the path /api/v2 is none of an ingest")
+			}},
+		"half an ingest's path": {env: map[string]string{"OPENPIPELINE_URL": "https://abc.live.dynatrace.com/platform/ingest/"},
+			check: func(f Settings) bool { return f.URL.Path == "/platform/ingest/v1/security.events" }},
+		"ingest of other events":        {env: map[string]string{"OPENPIPELINE_URL": "https://abc.live.dynatrace.com/platform/ingest/v1/events"}, wrong: "other events than security events"},
+		"custom ingest of other events": {env: map[string]string{"OPENPIPELINE_URL": "https://ag.example:9999/e/abc/platform/ingest/custom/events.sdlc/x"}, wrong: "leave the path out"},
+		"older ingest": {env: map[string]string{"OPENPIPELINE_URL": "https://abc.live.dynatrace.com/platform/ingest/v1/events.security"},
+			check: func(f Settings) bool { return f.URL.Path == "/platform/ingest/v1/events.security" && f.URLNote == "" }},
 		"full ingest url": {env: map[string]string{"OPENPIPELINE_URL": "https://a.example/platform/ingest/custom/security.events/rc"},
 			check: func(f Settings) bool { return f.URL.Path == "/platform/ingest/custom/security.events/rc" }},
 		"activegate": {env: map[string]string{"OPENPIPELINE_URL": "https://ag.example:9999/e/abc"},
