@@ -115,6 +115,9 @@ func measure(ctx context.Context, function, pattern, commit string, turns int) (
 				return nil, err
 			}
 		}
+		if err := p.check(turn + 1); err != nil {
+			return nil, err
+		}
 	}
-	return p, p.check(turns)
+	return p, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -63,7 +64,8 @@ func (p *pairs) add(m metric, side int, value float64) {
 	p.values[m][side] = append(p.values[m][side], value)
 }
 
-// check reports an error unless each metric has one value of either side a turn.
+// check returns an error unless each metric has one value of each side for each of the
+// turns so far, and there is a metric.
 func (p *pairs) check(turns int) error {
 	for _, m := range p.metrics {
 		if v := p.values[m]; len(v[base]) != turns || len(v[now]) != turns {
@@ -71,7 +73,7 @@ func (p *pairs) check(turns int) error {
 		}
 	}
 	if len(p.metrics) == 0 {
-		return fmt.Errorf("no benchmark has run")
+		return errors.New("no benchmark has run: check the pattern of -bench")
 	}
 	return nil
 }
