@@ -41,10 +41,10 @@ func TestRowsAndScanEventAreInOneTimeframe(t *testing.T) {
 				if only == "" {
 					r.RefuseFrom(3, http.StatusTooManyRequests)
 				} else {
-					r.Intercept = site.Refusing(http.StatusTooManyRequests, func(body string) bool { return strings.Contains(body, only) })
+					r.SetIntercept(site.Refusing(http.StatusTooManyRequests, func(body string) bool { return strings.Contains(body, only) }))
 				}
 				r.delivered(k, archive.DeliverySending)
-				r.Intercept = nil
+				r.SetIntercept(nil)
 				r.Clock.Advance(waits)
 				if out := r.delivered(k, archive.DeliveryComplete); out.Scan.Generation != generation {
 					t.Errorf("completed in generation %d, want %d", out.Scan.Generation, generation)
@@ -65,12 +65,12 @@ func TestGenerationThatGrowsOldOnItsWayBeginsAnew(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
 	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 30})
-	r.Intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
+	r.SetIntercept(func(n int, _ http.ResponseWriter, _ *http.Request) bool {
 		if n == 2 {
 			r.Clock.Advance(7 * time.Hour)
 		}
 		return false
-	}
+	})
 	win := deliver.WindowOf(t.Context(), r.Clock.Now().Add(8*time.Hour)) // no deadline has noticed
 	out, err := deliver.New(r.Options()).Deliver(t.Context(), k, win, deliver.Request{})
 	if err != nil || out.State != archive.DeliveryComplete || out.Scan.Generation != 2 {

@@ -121,10 +121,10 @@ func TestVulnerabilitiesAloneGoOn(t *testing.T) {
 	for range 300 {
 		list = append(list, "VUL FAIL")
 	}
-	r.Intercept = site.Refusing(503, func(b string) bool { return strings.Contains(b, `"VUL-299"`) })
+	r.SetIntercept(site.Refusing(503, func(b string) bool { return strings.Contains(b, `"VUL-299"`) }))
 	key := r.Put(scan{System: "vc-a", Minute: 1, Result: rules(list...)})
 	r.delivered(key, archive.DeliverySending)
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	r.delivered(key, archive.DeliveryComplete)
 	if got := r.Receiver.Stats().Events; got["VULNERABILITY_FINDING"] != 300 || got["VULNERABILITY_SCAN"] != 1 || got["COMPLIANCE_SCAN_COMPLETED"] != 0 {
 		t.Errorf("%v", got)

@@ -87,14 +87,14 @@ func TestNoCommitUnlessEverythingWasAccepted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, site.Small)
-			r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+			r.SetIntercept(func(n int, w http.ResponseWriter, _ *http.Request) bool {
 				if n != 3 {
 					return false
 				}
 				w.WriteHeader(c.status)
 				_, _ = fmt.Fprintf(w, envelope, c.status)
 				return true
-			}
+			})
 			key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 100})
 			if _, err := r.deliver(key); fault.ClassOf(err) != c.class {
 				t.Fatalf("class %s: %v", fault.ClassOf(err), err)
@@ -109,7 +109,7 @@ func TestNoCommitUnlessEverythingWasAccepted(t *testing.T) {
 			if d.State != archive.DeliverySending || d.Lease != nil || d.Doubt || d.Reason == "" {
 				t.Errorf("not released: %+v", d)
 			}
-			r.Intercept = nil // healed: the same generation goes on
+			r.SetIntercept(nil) // healed: the same generation goes on
 			if out := r.delivered(key, archive.DeliveryComplete); out.Scan.Generation != 1 {
 				t.Errorf("generation %d", out.Scan.Generation)
 			}
@@ -148,12 +148,12 @@ func TestFaultsNeitherLoseNorDouble(t *testing.T) {
 			t.Run(fmt.Sprintf("%s at request %d", name, at), func(t *testing.T) {
 				t.Parallel()
 				r := newRig(t, site.Small)
-				r.Intercept = func(n int, w http.ResponseWriter, req *http.Request) bool {
+				r.SetIntercept(func(n int, w http.ResponseWriter, req *http.Request) bool {
 					if n == at {
 						c.fault(r, w, req)
 					}
 					return n == at
-				}
+				})
 				out := r.delivered(r.Put(scan{System: "vc-a", Minute: 1, Failing: 100, Passing: 1}), archive.DeliveryComplete)
 				if out.Scan.Generation != c.generation {
 					t.Errorf("generation %d, want %d", out.Scan.Generation, c.generation)
@@ -168,7 +168,7 @@ func TestLostAnswerToTheCommitIsRepeated(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
 	lost := false
-	r.Intercept = func(_ int, _ http.ResponseWriter, req *http.Request) bool {
+	r.SetIntercept(func(_ int, _ http.ResponseWriter, req *http.Request) bool {
 		body, _ := io.ReadAll(req.Body)
 		req.Body = io.NopCloser(strings.NewReader(string(body)))
 		if lost || !strings.Contains(string(body), securityevent.TypeCompleted) {
@@ -177,7 +177,7 @@ func TestLostAnswerToTheCommitIsRepeated(t *testing.T) {
 		lost = true
 		r.Receiver.Ingest(httptest.NewRecorder(), req)
 		panic(http.ErrAbortHandler)
-	}
+	})
 	out := r.delivered(r.Put(scan{System: "vc-a", Minute: 1, Failing: 10}), archive.DeliveryComplete)
 	if out.Scan.Generation != 1 || !lost {
 		t.Errorf("generation %d, lost=%v", out.Scan.Generation, lost)

@@ -31,7 +31,7 @@ func TestDeliveryDocuments(t *testing.T) {
 	for name, run := range map[string]func(r *rig, show func(what, key string)){
 		"one-scan": func(r *rig, show func(what, key string)) {
 			key := r.Put(one)
-			r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+			r.SetIntercept(func(n int, w http.ResponseWriter, _ *http.Request) bool {
 				if n == 1 {
 					show("while it is sent", key)
 				}
@@ -40,10 +40,10 @@ func TestDeliveryDocuments(t *testing.T) {
 					site.Answer(w, http.StatusTooManyRequests)
 				}
 				return n >= 2
-			}
+			})
 			r.delivered(key, archive.DeliverySending)
 			show("released", key)
-			r.Intercept = nil
+			r.SetIntercept(nil)
 			r.delivered(key, archive.DeliveryComplete)
 			show("complete", key)
 		},
@@ -52,14 +52,14 @@ func TestDeliveryDocuments(t *testing.T) {
 			r.delivered(r.Put(scan{System: "vc-a", Minute: 2, Failing: 1}), archive.DeliveryComplete)
 			r.delivered(old, archive.DeliverySuperseded)
 			show("superseded", old)
-			r.Intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+			r.SetIntercept(func(_ int, w http.ResponseWriter, _ *http.Request) bool {
 				site.Answer(w, http.StatusInternalServerError)
 				return true
-			}
+			})
 			forced := deliver.Request{JobID: "job", Force: true}
 			r.replayed(old, archive.DeliverySending, forced)
 			show("forced, in doubt", old)
-			r.Intercept = nil
+			r.SetIntercept(nil)
 			r.replayed(old, archive.DeliveryComplete, forced)
 			show("forced", old)
 		},
@@ -76,7 +76,7 @@ func TestDeliveryDocuments(t *testing.T) {
 		},
 		"several-scans": func(r *rig, show func(what, key string)) {
 			r.Upload(both, site.Saved("vc-a 20@1", "vc-b 9@1"))
-			r.Intercept = func(n int, w http.ResponseWriter, req *http.Request) bool {
+			r.SetIntercept(func(n int, w http.ResponseWriter, req *http.Request) bool {
 				body, _ := io.ReadAll(req.Body)
 				req.Body = io.NopCloser(strings.NewReader(string(body)))
 				if strings.Contains(string(body), "vc-b") {
@@ -85,10 +85,10 @@ func TestDeliveryDocuments(t *testing.T) {
 					return true
 				}
 				return false
-			}
+			})
 			_, _ = r.deliver(both)
 			show("the second is left", both)
-			r.Intercept = nil
+			r.SetIntercept(nil)
 			r.delivered(both, archive.DeliveryComplete)
 			show("complete", both)
 			r.Upload(both, site.Saved("vc-a 20@1", "vc-b 9@1")[:150])

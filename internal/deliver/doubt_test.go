@@ -32,7 +32,7 @@ func TestCommittedScanDoesNotGoOnAfterAnotherOne(t *testing.T) {
 		_, _ = w.Write([]byte(`{"error":{"code":503}}`))
 		return true
 	}
-	r.Intercept = func(_ int, w http.ResponseWriter, req *http.Request) bool {
+	r.SetIntercept(func(_ int, w http.ResponseWriter, req *http.Request) bool {
 		body, err := io.ReadAll(req.Body)
 		req.Body = io.NopCloser(bytes.NewReader(body)) // the receiver reads it, too
 		if err != nil || !bytes.Contains(body, []byte(securityevent.TypeCompleted)) {
@@ -41,17 +41,17 @@ func TestCommittedScanDoesNotGoOnAfterAnotherOne(t *testing.T) {
 		r.Dead.Store(true) // after the commit point
 		cancel()
 		return unavailable(w)
-	}
+	})
 	if _, err := r.request(ctx, newer, deliver.Request{}); err == nil {
 		t.Fatal("the delivery did not notice")
 	}
 	r.Dead.Store(false)
 	r.Clock.Ahead += 20 * time.Minute
-	r.Intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { return unavailable(w) }
+	r.SetIntercept(func(_ int, w http.ResponseWriter, _ *http.Request) bool { return unavailable(w) })
 	if out := r.delivered(newer, archive.DeliverySending); out.Scan.Generation != 1 || !out.Scan.Doubt {
 		t.Errorf("released as generation %d, doubt %v", out.Scan.Generation, out.Scan.Doubt)
 	}
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	r.replayed(older, archive.DeliveryComplete, deliver.Request{JobID: "job", Force: true})
 	r.Shown("vc-a failed=20 passed=0 posture=0")
 	if out := r.delivered(newer, archive.DeliveryComplete); out.Scan.Generation != 2 {
@@ -66,7 +66,7 @@ func TestNothingIsSentAfterALostWrite(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *forwarderconfig.Settings) { site.Small(c); c.SendConcurrency = 1 })
 	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
-	r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+	r.SetIntercept(func(n int, w http.ResponseWriter, _ *http.Request) bool {
 		if n > 0 {
 			return false
 		}
@@ -79,7 +79,7 @@ func TestNothingIsSentAfterALostWrite(t *testing.T) {
 		}
 		site.Answer(w, http.StatusInternalServerError)
 		return true
-	}
+	})
 	r.delivered(k, "busy")
 	if r.Requests != 1 {
 		t.Errorf("%d requests, the first was in doubt and the document is another's", r.Requests)
@@ -91,12 +91,12 @@ func TestBodiesAreHalvedAfterDoubt(t *testing.T) {
 	t.Parallel()
 	const limit = 200_000
 	r := newRig(t, func(c *forwarderconfig.Settings) { c.MaxBatchBytes = limit })
-	r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+	r.SetIntercept(func(n int, w http.ResponseWriter, _ *http.Request) bool {
 		if n == 0 {
 			site.Answer(w, http.StatusInternalServerError)
 		}
 		return n == 0
-	}
+	})
 	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 800})
 	r.delivered(k, archive.DeliveryComplete)
 	largest, id := 0, r.Document(k).ScanID
@@ -115,16 +115,16 @@ func TestBodiesAreHalvedAfterDoubt(t *testing.T) {
 func TestCommittedScanIsSentAnewUnderAnotherMapping(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+	r.SetIntercept(func(n int, w http.ResponseWriter, _ *http.Request) bool {
 		announced := strings.Contains(r.Sent(n), securityevent.TypeCompleted)
 		if announced {
 			site.Answer(w, http.StatusServiceUnavailable)
 		}
 		return announced
-	}
+	})
 	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 3, Passing: 2})
 	r.delivered(k, archive.DeliverySending)
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	r.Config.Mapping.IncludeResults = []securityevent.Status{"FAILED"}
 	if out := r.delivered(k, archive.DeliveryComplete); out.Scan.Generation != 2 {
 		t.Errorf("generation %d", out.Scan.Generation)
@@ -141,7 +141,7 @@ func TestDoubtAtTheEndOfTheTimeIsWrittenDown(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, withVulnerabilities)
 			key := r.Put(weak(findings, 3))
-			r.Intercept = func(n int, w http.ResponseWriter, req *http.Request) bool {
+			r.SetIntercept(func(n int, w http.ResponseWriter, req *http.Request) bool {
 				if !is(securityevent.TypeVulnerability)(r.Sent(n)) {
 					return false
 				}
@@ -149,11 +149,11 @@ func TestDoubtAtTheEndOfTheTimeIsWrittenDown(t *testing.T) {
 				r.Clock.Advance(16 * time.Minute) // the invocation's time is over
 				w.WriteHeader(http.StatusGatewayTimeout)
 				return true
-			}
+			})
 			if d := r.delivered(key, archive.DeliverySending).Scan; !d.DuplicatesPossible {
 				t.Errorf("nobody can know whether the events came: %+v", d)
 			}
-			r.Intercept = nil
+			r.SetIntercept(nil)
 			if d := r.delivered(key, archive.DeliveryComplete).Scan; !d.DuplicatesPossible || d.Generation != 1 {
 				t.Errorf("they came twice: %+v", d)
 			}

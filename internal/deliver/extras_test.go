@@ -74,7 +74,7 @@ func (r *rig) conserved(key string, mapped, quarantined, skipped int64) archive.
 func TestVulnerabilitiesThatAreAllRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withVulnerabilities)
-	r.Intercept = site.Refusing(400, is(securityevent.TypeVulnerability))
+	r.SetIntercept(site.Refusing(400, is(securityevent.TypeVulnerability)))
 	key := r.Put(weak(10, 3000))
 	out := r.delivered(key, archive.DeliveryFailed)
 	kept := int64(len(r.Quarantined()))
@@ -90,7 +90,7 @@ func TestVulnerabilitiesThatAreAllRefused(t *testing.T) {
 	older.Minute = 0
 	r.delivered(r.Put(older), archive.DeliverySuperseded)
 	r.Shown("vc-a failed=0 passed=10 posture=100")
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	again := weak(4, 20)
 	again.Minute = 2
 	r.delivered(r.Put(again), archive.DeliveryComplete)
@@ -105,7 +105,7 @@ func TestFewRefusedVulnerabilities(t *testing.T) {
 	refused := func(b string) bool {
 		return strings.Contains(b, `"VUL-12"`) || strings.Contains(b, `"VUL-40"`) || strings.Contains(b, `"CIS-3"`)
 	}
-	r.Intercept = site.Refusing(400, refused)
+	r.SetIntercept(site.Refusing(400, refused))
 	key := r.Put(weak(10, 60))
 	r.delivered(key, archive.DeliveryComplete)
 	r.conserved(key, 71, 3, 0)
@@ -126,9 +126,9 @@ func TestFewRefusedVulnerabilities(t *testing.T) {
 func TestMinimalVulnerabilityIsTried(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withVulnerabilities)
-	r.Intercept = site.Refusing(400, func(b string) bool {
+	r.SetIntercept(site.Refusing(400, func(b string) bool {
 		return strings.Contains(b, `"finding.title":"T"`) && strings.Contains(b, `"VUL-4"`)
-	})
+	}))
 	key := r.Put(weak(3, 5))
 	r.delivered(key, archive.DeliveryComplete)
 	r.conserved(key, 9, 0, 0)
@@ -176,7 +176,7 @@ func TestDeathAmongVulnerabilitiesDoublesNone(t *testing.T) {
 			r := newRig(t, withVulnerabilities)
 			key := r.Put(weak(findings, 60))
 			seen := 0
-			r.Intercept = func(n int, w http.ResponseWriter, req *http.Request) bool {
+			r.SetIntercept(func(n int, w http.ResponseWriter, req *http.Request) bool {
 				if !is(securityevent.TypeVulnerability)(r.Sent(n)) {
 					return false
 				}
@@ -187,7 +187,7 @@ func TestDeathAmongVulnerabilitiesDoublesNone(t *testing.T) {
 					w.WriteHeader(http.StatusServiceUnavailable)
 				}
 				return r.Dead.Load()
-			}
+			})
 			_, _ = r.deliver(key)
 			d := r.Document(key)
 			if d.Lease == nil || d.Extra == 0 || d.Extra >= 60 {
@@ -195,7 +195,7 @@ func TestDeathAmongVulnerabilitiesDoublesNone(t *testing.T) {
 			}
 			r.Dead.Store(false)
 			r.Expire(key)
-			r.Intercept = nil
+			r.SetIntercept(nil)
 			committed := r.Receiver.Stats().Events["COMPLIANCE_SCAN_COMPLETED"]
 			out := r.delivered(key, archive.DeliveryComplete)
 			r.conserved(key, int64(findings)+61, 0, 0)
@@ -216,12 +216,12 @@ func TestDeathsAmongVulnerabilitiesEnd(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, withVulnerabilities)
 			key := r.Put(weak(findings, 60))
-			r.Intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
+			r.SetIntercept(func(n int, _ http.ResponseWriter, _ *http.Request) bool {
 				if is(securityevent.TypeVulnerability)(r.Sent(n)) { // it is accepted, and the process dies
 					r.Dead.Store(true)
 				}
 				return false
-			}
+			})
 			for range 12 {
 				_, _ = r.deliver(key)
 				r.Dead.Store(false)
@@ -257,14 +257,14 @@ func TestReplayAfterRefusedVulnerabilitiesKeepsWhatIsShown(t *testing.T) {
 	older.Minute = 0
 	olderKey := r.Put(older)
 	key := r.Put(weak(10, 60))
-	r.Intercept = site.Refusing(400, is(securityevent.TypeVulnerability))
+	r.SetIntercept(site.Refusing(400, is(securityevent.TypeVulnerability)))
 	r.delivered(key, archive.DeliveryFailed)
 	r.Shown("vc-a failed=0 passed=10 posture=100")
-	r.Intercept = site.Refusing(503, func(string) bool { return true })
+	r.SetIntercept(site.Refusing(503, func(string) bool { return true }))
 	if out := r.replayed(key, archive.DeliverySending, deliver.Request{JobID: "again"}); out.Scan.Generation != 2 || out.Scan.Announced {
 		t.Fatalf("%+v", out.Scan)
 	}
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	r.dropRegister("vc-a")
 	r.delivered(olderKey, archive.DeliverySuperseded)
 	r.Shown("vc-a failed=0 passed=10 posture=100")
@@ -278,7 +278,7 @@ func TestObjectThatIsRefusedAsAWhole(t *testing.T) {
 	t.Run("after five generations", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, site.Small)
-		r.Intercept = refused
+		r.SetIntercept(refused)
 		key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 1000})
 		for range 4 {
 			if _, err := r.deliver(key); fault.ClassOf(err) != fault.Reject || err == nil {
@@ -292,7 +292,7 @@ func TestObjectThatIsRefusedAsAWhole(t *testing.T) {
 		if !strings.Contains(out.Reason, "5 times in a row") || !strings.Contains(out.Reason, "400") {
 			t.Error(out.Reason)
 		}
-		r.Intercept = nil
+		r.SetIntercept(nil)
 		if out = r.replayed(key, archive.DeliveryComplete, deliver.Request{JobID: "mended"}); out.Scan.RefusedWhole != 0 {
 			t.Errorf("%+v", out.Scan)
 		}
@@ -300,7 +300,7 @@ func TestObjectThatIsRefusedAsAWhole(t *testing.T) {
 	t.Run("beside another that is accepted", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, site.Small)
-		r.Intercept = refused
+		r.SetIntercept(refused)
 		r.delivered(r.Put(scan{System: "vc-b", Minute: 1, Failing: 3}), archive.DeliveryComplete)
 		out := r.delivered(r.Put(scan{System: "vc-a", Minute: 1, Failing: 1000}), archive.DeliveryFailed)
 		if !strings.Contains(out.Reason, "another object was accepted lately") {
@@ -314,7 +314,7 @@ func TestObjectThatIsRefusedAsAWhole(t *testing.T) {
 func TestMinimalFormAfterEvidenceWasCut(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *forwarderconfig.Settings) { c.MaxBatchBytes = 10_000 })
-	r.Intercept = func(n int, w http.ResponseWriter, req *http.Request) bool {
+	r.SetIntercept(func(n int, w http.ResponseWriter, req *http.Request) bool {
 		switch b := r.Sent(n); {
 		case len(b) > 5000:
 			site.Answer(w, http.StatusRequestEntityTooLarge)
@@ -324,7 +324,7 @@ func TestMinimalFormAfterEvidenceWasCut(t *testing.T) {
 			return false
 		}
 		return true
-	}
+	})
 	result := fmt.Sprintf(`{"issues":[{"issueDisplayId":"CIS-1","type":"CIS","severity":"Low","title":"refused","status":"FAIL","affectedObjects":[{"moid":"h","name":"n","resultValues":[%s]}]}]}`,
 		strings.TrimSuffix(strings.Repeat(`{"description":"d","value":"`+strings.Repeat("x", 2900)+`"},`, 3), ","))
 	out := r.delivered(r.Put(scan{System: "vc-a", Minute: 1, Result: result}), archive.DeliveryComplete)
@@ -337,7 +337,7 @@ func TestMinimalFormAfterEvidenceWasCut(t *testing.T) {
 func TestEventsOfADocumentThatFailedInPart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
-	r.Intercept = site.Refusing(400, func(b string) bool { return strings.Contains(b, `"vc-b/host-`) })
+	r.SetIntercept(site.Refusing(400, func(b string) bool { return strings.Contains(b, `"vc-b/host-`) }))
 	key := archive.ManualPrefix + "results.json"
 	r.Upload(key, site.Saved("vc-a 40@1", "vc-b 12@1"))
 	r.delivered(key, archive.DeliveryFailed)

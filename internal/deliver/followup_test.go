@@ -46,7 +46,7 @@ func TestCoverage(t *testing.T) {
 func TestRefusedVulnerabilityDoesNotHoldUpTheCommit(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *forwarderconfig.Settings) { site.Small(c); c.Mapping.IncludeTypes = []string{"VUL"} })
-	r.Intercept = site.Refusing(400, func(b string) bool { return strings.Contains(b, `"VUL-2"`) })
+	r.SetIntercept(site.Refusing(400, func(b string) bool { return strings.Contains(b, `"VUL-2"`) }))
 	var issues []string
 	for i := range 4 {
 		issues = append(issues, fmt.Sprintf(`{"issueDisplayId":"VUL-%d","type":"VUL","severity":"Major","title":"V","status":"FAIL"}`, i))

@@ -125,10 +125,10 @@ func TestReplacedHandMadeDocument(t *testing.T) {
 				if systems == nil {
 					body = []byte(`{"results":[`)
 				}
-				r.Intercept = nil
+				r.SetIntercept(nil)
 				if !last && c.refused {
 					state = archive.DeliveryFailed
-					r.Intercept = site.Refusing(http.StatusBadRequest, func(string) bool { return true })
+					r.SetIntercept(site.Refusing(http.StatusBadRequest, func(string) bool { return true }))
 				}
 				r.Upload(key, body)
 				r.delivered(key, state)
@@ -161,16 +161,16 @@ func TestReplacedDocumentOfSeveralSystems(t *testing.T) {
 	}
 	r.Upload(key, site.Saved("vc-a 3@2", "vc-b 2@2"))
 	ctx, cancel := context.WithCancel(t.Context())
-	r.Intercept = func(int, http.ResponseWriter, *http.Request) bool {
+	r.SetIntercept(func(int, http.ResponseWriter, *http.Request) bool {
 		if d := r.Document(key); d.State != archive.DeliverySending || d.Final() {
 			t.Errorf("while it is sent the document says %q", d.State)
 		}
 		r.Dead.Store(true)
 		cancel()
 		panic(http.ErrAbortHandler)
-	}
+	})
 	_, _ = r.request(ctx, key, deliver.Request{}) // the invocation dies
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	r.Dead.Store(false)
 	r.Clock.Ahead = 20 * time.Minute
 	r.delivered(key, archive.DeliveryComplete)
@@ -192,7 +192,7 @@ func TestOneFailedSystemDoesNotOpenTheOther(t *testing.T) {
 func TestRefusedEventsOfSeveralSystemsAreAllKept(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.Intercept = site.Refusing(http.StatusBadRequest, func(b string) bool { return strings.Contains(b, `/host-7"`) })
+	r.SetIntercept(site.Refusing(http.StatusBadRequest, func(b string) bool { return strings.Contains(b, `/host-7"`) }))
 	r.Upload("raw/manual/all.json", site.Saved("vc-a 20@1", "vc-b 20@1"))
 	if out := r.delivered("raw/manual/all.json", archive.DeliveryComplete); out.Scan.Quarantined != 2 {
 		t.Errorf("%+v", out.Scan)

@@ -19,17 +19,17 @@ func TestExpiredLeaseBeginsANewGeneration(t *testing.T) {
 	r := newRig(t, site.Small)
 	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 40})
 	ctx, cancel := context.WithCancel(t.Context())
-	r.Intercept = func(n int, _ http.ResponseWriter, req *http.Request) bool {
+	r.SetIntercept(func(n int, _ http.ResponseWriter, req *http.Request) bool {
 		if n == 2 {
 			r.Dead.Store(true) // none of its requests and writes arrives any more
 			cancel()
 		}
 		return false
-	}
+	})
 	if _, err := r.request(ctx, key, deliver.Request{}); err == nil {
 		t.Fatal("the delivery did not notice")
 	}
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	r.Dead.Store(false)
 	r.delivered(key, "busy") // the lease of the dead invocation still holds
 	r.Clock.Ahead = 20 * time.Minute
@@ -47,18 +47,18 @@ func TestFiveExpiredLeasesInARowFail(t *testing.T) {
 	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 1})
 	for range 5 {
 		ctx, cancel := context.WithCancel(t.Context())
-		r.Intercept = func(int, http.ResponseWriter, *http.Request) bool {
+		r.SetIntercept(func(int, http.ResponseWriter, *http.Request) bool {
 			r.Dead.Store(true)
 			cancel()
 			panic(http.ErrAbortHandler)
-		}
+		})
 		if _, err := r.request(ctx, key, deliver.Request{}); err == nil {
 			t.Fatal("the delivery did not notice that it died")
 		}
 		r.Dead.Store(false)
 		r.Clock.Ahead += 20 * time.Minute
 	}
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	if out := r.delivered(key, archive.DeliveryFailed); !strings.Contains(out.Reason, "5 invocations in a row") {
 		t.Errorf("%+v", out)
 	}
@@ -88,12 +88,12 @@ func TestDeadlineReleasesAndTheNextGoesOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *forwarderconfig.Settings) { site.Small(c); c.SendConcurrency = 1 })
 	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 100})
-	r.Intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
+	r.SetIntercept(func(n int, _ http.ResponseWriter, _ *http.Request) bool {
 		if n > 0 && n%3 == 0 {
 			_ = r.Clock.Sleep(t.Context(), 50*time.Second)
 		}
 		return false
-	}
+	})
 	invocations := 0
 	for ; invocations < 30; invocations++ {
 		ctx, cancel := context.WithDeadline(t.Context(), r.Clock.Now().Add(time.Minute))

@@ -17,7 +17,7 @@ func TestAcceptedBytesAreCountedWhereTheyAreSent(t *testing.T) {
 	r.delivered(k, archive.DeliverySending)
 	r.RefuseFrom(2, 429)
 	r.delivered(k, archive.DeliverySending) // goes on
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	r.Config.Mapping.Evidence = false // another mapping: begins anew
 	r.delivered(k, archive.DeliveryComplete)
 	if got, want := r.Counted("BytesAccepted"), r.Receiver.Stats().Bytes; got != want {

@@ -16,13 +16,13 @@ func TestProgressIsWrittenEachMinute(t *testing.T) {
 	r := newRig(t, func(c *forwarderconfig.Settings) { site.Small(c); c.SendConcurrency = 1 })
 	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
 	var seen []archive.Delivery
-	r.Intercept = func(int, http.ResponseWriter, *http.Request) bool {
+	r.SetIntercept(func(int, http.ResponseWriter, *http.Request) bool {
 		_ = r.Clock.Sleep(t.Context(), 25*time.Second)
 		if d := r.Document(k); len(seen) == 0 || d.WriteID != seen[len(seen)-1].WriteID {
 			seen = append(seen, d)
 		}
 		return false
-	}
+	})
 	r.delivered(k, archive.DeliveryComplete)
 	if len(seen) < 3 {
 		t.Fatalf("%d versions of the document were seen", len(seen))
@@ -43,7 +43,7 @@ func TestProgressFindsThatAnotherTookOver(t *testing.T) {
 	r := newRig(t, func(c *forwarderconfig.Settings) { site.Small(c); c.SendConcurrency = 1 })
 	k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
 	after := 0
-	r.Intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
+	r.SetIntercept(func(n int, _ http.ResponseWriter, _ *http.Request) bool {
 		if n != 1 {
 			after++
 			return false
@@ -55,7 +55,7 @@ func TestProgressFindsThatAnotherTookOver(t *testing.T) {
 		after = 0
 		_ = r.Clock.Sleep(t.Context(), progressTime)
 		return false
-	}
+	})
 	if out, err := r.deliver(k); err != nil || out.State != "busy" {
 		t.Errorf("%+v %v", out, err)
 	}

@@ -15,7 +15,7 @@ import (
 func TestPoisonIsIsolated(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
-	r.Intercept = site.Refusing(400, func(b string) bool { return strings.Contains(b, `/host-7"`) || strings.Contains(b, `/host-93"`) })
+	r.SetIntercept(site.Refusing(400, func(b string) bool { return strings.Contains(b, `/host-7"`) || strings.Contains(b, `/host-93"`) }))
 	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 100, Passing: 1})
 	out := r.delivered(key, archive.DeliveryComplete)
 	if out.Scan.Accepted != 99 || out.Scan.Quarantined != 2 || out.Scan.Mapped != 101 {
@@ -43,7 +43,7 @@ func TestPoisonIsIsolated(t *testing.T) {
 func TestMinimalFormIsTried(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
-	r.Intercept = site.Refusing(400, func(b string) bool { return strings.Contains(b, `"value\\":\\"42\\"`) })
+	r.SetIntercept(site.Refusing(400, func(b string) bool { return strings.Contains(b, `"value\\":\\"42\\"`) }))
 	out := r.delivered(r.Put(scan{System: "vc-a", Minute: 1, Failing: 60}), archive.DeliveryComplete)
 	if out.Scan.Accepted != 60 || out.Scan.Quarantined != 0 || out.Scan.Requests < 10 {
 		t.Errorf("%+v", out.Scan)
@@ -64,7 +64,7 @@ func TestTooManyRefusedIsNotCommitted(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, site.Small)
 			r.delivered(r.Put(scan{System: "vc-a", Minute: 0, Passing: 2}), archive.DeliveryComplete)
-			r.Intercept = site.Refusing(400, c.refuse)
+			r.SetIntercept(site.Refusing(400, c.refuse))
 			out := r.delivered(r.Put(scan{System: "vc-a", Minute: 1, Failing: c.failing}), archive.DeliveryFailed)
 			if !strings.Contains(out.Reason, "quarantine") || int64(len(r.Quarantined())) != out.Scan.Quarantined {
 				t.Errorf("%+v, quarantine holds %d", out, len(r.Quarantined()))
@@ -79,7 +79,7 @@ func TestTooManyRefusedIsNotCommitted(t *testing.T) {
 func TestRefusalOfEverythingIsTheEndpoints(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
-	r.Intercept = site.Refusing(400, func(string) bool { return true })
+	r.SetIntercept(site.Refusing(400, func(string) bool { return true }))
 	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 2000})
 	if _, err := r.deliver(key); err == nil || fault.ClassOf(err) != fault.Reject {
 		t.Fatalf("%v", err)
@@ -87,7 +87,7 @@ func TestRefusalOfEverythingIsTheEndpoints(t *testing.T) {
 	if d := r.Document(key); d.State != archive.DeliverySending || r.Requests > 250 {
 		t.Errorf("state %s after %d requests", d.State, r.Requests)
 	}
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	if out := r.delivered(key, archive.DeliveryComplete); out.Scan.Accepted != 2000 || out.Scan.Generation != 2 {
 		t.Errorf("%+v", out.Scan)
 	}
@@ -96,7 +96,7 @@ func TestRefusalOfEverythingIsTheEndpoints(t *testing.T) {
 func TestSmallerLimitIsLearned(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *forwarderconfig.Settings) { c.MaxBatchBytes, c.SendConcurrency = 100_000, 1 })
-	r.Intercept = site.Refusing(413, func(b string) bool { return len(b) > 30_000 })
+	r.SetIntercept(site.Refusing(413, func(b string) bool { return len(b) > 30_000 }))
 	out := r.delivered(r.Put(scan{System: "vc-a", Minute: 1, Failing: 500}), archive.DeliveryComplete)
 	refused := 0
 	for _, b := range r.Bodies {
@@ -113,7 +113,7 @@ func TestSmallerLimitIsLearned(t *testing.T) {
 func TestEventThatIsTooLarge(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *forwarderconfig.Settings) { c.MaxBatchBytes = 10_000 })
-	r.Intercept = site.Refusing(413, func(b string) bool { return len(b) > 12_000 || strings.Contains(b, `"CIS-2"`) })
+	r.SetIntercept(site.Refusing(413, func(b string) bool { return len(b) > 12_000 || strings.Contains(b, `"CIS-2"`) }))
 	value := strings.Repeat("x", 2900)
 	values := strings.TrimSuffix(strings.Repeat(`{"description":"d","value":"`+value+`"},`, 6), ",")
 	issue := func(id, name string) string {

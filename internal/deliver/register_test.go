@@ -13,9 +13,9 @@ import (
 
 // refuseScanEvents lets the receiver refuse the scan events of a system for good.
 func (r *rig) refuseScanEvents(system string) {
-	r.Intercept = site.Refusing(http.StatusBadRequest, func(body string) bool {
+	r.SetIntercept(site.Refusing(http.StatusBadRequest, func(body string) bool {
 		return strings.Contains(body, securityevent.TypeCompleted) && strings.Contains(body, system)
-	})
+	}))
 }
 
 // An older scan is forced several times, and its scan event is refused each time. The
@@ -33,7 +33,7 @@ func TestForcedAndRefusedScanOpensNothing(t *testing.T) {
 			for try := range tries {
 				r.replayed(oldest, archive.DeliveryFailed, deliver.Request{JobID: string(rune('a' + try)), Force: true})
 			}
-			r.Intercept = nil
+			r.SetIntercept(nil)
 			r.delivered(between, archive.DeliverySuperseded)
 			r.Shown("vc-a failed=3 passed=0 posture=0")
 			if out, err := r.request(t.Context(), oldest, deliver.Request{JobID: "z"}); err != nil || out.State != deliver.StateOlder {
@@ -60,7 +60,7 @@ func TestRefusedScanHoldsBackNothing(t *testing.T) {
 			for try := range tries {
 				r.replayed(newest, archive.DeliveryFailed, deliver.Request{JobID: string(rune('a' + try))})
 			}
-			r.Intercept = nil
+			r.SetIntercept(nil)
 			r.delivered(between, archive.DeliveryComplete)
 			r.Shown("vc-a failed=2 passed=0 posture=0")
 		})
@@ -78,11 +78,11 @@ func TestReplayThatFailsOpensNothing(t *testing.T) {
 			older := r.Put(scan{System: "vc-a", Minute: 1, Failing: 1})
 			newer := r.Put(scan{System: "vc-a", Minute: 2, Failing: 2})
 			r.delivered(newer, archive.DeliveryComplete)
-			r.Intercept = site.Refusing(http.StatusBadRequest, func(body string) bool { return strings.Contains(body, refuse) })
+			r.SetIntercept(site.Refusing(http.StatusBadRequest, func(body string) bool { return strings.Contains(body, refuse) }))
 			for _, job := range []string{"a", "b"} {
 				r.replayed(newer, archive.DeliveryFailed, deliver.Request{JobID: job})
 			}
-			r.Intercept = nil
+			r.SetIntercept(nil)
 			r.delivered(older, archive.DeliverySuperseded)
 			r.Shown("vc-a failed=2 passed=0 posture=0")
 		})
@@ -97,7 +97,7 @@ func TestRefusalAfterDoubtOpensNothing(t *testing.T) {
 	older := r.Put(scan{System: "vc-a", Minute: 1, Failing: 1})
 	newer := r.Put(scan{System: "vc-a", Minute: 2, Failing: 2})
 	tries := 0
-	r.Intercept = func(n int, w http.ResponseWriter, req *http.Request) bool {
+	r.SetIntercept(func(n int, w http.ResponseWriter, req *http.Request) bool {
 		if !strings.Contains(r.Sent(n), securityevent.TypeCompleted) {
 			return false
 		}
@@ -108,9 +108,9 @@ func TestRefusalAfterDoubtOpensNothing(t *testing.T) {
 			site.Answer(w, http.StatusBadRequest)
 		}
 		return true
-	}
+	})
 	r.delivered(newer, archive.DeliveryFailed)
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	r.Shown("vc-a failed=2 passed=0 posture=0")
 	r.delivered(older, archive.DeliverySuperseded)
 	r.Shown("vc-a failed=2 passed=0 posture=0")

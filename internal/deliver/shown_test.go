@@ -90,13 +90,13 @@ func TestRegisterLostOnTheWay(t *testing.T) {
 	r := newRig(t, site.Small)
 	older := r.Put(scan{System: "vc-a", Minute: 1, Failing: 30})
 	newer := r.Put(scan{System: "vc-a", Minute: 2, Failing: 2})
-	r.Intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
+	r.SetIntercept(func(n int, _ http.ResponseWriter, _ *http.Request) bool {
 		if n == 2 {
 			r.delivered(newer, archive.DeliveryComplete)
 			r.dropRegister("vc-a")
 		}
 		return false
-	}
+	})
 	r.delivered(older, archive.DeliverySuperseded)
 	r.Shown("vc-a failed=2 passed=0 posture=0")
 }
@@ -110,7 +110,7 @@ func TestLostRegisterHoldsBackNothing(t *testing.T) {
 	refused := r.Put(scan{System: "vc-a", Minute: 2, Failing: 2})
 	r.refuseScanEvents("vc-a")
 	r.delivered(refused, archive.DeliveryFailed)
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	r.delivered(r.Put(scan{System: "vc-b", Minute: 3, Failing: 3}), archive.DeliveryComplete)
 	r.dropRegister("vc-a")
 	r.delivered(first, archive.DeliveryComplete)

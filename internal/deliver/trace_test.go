@@ -100,7 +100,7 @@ type plan struct {
 
 func newTrace(s *site.Site) *trace {
 	tr := &trace{Site: s, keys: map[string]string{}, lost: map[string]string{}}
-	s.Intercept = tr.request
+	s.SetIntercept(tr.request)
 	return tr
 }
 

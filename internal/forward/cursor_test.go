@@ -32,7 +32,7 @@ func TestReplayTakesTheSweepsWorkForItsOwn(t *testing.T) {
 	if err != nil || got != "complete 0 pending 1" {
 		t.Fatalf("%s %v", got, err)
 	}
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	if _, err := r.sweep(); err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestReplayOfAWaitingScanIsOneDelivery(t *testing.T) {
 	if err != nil || cursor == "" {
 		t.Fatalf("cursor %q, %v", cursor, err)
 	}
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	if _, err := r.sweep(); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestReplayThatFailsSaysHowItGoesOn(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", cursor)) || cursor == "" {
 		t.Fatalf("cursor %q, %v", cursor, err)
 	}
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	if got, cursor, err := r.as("two", fmt.Sprintf(`"prefix":"raw/","next":%q`, cursor)); err != nil || got != "complete 2 pending 0" || cursor != "" {
 		t.Errorf("%s, cursor %q, %v", got, cursor, err)
 	}

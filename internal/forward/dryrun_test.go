@@ -129,9 +129,9 @@ func TestDryRunOfADocumentThatIsDeliveredInPart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
 	r.Upload("raw/manual/both.json", site.Saved("vc-a 2@1", "vc-b 1@1"))
-	r.Intercept = site.Refusing(http.StatusForbidden, func(body string) bool { return strings.Contains(body, "vc-b") })
+	r.SetIntercept(site.Refusing(http.StatusForbidden, func(body string) bool { return strings.Contains(body, "vc-b") }))
 	_, _ = r.deliver("raw/manual/both.json")
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	if d := r.Document("raw/manual/both.json"); d.Scans[0].State != archive.DeliveryComplete || d.Scans[1].State != archive.DeliverySending {
 		t.Fatalf("%+v", d.Scans)
 	}

@@ -101,17 +101,17 @@ func TestQuarantineIsCountedAfterACrash(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
 	poison := site.Refusing(400, func(b string) bool { return strings.Contains(b, `/host-7"`) })
-	r.Intercept = func(n int, w http.ResponseWriter, req *http.Request) bool {
+	r.SetIntercept(func(n int, w http.ResponseWriter, req *http.Request) bool {
 		committing := strings.Contains(r.Sent(n), securityevent.TypeCompleted)
 		r.Dead.Store(committing)
 		return poison(n, w, req)
-	}
+	})
 	key := r.Put(troubled())
 	if _, err := handle(t.Context(), r.forwarder(), s3Event(r.Bucket, key)); err == nil {
 		t.Fatal("the invocation did not die")
 	}
 	r.Dead.Store(false)
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	r.calm(r.forwarder)
 	d := r.Document(key)
 	if d.State != archive.DeliveryComplete || d.Accepted != 62 || d.Quarantined != 1 {
@@ -124,10 +124,10 @@ func TestQuarantineIsCountedAfterACrash(t *testing.T) {
 func TestObjectOfManyInvocationsEnds(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *forwarderconfig.Settings) { site.Small(c); c.SendConcurrency = 1 })
-	r.Intercept = func(int, http.ResponseWriter, *http.Request) bool {
+	r.SetIntercept(func(int, http.ResponseWriter, *http.Request) bool {
 		r.Clock.Advance(25 * time.Second) // two requests, and the time is over
 		return false
-	}
+	})
 	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 360, Passing: 1})
 	payload, invocations := s3Event(r.Bucket, key), 0
 	for state := ""; state != archive.DeliveryComplete; state = r.Document(key).State {

@@ -17,14 +17,14 @@ func TestForcedReplayDoesNotReplaceWhatCameMeanwhile(t *testing.T) {
 	old := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
 	r.delivered(old, archive.DeliveryComplete)
 	r.delivered(r.Put(scan{System: "vc-a", Minute: 2, Failing: 3}), archive.DeliveryComplete)
-	r.Intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+	r.SetIntercept(func(_ int, w http.ResponseWriter, _ *http.Request) bool {
 		site.Answer(w, http.StatusTooManyRequests)
 		return true
-	}
+	})
 	if a := r.replayed(key(old) + `,"force":true`); a.Pending != 1 {
 		t.Errorf("%+v", a)
 	}
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	r.delivered(r.Put(scan{System: "vc-a", Minute: 3, Failing: 1}), archive.DeliveryComplete)
 	r.Clock.Advance(15 * time.Minute)
 	if a, err := r.sweep(); err != nil || a.Superseded != 1 {
@@ -45,12 +45,12 @@ func TestForcedReplayIsOvertaken(t *testing.T) {
 	r.delivered(old, archive.DeliveryComplete)
 	r.delivered(r.Put(scan{System: "vc-a", Minute: 2, Failing: 3}), archive.DeliveryComplete)
 	from := r.Requests
-	r.Intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
+	r.SetIntercept(func(n int, _ http.ResponseWriter, _ *http.Request) bool {
 		if n == from {
 			r.delivered(r.Put(scan{System: "vc-a", Minute: 3, Failing: 1}), archive.DeliveryComplete)
 		}
 		return false
-	}
+	})
 	if a := r.replayed(key(old) + `,"force":true`); a.Superseded != 1 {
 		t.Errorf("%+v", a)
 	}

@@ -70,7 +70,7 @@ func TestAwkwardKeysAreDecoded(t *testing.T) {
 func TestEndpointErrorOfABareEventIsAnError(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.Intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true }
+	r.SetIntercept(func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true })
 	_, err := r.invoke(s3Event(r.Bucket, r.Put(scan{System: "vc-a", Minute: 1, Failing: 2})))
 	if err == nil || fault.ClassOf(err) != fault.Auth || !strings.Contains(err.Error(), "openpipeline.events_security") {
 		t.Errorf("%v", err)
@@ -80,7 +80,7 @@ func TestEndpointErrorOfABareEventIsAnError(t *testing.T) {
 func TestQueueGivesBackWhatIsNotFinished(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.Intercept = func(_ int, w http.ResponseWriter, req *http.Request) bool {
+	r.SetIntercept(func(_ int, w http.ResponseWriter, req *http.Request) bool {
 		b := make([]byte, 4096)
 		n, _ := req.Body.Read(b)
 		req.Body = http.NoBody
@@ -90,7 +90,7 @@ func TestQueueGivesBackWhatIsNotFinished(t *testing.T) {
 			w.WriteHeader(202)
 		}
 		return true
-	}
+	})
 	a, b := r.Put(scan{System: "vc-a", Minute: 1, Failing: 1}), r.Put(scan{System: "vc-b", Minute: 1, Failing: 1})
 	bad := r.Put(scan{System: "vc-c", Minute: 1, Result: "[]"})
 	got, err := r.invoke(sqs(s3Event(r.Bucket, a), s3Event(r.Bucket, b), "nonsense", `{"Service":"Amazon S3","Event":"s3:TestEvent"}`, s3Event(r.Bucket, bad)))

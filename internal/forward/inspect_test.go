@@ -16,7 +16,7 @@ import (
 func TestStatusOfWhatWasDelivered(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
-	r.Intercept = site.Refusing(400, func(b string) bool { return strings.Contains(b, `/host-7"`) })
+	r.SetIntercept(site.Refusing(400, func(b string) bool { return strings.Contains(b, `/host-7"`) }))
 	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 20})
 	r.delivered(key, archive.DeliveryComplete)
 	waits := r.Put(scan{System: "vc-b", Minute: 2, Failing: 1})

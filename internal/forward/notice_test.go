@@ -241,17 +241,17 @@ func TestNoticesOfSeveralSystems(t *testing.T) {
 	r.told("Runecast vc-a: posture 50 %, the first scan", "Runecast vc-b: posture 50 %, the first scan")
 
 	r.Upload(key, site.Saved("vc-a 0@2", "vc-b 1@2"))
-	r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool { // the second system's findings wait
+	r.SetIntercept(func(n int, w http.ResponseWriter, _ *http.Request) bool { // the second system's findings wait
 		refuse := strings.Contains(r.Bodies[n], `"vc-b/host-0"`)
 		if refuse {
 			w.Header().Set("Retry-After", "3600")
 			site.Answer(w, http.StatusTooManyRequests)
 		}
 		return refuse
-	}
+	})
 	r.delivered(key, archive.DeliverySending)
 	r.told("Runecast vc-a: posture 100 % (50 % before)")
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	r.delivered(key, archive.DeliveryComplete)
 	r.told("Runecast vc-b: posture 50 % (50 % before), unchanged")
 }
@@ -282,9 +282,9 @@ func TestNoticeComparesWithWhatWasShown(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withoutDORA)
 	r.delivered(r.Put(judged("vc-a", 1, eighty)), archive.DeliveryComplete)
-	r.Intercept = site.Refusing(400, func(b string) bool { return strings.Contains(b, securityevent.TypeCompleted) })
+	r.SetIntercept(site.Refusing(400, func(b string) bool { return strings.Contains(b, securityevent.TypeCompleted) }))
 	r.delivered(r.Put(judged("vc-a", 2, "CIS-1:FAIL")), archive.DeliveryFailed)
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	r.delivered(r.Put(judged("vc-a", 3, sixty)), archive.DeliveryComplete)
 	r.told(firstOfA, worseOfA)
 }

@@ -77,13 +77,13 @@ func TestNoticeOfAScanThatWasOvertaken(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withoutDORA)
 	older := r.Put(judged("vc-a", 1, eighty))
-	r.Intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
+	r.SetIntercept(func(n int, _ http.ResponseWriter, _ *http.Request) bool {
 		if strings.Contains(r.Bodies[n], securityevent.TypeCompleted) { // the older one's scan event
-			r.Intercept = nil
+			r.SetIntercept(nil)
 			r.delivered(r.Put(judged("vc-a", 2, sixty)), archive.DeliveryComplete)
 		}
 		return false
-	}
+	})
 	r.delivered(older, archive.DeliveryComplete)
 	heard := r.told("Runecast vc-a.example: posture 60 %", "Runecast vc-a.example: posture 80 %, replaced by a newer scan")
 	if heard[1].Changed || r.rollup("vc-a").Posture != 60 {

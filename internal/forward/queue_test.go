@@ -67,7 +67,7 @@ func TestQueueDeliversSmallObjectsTogether(t *testing.T) {
 	patience, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	f := &flights{together: make(chan struct{}), wanted: concurrency, patience: patience}
-	r.Intercept = f.intercept
+	r.SetIntercept(f.intercept)
 	got, err := r.invoke(sqs(bodies...))
 	if res, ok := got.(events.SQSEventResponse); err != nil || !ok || len(res.BatchItemFailures) != 0 {
 		t.Errorf("%+v %v", got, err)
@@ -96,14 +96,14 @@ func TestQueueDeliversLargeObjectsAlone(t *testing.T) {
 			// One object is a request of findings and one of its scan event: another's
 			// would come between.
 			var order []string
-			r.Intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
+			r.SetIntercept(func(n int, _ http.ResponseWriter, _ *http.Request) bool {
 				for i := range 4 {
 					if strings.Contains(r.Sent(n), fmt.Sprintf("vc-%d", i)) {
 						order = append(order, fmt.Sprint(i))
 					}
 				}
 				return false
-			}
+			})
 			if got, err := r.invoke(sqs(bodies...)); err != nil || len(got.(events.SQSEventResponse).BatchItemFailures) != 0 {
 				t.Errorf("%+v %v", got, err)
 			}
@@ -122,7 +122,7 @@ func TestQueueTakesTheSameObjectTwice(t *testing.T) {
 	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 30})
 	event := sized(r.Bucket, key, 4000)
 	var requests atomic.Int64
-	r.Intercept = func(int, http.ResponseWriter, *http.Request) bool { requests.Add(1); return false }
+	r.SetIntercept(func(int, http.ResponseWriter, *http.Request) bool { requests.Add(1); return false })
 	got, err := r.invoke(sqs(event, event, event))
 	if res, ok := got.(events.SQSEventResponse); err != nil || !ok || len(res.BatchItemFailures) != 0 {
 		t.Errorf("%+v %v", got, err)

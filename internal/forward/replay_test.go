@@ -49,7 +49,7 @@ func TestReplaySendsAnotherGeneration(t *testing.T) {
 	k := r.Put(s)
 	first := r.delivered(k, archive.DeliveryComplete)
 	shown := "vc-a failed=60 passed=1 posture=50"
-	r.Intercept = func(_ int, _ http.ResponseWriter, _ *http.Request) bool { r.Shown(shown); return false }
+	r.SetIntercept(func(_ int, _ http.ResponseWriter, _ *http.Request) bool { r.Shown(shown); return false })
 	a := r.replayed(key(k))
 	if a.Complete != 1 || a.Selected != 1 || a.Accepted != 61 || a.Cursor != "" || !strings.Contains(a.Next, "dedup {finding.id}, sort:{timestamp desc}") {
 		t.Errorf("%+v", a)
@@ -99,18 +99,18 @@ func TestForcedReplayIsFinishedByTheSweep(t *testing.T) {
 	r.delivered(old, archive.DeliveryComplete)
 	r.delivered(r.Put(scan{System: "vc-a", Minute: 2, Failing: 3}), archive.DeliveryComplete)
 	from := r.Requests
-	r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+	r.SetIntercept(func(n int, w http.ResponseWriter, _ *http.Request) bool {
 		if n >= from+2 {
 			w.Header().Set("Retry-After", "3600")
 			w.WriteHeader(http.StatusTooManyRequests)
 		}
 		return n >= from+2
-	}
+	})
 	if a := r.replayed(key(old) + `,"force":true`); a.Pending != 1 || a.Cursor == "" {
 		t.Errorf("%+v", a)
 	}
 	r.Shown("vc-a failed=3 passed=0 posture=0")
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	if a, err := r.sweep(); err != nil || a.Complete != 1 {
 		t.Errorf("%+v %v", a, err)
 	}

@@ -22,12 +22,12 @@ func TestReplayBesideADelivery(t *testing.T) {
 			r := newRig(t, site.Small)
 			k := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
 			beside := func() {}
-			r.Intercept = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
+			r.SetIntercept(func(n int, _ http.ResponseWriter, _ *http.Request) bool {
 				if n == 1 {
 					beside()
 				}
 				return false
-			}
+			})
 			beside = func() {
 				a := r.replayed(key(k) + force)
 				if a.Pending != 1 || a.Complete != 0 || !strings.Contains(strings.Join(a.Reasons, " "), "another invocation holds the lease") || !strings.Contains(a.Next, "again") {

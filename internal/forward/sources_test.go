@@ -51,7 +51,7 @@ func TestBatchOperations(t *testing.T) {
 	r.Upload("raw/manual/ü a+b%.json", site.Saved("vc-a 2@1"))
 	bad := r.Put(scan{System: "vc-c", Minute: 1, Result: "[]"})
 	late := r.Put(scan{System: "vc-d", Minute: 1, Failing: 1})
-	r.Intercept = site.Refusing(503, func(b string) bool { return strings.Contains(b, "vc-d") })
+	r.SetIntercept(site.Refusing(503, func(b string) bool { return strings.Contains(b, "vc-d") }))
 	task := func(id, bucket, key string) string {
 		return fmt.Sprintf(`{"taskId":%q,%s,"s3Key":%q,"s3VersionId":null}`, id, bucket, key)
 	}
@@ -83,7 +83,7 @@ func TestBatchOperations(t *testing.T) {
 func TestAnswersAreJSON(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.Intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(202); return true }
+	r.SetIntercept(func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(202); return true })
 	got, err := r.invoke(s3Event(r.Bucket, r.Put(scan{System: "vc-a", Minute: 1, Failing: 2})))
 	if err != nil {
 		t.Fatal(err)

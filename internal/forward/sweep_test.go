@@ -58,15 +58,15 @@ func TestSweepGoesOnWithWhatWasReleased(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
 	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
-	r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+	r.SetIntercept(func(n int, w http.ResponseWriter, _ *http.Request) bool {
 		if n >= 4 {
 			w.Header().Set("Retry-After", "3600")
 			w.WriteHeader(429)
 		}
 		return n >= 4
-	}
+	})
 	r.delivered(key, archive.DeliverySending)
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	if a, err := r.sweep(); err != nil || a.Complete != 1 {
 		t.Fatalf("%+v %v", a, err)
 	}
@@ -87,11 +87,11 @@ func TestSweepStopsAtADeadEndpoint(t *testing.T) {
 	for i := range 5 {
 		r.Put(scan{System: fmt.Sprintf("vc-%d", i), Minute: 1, Failing: 1})
 	}
-	r.Intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true }
+	r.SetIntercept(func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true })
 	if _, err := r.sweep(); fault.ClassOf(err) != fault.Auth || r.Requests != 1 {
 		t.Errorf("%d requests, %v", r.Requests, err)
 	}
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	if a, err := r.sweep(); err != nil || a.Complete != 5 {
 		t.Errorf("%+v %v", a, err)
 	}
@@ -149,17 +149,17 @@ func TestSweepStopsInTime(t *testing.T) {
 	for i := range 6 {
 		r.Put(scan{System: fmt.Sprintf("vc-%d", i), Minute: 1, Failing: 1})
 	}
-	r.Intercept = func(int, http.ResponseWriter, *http.Request) bool {
+	r.SetIntercept(func(int, http.ResponseWriter, *http.Request) bool {
 		_ = r.Clock.Sleep(t.Context(), 10*time.Second)
 		return false
-	}
+	})
 	ctx, cancel := context.WithDeadline(t.Context(), r.Clock.Now().Add(time.Minute))
 	defer cancel()
 	a, err := r.forwarder().Sweep(ctx)
 	if err != nil || a.Complete == 0 || a.Pending == 0 || a.Complete+a.Pending != 6 {
 		t.Fatalf("%+v %v", a, err)
 	}
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	if b, err := r.sweep(); err != nil || a.Complete+b.Complete != 6 {
 		t.Errorf("%+v %v", b, err)
 	}

@@ -29,13 +29,13 @@ func TestSweepFindsLateObjects(t *testing.T) {
 			return []scan{late}
 		},
 		"its trigger met 429": func(r *rig) []scan {
-			r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+			r.SetIntercept(func(n int, w http.ResponseWriter, _ *http.Request) bool {
 				w.Header().Set("Retry-After", "3600")
 				w.WriteHeader(http.StatusTooManyRequests)
 				return true
-			}
+			})
 			r.delivered(r.Put(late), archive.DeliverySending)
-			r.Intercept = nil
+			r.SetIntercept(nil)
 			return []scan{late}
 		},
 		"its trigger died before the first state": func(r *rig) []scan {
@@ -146,16 +146,16 @@ func TestSweepSeesARestoredDocument(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
 	key := r.Put(scan{System: "vc-a", Minute: 1, Failing: 60})
-	r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+	r.SetIntercept(func(n int, w http.ResponseWriter, _ *http.Request) bool {
 		if n >= 2 {
 			w.Header().Set("Retry-After", "3600")
 			w.WriteHeader(http.StatusTooManyRequests)
 		}
 		return n >= 2
-	}
+	})
 	r.delivered(key, archive.DeliverySending)
 	before := r.download(archive.DeliveryKey(key))
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	race := &listedBefore{Client: r.S3, then: func() { r.delivered(key, archive.DeliveryComplete) }}
 	if a, err := r.sandbox(store.New(race, r.Bucket), r.Server.Client().Transport).Sweep(t.Context()); err != nil || a.Objects != 0 {
 		t.Fatalf("%+v %v", a, err)

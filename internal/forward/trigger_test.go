@@ -66,7 +66,7 @@ func TestTriggerLeavesTheOlderToTheSweep(t *testing.T) {
 	older := r.Put(night("vc-a", 3, 30))
 	r.RefuseFrom(1, 429)
 	r.delivered(older, archive.DeliverySending) // begun
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	left, newest := r.Put(night("vc-a", 2, 3)), r.Put(night("vc-a", 1, 3))
 	got, err := r.invoke(sqs(s3Event(r.Bucket, left)))
 	if res, ok := got.(events.SQSEventResponse); err != nil || !ok || len(res.BatchItemFailures) != 0 || r.Document(left).State != "" {
@@ -146,7 +146,7 @@ func TestEventOfAnObjectThatIsGoneEnds(t *testing.T) {
 func TestSweepGoesAroundAnObjectThatIsRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
-	r.Intercept = site.Refusing(400, func(b string) bool { return strings.Contains(b, `"vc-a`) })
+	r.SetIntercept(site.Refusing(400, func(b string) bool { return strings.Contains(b, `"vc-a`) }))
 	bad := r.Put(scan{System: "vc-a", Minute: 1, Failing: 1000})
 	for _, system := range []string{"vc-b", "vc-c"} {
 		r.Put(scan{System: system, Minute: 1, Failing: 1})
@@ -172,14 +172,14 @@ func TestSweepGoesAroundAnObjectThatIsRefused(t *testing.T) {
 func TestSweepStopsWhereEverythingIsRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, site.Small)
-	r.Intercept = site.Refusing(400, func(string) bool { return true })
+	r.SetIntercept(site.Refusing(400, func(string) bool { return true }))
 	for i := range 5 {
 		r.Put(scan{System: fmt.Sprintf("vc-%d", i), Minute: 1, Failing: 1000})
 	}
 	if _, err := r.sweep(); err == nil || r.Requests > 500 {
 		t.Errorf("%v after %d requests", err, r.Requests)
 	}
-	r.Intercept = nil
+	r.SetIntercept(nil)
 	if a, err := r.sweep(); err != nil || a.Complete != 5 {
 		t.Errorf("%+v %v", a, err)
 	}

@@ -48,17 +48,17 @@ func TestSweepFinishesInterruptedReplaysOfOldScans(t *testing.T) {
 			r := newRig(t, site.Small)
 			k := r.longAgo(scan{System: "vc-a", Minute: 1, Failing: 60})
 			from := r.Requests
-			r.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+			r.SetIntercept(func(n int, w http.ResponseWriter, _ *http.Request) bool {
 				if n >= from+2 {
 					interrupt(r, w)
 				}
 				return n >= from+2
-			}
+			})
 			_, _ = r.replay(t.Context(), key(k))
 			if d := r.Document(k); d.State != archive.DeliverySending {
 				t.Fatalf("the replay was not interrupted: %s", d.State)
 			}
-			r.Intercept = nil
+			r.SetIntercept(nil)
 			r.Dead.Store(false)
 			r.Clock.Ahead += time.Hour // the lease ran out
 			if a, err := r.sweep(); err != nil || a.Complete != 1 {
@@ -79,7 +79,7 @@ func TestSweepCountsWhatWaits(t *testing.T) {
 	r := newRig(t, nil)
 	r.Put(scan{System: "vc-a", Minute: 1, Failing: 1})
 	r.Put(scan{System: "vc-b", Minute: 1, Failing: 1})
-	r.Intercept = func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true }
+	r.SetIntercept(func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true })
 	if _, err := r.sweep(); fault.ClassOf(err) != fault.Auth {
 		t.Error(err)
 	}

@@ -27,7 +27,7 @@ func Answer(w http.ResponseWriter, status int) {
 	_, _ = fmt.Fprintf(w, `{"error":{"code":%d,"message":"no"}}`, status)
 }
 
-// Refusing returns a Site.Intercept that answers with a status to each request for
+// Refusing returns a function for Site.SetIntercept that answers with a status to each request for
 // whose body refuse returns true.
 func Refusing(status int, refuse func(body string) bool) func(int, http.ResponseWriter, *http.Request) bool {
 	return func(_ int, w http.ResponseWriter, req *http.Request) bool {
@@ -45,15 +45,15 @@ func Refusing(status int, refuse func(body string) bool) func(int, http.Response
 // hour, after the next n requests have passed.
 func (s *Site) RefuseFrom(n, status int) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	from := s.Requests + n
-	s.Intercept = func(n int, w http.ResponseWriter, _ *http.Request) bool {
+	s.mu.Unlock()
+	s.SetIntercept(func(n int, w http.ResponseWriter, _ *http.Request) bool {
 		if n >= from {
 			w.Header().Set("Retry-After", "3600")
 			w.WriteHeader(status)
 		}
 		return n >= from
-	}
+	})
 }
 
 // Document returns the delivery document of a raw object; the zero value if

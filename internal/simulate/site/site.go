@@ -58,9 +58,8 @@ type Site struct {
 	Dead  atomic.Bool
 	Vault *Vault
 	mu    sync.Mutex
-	// Intercept, if set, sees each request to the ingest before the receiver does, with
-	// the request's number, from 0. It reports whether it has answered.
-	Intercept func(n int, w http.ResponseWriter, r *http.Request) bool
+	// intercept is what SetIntercept has set.
+	intercept func(n int, w http.ResponseWriter, r *http.Request) bool
 	// InterceptQuery, if set, sees each query before the query service does. It reports
 	// whether it has answered.
 	InterceptQuery func(w http.ResponseWriter, r *http.Request) bool
@@ -151,11 +150,20 @@ func (s *Site) serve(w http.ResponseWriter, req *http.Request) {
 	n := s.Requests
 	s.Requests++
 	s.Bodies = append(s.Bodies, string(body))
-	intercept := s.Intercept
+	intercept := s.intercept
 	s.mu.Unlock()
 	if intercept == nil || !intercept(n, w, req) {
 		s.Receiver.Ingest(w, req)
 	}
+}
+
+// SetIntercept sets what sees each request to the ingest before the receiver does, with
+// the request's number, from 0, and reports whether it has answered; nil: nothing does. A
+// request that was given up may still arrive while a test calls it.
+func (s *Site) SetIntercept(intercept func(n int, w http.ResponseWriter, r *http.Request) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.intercept = intercept
 }
 
 // Sent returns the body of a request to the ingest, by its number, from 0.
