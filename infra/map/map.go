@@ -160,7 +160,7 @@ func readCatalog(path string) (*mapping.Catalog, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	text, err := archive.Saved(f)
+	text, err := archive.SavedObject(f)
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func (s *session) payload(file string) ([]byte, error) {
 	case len(bytes.TrimSpace(said)) == 0:
 		return nil, notSent(file, "it is empty")
 	case err != nil:
-		return nil, notSent(file, payload.Wrong(err))
+		return nil, notSent(file, payload.Explain(err))
 	case members == nil:
 		return nil, notSent(file, "it is null")
 	}

@@ -17,7 +17,7 @@ func (open Source) text() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := archive.Saved(body)
+	plain, err := archive.SavedObject(body)
 	if err != nil {
 		return nil, errors.Join(err, body.Close())
 	}

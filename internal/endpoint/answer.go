@@ -105,9 +105,9 @@ func (a *Answer) Target() string {
 	return u.Host + u.Path
 }
 
-// Between adds to the fault of an API's answer what shows that something between may have
+// AddOrigin adds to the fault of an API's answer what shows that something between may have
 // given the answer: where a redirect leads, or that a refusal came with a page for people.
-func (a *Answer) Between(f *fault.Error) {
+func (a *Answer) AddOrigin(f *fault.Error) {
 	switch {
 	case a.Status >= 300 && a.Status < 400:
 		f.What += ", to " + a.Target()

@@ -33,7 +33,7 @@ func (f *Forwarder) Handle(ctx context.Context, text jsontext.Value) (any, error
 		failedInvocation
 	}
 	if err := json.Unmarshal(text, &probe); err != nil {
-		return nil, unknownPayload(payload.Wrong(err))
+		return nil, unknownPayload(payload.Explain(err))
 	}
 	switch {
 	case len(probe.RequestPayload) > 0:
@@ -109,7 +109,7 @@ func (f *Forwarder) objects(event []byte) ([]object, error) {
 		failedInvocation
 	}
 	if err := json.Unmarshal(event, &e); err != nil {
-		return nil, unknownPayload(payload.Wrong(err))
+		return nil, unknownPayload(payload.Explain(err))
 	}
 	switch {
 	case e.Event == testEvent:

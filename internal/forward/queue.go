@@ -31,7 +31,7 @@ func (f *Forwarder) queue(ctx context.Context, event []byte) (events.SQSEventRes
 	res := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	var batch events.SQSEvent
 	if err := json.Unmarshal(event, &batch); err != nil {
-		return res, unknownPayload(payload.Wrong(err))
+		return res, unknownPayload(payload.Explain(err))
 	}
 	win := deliver.WindowOf(ctx, f.o.Now())
 	room := semaphore.NewWeighted(atOnce)

@@ -134,7 +134,7 @@ func (f *Forwarder) batch(ctx context.Context, event []byte) (events.S3BatchJobR
 		Tasks        []batchTask `json:"tasks"`
 	}
 	if err := json.Unmarshal(event, &job); err != nil {
-		return events.S3BatchJobResponse{}, unknownPayload(payload.Wrong(err))
+		return events.S3BatchJobResponse{}, unknownPayload(payload.Explain(err))
 	}
 	res := events.S3BatchJobResponse{InvocationSchemaVersion: job.Schema, InvocationID: job.InvocationID, TreatMissingKeysAs: batchTemporary}
 	win, request := deliver.WindowOf(ctx, f.o.Now()), f.batchRequest(&job.Job)

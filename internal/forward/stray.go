@@ -24,7 +24,7 @@ var actionMembers = map[string]bool{
 func stray(event jsontext.Value) error {
 	var members map[string]jsontext.Value
 	if err := json.Unmarshal(event, &members); err != nil {
-		return unknownPayload(payload.Wrong(err))
+		return unknownPayload(payload.Explain(err))
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if actionMembers[name] {

@@ -135,24 +135,24 @@ func TestArrival(t *testing.T) {
 		"rate limited": {
 			before: func(r *rig) {
 				n := 0
-				r.InterceptQuery = func(w http.ResponseWriter, _ *http.Request) bool {
+				r.SetInterceptQuery(func(w http.ResponseWriter, _ *http.Request) bool {
 					n++
 					if n < 3 {
 						w.Header().Set("Retry-After", "7")
 						site.Answer(w, http.StatusTooManyRequests)
 					}
 					return n < 3
-				}
+				})
 			},
 			looks: [3]look{{state: proven, metric: [2]int{0, 0}}, {state: proven, metric: [2]int{0, 0}}, {state: proven, metric: [2]int{0, 0}}},
 		},
 		"rate limited for long": {
 			before: func(r *rig) {
-				r.InterceptQuery = func(w http.ResponseWriter, _ *http.Request) bool {
+				r.SetInterceptQuery(func(w http.ResponseWriter, _ *http.Request) bool {
 					w.Header().Set("Retry-After", "3600")
 					site.Answer(w, http.StatusTooManyRequests)
 					return true
-				}
+				})
 			},
 			looks: [3]look{{archive.ArrivalUnknown, 0, 0, none, []string{"429 Too Many Requests"}}, {archive.ArrivalUnknown, 0, 0, none, []string{"429"}}, {archive.ArrivalUnknown, 0, 0, none, []string{"429"}}},
 		},

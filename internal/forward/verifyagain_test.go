@@ -146,18 +146,18 @@ func TestVerifyLeavesDeliveriesAlone(t *testing.T) {
 	if err := store.Save(t.Context(), r.Store, &d); err != nil {
 		t.Fatal(err)
 	}
-	r.InterceptQuery = func(http.ResponseWriter, *http.Request) bool {
+	r.SetInterceptQuery(func(http.ResponseWriter, *http.Request) bool {
 		d.Value.Reason = "taken"
 		if err := store.Save(t.Context(), r.Store, &d); err != nil {
 			t.Error(err)
 		}
 		return false
-	}
+	})
 	r.verify(f, time.Minute)
 	if got := r.Document(k); got.Reason != "taken" || got.Arrival.State != archive.ArrivalUnknown {
 		t.Errorf("%+v", got)
 	}
-	r.InterceptQuery = nil
+	r.SetInterceptQuery(nil)
 	if a := r.verify(f, time.Minute); a.Proven != 1 {
 		t.Errorf("it is not asked again: %+v", a)
 	}

@@ -69,6 +69,6 @@ func refused(a *endpoint.Answer, text []byte) error {
 	case a.Class() == fault.Reject:
 		f.Class, f.Cure = fault.Config, "report this with the function's log: the query is the product's own"
 	}
-	a.Between(&f)
+	a.AddOrigin(&f)
 	return a.Refused(f)
 }

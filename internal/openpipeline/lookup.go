@@ -122,7 +122,7 @@ func (c *Client) notLookedUp(a *endpoint.Answer) error {
 	default:
 		f.What = fmt.Sprintf("%s was refused (%d)", request, code)
 	}
-	a.Between(&f)
+	a.AddOrigin(&f)
 	return a.Refused(f)
 }
 

@@ -101,7 +101,7 @@ func (c *Client) explain(a answer) error {
 	if a.detail != "" {
 		f.What += ", " + a.detail
 	}
-	a.Between(&f)
+	a.AddOrigin(&f)
 	return a.Refused(f)
 }
 

@@ -61,7 +61,7 @@ func ParseQuarantine(text []byte) (QuarantineRequest, error) {
 // parseInspection decodes a request for status or quarantine.
 func parseInspection(text []byte, into any) error {
 	if err := json.Unmarshal(text, into, json.RejectUnknownMembers(true)); err != nil {
-		return BadInspection("it is not understood (" + Wrong(err) + ")")
+		return BadInspection("it is not understood (" + Explain(err) + ")")
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ type CheckRequest struct {
 // known is a fault of class reject.
 func ParseCheck(text []byte) (req CheckRequest, err error) {
 	if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
-		return req, reject("cannot be understood: "+Wrong(err), `send {"action":"check"} or {"action":"check","sendTestEvent":true}`)
+		return req, reject("cannot be understood: "+Explain(err), `send {"action":"check"} or {"action":"check","sendTestEvent":true}`)
 	}
 	return req, nil
 }
@@ -65,7 +65,7 @@ func ParseCheck(text []byte) (req CheckRequest, err error) {
 // action: another one, such as a replay's dryRun, is a fault of class reject.
 func ParseSweep(text []byte) (req Action, err error) {
 	if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
-		return req, reject("cannot be understood: "+Wrong(err),
+		return req, reject("cannot be understood: "+Explain(err),
 			`send {"action":"sweep"}, which delivers all that is open; to choose, or only to count, send a replay, as {"action":"replay","state":"pending","dryRun":true}`)
 	}
 	return req, nil

@@ -53,7 +53,7 @@ const Quarantined = "quarantined"
 func ParseReplay(text []byte) (ReplayRequest, error) {
 	var req ReplayRequest
 	if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
-		return req, BadReplay(Wrong(err))
+		return req, BadReplay(Explain(err))
 	}
 	if err := checkValues(text, "limit", "maxEventsPerSecond"); err != nil {
 		return req, err

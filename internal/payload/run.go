@@ -45,7 +45,7 @@ func ParseRun(text []byte) (RunRequest, error) {
 	var req RunRequest
 	if text = bytes.TrimSpace(text); len(text) > 0 {
 		if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
-			return req, badRun("it is not understood (" + Wrong(err) + ")")
+			return req, badRun("it is not understood (" + Explain(err) + ")")
 		}
 	}
 	req.Action = cmp.Or(req.Action, Start)

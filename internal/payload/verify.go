@@ -22,7 +22,7 @@ type VerifyRequest struct {
 func ParseVerify(text []byte) (req VerifyRequest, err error) {
 	const cure = `send {"action":"verify"}, or {"action":"verify","key":"raw/…"}`
 	if err := json.Unmarshal(text, &req, json.RejectUnknownMembers(true)); err != nil {
-		return req, reject("cannot be understood: "+Wrong(err), cure)
+		return req, reject("cannot be understood: "+Explain(err), cure)
 	}
 	if err := checkValues(text); err != nil {
 		return req, err

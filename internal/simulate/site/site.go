@@ -60,9 +60,8 @@ type Site struct {
 	mu    sync.Mutex
 	// intercept is what SetIntercept has set.
 	intercept func(n int, w http.ResponseWriter, r *http.Request) bool
-	// InterceptQuery, if set, sees each query before the query service does. It reports
-	// whether it has answered.
-	InterceptQuery func(w http.ResponseWriter, r *http.Request) bool
+	// interceptQuery is what SetInterceptQuery has set.
+	interceptQuery func(w http.ResponseWriter, r *http.Request) bool
 	// Requests is the number of requests to the ingest so far, Bodies their bodies.
 	Requests int
 	Bodies   []string
@@ -139,7 +138,10 @@ func (m *mortal) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...func
 
 func (s *Site) serve(w http.ResponseWriter, req *http.Request) {
 	if strings.HasPrefix(req.URL.Path, receiver.QueryRoot) {
-		if s.InterceptQuery == nil || !s.InterceptQuery(w, req) {
+		s.mu.Lock()
+		intercept := s.interceptQuery
+		s.mu.Unlock()
+		if intercept == nil || !intercept(w, req) {
 			s.Receiver.Query(w, req)
 		}
 		return
@@ -164,6 +166,14 @@ func (s *Site) SetIntercept(intercept func(n int, w http.ResponseWriter, r *http
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.intercept = intercept
+}
+
+// SetInterceptQuery sets what sees each query before the query service does, and reports
+// whether it has answered; nil: nothing does.
+func (s *Site) SetInterceptQuery(intercept func(w http.ResponseWriter, r *http.Request) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.interceptQuery = intercept
 }
 
 // Sent returns the body of a request to the ingest, by its number, from 0.

@@ -35,15 +35,15 @@ func TestSavedNamesOtherForms(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := Saved(iotest.OneByteReader(strings.NewReader(c.saved)))
+			_, err := SavedObject(iotest.OneByteReader(strings.NewReader(c.saved)))
 			if fault.ClassOf(err) != fault.Reject || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), c.cure) {
 				t.Errorf("%v; want %q and %q", err, c.says, c.cure)
 			}
 		})
 	}
-	long := "\ufeff" + strings.Repeat(" ", 2*formBytes) + `{"a":1}`
+	long := "\ufeff" + strings.Repeat(" ", 2*startBytes) + `{"a":1}`
 	for _, saved := range []string{"", " \r\n", "{", "\ufeff{}", long} {
-		r, err := Saved(strings.NewReader(saved))
+		r, err := SavedObject(strings.NewReader(saved))
 		if err != nil {
 			t.Fatalf("%q: %v", saved, err)
 		}
@@ -52,7 +52,7 @@ func TestSavedNamesOtherForms(t *testing.T) {
 		}
 	}
 	broken := errors.New("broken")
-	r, err := Saved(io.MultiReader(strings.NewReader(`{"a"`), iotest.ErrReader(broken)))
+	r, err := SavedObject(io.MultiReader(strings.NewReader(`{"a"`), iotest.ErrReader(broken)))
 	if err != nil {
 		t.Fatal(err)
 	}

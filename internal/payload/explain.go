@@ -10,9 +10,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Wrong returns, for a person, why a payload could not be decoded. err is the decoder's
+// Explain returns, for a person, why a payload could not be decoded. err is the decoder's
 // error, whose own text is about types of this program.
-func Wrong(err error) string {
+func Explain(err error) string {
 	if s, ok := errors.AsType[*json.SemanticError](err); ok {
 		member := place(s.JSONPointer)
 		switch {

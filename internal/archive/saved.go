@@ -11,19 +11,19 @@ import (
 // SaveWhole is the cure for an answer of the appliance that a person saved with changes.
 const SaveWhole = "save the whole answer as it comes, with curl -o FILE or Invoke-WebRequest -OutFile FILE"
 
-// formBytes is how many bytes of a document show what it is.
-const formBytes = 64
+// startBytes is how many bytes of a document show what it is.
+const startBytes = 64
 
-// Saved returns a reader of a JSON object that a person saved, as Text does. If the first
+// SavedObject returns a reader of a JSON object that a person saved, as Text does. If the first
 // bytes show that it is something else, it is a fault of class Reject that says what.
-func Saved(r io.Reader) (io.Reader, error) {
+func SavedObject(r io.Reader) (io.Reader, error) {
 	text, err := Text(r)
 	if err != nil {
 		return nil, err
 	}
 	plain := bufio.NewReader(text)
-	start, _ := plain.Peek(formBytes) // the reader of the document meets an error again
-	if err := formOf(start); err != nil {
+	start, _ := plain.Peek(startBytes) // the reader of the document meets an error again
+	if err := notAnObject(start); err != nil {
 		return nil, err
 	}
 	return plain, nil
@@ -36,9 +36,9 @@ var packed = []struct{ begins, by string }{
 	{"BZh", "bzip2"}, {"\xfd7zXZ\x00", "xz"}, {"7z\xbc\xaf\x27\x1c", "7-Zip"},
 }
 
-// formOf returns what is wrong with a document that begins with these bytes; nil if
+// notAnObject returns what is wrong with a document that begins with these bytes; nil if
 // nothing is known to be wrong.
-func formOf(start []byte) error {
+func notAnObject(start []byte) error {
 	for _, p := range packed {
 		if strings.HasPrefix(string(start), p.begins) {
 			return unreadable("the document is packed by "+p.by, "unpack it, and upload the JSON file that is in it, plain or packed once by gzip")
